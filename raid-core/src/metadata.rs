@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a metadata format offers the rest of a RAID stack.
+//!
+//! A format is a value without state. The bytes of the disks *are* the configuration: discovery
+//! reads them into buffers of the caller's, run-time changes edit the same buffers in place, and a
+//! commit writes ranges of them back. So there is one parser, one set of records, and nothing to
+//! keep in step.
+//!
+//! ```text
+//! discovery   DiskView ──next_read──▶ Read{..} (repeat) ──▶ assemble ──▶ Inventory: arrays, members, findings
+//! creation    new_areas ▶ initialise ▶ create_array ▶ add_spare ─┐
+//! run time    RuntimeState / activate ───▶ edits DiskBuffers ────┴─▶ commit_step 0, 1, 2 … per disk
+//! ```
+//!
+//! Everything here is object-safe and allocation-free: a tool holds `&[&dyn Format]` and names no
+//! format anywhere else.
+
+use crate::array::{ArrayDescriptor, ArrayId, Initialisation, MemberDescriptor, MemberId, Name};
+use crate::array::{Geometry, Place};
+use crate::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};
+use core::fmt;
+
+/// Size of a disk as its driver reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DiskShape {
+    /// Addressable blocks.
+    pub blocks: Blocks,
+    /// Bytes of a block: 512 or 4096.
+    pub block_size: u32,
+}
+
+/// A run of blocks that was read from a disk.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// Address of its first block.
+    pub at: Lba,
+    /// The bytes, a whole number of blocks.
+    pub bytes: &'a [u8],
+}
+
+/// What is known of one disk: its shape and the blocks read so far.
+#[derive(Clone, Copy, Debug)]
+pub struct DiskView<'a> {
+    /// Size.
+    pub shape: DiskShape,
+    /// Runs read so far, in any order.
+    pub pieces: &'a [Piece<'a>],
+}
+
+impl<'a> DiskView<'a> {
+    /// The bytes of `extent`, if one piece holds all of them.
+    #[must_use]
+    pub fn get(&self, extent: Extent) -> Option<&'a [u8]> {
+        self.pieces.iter().find_map(|piece| {
+            let from = extent.start.distance_from(piece.at)?.bytes(self.shape.block_size)?;
+            let len = extent.len.bytes(self.shape.block_size)?;
+            let to = usize::try_from(from.checked_add(len)?).ok()?;
+            piece.bytes.get(usize::try_from(from).ok()?..to)
+        })
+    }
+}
+
+/// A run of blocks in memory that is to be edited.
+#[derive(Debug)]
+pub struct PieceMut<'a> {
+    /// Address of its first block.
+    pub at: Lba,
+    /// The bytes, a whole number of blocks.
+    pub bytes: &'a mut [u8],
+}
+
+/// One disk's metadata in memory: the same ranges that discovery asked for.
+#[derive(Debug)]
+pub struct DiskBuffer<'a> {
+    /// Size.
+    pub shape: DiskShape,
+    /// The runs, each at its place.
+    pub pieces: &'a mut [PieceMut<'a>],
+    /// Whether the disk is to be written: failed and foreign disks are left alone.
+    pub live: bool,
+}
+
+/// What discovery should do next with a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lookup {
+    /// Read this run, add it to the pieces, ask again. A run that cannot be read is added as an
+    /// empty piece at the same address.
+    Read(Extent),
+    /// The disk does not carry this format.
+    Absent,
+    /// The disk carries this format and all that is needed has been read.
+    Complete,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing, e.g. a vendor's habit.
+    Note,
+    /// Unusual; what was found can be used all the same.
+    Warning,
+    /// A copy is damaged, or copies disagree.
+    Damage,
+    /// Something cannot be used, and the reason.
+    Refusal,
+}
+
+/// One thing that discovery noticed: where, what was found, what was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad.
+    pub severity: Severity,
+    /// Stable number for log searches, unique inside a format.
+    pub code: u16,
+    /// Index of the disk among those given, if it is about one.
+    pub disk: Option<usize>,
+    /// The array, if it is about one.
+    pub array: Option<ArrayId>,
+    /// Which copy or record, e.g. `primary header`.
+    pub copy: &'static str,
+    /// Address on the disk.
+    pub at: Option<Lba>,
+    /// What is wrong, e.g. `crc`.
+    pub what: &'static str,
+    /// The value found.
+    pub found: Option<u64>,
+    /// The value expected.
+    pub expected: Option<u64>,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(disk) = self.disk {
+            write!(f, "disk {disk}, ")?;
+        }
+        f.write_str(self.copy)?;
+        if let Some(at) = self.at {
+            write!(f, " at block {}", at.0)?;
+        }
+        write!(f, ": {}", self.what)?;
+        if let Some(found) = self.found {
+            write!(f, ", found {found:#x}")?;
+        }
+        if let Some(expected) = self.expected {
+            write!(f, ", expected {expected:#x}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A disk that carries a format, as discovery found it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskDescriptor {
+    /// Index among the disks given.
+    pub disk: usize,
+    /// Identity of the configuration (container, table) it belongs to.
+    pub configuration: ArrayId,
+    /// Its own identity.
+    pub id: MemberId,
+    /// Update counter of its metadata, if the format has one.
+    pub sequence: Option<u64>,
+    /// Role in words: `member`, `global spare`, `dedicated spare`, `unused`, `failed` …
+    pub role: &'static str,
+    /// Whether it may replace a failed member.
+    pub spare: bool,
+    /// Blocks that arrays may use, from block 0.
+    pub usable: Blocks,
+}
+
+/// What a raw field belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The disk with this index.
+    Disk(usize),
+    /// The array.
+    Array(ArrayId),
+    /// The member of the array.
+    Member(ArrayId, Place),
+}
+
+/// Receives what discovery found. Each array comes before its members.
+pub trait Inventory {
+    /// A disk that carries the format.
+    fn disk(&mut self, disk: &DiskDescriptor);
+    /// An array.
+    fn array(&mut self, array: &ArrayDescriptor);
+    /// A member of the array given last.
+    fn member(&mut self, member: &MemberDescriptor);
+    /// A field as stored, named as the format's text names it.
+    fn raw(&mut self, of: Subject, field: &'static str, value: u64);
+    /// Something worth telling.
+    fn finding(&mut self, finding: &Finding);
+}
+
+/// What run-time state a format can hold; the sync engine adapts its *claims* to this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The position of an operation survives a restart.
+    pub mark: bool,
+    /// A mark that was written while the array was open may be trusted after an unclean stop. False
+    /// wherever one flag covers the whole array (`sync.md` result 3).
+    pub mark_after_unclean: bool,
+    /// "Writes are under way" can be recorded.
+    pub dirty: bool,
+    /// Which member failed can be recorded.
+    pub failure: bool,
+    /// Bad ranges that a member may have.
+    pub bad_ranges: u16,
+    /// Bits of the generation counter.
+    pub generation_bits: u8,
+}
+
+/// A background operation over one redundancy set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Fill members that do not hold their data yet.
+    Rebuild {
+        /// The members being filled.
+        targets: SlotSet,
+    },
+    /// Make copies or parity agree after an unclean stop.
+    Resync,
+    /// Establish redundancy for the first time.
+    Initialise,
+    /// Read and compare.
+    Check,
+    /// Read, compare, and fix.
+    Repair,
+}
+
+/// Run-time state of one redundancy set: what a format is asked to remember, and what it gives back
+/// at the next start. Always the whole state, never a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuntimeState {
+    /// No write is under way: every copy agrees.
+    pub clean: bool,
+    /// Slots whose member no longer takes part.
+    pub failed: SlotSet,
+    /// Slots whose member is present and being filled.
+    pub rebuilding: SlotSet,
+    /// Redundancy established so far.
+    pub initialisation: Initialisation,
+    /// Operation under way, if any.
+    pub operation: Option<Operation>,
+    /// Rows below this are done; only meaningful with an operation.
+    pub mark: Row,
+}
+
+/// What a new array should be.
+#[derive(Clone, Copy, Debug)]
+pub struct ArrayRequest<'a> {
+    /// Label.
+    pub name: Name,
+    /// Shape; `member_blocks` is what each member gives.
+    pub geometry: Geometry,
+    /// Indices of the disks, set by set, slot by slot.
+    pub disks: &'a [usize],
+    /// Redundancy at the start: `Full` if the caller has made all members agree.
+    pub initialisation: Initialisation,
+}
+
+/// The caller's clock and randomness, for stamps and identities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Seconds since 1970-01-01 UTC.
+    pub unix_seconds: u64,
+    /// A fresh random number for every call.
+    pub random: u64,
+}
+
+/// One ordered step of writing metadata to one disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// Write these bytes. Writes between two flushes may land in any order, in part, or not at all.
+    Write {
+        /// Address of the first block.
+        at: Lba,
+        /// A whole number of blocks.
+        bytes: &'a [u8],
+    },
+    /// Everything written so far, user data included, is on stable storage before the next step.
+    Flush,
+}
+
+/// Why a metadata change was refused. A refused change leaves every buffer as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// The format, or this version of it, cannot do this.
+    Unsupported(&'static str),
+    /// The request contradicts itself or the format's limits.
+    Invalid {
+        /// What is wrong.
+        what: &'static str,
+        /// The value asked for.
+        found: u64,
+        /// The limit or the value needed.
+        expected: u64,
+    },
+    /// No such array on these disks.
+    NoSuchArray(ArrayId),
+    /// No such place in the array.
+    NoSuchPlace(Place),
+    /// A disk is unsuited.
+    Disk {
+        /// Index of the disk.
+        disk: usize,
+        /// Why.
+        what: &'static str,
+    },
+    /// The metadata in the buffers does not hold together; nothing was changed.
+    Damaged {
+        /// Index of the disk.
+        disk: usize,
+        /// Address on it.
+        at: Lba,
+        /// What is wrong.
+        what: &'static str,
+        /// The value found.
+        found: u64,
+        /// The value expected.
+        expected: u64,
+    },
+}
+
+impl fmt::Display for ChangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsupported(what) => write!(f, "not supported by this format: {what}"),
+            Self::Invalid { what, found, expected } => {
+                write!(f, "{what}: asked for {found}, limit {expected}")
+            }
+            Self::NoSuchArray(id) => write!(f, "no array {id} on these disks"),
+            Self::NoSuchPlace(place) => write!(f, "no slot {} in set {}", place.slot, place.set),
+            Self::Disk { disk, what } => write!(f, "disk {disk}: {what}"),
+            Self::Damaged { disk, at, what, found, expected } => write!(
+                f,
+                "disk {disk}, block {}: {what}, found {found:#x}, expected {expected:#x}",
+                at.0
+            ),
+        }
+    }
+}
+
+impl core::error::Error for ChangeError {}
+
+/// A metadata format, for discovery: nothing here can write.
+pub trait Format: Sync {
+    /// Short lower-case name, e.g. `ddf`.
+    fn name(&self) -> &'static str;
+
+    /// What to read next of a disk of which `disk` has been read so far. Bounded: a hostile disk
+    /// cannot ask for more than the format's own limits, nor for ever.
+    fn next_read(&self, disk: &DiskView<'_>) -> Lookup;
+
+    /// Reports what stands on these disks, in any order given. Disks that do not carry the format
+    /// are passed over.
+    fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory);
+
+    /// The run-time side, if this version of the library writes the format.
+    fn writer(&self) -> Option<&dyn FormatWriter> {
+        None
+    }
+}
+
+/// The writing half of a format: edits the caller's buffers, then says what to write in which order.
+///
+/// Nothing is written by these calls themselves. After `initialise`, `create_array`, `add_spare`,
+/// `set_state` or `activate` the caller runs the commit: for every live disk, steps 0, 1, 2 … until
+/// `None`. A crash between any two steps leaves the old or the new configuration.
+pub trait FormatWriter: Format {
+    /// What run-time state survives a restart.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The `index`-th range that the metadata of a new disk takes; `None` past the last. The caller
+    /// makes a buffer of that size for each, filled with zeros.
+    fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent>;
+
+    /// Blocks of a new disk that arrays may use, from block 0.
+    fn usable(&self, shape: DiskShape) -> Blocks;
+
+    /// A run of blocks in the format's own reserve that is left to the implementation for notes of
+    /// its own, e.g. a row ledger. `None` on disks that another implementation set up.
+    fn workspace(&self, disk: &DiskView<'_>) -> Option<Extent>;
+
+    /// Makes an empty configuration over these disks.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; the buffers are as they were.
+    fn initialise(&self, disks: &mut [DiskBuffer<'_>], stamp: Stamp) -> Result<(), ChangeError>;
+
+    /// Adds an array to the configuration.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; the buffers are as they were.
+    fn create_array(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        request: &ArrayRequest<'_>,
+        stamp: Stamp,
+    ) -> Result<ArrayId, ChangeError>;
+
+    /// Makes an unused disk a global spare.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; the buffers are as they were.
+    fn add_spare(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        disk: usize,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError>;
+
+    /// The run-time state of one set, as the newest trustworthy copy says; `None` if there is no such
+    /// array or set.
+    fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState>;
+
+    /// Records the run-time state of one set.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; the buffers are as they were.
+    fn set_state(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        array: ArrayId,
+        set: u16,
+        state: &RuntimeState,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError>;
+
+    /// Puts a spare into a place whose member failed; the place is then `rebuilding`.
+    ///
+    /// # Errors
+    /// [`ChangeError`]; the buffers are as they were.
+    fn activate(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        array: ArrayId,
+        place: Place,
+        spare: usize,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError>;
+
+    /// The `index`-th step of writing `disk`; `None` past the last. `block` is room for one block of
+    /// that disk, for a header that differs from what the buffer will finally hold.
+    fn commit_step<'a>(
+        &self,
+        disk: &'a DiskBuffer<'_>,
+        index: usize,
+        block: &'a mut [u8],
+    ) -> Option<Step<'a>>;
+}
+
+/// The slot of a place, for callers that deal with one set.
+impl From<Place> for Slot {
+    fn from(place: Place) -> Self {
+        place.slot
+    }
+}

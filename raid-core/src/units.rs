@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The units of a RAID stack, one type each, so that a row is never taken for a block address.
+//!
+//! | type | counts | of what |
+//! |---|---|---|
+//! | [`Lba`] | blocks from 0 | a disk, a member's extent, or an array: the context says which |
+//! | [`Blocks`] | blocks | a length in the same address space |
+//! | [`Row`] | rows from 0 | one redundancy set: see [`Row`] |
+//! | [`Slot`] | places | one redundancy set |
+//!
+//! Arithmetic is checked: an operation that could leave the 64-bit range returns `Option`.
+
+use core::fmt;
+use core::ops::{BitAnd, BitOr, Not};
+
+/// Address of a block, from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lba(pub u64);
+
+/// Number of blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Blocks(pub u64);
+
+/// Unit of redundancy of one set, from 0.
+///
+/// Parity levels: one block of *every* member, so a row number is a block address inside the
+/// members' extents. Mirrors: one block of the mirror. Levels that keep copies at shifted places
+/// (RAID-1E) and levels without redundancy: one block of the set's data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Row(pub u64);
+
+impl Lba {
+    /// The address `blocks` further on; `None` past 2^64.
+    #[must_use]
+    pub const fn checked_add(self, blocks: Blocks) -> Option<Self> {
+        match self.0.checked_add(blocks.0) {
+            Some(sum) => Some(Self(sum)),
+            None => None,
+        }
+    }
+
+    /// The distance from `earlier` up to `self`; `None` if `earlier` is later.
+    #[must_use]
+    pub const fn distance_from(self, earlier: Self) -> Option<Blocks> {
+        match self.0.checked_sub(earlier.0) {
+            Some(difference) => Some(Blocks(difference)),
+            None => None,
+        }
+    }
+}
+
+impl Blocks {
+    /// The length in bytes of this many blocks of `block_size` bytes; `None` past 2^64.
+    #[must_use]
+    pub const fn bytes(self, block_size: u32) -> Option<u64> {
+        // `u32` to `u64` is lossless; `From` is not const.
+        #[allow(clippy::as_conversions)]
+        self.0.checked_mul(block_size as u64)
+    }
+
+    /// Sum; `None` past 2^64.
+    #[must_use]
+    pub const fn checked_add(self, other: Self) -> Option<Self> {
+        match self.0.checked_add(other.0) {
+            Some(sum) => Some(Self(sum)),
+            None => None,
+        }
+    }
+}
+
+/// A run of blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Extent {
+    /// First block.
+    pub start: Lba,
+    /// How many.
+    pub len: Blocks,
+}
+
+impl Extent {
+    /// The run of `len` blocks from `start`.
+    #[must_use]
+    pub const fn new(start: u64, len: u64) -> Self {
+        Self { start: Lba(start), len: Blocks(len) }
+    }
+
+    /// One past the last block; `None` past 2^64.
+    #[must_use]
+    pub const fn end(self) -> Option<Lba> {
+        self.start.checked_add(self.len)
+    }
+
+    /// Whether both runs share a block.
+    #[must_use]
+    pub const fn overlaps(self, other: Self) -> bool {
+        // Saturation keeps the answer right: no block lies at or past 2^64 - 1 of a saturated end
+        // that would not be shared as well.
+        self.len.0 > 0
+            && other.len.0 > 0
+            && self.start.0 <= other.start.0.saturating_add(other.len.0.saturating_sub(1))
+            && other.start.0 <= self.start.0.saturating_add(self.len.0.saturating_sub(1))
+    }
+
+    /// Whether every block of `inner` is in `self`.
+    #[must_use]
+    pub const fn contains(self, inner: Self) -> bool {
+        match (self.end(), inner.end()) {
+            (Some(end), Some(inner_end)) => inner.start.0 >= self.start.0 && inner_end.0 <= end.0,
+            _ => false,
+        }
+    }
+}
+
+/// A run of rows of one redundancy set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Rows {
+    /// First row.
+    pub start: Row,
+    /// How many.
+    pub len: u64,
+}
+
+impl Rows {
+    /// The run of `len` rows from `start`.
+    #[must_use]
+    pub const fn new(start: u64, len: u64) -> Self {
+        Self { start: Row(start), len }
+    }
+
+    /// One past the last row, at most the highest row number there is.
+    #[must_use]
+    pub const fn end(self) -> Row {
+        Row(self.start.0.saturating_add(self.len))
+    }
+
+    /// Whether both runs share a row.
+    #[must_use]
+    pub const fn overlaps(self, other: Self) -> bool {
+        self.len > 0
+            && other.len > 0
+            && self.start.0 < other.end().0
+            && other.start.0 < self.end().0
+    }
+}
+
+/// Place of a member in a redundancy set, from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(pub u8);
+
+impl Slot {
+    /// The slot as an index into a slice of members.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        // `u8` to `usize` is lossless; `From` is not const.
+        #[allow(clippy::as_conversions)]
+        {
+            self.0 as usize
+        }
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// A set of slots of one redundancy set, up to 256.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct SlotSet([u64; 4]);
+
+impl SlotSet {
+    /// No slot.
+    pub const EMPTY: Self = Self([0; 4]);
+
+    /// Only `slot`.
+    #[must_use]
+    pub fn of(slot: Slot) -> Self {
+        let mut set = Self::EMPTY;
+        set.insert(slot);
+        set
+    }
+
+    /// Slots `0..count`; all 256 if `count` is larger.
+    #[must_use]
+    pub fn first(count: u16) -> Self {
+        let mut words = [0u64; 4];
+        let mut left = u32::from(count);
+        for word in &mut words {
+            *word = match left {
+                0 => 0,
+                1..=63 => (1u64 << left).wrapping_sub(1),
+                _ => u64::MAX,
+            };
+            left = left.saturating_sub(64);
+        }
+        Self(words)
+    }
+
+    const fn place(slot: Slot) -> (u8, u64) {
+        (slot.0 >> 6, 1u64 << (slot.0 & 63))
+    }
+
+    /// Adds `slot`.
+    pub fn insert(&mut self, slot: Slot) {
+        let (word, bit) = Self::place(slot);
+        if let Some(word) = self.0.get_mut(usize::from(word)) {
+            *word |= bit;
+        }
+    }
+
+    /// Takes `slot` out.
+    pub fn remove(&mut self, slot: Slot) {
+        let (word, bit) = Self::place(slot);
+        if let Some(word) = self.0.get_mut(usize::from(word)) {
+            *word &= !bit;
+        }
+    }
+
+    /// Whether `slot` is in the set.
+    #[must_use]
+    pub fn contains(self, slot: Slot) -> bool {
+        let (word, bit) = Self::place(slot);
+        self.0.get(usize::from(word)).is_some_and(|word| word & bit != 0)
+    }
+
+    /// Whether no slot is in the set.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == [0; 4]
+    }
+
+    /// How many slots are in the set.
+    #[must_use]
+    pub fn len(self) -> u16 {
+        // At most 256 ones, so nothing is lost.
+        self.0.iter().fold(0u16, |sum, word| {
+            sum.saturating_add(u16::try_from(word.count_ones()).unwrap_or(u16::MAX))
+        })
+    }
+
+    /// Whether both sets share a slot.
+    #[must_use]
+    pub fn intersects(self, other: Self) -> bool {
+        !(self & other).is_empty()
+    }
+
+    /// Whether every slot of `inner` is in `self`.
+    #[must_use]
+    pub fn contains_all(self, inner: Self) -> bool {
+        inner.without(self).is_empty()
+    }
+
+    /// The slots of `self` that are not in `other`.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        self & !other
+    }
+
+    /// The lowest slot.
+    #[must_use]
+    pub fn lowest(self) -> Option<Slot> {
+        self.iter().next()
+    }
+
+    /// The slots in ascending order.
+    pub fn iter(self) -> impl Iterator<Item = Slot> {
+        let mut left = self;
+        core::iter::from_fn(move || {
+            let (index, word) = (0u8..).zip(left.0).find(|(_, word)| *word != 0)?;
+            let bit = u8::try_from(word.trailing_zeros()).ok()?;
+            let slot = Slot((index << 6) | bit);
+            left.remove(slot);
+            Some(slot)
+        })
+    }
+}
+
+impl FromIterator<Slot> for SlotSet {
+    fn from_iter<I: IntoIterator<Item = Slot>>(slots: I) -> Self {
+        let mut set = Self::EMPTY;
+        slots.into_iter().for_each(|slot| set.insert(slot));
+        set
+    }
+}
+
+impl fmt::Debug for SlotSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(|slot| slot.0)).finish()
+    }
+}
+
+impl BitOr for SlotSet {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        Self([a | e, b | f, c | g, d | h])
+    }
+}
+
+impl BitAnd for SlotSet {
+    type Output = Self;
+    fn bitand(self, other: Self) -> Self {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        Self([a & e, b & f, c & g, d & h])
+    }
+}
+
+impl Not for SlotSet {
+    type Output = Self;
+    fn not(self) -> Self {
+        Self(self.0.map(|word| !word))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn a_slot_set_holds_all_256_slots() {
+        for slot in 0..=255 {
+            let mut set = SlotSet::of(Slot(slot));
+            assert!(set.contains(Slot(slot)));
+            assert_eq!(set.len(), 1);
+            assert_eq!(set.lowest(), Some(Slot(slot)));
+            set.remove(Slot(slot));
+            assert!(set.is_empty());
+        }
+        let all: Vec<u8> = SlotSet::first(256).iter().map(|slot| slot.0).collect();
+        assert_eq!(all, (0..=255).collect::<Vec<u8>>());
+        for count in 0..=256u16 {
+            assert_eq!(SlotSet::first(count).len(), count);
+        }
+    }
+
+    #[test]
+    fn set_operations_agree_with_sets() {
+        let a: SlotSet = [1, 63, 64, 200].map(Slot).into_iter().collect();
+        let b: SlotSet = [63, 65, 200].map(Slot).into_iter().collect();
+        assert_eq!((a & b).iter().map(|s| s.0).collect::<Vec<_>>(), [63, 200]);
+        assert_eq!(a.without(b).iter().map(|s| s.0).collect::<Vec<_>>(), [1, 64]);
+        assert_eq!((a | b).len(), 5);
+        assert!(a.intersects(b) && (a | b).contains_all(a) && !a.contains_all(b));
+    }
+
+    #[test]
+    fn extents_at_the_end_of_the_address_space_do_not_overflow() {
+        let last = Extent::new(u64::MAX, 1);
+        assert_eq!(last.end(), None);
+        assert!(last.overlaps(Extent::new(u64::MAX - 1, u64::MAX)));
+        assert!(!last.overlaps(Extent::new(0, u64::MAX)));
+        assert!(!Extent::new(5, 0).overlaps(Extent::new(0, 10)));
+        assert!(Extent::new(0, 10).contains(Extent::new(9, 1)));
+        assert!(!Extent::new(0, 10).contains(Extent::new(9, 2)));
+    }
+}

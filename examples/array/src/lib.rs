@@ -1,2 +1,3 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Being built.
+//! The std engine that the examples share.
+pub mod member;

@@ -20,5 +20,8 @@
 extern crate std;
 
 pub mod array;
+pub mod backend;
+pub mod gf256;
 pub mod metadata;
+pub mod parity;
 pub mod units;

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The parity operations, and the choice of the instructions that carry them out.
+//!
+//! ```text
+//!   Backend::portable()      plain Rust, every target          \
+//!   Backend::detect()        the best of this CPU  (std)        \    Backend: Copy, 16 bytes,
+//!   Backend::avx2(), ...     one instruction set, by name        >   the proof that its kernels
+//!   Backend::from_ops(..)    the embedder's: a kernel's RAID    /    may run here
+//!                            library, an offload engine        /
+//! ```
+//!
+//! What the operations compute, and what the data list is, stands in [`parity`](crate::parity).
+//!
+//! **Contract of all operations.** Blocks of any length, all the same, at any alignment; empty ones
+//! too. Destinations first, sources second. An error leaves every destination as it was. A backend
+//! holds no state: make it once, keep it with the array, copy it anywhere. 64-byte aligned blocks
+//! are fast, not required.
+//!
+//! ```
+//! use raid_core::backend::Backend;
+//!
+//! let backend = Backend::portable();
+//! let (d0, d1, d2) = ([1u8; 512], [2u8; 512], [3u8; 512]);
+//! let (mut p, mut q) = ([0; 512], [0; 512]);
+//! backend.pq_generate(&mut p, &mut q, &[Some(&d0), Some(&d1), Some(&d2)])?;
+//!
+//! // Disks 0 and 2 are gone.
+//! let (mut x, mut y) = ([0; 512], [0; 512]);
+//! backend.recover_data_data((0, &mut x), (2, &mut y), &[None, Some(&d1), None], &p, &q)?;
+//! assert_eq!((x, y), (d0, d2));
+//! # Ok::<(), raid_core::parity::ParityError>(())
+//! ```
+#![allow(unsafe_code)] // the one place of the crate: calls of kernels, each with its proof
+
+mod kernels;
+mod ops;
+mod portable;
+
+pub use ops::Ops;
+
+use crate::parity::{Located, MAX_ENTRIES, ParityError, check_data, check_length, check_lost};
+use core::fmt;
+
+/// Where results go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Stores {
+    /// Past the cache if a row is too large for it, else through it.
+    #[default]
+    Auto,
+    /// Through the cache: parity is read or sent again soon, or the row is small.
+    Cached,
+    /// Past the cache, where the instruction set can: rows come from memory and go to disk.
+    Streaming,
+}
+
+impl Stores {
+    /// A row of this many bytes is taken not to be in the cache of one core: half of the 1 MiB that
+    /// servers have as their second level.
+    const AUTO_BYTES: usize = 512 << 10;
+
+    fn stream(self, blocks: usize, len: usize) -> bool {
+        match self {
+            Self::Auto => blocks.saturating_mul(len) > Self::AUTO_BYTES,
+            Self::Cached => false,
+            Self::Streaming => true,
+        }
+    }
+}
+
+/// A choice of kernels that is known to run here.
+///
+/// # Invariant
+///
+/// The instructions behind `ops` may be used wherever this value is.
+#[derive(Clone, Copy)]
+pub struct Backend {
+    ops: &'static Ops,
+    stores: Stores,
+}
+
+impl Backend {
+    /// Plain Rust for every target, and the oracle of every test.
+    #[must_use]
+    pub const fn portable() -> Self {
+        Self { ops: &portable::OPS, stores: Stores::Auto }
+    }
+
+    /// Kernels of the embedder's own: a kernel's RAID library, an offload engine, assembly.
+    ///
+    /// # Safety
+    ///
+    /// - Every function of `ops` computes what its field says.
+    /// - It may be called wherever the value is used, with the CPU state it needs.
+    #[must_use]
+    pub const unsafe fn from_ops(ops: &'static Ops) -> Self {
+        Self { ops, stores: Stores::Auto }
+    }
+
+    /// The same kernels with another way to store results.
+    #[must_use]
+    pub const fn with_stores(self, stores: Stores) -> Self {
+        Self { stores, ..self }
+    }
+
+    /// The name of the kernels, for logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.ops.name
+    }
+
+    /// XORs every source into `dst`.
+    ///
+    /// # Errors
+    ///
+    /// [`ParityError::Length`].
+    pub fn xor_into(self, dst: &mut [u8], srcs: &[&[u8]]) -> Result<(), ParityError> {
+        srcs.iter().try_for_each(|src| check_length(dst.len(), src))?;
+        // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
+        unsafe { (self.ops.xor_into)(dst, srcs) };
+        Ok(())
+    }
+
+    /// Computes P of the data.
+    ///
+    /// # Errors
+    ///
+    /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    pub fn p_generate(self, p: &mut [u8], data: &[Option<&[u8]>]) -> Result<(), ParityError> {
+        check_data(p.len(), data)?;
+        let stream = self.stream(p.len(), data, 1);
+        // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
+        unsafe { (self.ops.p_generate)(p, data, stream) };
+        Ok(())
+    }
+
+    /// Computes Q of the data.
+    ///
+    /// # Errors
+    ///
+    /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    pub fn q_generate(self, q: &mut [u8], data: &[Option<&[u8]>]) -> Result<(), ParityError> {
+        check_data(q.len(), data)?;
+        let stream = self.stream(q.len(), data, 1);
+        // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
+        unsafe { (self.ops.q_generate)(q, data, stream) };
+        Ok(())
+    }
+
+    /// Computes P and Q of the data. If both are lost, this recovers them.
+    ///
+    /// # Errors
+    ///
+    /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    pub fn pq_generate(
+        self,
+        p: &mut [u8],
+        q: &mut [u8],
+        data: &[Option<&[u8]>],
+    ) -> Result<(), ParityError> {
+        check_length(p.len(), q)?;
+        check_data(p.len(), data)?;
+        let stream = self.stream(p.len(), data, 2);
+        // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
+        unsafe { (self.ops.pq_generate)(p, q, data, stream) };
+        Ok(())
+    }
+
+    /// Compares P with the data: the offset of the first byte at which they disagree.
+    ///
+    /// # Errors
+    ///
+    /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    pub fn p_check(self, p: &[u8], data: &[Option<&[u8]>]) -> Result<Option<usize>, ParityError> {
+        check_data(p.len(), data)?;
+        // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
+        Ok(unsafe { (self.ops.p_check)(p, data) })
+    }
+
+    /// Compares P and Q with the data: the offset of the first byte at which they disagree.
+    ///
+    /// # Errors
+    ///
+    /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    pub fn pq_check(
+        self,
+        p: &[u8],
+        q: &[u8],
+        data: &[Option<&[u8]>],
+    ) -> Result<Option<usize>, ParityError> {
+        check_length(p.len(), q)?;
+        check_data(p.len(), data)?;
+        // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
+        Ok(unsafe { (self.ops.pq_check)(p, q, data) })
+    }
+
+    /// Says which block of the row is wrong, if one alone can be.
+    ///
+    /// # Errors
+    ///
+    /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    pub fn locate(
+        self,
+        p: &[u8],
+        q: &[u8],
+        data: &[Option<&[u8]>],
+    ) -> Result<Located, ParityError> {
+        check_length(p.len(), q)?;
+        check_data(p.len(), data)?;
+        // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
+        Ok(unsafe { (self.ops.locate)(p, q, data) })
+    }
+
+    /// Carries the change of one data block from `old` to `new` into P and Q: read-modify-write.
+    /// A parity that is lost is `None`.
+    ///
+    /// Results always go through the cache, where P and Q are already.
+    ///
+    /// # Errors
+    ///
+    /// [`ParityError::Length`]; [`ParityError::Exponent`] for 255.
+    pub fn pq_update(
+        self,
+        p: Option<&mut [u8]>,
+        q: Option<&mut [u8]>,
+        exponent: u8,
+        old: &[u8],
+        new: &[u8],
+    ) -> Result<(), ParityError> {
+        if usize::from(exponent) >= MAX_ENTRIES {
+            return Err(ParityError::Exponent { found: exponent, entries: MAX_ENTRIES });
+        }
+        check_length(old.len(), new)?;
+        [p.as_deref(), q.as_deref()]
+            .into_iter()
+            .flatten()
+            .try_for_each(|parity| check_length(old.len(), parity))?;
+        // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
+        unsafe { (self.ops.pq_update)(p, q, exponent, old, new) };
+        Ok(())
+    }
+
+    /// Recovers a lost data block from P.
+    ///
+    /// # Errors
+    ///
+    /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    pub fn recover_data(
+        self,
+        x: &mut [u8],
+        data: &[Option<&[u8]>],
+        p: &[u8],
+    ) -> Result<(), ParityError> {
+        check_length(x.len(), p)?;
+        check_data(x.len(), data)?;
+        let stream = self.stream(p.len(), data, 2);
+        // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
+        unsafe { (self.ops.recover_data)(x, data, p, stream) };
+        Ok(())
+    }
+
+    /// Recovers the lost data block with exponent `x.0` from Q: P is lost too, and not wanted.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ParityError`] but [`ParityError::SameBlock`].
+    pub fn recover_data_from_q(
+        self,
+        x: (u8, &mut [u8]),
+        data: &[Option<&[u8]>],
+        q: &[u8],
+    ) -> Result<(), ParityError> {
+        check_length(x.1.len(), q)?;
+        check_data(q.len(), data)?;
+        check_lost(x.0, data)?;
+        let stream = self.stream(q.len(), data, 2);
+        // SAFETY: the lengths agree and x is lost, checked above; the type's invariant covers the
+        // instructions.
+        unsafe { (self.ops.recover_data_from_q)(x, data, q, stream) };
+        Ok(())
+    }
+
+    /// Recovers the two lost data blocks with exponents `x.0` and `y.0` from P and Q.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ParityError`].
+    pub fn recover_data_data(
+        self,
+        x: (u8, &mut [u8]),
+        y: (u8, &mut [u8]),
+        data: &[Option<&[u8]>],
+        p: &[u8],
+        q: &[u8],
+    ) -> Result<(), ParityError> {
+        check_length(x.1.len(), y.1)?;
+        check_length(x.1.len(), p)?;
+        check_length(x.1.len(), q)?;
+        check_data(p.len(), data)?;
+        check_lost(x.0, data)?;
+        check_lost(y.0, data)?;
+        if x.0 == y.0 {
+            return Err(ParityError::SameBlock { exponent: x.0 });
+        }
+        let stream = self.stream(p.len(), data, 4);
+        // SAFETY: the lengths agree, x and y are lost and are two, checked above; the type's
+        // invariant covers the instructions.
+        unsafe { (self.ops.recover_data_data)(x, y, data, p, q, stream) };
+        Ok(())
+    }
+
+    /// Recovers the lost data block with exponent `x.0`, and P, from Q.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ParityError`] but [`ParityError::SameBlock`].
+    pub fn recover_data_p(
+        self,
+        x: (u8, &mut [u8]),
+        p: &mut [u8],
+        data: &[Option<&[u8]>],
+        q: &[u8],
+    ) -> Result<(), ParityError> {
+        check_length(x.1.len(), p)?;
+        check_length(x.1.len(), q)?;
+        check_data(q.len(), data)?;
+        check_lost(x.0, data)?;
+        let stream = self.stream(q.len(), data, 3);
+        // SAFETY: the lengths agree and x is lost, checked above; the type's invariant covers the
+        // instructions.
+        unsafe { (self.ops.recover_data_p)(x, p, data, q, stream) };
+        Ok(())
+    }
+
+    /// Recovers the lost data block with exponent `x.0`, and Q, from P.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ParityError`] but [`ParityError::SameBlock`].
+    pub fn recover_data_q(
+        self,
+        x: (u8, &mut [u8]),
+        q: &mut [u8],
+        data: &[Option<&[u8]>],
+        p: &[u8],
+    ) -> Result<(), ParityError> {
+        check_length(x.1.len(), q)?;
+        check_length(x.1.len(), p)?;
+        check_data(p.len(), data)?;
+        check_lost(x.0, data)?;
+        let stream = self.stream(p.len(), data, 3);
+        // SAFETY: the lengths agree and x is lost, checked above; the type's invariant covers the
+        // instructions.
+        unsafe { (self.ops.recover_data_q)(x, q, data, p, stream) };
+        Ok(())
+    }
+
+    /// Whether the results of a call over `data` and `others` more blocks go past the cache.
+    fn stream(self, len: usize, data: &[Option<&[u8]>], others: usize) -> bool {
+        self.stores.stream(data.len().saturating_add(others), len)
+    }
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Backend({}, {:?})", self.ops.name, self.stores)
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Kernels in plain Rust, for every target and as the oracle of every test.
+//!
+//! A "register" is an array of machine words with one byte of the block in each eighth bit group.
+//! Compilers turn the loops into vector instructions where the target has them.
+#![forbid(unsafe_code)]
+
+use super::kernels::kernels;
+
+type Vector = [u8; 32];
+const LANES: usize = 32;
+
+kernels!("portable");
+
+fn zero() -> Vector {
+    [0; LANES]
+}
+
+fn xor(a: Vector, b: Vector) -> Vector {
+    let mut sum = a;
+    for (sum, b) in sum.iter_mut().zip(b) {
+        *sum ^= b;
+    }
+    sum
+}
+
+fn xor3(a: Vector, b: Vector, c: Vector) -> Vector {
+    xor(xor(a, b), c)
+}
+
+fn or(a: Vector, b: Vector) -> Vector {
+    let mut union = a;
+    for (union, b) in union.iter_mut().zip(b) {
+        *union |= b;
+    }
+    union
+}
+
+fn any(a: Vector) -> bool {
+    a != zero()
+}
+
+fn start() -> Vector {
+    zero()
+}
+
+fn double(q: Vector) -> Vector {
+    q.map(gf256::double)
+}
+
+fn horner(q: Vector, d: Vector) -> Vector {
+    xor(double(q), d)
+}
+
+fn horner2(q: Vector, high: Vector, low: Vector) -> Vector {
+    horner(horner(q, high), low)
+}
+
+fn finish(q: Vector) -> Vector {
+    q
+}
+
+/// The constant itself: its bits are walked for every vector.
+type Factor = u8;
+
+fn factor(c: u8) -> Factor {
+    c
+}
+
+fn scale(factor: &Factor, a: Vector) -> Vector {
+    let mut product = zero();
+    let mut bits = *factor;
+    for _ in 0..8 {
+        product = double(product);
+        if bits & 0x80 != 0 {
+            product = xor(product, a);
+        }
+        bits <<= 1;
+    }
+    product
+}
+
+/// Plain stores: Rust has no portable way past the cache.
+struct Sink<const STREAM: bool>;
+
+impl<const STREAM: bool> Sink<STREAM> {
+    fn new() -> Self {
+        Self
+    }
+
+    #[allow(clippy::unused_self)] // other backends have a fence to keep
+    fn put(&self, bytes: &mut [u8; WIDTH], value: Step) {
+        *bytes = transmute!(value);
+    }
+}

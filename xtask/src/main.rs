@@ -1,3 +1,38 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Being built.
-fn main() {}
+//! The project's own build tasks.
+//!
+//! ```text
+//! cargo xtask ci              every gate, in order, with a table at the end
+//! cargo xtask ci STEP…        only these
+//! cargo xtask ci --list       the gates and what each is for
+//! ```
+
+mod ci;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask ci [--list] [STEP…]
+
+  ci          run every step and end with a table of what passed, failed and was skipped
+  ci STEP…    run only these steps
+  ci --list   name the steps";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref() {
+        Some("ci") => ci::main(&arguments.collect::<Vec<_>>()),
+        Some("help" | "--help" | "-h") => {
+            println!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Some(other) => {
+            eprintln!("unknown task `{other}`\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+        None => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}

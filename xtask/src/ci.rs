@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask ci`: the steps in order, and the table at the end.
+//!
+//! A step returns a note when it passes. It fails when something is wrong with this project, and is
+//! skipped, with the reason, only when this machine lacks something that cannot be installed.
+
+mod bare;
+mod examples;
+mod fuzz;
+mod host;
+mod miri;
+mod policy;
+mod shell;
+mod toolchain;
+
+use shell::Shell;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// The four crates that are published, in the order of their dependencies.
+const CRATES: [&str; 4] = ["raid-core", "raid-ddf", "raid-asr", "raid-sync"];
+
+/// Why a step ended early.
+enum Stop {
+    Failed(String),
+    Skipped(String),
+}
+
+/// The note of a step that passed, or why it did not.
+type Outcome = Result<String, Stop>;
+
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&mut Shell) -> Outcome,
+}
+
+const fn step(name: &'static str, about: &'static str, run: fn(&mut Shell) -> Outcome) -> Step {
+    Step { name, about, run }
+}
+
+/// Cheap and likely to fail first.
+const STEPS: &[Step] = &[
+    step("format", "rustfmt leaves every file as it is", host::format),
+    step("sources", "licence lines and texts, no unfinished marks", policy::sources),
+    step("clippy", "all targets, warnings denied", host::clippy),
+    step("test", "unit, behaviour, property and doc tests of the workspace", host::test),
+    step("docs", "public and private items, warnings denied", host::docs),
+    step("x86_64-none", "the four crates built for kernels and firmware", bare::x86_64),
+    step("thumbv7em", "… for Cortex-M", bare::thumbv7em),
+    step("aarch64-none", "… for 64-bit Arm without an OS", bare::aarch64),
+    step("riscv64-none", "… for 64-bit RISC-V without an OS", bare::riscv64),
+    step("wasm32", "… for WebAssembly", bare::wasm32),
+    step("features", "every set of features of every crate", host::features),
+    step("msrv", "the oldest compiler promised", toolchain::msrv),
+    step("licences", "licences and sources of all dependencies", policy::licences),
+    step("advisories", "known vulnerabilities of all dependencies", policy::advisories),
+    step("miri-host", "unit tests under Miri", miri::host),
+    step("miri-big-endian", "unit tests under Miri as on s390x", miri::big_endian),
+    step("fuzz", "every fuzz target for a few seconds", fuzz::all),
+    step("demo", "an array from creation to recovery", examples::demo),
+    step("inspect", "raid-inspect on the images of other implementations", examples::inspect),
+];
+
+pub(crate) fn main(arguments: &[String]) -> ExitCode {
+    if arguments.iter().any(|argument| argument == "--list") {
+        for step in STEPS {
+            println!("{:<16} {}", step.name, step.about);
+        }
+        return ExitCode::SUCCESS;
+    }
+    if let Some(unknown) =
+        arguments.iter().find(|name| !STEPS.iter().any(|step| step.name == *name))
+    {
+        eprintln!("unknown step `{unknown}`; `cargo xtask ci --list` names them");
+        return ExitCode::from(2);
+    }
+    let chosen: Vec<&Step> = STEPS
+        .iter()
+        .filter(|step| arguments.is_empty() || arguments.iter().any(|name| name == step.name))
+        .collect();
+    let mut results = Vec::new();
+    for (index, step) in chosen.iter().enumerate() {
+        let label = format!("[{:>2}/{}] {:<16}", index + 1, chosen.len(), step.name);
+        let began = Instant::now();
+        println!("{label} {}", step.about);
+        let outcome = Shell::new(step.name)
+            .map_err(|error| Stop::Failed(format!("no log file: {error}")))
+            .and_then(|mut shell| {
+                let outcome = (step.run)(&mut shell);
+                if matches!(outcome, Err(Stop::Failed(_))) {
+                    shell.print_tail();
+                }
+                outcome
+            });
+        let took = began.elapsed();
+        let (word, note) = words(&outcome);
+        println!("{label} {word} {} {note}", seconds(took));
+        results.push((step.name, outcome, took));
+    }
+    report(&results)
+}
+
+fn words(outcome: &Outcome) -> (&'static str, &str) {
+    match outcome {
+        Ok(note) => ("passed ", note),
+        Err(Stop::Failed(why)) => ("FAILED:", why),
+        Err(Stop::Skipped(why)) => ("SKIPPED:", why),
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+/// Prints the table and the closing line.
+fn report(results: &[(&str, Outcome, Duration)]) -> ExitCode {
+    println!("\n{:<16} {:>8}  result", "step", "time");
+    println!("{:-<16} {:->8}  {:-<40}", "", "", "");
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for (name, outcome, took) in results {
+        match outcome {
+            Ok(_) => passed += 1,
+            Err(Stop::Failed(_)) => failed += 1,
+            Err(Stop::Skipped(_)) => skipped += 1,
+        }
+        let (word, note) = words(outcome);
+        println!("{name:<16} {:>8}  {word} {note}", seconds(*took));
+    }
+    let total = results.iter().map(|(_, _, took)| *took).sum();
+    println!("{:<16} {:>8}\n", "total", seconds(total));
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

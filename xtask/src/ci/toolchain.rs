@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a step needs beyond cargo: installed when it can be, a reason to skip when it cannot.
+
+use super::shell::{Shell, cargo};
+use super::{Outcome, Stop};
+use std::process::Command;
+
+/// The workspace's `rust-version`.
+const MSRV: &str = "1.89.0";
+
+/// `cargo +1.89.0 check` over everything that is published.
+pub(crate) fn msrv(shell: &mut Shell) -> Outcome {
+    toolchain(shell, MSRV, &[])?;
+    shell.cargo(&format!("+{MSRV} check --workspace --all-targets --target-dir target/msrv"))?;
+    Ok(format!("whole workspace, all targets, rustc {MSRV}"))
+}
+
+/// Makes sure that a toolchain with these components is there.
+pub(crate) fn toolchain(shell: &mut Shell, name: &str, components: &[&str]) -> Result<(), Stop> {
+    let mut install = Command::new("rustup");
+    install.args(["toolchain", "install", name, "--profile", "minimal", "--no-self-update"]);
+    for component in components {
+        install.args(["--component", component]);
+    }
+    let has = |shell: &mut Shell| {
+        let mut list = Command::new("rustup");
+        list.args(["component", "list", "--installed", "--toolchain", name]);
+        shell
+            .run(&mut list)
+            .is_ok_and(|installed| components.iter().all(|component| installed.contains(component)))
+    };
+    if has(shell) || (shell.succeeds(&mut install) && has(shell)) {
+        Ok(())
+    } else {
+        Err(Stop::Skipped(format!("toolchain {name} is not here and cannot be installed")))
+    }
+}
+
+/// Makes sure that the standard library of a target is there.
+pub(crate) fn target(shell: &mut Shell, triple: &str) -> Result<(), Stop> {
+    let mut list = Command::new("rustup");
+    list.args(["target", "list", "--installed"]);
+    let has = |shell: &mut Shell, list: &mut Command| {
+        shell.run(list).is_ok_and(|all| all.lines().any(|line| line == triple))
+    };
+    let mut add = Command::new("rustup");
+    add.args(["target", "add", triple]);
+    if has(shell, &mut list) || shell.succeeds(&mut add) {
+        Ok(())
+    } else {
+        Err(Stop::Skipped(format!("target {triple} is not here and cannot be installed")))
+    }
+}
+
+/// Makes sure that `cargo TOOL` is there. Built without optimisation: it runs once.
+pub(crate) fn cargo_tool(shell: &mut Shell, tool: &str) -> Result<(), Stop> {
+    let has = |shell: &mut Shell| shell.succeeds(&mut cargo(&format!("{tool} --version")));
+    if has(shell)
+        || (shell.succeeds(&mut cargo(&format!("install cargo-{tool} --locked --debug")))
+            && has(shell))
+    {
+        Ok(())
+    } else {
+        Err(Stop::Skipped(format!("cargo-{tool} is not here and cannot be installed")))
+    }
+}

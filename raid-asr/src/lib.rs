@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! (front page: see the crate's own author)
+//! Being built.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs, missing_debug_implementations, unreachable_pub)]
@@ -18,3 +18,30 @@
 
 #[cfg(test)]
 extern crate std;
+
+mod checksum;
+mod configuration_line;
+mod error;
+mod level;
+mod name;
+mod reserved_block;
+mod state;
+mod table;
+mod table_header;
+mod tree;
+
+pub use checksum::{Checksum, ChecksumVerdict};
+pub use configuration_line::{ConfigurationLine, LineFlags};
+pub use error::RecordError;
+pub use level::{RaidType, TreeLevel};
+pub use name::LineName;
+pub use reserved_block::{DiskFlags, Identity, ReservedBlock};
+pub use state::{ArrayLineState, DiskLineState, Worth};
+pub use table::{OwnLine, RaidTable, Table};
+pub use table_header::{IrocFlags, OpenMark, TableHeader};
+pub use tree::{Node, Nodes, Set, Tree};
+
+/// Blocks of the RAID table.
+pub const TABLE_BLOCKS: u64 = 16;
+/// Blocks at the end of a disk that the format takes: the table and the reserved block.
+pub const TAIL_BLOCKS: u64 = 17;

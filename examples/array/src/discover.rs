@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Discovery with std: reads what the formats ask for and keeps what they report.
+//!
+//! ```text
+//! Source ──next_read──▶ pieces ──assemble──▶ Discovery { disks, arrays, findings }
+//!        (per disk and format)  (per format)
+//! ```
+//!
+//! Nothing is written: a [`Source`] cannot. The block size of an image file is not known, so 512 is
+//! tried first and 4096 if no format was found; a device that reports its size is asked with that
+//! one first.
+
+mod inventory;
+mod source;
+
+pub use inventory::{FoundArray, FoundFinding, FoundMember, RawField};
+pub use source::{ReadAt, Source};
+
+use inventory::Collector;
+use raid_core::metadata::{DiskDescriptor, DiskShape, DiskView, Format, Lookup, Piece};
+use raid_core::units::{Blocks, Extent, Lba};
+
+/// Runs a format may ask for per disk, and bytes of one run: far more than any format needs.
+const MAX_RUNS: usize = 4096;
+const MAX_RUN_BYTES: u64 = 64 << 20;
+
+/// A run of blocks that was read; empty if it could not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadPiece {
+    /// Address of its first block.
+    pub at: Lba,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What one format made of one disk.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Index of the format in the list given.
+    pub format: usize,
+    /// Its name.
+    pub format_name: &'static str,
+    /// The runs it asked for, for a later update of the same bytes.
+    pub pieces: Vec<ReadPiece>,
+    /// What it says of the disk; `None` if it recognised the disk and could not use it.
+    pub descriptor: Option<DiskDescriptor>,
+    /// The disk's fields as stored.
+    pub raw: Vec<RawField>,
+}
+
+/// One of the disks given.
+#[derive(Clone, Debug)]
+pub struct FoundDisk {
+    /// Its name for people.
+    pub name: String,
+    /// Its size, in the blocks that the metadata is written in.
+    pub shape: DiskShape,
+    /// The formats that recognise it: none, one, or a conflict.
+    pub claims: Vec<Claim>,
+    /// Runs that could not be read, and why.
+    pub unreadable: Vec<(Extent, String)>,
+}
+
+/// All that was found on a set of disks.
+#[derive(Clone, Debug, Default)]
+pub struct Discovery {
+    /// The disks, in the order given.
+    pub disks: Vec<FoundDisk>,
+    /// The arrays, format by format.
+    pub arrays: Vec<FoundArray>,
+    /// What the formats noticed.
+    pub findings: Vec<FoundFinding>,
+}
+
+impl Discovery {
+    /// Disks that more than one format recognises.
+    pub fn conflicts(&self) -> impl Iterator<Item = usize> {
+        let claimed_twice = |(_, disk): &(usize, &FoundDisk)| disk.claims.len() > 1;
+        self.disks.iter().enumerate().filter(claimed_twice).map(|(index, _)| index)
+    }
+}
+
+/// Looks for every format on every disk and puts together what they form.
+#[must_use]
+pub fn discover(sources: &[Source], formats: &[&dyn Format]) -> Discovery {
+    let disks = sources.iter().map(|source| read_disk(source, formats)).collect();
+    let mut discovery = Discovery { disks, ..Discovery::default() };
+    for (index, format) in formats.iter().enumerate() {
+        let collected = assemble(&discovery.disks, index, *format);
+        for (disk, descriptor, raw) in collected.disks {
+            let claims = discovery.disks.get_mut(disk).map(|disk| &mut disk.claims);
+            for claim in claims.into_iter().flatten().filter(|claim| claim.format == index) {
+                claim.descriptor = descriptor.or(claim.descriptor);
+                claim.raw.extend(raw.iter().copied());
+            }
+        }
+        discovery.arrays.extend(collected.arrays);
+        discovery.findings.extend(collected.findings);
+    }
+    discovery
+}
+
+/// Lets one format put together the disks that it recognises.
+fn assemble(disks: &[FoundDisk], index: usize, format: &dyn Format) -> Collector {
+    let claims: Vec<&[ReadPiece]> = disks
+        .iter()
+        .map(|disk| {
+            let claim = disk.claims.iter().find(|claim| claim.format == index);
+            claim.map_or(&[][..], |claim| &claim.pieces)
+        })
+        .collect();
+    let pieces: Vec<Vec<Piece<'_>>> = claims.iter().map(|pieces| borrowed(pieces)).collect();
+    let shapes = disks.iter().map(|disk| disk.shape);
+    let views: Vec<DiskView<'_>> =
+        shapes.zip(&pieces).map(|(shape, pieces)| DiskView { shape, pieces }).collect();
+    let mut collector = Collector::new(index, format.name());
+    if claims.iter().any(|pieces| !pieces.is_empty()) {
+        format.assemble(&views, &mut collector);
+    }
+    collector
+}
+
+/// Asks every format about a disk, block size by block size, until one recognises it.
+fn read_disk(source: &Source, formats: &[&dyn Format]) -> FoundDisk {
+    let sizes = match source.bytes.block_size() {
+        Some(4096) => [4096, 512],
+        _ => [512, 4096],
+    };
+    let mut nothing = None;
+    for block_size in sizes {
+        let blocks = Blocks(source.bytes.len() / u64::from(block_size));
+        let shape = DiskShape { blocks, block_size };
+        let found = probe(source, shape, formats);
+        if !found.claims.is_empty() {
+            return found;
+        }
+        nothing.get_or_insert(found);
+    }
+    nothing.expect("two block sizes were tried")
+}
+
+fn probe(source: &Source, shape: DiskShape, formats: &[&dyn Format]) -> FoundDisk {
+    let name = source.name.clone();
+    let mut disk = FoundDisk { name, shape, claims: Vec::new(), unreadable: Vec::new() };
+    for (index, format) in formats.iter().enumerate() {
+        if let Some(pieces) = lookup(source, *format, &mut disk) {
+            disk.claims.push(Claim {
+                format: index,
+                format_name: format.name(),
+                pieces,
+                descriptor: None,
+                raw: Vec::new(),
+            });
+        }
+    }
+    disk
+}
+
+/// Reads what `format` asks for; `None` if it does not recognise the disk.
+fn lookup(source: &Source, format: &dyn Format, disk: &mut FoundDisk) -> Option<Vec<ReadPiece>> {
+    let mut pieces: Vec<ReadPiece> = Vec::new();
+    for _ in 0..MAX_RUNS {
+        let view = DiskView { shape: disk.shape, pieces: &borrowed(&pieces) };
+        match format.next_read(&view) {
+            Lookup::Complete => return Some(pieces),
+            Lookup::Read(extent) => {
+                let bytes = read_run(source, disk.shape, extent).unwrap_or_else(|why| {
+                    disk.unreadable.push((extent, why));
+                    Vec::new()
+                });
+                pieces.push(ReadPiece { at: extent.start, bytes });
+            }
+            _ => return None,
+        }
+    }
+    let all = Extent { start: Lba(0), len: disk.shape.blocks };
+    disk.unreadable.push((all, format!("{}: more than {MAX_RUNS} reads wanted", format.name())));
+    None
+}
+
+fn read_run(source: &Source, shape: DiskShape, extent: Extent) -> Result<Vec<u8>, String> {
+    let outside = || format!("past the end, the disk has {} blocks", shape.blocks.0);
+    let end = extent.end().filter(|end| end.0 <= shape.blocks.0).ok_or_else(outside)?;
+    let len = extent.len.bytes(shape.block_size).ok_or_else(outside)?;
+    if len > MAX_RUN_BYTES {
+        return Err(format!("{} blocks up to block {} are too many at once", extent.len.0, end.0));
+    }
+    let offset = Blocks(extent.start.0).bytes(shape.block_size).ok_or_else(outside)?;
+    let mut bytes = vec![0; len as usize];
+    source.bytes.read_at(offset, &mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+fn borrowed(pieces: &[ReadPiece]) -> Vec<Piece<'_>> {
+    pieces.iter().map(|piece| Piece { at: piece.at, bytes: &piece.bytes }).collect()
+}
+
+#[cfg(test)]
+mod tests;

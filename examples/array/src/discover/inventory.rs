@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Keeps what a format reports.
+
+use raid_core::array::{ArrayDescriptor, ArrayId, MemberDescriptor, Place};
+use raid_core::metadata::{DiskDescriptor, Finding, Inventory, Subject};
+
+/// A field as stored, named as the format's text names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawField {
+    /// Its name.
+    pub field: &'static str,
+    /// Its value.
+    pub value: u64,
+}
+
+/// An array.
+#[derive(Clone, Debug)]
+pub struct FoundArray {
+    /// Index of the format in the list given.
+    pub format: usize,
+    /// Its name.
+    pub format_name: &'static str,
+    /// What it is.
+    pub descriptor: ArrayDescriptor,
+    /// Its members, ordered by place.
+    pub members: Vec<FoundMember>,
+    /// Its fields as stored.
+    pub raw: Vec<RawField>,
+}
+
+impl FoundArray {
+    /// Running number of a place: set × slots + slot.
+    #[must_use]
+    pub fn running(&self, place: Place) -> usize {
+        usize::from(place.set) * usize::from(self.descriptor.geometry.slots) + place.slot.index()
+    }
+}
+
+/// A member of an array.
+#[derive(Clone, Debug)]
+pub struct FoundMember {
+    /// What it is.
+    pub descriptor: MemberDescriptor,
+    /// Its fields as stored.
+    pub raw: Vec<RawField>,
+}
+
+/// A finding, and which format it comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct FoundFinding {
+    /// Name of the format.
+    pub format_name: &'static str,
+    /// The finding.
+    pub finding: Finding,
+}
+
+/// What one format said.
+pub(super) struct Collector {
+    format: usize,
+    format_name: &'static str,
+    /// Index, descriptor, raw fields; several entries for one disk are joined later.
+    pub(super) disks: Vec<(usize, Option<DiskDescriptor>, Vec<RawField>)>,
+    pub(super) arrays: Vec<FoundArray>,
+    pub(super) findings: Vec<FoundFinding>,
+}
+
+impl Collector {
+    pub(super) fn new(format: usize, format_name: &'static str) -> Self {
+        Self { format, format_name, disks: Vec::new(), arrays: Vec::new(), findings: Vec::new() }
+    }
+
+    fn array_mut(&mut self, id: ArrayId) -> Option<&mut FoundArray> {
+        self.arrays.iter_mut().rev().find(|array| array.descriptor.id == id)
+    }
+}
+
+impl Inventory for Collector {
+    fn disk(&mut self, disk: &DiskDescriptor) {
+        self.disks.push((disk.disk, Some(*disk), Vec::new()));
+    }
+
+    fn array(&mut self, array: &ArrayDescriptor) {
+        self.arrays.push(FoundArray {
+            format: self.format,
+            format_name: self.format_name,
+            descriptor: *array,
+            members: Vec::new(),
+            raw: Vec::new(),
+        });
+    }
+
+    fn member(&mut self, member: &MemberDescriptor) {
+        if let Some(array) = self.array_mut(member.array) {
+            array.members.push(FoundMember { descriptor: *member, raw: Vec::new() });
+            array.members.sort_by_key(|member| member.descriptor.place);
+        }
+    }
+
+    fn raw(&mut self, of: Subject, field: &'static str, value: u64) {
+        let raw = RawField { field, value };
+        match of {
+            Subject::Disk(disk) => self.disks.push((disk, None, vec![raw])),
+            Subject::Array(id) => {
+                if let Some(array) = self.array_mut(id) {
+                    array.raw.push(raw);
+                }
+            }
+            Subject::Member(id, place) => {
+                let members = self.array_mut(id).map(|array| &mut array.members);
+                let mut members = members.into_iter().flatten();
+                if let Some(member) = members.find(|m| m.descriptor.place == place) {
+                    member.raw.push(raw);
+                }
+            }
+        }
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        self.findings.push(FoundFinding { format_name: self.format_name, finding: *finding });
+    }
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Discovery with formats made up for the purpose: no other line of it knows of them.
+
+use super::*;
+use raid_core::array::{
+    ArrayDescriptor, ArrayId, ArrayState, Geometry, Initialisation, Level, MemberDescriptor,
+    MemberId, MemberState, Name, Place, Placement, QNumbering, Secondary,
+};
+use raid_core::metadata::{Finding, Inventory, Severity, Subject};
+use raid_core::units::Slot;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A mirror: block 0 of a member begins with the signature, then its slot.
+struct Toy(&'static [u8; 4]);
+
+impl Format for Toy {
+    fn name(&self) -> &'static str {
+        "toy"
+    }
+
+    fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
+        match disk.get(Extent::new(0, 1)) {
+            None if disk.pieces.is_empty() => Lookup::Read(Extent::new(0, 1)),
+            Some(block) if block.starts_with(self.0) => Lookup::Complete,
+            _ => Lookup::Absent,
+        }
+    }
+
+    fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
+        let id = ArrayId([7; 24]);
+        let geometry = Geometry {
+            level: Level::Raid1,
+            placement: Placement::Fixed,
+            slots: 2,
+            strip: Blocks(0),
+            member_blocks: Blocks(4),
+            secondary: Secondary::None,
+            sets: 1,
+            q_numbering: QNumbering::BySlot,
+            parities: 0,
+            rotate_shift: 0,
+            block_size: 512,
+        };
+        into.array(&ArrayDescriptor {
+            id,
+            name: Name::new(b"toy"),
+            geometry,
+            size: Blocks(4),
+            state: ArrayState::Optimal,
+            clean: true,
+            initialisation: Initialisation::Full,
+        });
+        for (disk, view) in disks.iter().enumerate() {
+            let Some(slot) = view.get(Extent::new(0, 1)).and_then(|block| block.get(4)) else {
+                continue;
+            };
+            let place = Place { set: 0, slot: Slot(*slot) };
+            into.disk(&DiskDescriptor {
+                disk,
+                configuration: id,
+                id: MemberId([*slot; 24]),
+                sequence: None,
+                role: "member",
+                spare: false,
+                usable: Blocks(4),
+            });
+            into.raw(Subject::Disk(disk), "slot", u64::from(*slot));
+            into.member(&MemberDescriptor {
+                array: id,
+                place,
+                disk: Some(disk),
+                id: None,
+                start: Lba(1),
+                len: Blocks(4),
+                state: MemberState::InSync,
+            });
+            into.raw(Subject::Member(id, place), "start", 1);
+        }
+        into.raw(Subject::Array(id), "size", 4);
+        into.finding(&Finding {
+            severity: Severity::Note,
+            code: 1,
+            disk: None,
+            array: Some(id),
+            copy: "block 0",
+            at: Some(Lba(0)),
+            what: "toy",
+            found: None,
+            expected: None,
+        });
+    }
+}
+
+/// Asks for whatever it is told, for ever.
+struct Insatiable(Extent, AtomicUsize);
+
+impl Format for Insatiable {
+    fn name(&self) -> &'static str {
+        "insatiable"
+    }
+
+    fn next_read(&self, _: &DiskView<'_>) -> Lookup {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        Lookup::Read(self.0)
+    }
+
+    fn assemble(&self, _: &[DiskView<'_>], _: &mut dyn Inventory) {
+        panic!("it recognised no disk");
+    }
+}
+
+struct Memory(Vec<u8>, Option<u32>);
+
+impl ReadAt for Memory {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn block_size(&self) -> Option<u32> {
+        self.1
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        let from = usize::try_from(offset).map_err(io::Error::other)?;
+        let bytes = self.0.get(from..).and_then(|rest| rest.get(..into.len()));
+        into.copy_from_slice(bytes.ok_or_else(|| io::Error::other("past the end"))?);
+        Ok(())
+    }
+}
+
+fn disk(name: &str, head: &[u8], block_size: Option<u32>) -> Source {
+    let mut bytes = head.to_vec();
+    bytes.resize(8192, 0);
+    Source { name: name.to_owned(), bytes: Box::new(Memory(bytes, block_size)) }
+}
+
+#[test]
+fn a_format_that_nothing_else_knows_is_discovered() {
+    let disks = [disk("b", b"TOY!\x01", None), disk("x", b"", None), disk("a", b"TOY!\0", None)];
+    let found = discover(&disks, &[&Toy(b"NOT!"), &Toy(b"TOY!")]);
+    assert_eq!(found.arrays.len(), 1);
+    let array = &found.arrays[0];
+    assert_eq!((array.format, array.descriptor.name.as_bytes()), (1, &b"toy"[..]));
+    let members: Vec<_> = array.members.iter().map(|m| m.descriptor.disk.unwrap()).collect();
+    assert_eq!(members, [2, 0], "ordered by place, not by disk");
+    assert_eq!(array.members[0].raw, [RawField { field: "start", value: 1 }]);
+    assert_eq!(array.raw, [RawField { field: "size", value: 4 }]);
+    assert_eq!(found.disks[0].claims[0].raw, [RawField { field: "slot", value: 1 }]);
+    assert_eq!(found.disks[0].claims[0].descriptor.unwrap().role, "member");
+    assert_eq!(found.disks[0].claims[0].pieces[0].bytes.len(), 512);
+    assert!(found.disks[1].claims.is_empty());
+    assert_eq!((found.findings.len(), found.conflicts().count()), (1, 0));
+}
+
+#[test]
+fn a_disk_that_two_formats_recognise_is_a_conflict() {
+    let disks = [disk("a", b"TOY!\0", None), disk("b", b"", None)];
+    let found = discover(&disks, &[&Toy(b"TOY!"), &Toy(b"TOY!")]);
+    assert_eq!(found.conflicts().collect::<Vec<_>>(), [0]);
+    assert_eq!(found.arrays.len(), 2);
+}
+
+#[test]
+fn block_sizes_are_tried_in_the_order_that_the_medium_suggests() {
+    let size = |source: Source| discover(&[source], &[&Toy(b"TOY!")]).disks[0].shape;
+    let shape = |blocks, block_size| DiskShape { blocks: Blocks(blocks), block_size };
+    assert_eq!(size(disk("file", b"TOY!\0", None)), shape(16, 512));
+    assert_eq!(size(disk("device", b"TOY!\0", Some(4096))), shape(2, 4096));
+    assert_eq!(size(disk("nothing", b"", Some(4096))), shape(2, 4096));
+    assert_eq!(size(disk("nothing", b"", None)), shape(16, 512));
+}
+
+#[test]
+fn reads_without_end_or_outside_the_disk_are_bounded_and_reported() {
+    for extent in [
+        Extent::new(0, 1),
+        Extent::new(16, 1),
+        Extent::new(0, u64::MAX),
+        Extent::new(u64::MAX, u64::MAX),
+        Extent::new(u64::MAX / 512, 1),
+    ] {
+        let format = Insatiable(extent, AtomicUsize::new(0));
+        let found = discover(&[disk("a", b"", None)], &[&format]);
+        assert!(found.disks[0].claims.is_empty());
+        assert!(!found.disks[0].unreadable.is_empty());
+        assert_eq!(format.1.load(Ordering::Relaxed), 2 * MAX_RUNS, "both block sizes");
+    }
+}
+
+#[test]
+fn an_unreadable_run_is_an_empty_piece_and_is_reported() {
+    struct Broken;
+    impl ReadAt for Broken {
+        fn len(&self) -> u64 {
+            8192
+        }
+        fn read_at(&self, _: u64, _: &mut [u8]) -> io::Result<()> {
+            Err(io::Error::other("medium error"))
+        }
+    }
+    let source = Source { name: "broken".to_owned(), bytes: Box::new(Broken) };
+    let found = discover(&[source], &[&Toy(b"TOY!")]);
+    assert_eq!(found.disks[0].unreadable, [(Extent::new(0, 1), "medium error".to_owned())]);
+}

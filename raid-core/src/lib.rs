@@ -22,6 +22,8 @@ extern crate std;
 pub mod array;
 pub mod backend;
 pub mod gf256;
+pub mod layout;
 pub mod metadata;
+pub mod mirror;
 pub mod parity;
 pub mod units;

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Which block of which member holds a block of the array, and the other way round.
+//!
+//! ```text
+//!          array blocks
+//!               │ split / array_block          secondary   striped, mirrored, concatenated
+//!        data blocks of a set
+//!               │ locate, copies / role        primary     one module a family, below
+//!   (slot, block of the member's extent)
+//! ```
+//!
+//! | module | levels |
+//! |---|---|
+//! | `striped` | RAID-0 |
+//! | here | RAID-1, single disk: every slot holds every block |
+//! | `shifted` | RAID-1E |
+//! | `rotation`, `row` | RAID-4, 5, 5E, 5EE, 5R, 6, MDF |
+//! | `concatenated` | concatenation |
+//!
+//! The two directions share no formula, so that each is a test of the other.
+//!
+//! ```
+//! use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
+//! use raid_core::layout::{Layout, Location, Role};
+//! use raid_core::units::{Blocks, Lba, Slot};
+//!
+//! // Linux's default RAID-5 over four disks with strips of 128 blocks.
+//! let layout = Layout::new(&Geometry {
+//!     level: Level::Raid5,
+//!     placement: Placement::NContinue,
+//!     slots: 4,
+//!     strip: Blocks(128),
+//!     member_blocks: Blocks(1 << 20),
+//!     secondary: Secondary::None,
+//!     sets: 1,
+//!     q_numbering: QNumbering::BySlot,
+//!     parities: 0,
+//!     rotate_shift: 0,
+//!     block_size: 512,
+//! })?;
+//! assert_eq!(layout.size(), Blocks(3 << 20));
+//! // Strip 3 opens the second row, right after the parity that has moved to slot 2.
+//! assert_eq!(layout.locate(3 * 128), Some(Location { slot: Slot(3), block: Lba(128) }));
+//! assert_eq!(layout.role(Slot(2), 128), Role::Parity(0));
+//! assert_eq!(layout.role(Slot(3), 128), Role::Data(3 * 128));
+//! # Ok::<(), raid_core::layout::GeometryError>(())
+//! ```
+
+mod concatenated;
+mod error;
+mod rotation;
+mod row;
+mod secondary;
+mod shifted;
+mod striped;
+mod validate;
+
+pub use error::GeometryError;
+pub use row::{RowMap, StripRole};
+pub use secondary::{SetPiece, Split};
+
+use crate::array::Geometry;
+use crate::units::{Blocks, Extent, Lba, Rows, Slot};
+use concatenated::Sizes;
+use core::num::NonZeroU64;
+use rotation::Rotation;
+use secondary::Joint;
+use shifted::Shift;
+
+/// A place on a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Location {
+    /// Which slot of the set.
+    pub slot: Slot,
+    /// Block of the member's extent.
+    pub block: Lba,
+}
+
+/// What a block of a member is to its set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// This data block of the set; its first copy where there are several.
+    Data(u64),
+    /// A further copy.
+    Copy {
+        /// Of this data block.
+        of: u64,
+    },
+    /// Parity of its row: 0 is P, 1 is Q.
+    Parity(u8),
+    /// Spare space (RAID-5E, RAID-5EE).
+    HotSpace,
+    /// Nothing: past the last full row.
+    Unused,
+}
+
+/// A geometry that was found sound, with the numbers that follow from it.
+///
+/// A small `Copy` value; it borrows only the sizes of a concatenation's members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Layout<'m> {
+    geometry: Geometry,
+    family: Family<'m>,
+    strips: Strips,
+    joint: Joint,
+    size: u64,
+}
+
+/// How a level maps blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Family<'m> {
+    Striped,
+    Mirrored,
+    Shifted(Shift),
+    Parity(Rotation),
+    Concatenated(Sizes<'m>),
+}
+
+/// The strips of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Strips {
+    /// Blocks of a strip; 1 where the level has none.
+    len: NonZeroU64,
+    /// Slots of the set.
+    slots: NonZeroU64,
+    /// Data strips of a row; as many as slots where rows are not of parity.
+    in_row: NonZeroU64,
+    /// Strips of a member that are in use.
+    rows: u64,
+    /// Data strips of the set.
+    count: u64,
+}
+
+impl Strips {
+    /// Block of a member: `within` blocks into strip `row`.
+    fn block(&self, row: u64, within: u64) -> u64 {
+        row.saturating_mul(self.len.get()).saturating_add(within)
+    }
+
+    /// Data block of the set: `within` blocks into strip `strip`; `None` past the last strip.
+    fn data_block(&self, strip: u64, within: u64) -> Option<u64> {
+        (strip < self.count).then(|| strip.saturating_mul(self.len.get()).saturating_add(within))
+    }
+}
+
+/// Slot number `index`, which is below 256.
+fn slot_at(index: u64) -> Slot {
+    Slot(u8::try_from(index).unwrap_or(u8::MAX))
+}
+
+impl<'m> Layout<'m> {
+    /// The geometry this is the layout of.
+    #[must_use]
+    pub const fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// Blocks of the array. The host may be shown less, never more.
+    #[must_use]
+    pub const fn size(&self) -> Blocks {
+        Blocks(self.size)
+    }
+
+    /// Data blocks of one set.
+    #[must_use]
+    pub const fn set_blocks(&self) -> Blocks {
+        Blocks(self.joint.set_blocks)
+    }
+
+    /// [`Row`](crate::units::Row)s of one set.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        match self.family {
+            Family::Parity(_) => self.strips.block(self.strips.rows, 0),
+            _ => self.joint.set_blocks,
+        }
+    }
+
+    /// Rows that share one assignment of slots: a strip, or 1 where every row is alike.
+    #[must_use]
+    pub const fn row_unit(&self) -> u64 {
+        match self.family {
+            Family::Mirrored | Family::Concatenated(_) => 1,
+            _ => self.strips.len.get(),
+        }
+    }
+
+    /// The slots of a set.
+    #[must_use]
+    pub fn slots(&self) -> crate::units::SlotSet {
+        crate::units::SlotSet::first(self.geometry.slots)
+    }
+
+    /// How many copies of a data block there are, the first included.
+    #[must_use]
+    pub const fn copy_count(&self) -> u16 {
+        match self.family {
+            Family::Mirrored => self.geometry.slots,
+            Family::Shifted(_) => 2,
+            _ => 1,
+        }
+    }
+
+    /// Where data block `block` of a set is, the first copy; `None` past the end of the set.
+    #[must_use]
+    pub fn locate(&self, block: u64) -> Option<Location> {
+        self.copy(block, 0)
+    }
+
+    /// Where copy `copy` of data block `block` is.
+    fn copy(&self, block: u64, copy: u8) -> Option<Location> {
+        if block >= self.joint.set_blocks || u16::from(copy) >= self.copy_count() {
+            return None;
+        }
+        let s = &self.strips;
+        let (strip, within) = (block / s.len, block % s.len);
+        Some(match &self.family {
+            Family::Striped => striped::locate(s, strip, within),
+            Family::Mirrored => Location { slot: Slot(copy), block: Lba(block) },
+            Family::Shifted(shift) => shift.locate(s, strip, copy, within),
+            Family::Parity(rotation) => {
+                let (row, index) = (strip / s.in_row, strip % s.in_row);
+                let slot = rotation.row(row).data_slot(u16::try_from(index).ok()?)?;
+                Location { slot, block: Lba(s.block(row, within)) }
+            }
+            Family::Concatenated(sizes) => sizes.locate(block)?.0,
+        })
+    }
+
+    /// Every place that holds data block `block` of a set; none past the end of the set.
+    pub fn copies(&self, block: u64) -> impl Iterator<Item = Location> + use<'m> {
+        let layout = *self;
+        (0..=u8::MAX).map_while(move |copy| layout.copy(block, copy))
+    }
+
+    /// How many data blocks from `block` on, itself included, follow one another on its members.
+    pub(crate) fn contiguous(&self, block: u64) -> u64 {
+        let left = self.joint.set_blocks.saturating_sub(block);
+        match &self.family {
+            Family::Mirrored => left,
+            Family::Concatenated(sizes) => sizes.locate(block).map_or(0, |(_, run)| run.min(left)),
+            _ => self.strips.len.get().saturating_sub(block % self.strips.len).min(left),
+        }
+    }
+
+    /// What block `block` of the member in `slot` is: the inverse of [`Self::copies`].
+    #[must_use]
+    pub fn role(&self, slot: Slot, block: u64) -> Role {
+        let s = &self.strips;
+        if u16::from(slot.0) >= self.geometry.slots {
+            return Role::Unused;
+        }
+        let (row, within) = (block / s.len, block % s.len);
+        match &self.family {
+            Family::Mirrored if block >= self.joint.set_blocks => Role::Unused,
+            Family::Mirrored if slot == Slot(0) => Role::Data(block),
+            Family::Mirrored => Role::Copy { of: block },
+            Family::Concatenated(sizes) => sizes.role(slot, block),
+            _ if row >= s.rows => self.past_rows(block),
+            Family::Striped => striped::role(s, slot, row, within),
+            Family::Shifted(shift) => shift.role(s, slot, row, within),
+            Family::Parity(rotation) => match rotation.row(row).role(slot) {
+                Some(StripRole::Data(index)) => s
+                    .data_block(
+                        row.saturating_mul(s.in_row.get()).saturating_add(u64::from(index)),
+                        within,
+                    )
+                    .map_or(Role::Unused, Role::Data),
+                Some(StripRole::Parity(index)) => Role::Parity(index),
+                Some(StripRole::Hot) => Role::HotSpace,
+                None => Role::Unused,
+            },
+        }
+    }
+
+    /// What a block past the rows in use is: RAID-5E keeps its spare space there.
+    fn past_rows(&self, block: u64) -> Role {
+        let spare = self.geometry.level == crate::array::Level::Raid5E
+            && block < self.geometry.member_blocks.0;
+        if spare { Role::HotSpace } else { Role::Unused }
+    }
+
+    /// Roles of the slots in stripe row `stripe` (`stripe` × [`Self::row_unit`] is its first row);
+    /// `None` past the last one and for levels without parity.
+    #[must_use]
+    pub fn row_map(&self, stripe: u64) -> Option<RowMap> {
+        match &self.family {
+            Family::Parity(rotation) if stripe < self.strips.rows => Some(rotation.row(stripe)),
+            _ => None,
+        }
+    }
+
+    /// The rows that hold `at` (data blocks of a set), in one run: what a request must lock.
+    #[must_use]
+    pub fn rows_of(&self, at: Extent) -> Rows {
+        let Family::Parity(_) = self.family else {
+            return Rows::new(at.start.0, at.len.0);
+        };
+        let Some(last) = at.len.0.checked_sub(1) else {
+            return Rows::new(self.row_of(at.start.0), 0);
+        };
+        let s = &self.strips;
+        let last = at.start.0.saturating_add(last);
+        let (first_strip, last_strip) = (at.start.0 / s.len, last / s.len);
+        let (first_row, last_row) = (first_strip / s.in_row, last_strip / s.in_row);
+        // Another strip in the first row is held from the strip's first block on, and another in
+        // the last row up to its last block.
+        let more_in_first =
+            last_strip > first_strip && first_strip % s.in_row != s.in_row.get().saturating_sub(1);
+        let more_in_last = last_strip > first_strip && last_strip % s.in_row != 0;
+        let from = if more_in_first { 0 } else { at.start.0 % s.len };
+        let to = if more_in_last { s.len.get().saturating_sub(1) } else { last % s.len };
+        let (from, to) = (s.block(first_row, from), s.block(last_row, to));
+        // Two strips of neighbouring rows may be held in falling order of offset; never of rows.
+        Rows::new(from, to.saturating_sub(from).saturating_add(1))
+    }
+
+    /// The row of data block `block` of a parity level.
+    fn row_of(&self, block: u64) -> u64 {
+        let s = &self.strips;
+        s.block(block / s.len / s.in_row, block % s.len)
+    }
+
+    /// Data strips of a stripe row of a parity level, and blocks of a strip.
+    pub(crate) const fn row_shape(&self) -> (NonZeroU64, NonZeroU64) {
+        (self.strips.in_row, self.strips.len)
+    }
+
+    /// Whether rows are of parity.
+    pub(crate) const fn has_parity(&self) -> bool {
+        matches!(self.family, Family::Parity(_))
+    }
+}

@@ -57,8 +57,25 @@ pub struct FoundDisk {
     pub shape: DiskShape,
     /// The formats that recognise it: none, one, or a conflict.
     pub claims: Vec<Claim>,
-    /// Runs that could not be read, and why.
-    pub unreadable: Vec<(Extent, String)>,
+    /// Runs that a format asked for in vain.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A run of blocks that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The run.
+    pub extent: Extent,
+    /// Why.
+    pub why: String,
+    /// Whether the medium failed; else the metadata leads where there is nothing.
+    pub medium: bool,
+}
+
+impl Unreadable {
+    fn nothing_there(extent: Extent, why: String) -> Self {
+        Self { extent, why, medium: false }
+    }
 }
 
 /// All that was found on a set of disks.
@@ -164,8 +181,8 @@ fn lookup(source: &Source, format: &dyn Format, disk: &mut FoundDisk) -> Option<
         match format.next_read(&view) {
             Lookup::Complete => return Some(pieces),
             Lookup::Read(extent) => {
-                let bytes = read_run(source, disk.shape, extent).unwrap_or_else(|why| {
-                    disk.unreadable.push((extent, why));
+                let bytes = read_run(source, disk.shape, extent).unwrap_or_else(|unreadable| {
+                    disk.unreadable.push(unreadable);
                     Vec::new()
                 });
                 pieces.push(ReadPiece { at: extent.start, bytes });
@@ -174,21 +191,30 @@ fn lookup(source: &Source, format: &dyn Format, disk: &mut FoundDisk) -> Option<
         }
     }
     let all = Extent { start: Lba(0), len: disk.shape.blocks };
-    disk.unreadable.push((all, format!("{}: more than {MAX_RUNS} reads wanted", format.name())));
+    let why = format!("{}: more than {MAX_RUNS} reads wanted", format.name());
+    disk.unreadable.push(Unreadable::nothing_there(all, why));
     None
 }
 
-fn read_run(source: &Source, shape: DiskShape, extent: Extent) -> Result<Vec<u8>, String> {
-    let outside = || format!("past the end, the disk has {} blocks", shape.blocks.0);
-    let end = extent.end().filter(|end| end.0 <= shape.blocks.0).ok_or_else(outside)?;
-    let len = extent.len.bytes(shape.block_size).ok_or_else(outside)?;
+fn read_run(source: &Source, shape: DiskShape, extent: Extent) -> Result<Vec<u8>, Unreadable> {
+    let inside = extent.end().is_some_and(|end| end.0 <= shape.blocks.0);
+    let (Some(offset), Some(len), true) = (
+        Blocks(extent.start.0).bytes(shape.block_size),
+        extent.len.bytes(shape.block_size),
+        inside,
+    ) else {
+        let why = format!("past the end, the disk has {} blocks", shape.blocks.0);
+        return Err(Unreadable::nothing_there(extent, why));
+    };
     if len > MAX_RUN_BYTES {
-        return Err(format!("{} blocks up to block {} are too many at once", extent.len.0, end.0));
+        let why = format!("{len} bytes in one run, limit {MAX_RUN_BYTES}");
+        return Err(Unreadable::nothing_there(extent, why));
     }
-    let offset = Blocks(extent.start.0).bytes(shape.block_size).ok_or_else(outside)?;
     let mut bytes = vec![0; len as usize];
-    source.bytes.read_at(offset, &mut bytes).map_err(|error| error.to_string())?;
-    Ok(bytes)
+    match source.bytes.read_at(offset, &mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(error) => Err(Unreadable { extent, why: error.to_string(), medium: true }),
+    }
 }
 
 fn borrowed(pieces: &[ReadPiece]) -> Vec<Piece<'_>> {

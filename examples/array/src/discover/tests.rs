@@ -184,6 +184,7 @@ fn reads_without_end_or_outside_the_disk_are_bounded_and_reported() {
         let found = discover(&[disk("a", b"", None)], &[&format]);
         assert!(found.disks[0].claims.is_empty());
         assert!(!found.disks[0].unreadable.is_empty());
+        assert!(found.disks[0].unreadable.iter().all(|run| !run.medium));
         assert_eq!(format.1.load(Ordering::Relaxed), 2 * MAX_RUNS, "both block sizes");
     }
 }
@@ -201,5 +202,7 @@ fn an_unreadable_run_is_an_empty_piece_and_is_reported() {
     }
     let source = Source { name: "broken".to_owned(), bytes: Box::new(Broken) };
     let found = discover(&[source], &[&Toy(b"TOY!")]);
-    assert_eq!(found.disks[0].unreadable, [(Extent::new(0, 1), "medium error".to_owned())]);
+    let unreadable = &found.disks[0].unreadable[0];
+    assert_eq!((unreadable.extent, unreadable.medium), (Extent::new(0, 1), true));
+    assert_eq!(unreadable.why, "medium error");
 }

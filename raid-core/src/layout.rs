@@ -325,9 +325,4 @@ impl<'m> Layout<'m> {
     pub(crate) const fn row_shape(&self) -> (NonZeroU64, NonZeroU64) {
         (self.strips.in_row, self.strips.len)
     }
-
-    /// Whether rows are of parity.
-    pub(crate) const fn has_parity(&self) -> bool {
-        matches!(self.family, Family::Parity(_))
-    }
 }

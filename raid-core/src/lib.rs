@@ -26,4 +26,5 @@ pub mod layout;
 pub mod metadata;
 pub mod mirror;
 pub mod parity;
+pub mod stripe;
 pub mod units;

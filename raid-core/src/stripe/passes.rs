@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Passes over rows of a set: rebuild, resync, scrub.
+
+use super::band::RowPart;
+use super::copies::{CopyRun, CopyWork};
+use super::plan::{Method, RowPlan, Work};
+use super::recipe::RowHealth;
+use super::row_work::RowWork;
+use super::{Cursor, Health, NotPossible, requests};
+use crate::layout::Layout;
+use crate::units::{Rows, SlotSet};
+
+/// Plans of a pass over rows. See [`super::rebuild`], [`super::resync`], [`super::scrub`].
+#[derive(Clone, Debug)]
+pub struct Passes<'m> {
+    layout: Layout<'m>,
+    health: Health,
+    task: Task,
+    cursor: Cursor,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Task {
+    Rebuild(SlotSet),
+    Resync,
+    Scrub,
+}
+
+impl Task {
+    const fn method(self) -> Method {
+        match self {
+            Self::Rebuild(_) => Method::Rebuild,
+            Self::Resync => Method::Resync,
+            Self::Scrub => Method::Scrub,
+        }
+    }
+}
+
+impl<'m> Passes<'m> {
+    fn new(layout: &Layout<'m>, health: Health, task: Task, rows: Rows) -> Self {
+        let cursor = Cursor::new(rows.start.0, rows.len, layout.rows());
+        Self { layout: *layout, health, task, cursor }
+    }
+
+    pub(super) fn rebuild(
+        layout: &Layout<'m>,
+        health: Health,
+        targets: SlotSet,
+        rows: Rows,
+    ) -> Self {
+        Self::new(layout, health, Task::Rebuild(targets), rows)
+    }
+
+    pub(super) fn resync(layout: &Layout<'m>, health: Health, rows: Rows) -> Self {
+        Self::new(layout, health, Task::Resync, rows)
+    }
+
+    pub(super) fn scrub(layout: &Layout<'m>, health: Health, rows: Rows) -> Self {
+        Self::new(layout, health, Task::Scrub, rows)
+    }
+
+    /// The plan for `len` rows from row `from` of the strip on; `None` if there is nothing to do.
+    fn row(&self, part: &RowPart, from: u64, len: u64) -> Result<Option<RowPlan>, NotPossible> {
+        let health = RowHealth::new(&part.map, &self.health);
+        let recipe = match self.task {
+            Task::Rebuild(targets) => health.rebuild(&part.map, targets),
+            Task::Resync => health.resync(&part.map),
+            Task::Scrub => health.scrub(&part.map),
+        };
+        let Ok(recipe) = recipe else {
+            let rows = RowWork::of_rows(part, from, len, Default::default()).rows();
+            let targets =
+                if let Task::Rebuild(targets) = self.task { targets } else { SlotSet::EMPTY };
+            return Err(NotPossible::Lost { missing: health.unreadable | targets, rows });
+        };
+        let Some(recipe) = recipe else { return Ok(None) };
+        let work = RowWork::of_rows(part, from, len, recipe);
+        requests::plan(&self.layout, self.task.method(), work, None).map(Some)
+    }
+
+    /// The plan for a run of copies; `None` if there is nothing to do.
+    fn copies(&self, run: CopyRun) -> Result<Option<RowPlan>, NotPossible> {
+        let writable = run.slots.without(self.health.unavailable);
+        let (reads, writes) = match self.task {
+            Task::Rebuild(targets) => {
+                let writes = writable & targets;
+                if writes.is_empty() {
+                    return Ok(None);
+                }
+                let write_only = self.health.write_only | targets;
+                let sources = run.readable(&Health { write_only, ..self.health })?;
+                (sources.lowest().into_iter().collect(), writes)
+            }
+            Task::Resync => {
+                let source: SlotSet = run.readable(&self.health)?.lowest().into_iter().collect();
+                (source, writable.without(source))
+            }
+            Task::Scrub => {
+                let readable = run.readable(&self.health)?;
+                (readable, SlotSet::EMPTY)
+            }
+        };
+        let idle = match self.task {
+            Task::Scrub => reads.len() < 2,
+            _ => writes.is_empty(),
+        };
+        Ok((!idle).then(|| RowPlan {
+            rows: run.rows(),
+            method: self.task.method(),
+            request: None,
+            block_size: self.layout.geometry().block_size,
+            work: Work::Copies(CopyWork { run, reads, writes, new_data: None }),
+        }))
+    }
+}
+
+impl Iterator for Passes<'_> {
+    type Item = Result<RowPlan, NotPossible>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(refusal) = self.cursor.refusal.take() {
+            return Some(Err(refusal));
+        }
+        while self.cursor.left > 0 {
+            let (row, left) = (self.cursor.at, self.cursor.left);
+            let (len, plan) = match RowPart::of_stripe(&self.layout, row) {
+                Some((part, from)) => {
+                    let len = left.min(part.strip.get().saturating_sub(from));
+                    (len, self.row(&part, from, len))
+                }
+                None => {
+                    let run = CopyRun::new(&self.layout, row, left)?;
+                    (run.len, self.copies(run))
+                }
+            };
+            self.cursor.advance(len);
+            if let Some(plan) = plan.transpose() {
+                return Some(plan);
+            }
+        }
+        None
+    }
+}

@@ -9,8 +9,10 @@ mod examples;
 mod fuzz;
 mod host;
 mod miri;
+mod no_panic;
 mod policy;
 mod shell;
+mod symbols;
 mod toolchain;
 
 use shell::Shell;
@@ -52,6 +54,11 @@ const STEPS: &[Step] = &[
     step("riscv64-none", "… for 64-bit RISC-V without an OS", bare::riscv64),
     step("wasm32", "… for WebAssembly", bare::wasm32),
     step("features", "every set of features of every crate", host::features),
+    step(
+        "no-panic",
+        "no panic, allocation, float or 128-bit division in the objects",
+        no_panic::gate,
+    ),
     step("msrv", "the oldest compiler promised", toolchain::msrv),
     step("licences", "licences and sources of all dependencies", policy::licences),
     step("advisories", "known vulnerabilities of all dependencies", policy::advisories),

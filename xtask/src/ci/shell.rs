@@ -51,6 +51,11 @@ impl Shell {
         self.run(&mut cargo(arguments))
     }
 
+    /// Writes a line of the step's own to the log.
+    pub(crate) fn note(&mut self, line: &str) {
+        let _ = self.log.seek(SeekFrom::End(0)).and_then(|_| writeln!(self.log, "{line}"));
+    }
+
     /// Shows the end of the log after a failure.
     pub(crate) fn print_tail(&mut self) {
         let _ = self.log.flush();

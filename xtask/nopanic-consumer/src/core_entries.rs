@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! raid-core: parity, mirrors, layouts.
+
+use crate::entries;
+use raid_core::backend::Backend;
+use raid_core::layout::{Layout, RowMap};
+use raid_core::{gf256, mirror, parity};
+
+entries!(BACKEND:
+    Backend::xor_into, Backend::p_generate, Backend::q_generate, Backend::pq_generate,
+    Backend::p_check, Backend::pq_check, Backend::locate, Backend::pq_update,
+    Backend::recover_data, Backend::recover_data_from_q, Backend::recover_data_data,
+    Backend::recover_data_p, Backend::recover_data_q,
+);
+
+/// Brings the kernels themselves in: a backend that is not known calls through its table.
+#[unsafe(no_mangle)]
+pub static PORTABLE: Backend = Backend::portable();
+
+entries!(FIELD: gf256::mul, gf256::div, gf256::inverse, gf256::log2, gf256::pow2, parity::locate_column);
+
+entries!(MIRROR: mirror::compare, mirror::majority);
+
+#[unsafe(no_mangle)]
+pub fn choose_source(
+    readable: raid_core::units::SlotSet,
+    at: raid_core::units::Lba,
+    load: &dyn Fn(raid_core::units::Slot) -> mirror::Load,
+) -> Option<raid_core::units::Slot> {
+    mirror::choose_source(readable, at, load)
+}
+
+entries!(LAYOUT:
+    Layout::new, Layout::concatenation, Layout::locate, Layout::role, Layout::row_map,
+    Layout::rows_of, Layout::rows, Layout::split, Layout::set_copies, Layout::array_block,
+    RowMap::data_slot, RowMap::parity_slot, RowMap::hot_slot, RowMap::role, RowMap::exponent,
+    RowMap::slot_of_exponent,
+);

@@ -32,9 +32,24 @@
 //! ```
 #![allow(unsafe_code)] // the one place of the crate: calls of kernels, each with its proof
 
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+mod aarch64;
+#[cfg(feature = "std")]
+mod detect;
 mod kernels;
+#[cfg(any(
+    all(target_arch = "x86_64", target_feature = "sse2"),
+    all(target_arch = "aarch64", target_feature = "neon"),
+    all(target_arch = "wasm32", target_feature = "simd128"),
+))]
+mod nibbles;
 mod ops;
 mod portable;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
+// On soft-float targets the code generator aborts on these instructions.
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod x86;
 
 pub use ops::Ops;
 

@@ -42,10 +42,12 @@ fn p_and_q_of_a_ddf_array_are_those_that_linux_wrote() {
         let (slots, p, q) = row(index);
         let (mut new_p, mut new_q) = ([0; LEN], [0; LEN]);
         let data = by_slot(slots, p, q);
-        Backend::portable().pq_generate(&mut new_p, &mut new_q, &data).unwrap();
-        assert_eq!((&new_p[..], &new_q[..]), (slots[p], slots[q]), "row {}", ROWS[index]);
-        assert_eq!(Backend::portable().pq_check(slots[p], slots[q], &data), Ok(None));
-        assert_eq!(Backend::portable().locate(slots[p], slots[q], &data), Ok(Located::Clean));
+        for backend in Backend::available() {
+            backend.pq_generate(&mut new_p, &mut new_q, &data).unwrap();
+            assert_eq!((&new_p[..], &new_q[..]), (slots[p], slots[q]), "{backend:?}");
+            assert_eq!(backend.pq_check(slots[p], slots[q], &data), Ok(None));
+            assert_eq!(backend.locate(slots[p], slots[q], &data), Ok(Located::Clean));
+        }
     }
 }
 
@@ -63,7 +65,7 @@ fn exponents_counted_by_data_block_are_not_those_of_a_ddf_array() {
 
 #[test]
 fn lost_disks_of_a_linux_array_come_back() {
-    for index in 0..ROWS.len() {
+    for (index, number) in ROWS.into_iter().enumerate() {
         let (slots, p, q) = row(index);
         let present = by_slot(slots, p, q);
         let data: Vec<usize> = (0..SLOTS).filter(|slot| present[*slot].is_some()).collect();
@@ -76,7 +78,7 @@ fn lost_disks_of_a_linux_array_come_back() {
             Backend::portable()
                 .recover_data_data(lost_x, lost_y, &list, slots[p], slots[q])
                 .unwrap();
-            assert_eq!((&out_x[..], &out_y[..]), (slots[x], slots[y]), "row {}", ROWS[index]);
+            assert_eq!((&out_x[..], &out_y[..]), (slots[x], slots[y]), "row {number}");
         }
     }
 }

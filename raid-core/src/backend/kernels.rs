@@ -25,7 +25,7 @@
 //! | `start()`, `horner(q, d)`, `double(q)`, `finish(q)` | Horner's rule; `q` between `start` and `finish` may be in a form of its own |
 //! | `horner2(q, high, low)` | `horner(horner(q, high), low)` |
 //! | `Factor`, `factor(c)`, `scale(f, a)` | `c·a` with `c` constant over the call |
-//! | `Sink<STREAM>` | where results go: `new()`, `put(&self, &mut [u8; WIDTH], [Vector; VECTORS])` |
+//! | `Sink<STREAM>`, `put(&sink, &mut bytes, step)` | where results go: past the cache if `STREAM` and if it can be done |
 
 /// Vectors of one step: enough to hide the latency of a multiplication, few enough for the sums of
 /// P and Q to stay in sixteen registers.
@@ -104,7 +104,7 @@ macro_rules! kernels {
                     *to = from;
                 }
             } else if let Some(bytes) = whole.get_mut(step) {
-                sink.put(bytes, value);
+                put(sink, bytes, value);
             }
         }
 

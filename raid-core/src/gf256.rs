@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn products_of_all_pairs_are_those_done_by_hand() {
-        for a in 0..=255 {
+        // Miri would take minutes for all of them.
+        for a in (0..=255).step_by(if cfg!(miri) { 23 } else { 1 }) {
             for b in 0..=255 {
                 assert_eq!(mul(a, b), by_hand(a, b), "{a} · {b}");
             }

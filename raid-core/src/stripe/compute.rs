@@ -127,7 +127,10 @@ impl RowPlan {
                     .and_then(|(from, to)| slab.get(from..to));
                 let to = range(row.in_request(index, band.from), Blocks(band.len), self.block_size)
                     .and_then(|(from, to)| request.get_mut(from..to));
-                if let (Some(from), Some(to)) = (from, to) {
+                // Both are `band.len` blocks; said once more for the compiler of a 32-bit target.
+                if let (Some(from), Some(to)) = (from, to)
+                    && from.len() == to.len()
+                {
                     to.copy_from_slice(from);
                 }
             }

@@ -19,10 +19,14 @@
 #[cfg(test)]
 extern crate std;
 
+mod assemble;
 mod checksum;
 mod configuration_line;
 mod error;
+pub mod finding;
+mod format;
 mod level;
+mod locate;
 mod name;
 mod reserved_block;
 mod state;
@@ -33,6 +37,7 @@ mod tree;
 pub use checksum::{Checksum, ChecksumVerdict};
 pub use configuration_line::{ConfigurationLine, LineFlags};
 pub use error::RecordError;
+pub use format::Asr;
 pub use level::{RaidType, TreeLevel};
 pub use name::LineName;
 pub use reserved_block::{DiskFlags, Identity, ReservedBlock};

@@ -190,8 +190,11 @@ mod tests {
             .collect()
     }
 
-    /// `(index, end, [disks of each set])` of every array, and the strays.
-    fn shape(lines: &[ConfigurationLine]) -> (Vec<(usize, usize, Vec<usize>)>, Vec<usize>) {
+    /// Index, end, and number of disks of each set.
+    type Extent = (usize, usize, Vec<usize>);
+
+    /// Every array, and the strays.
+    fn shape(lines: &[ConfigurationLine]) -> (Vec<Extent>, Vec<usize>) {
         let (mut arrays, mut strays) = (Vec::new(), Vec::new());
         for node in Nodes::new(lines) {
             match node {

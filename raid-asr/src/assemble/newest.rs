@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Which copy of an array's table is the newest, and how the others differ from it.
+//!
+//! | decides | in this order |
+//! |---|---|
+//! | trust | a wrong checksum in a table of version 0 or 1 comes last |
+//! | `raidseq` of the top line | later, counting round from 65535 to 0 |
+//! | `timestamp` | higher |
+//! | checksum | right |
+//! | disks given up | more: a copy that declares a failure was written after it |
+//!
+//! Ties after that are broken by the place in the table, so the order in which disks are given does
+//! not matter.
+
+use super::{Member, Report, members_of};
+use crate::finding;
+use crate::{ChecksumVerdict, Worth};
+use core::cmp::Ordering;
+use raid_core::metadata::DiskView;
+
+/// The newest copy of an array's table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Newest<'a> {
+    pub(crate) member: Member<'a>,
+}
+
+/// How a copy relates to the newest one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// Of the same generation.
+    Current,
+    /// This many generations older; 0 when only the timestamp tells.
+    Older { generations: u16 },
+    /// Not to be trusted, and newer by its own word.
+    SuspectNewer,
+}
+
+fn sequence(member: &Member<'_>) -> u16 {
+    member.tree.top().raidseq.get()
+}
+
+fn timestamp(member: &Member<'_>) -> u32 {
+    member.table.header().timestamp.get()
+}
+
+/// Compares two generations that count round from 65535 to 0.
+fn compare_sequences(a: u16, b: u16) -> Ordering {
+    match a.wrapping_sub(b) {
+        0 => Ordering::Equal,
+        1..=0x7FFF => Ordering::Greater,
+        // Half a round apart both ways: take the higher number, so that the answer is one.
+        0x8000 => a.cmp(&b),
+        _ => Ordering::Less,
+    }
+}
+
+fn disks_given_up(member: &Member<'_>) -> usize {
+    member.tree.disks().filter(|(_, line)| line.disk_state().worth() == Worth::Nothing).count()
+}
+
+fn compare(a: &Member<'_>, b: &Member<'_>) -> Ordering {
+    let trusted = |member: &Member<'_>| member.checksum() != ChecksumVerdict::Suspect;
+    let good = |member: &Member<'_>| member.checksum() == ChecksumVerdict::Good;
+    (trusted(a).cmp(&trusted(b)))
+        .then_with(|| compare_sequences(sequence(a), sequence(b)))
+        .then_with(|| timestamp(a).cmp(&timestamp(b)))
+        .then_with(|| good(a).cmp(&good(b)))
+        .then_with(|| disks_given_up(a).cmp(&disks_given_up(b)))
+        .then_with(|| b.own.cmp(&a.own))
+        .then_with(|| b.disk.cmp(&a.disk))
+}
+
+impl<'a> Newest<'a> {
+    /// The newest copy of this array's table; `None` if no disk carries one.
+    pub(crate) fn choose(disks: &[DiskView<'a>], raidmagic: u32) -> Option<Self> {
+        members_of(disks, raidmagic).max_by(compare).map(|member| Self { member })
+    }
+
+    /// How old a copy is.
+    pub(crate) fn age(&self, member: &Member<'_>) -> Age {
+        let (own, newest) = (sequence(member), sequence(&self.member));
+        match compare_sequences(own, newest) {
+            Ordering::Greater => Age::SuspectNewer,
+            Ordering::Less => Age::Older { generations: newest.wrapping_sub(own) },
+            Ordering::Equal => match timestamp(member).cmp(&timestamp(&self.member)) {
+                Ordering::Greater => Age::SuspectNewer,
+                Ordering::Less => Age::Older { generations: 0 },
+                Ordering::Equal => Age::Current,
+            },
+        }
+    }
+
+    /// Whether a copy is of the newest generation.
+    pub(crate) fn is_current(&self, member: &Member<'_>) -> bool {
+        self.age(member) == Age::Current
+    }
+
+    /// Says how the other copies differ from this one.
+    pub(crate) fn report_others(&self, disks: &[DiskView<'_>], report: &mut Report<'_>) {
+        for other in members_of(disks, self.member.array()) {
+            if other.disk == self.member.disk {
+                continue;
+            }
+            self.report_age(&other, report);
+            self.report_split_brain(&other, report);
+            if !self.member.tree.disks().any(|(_, line)| line.raidmagic.get() == other.drivemagic) {
+                let place = report.line(&other, other.own);
+                report.tell(place.finding(finding::NOT_IN_NEWEST, other.drivemagic));
+            }
+        }
+    }
+
+    fn report_age(&self, other: &Member<'_>, report: &mut Report<'_>) {
+        let place = report.line(other, other.tree.index());
+        match self.age(other) {
+            Age::Older { generations: 0 } => report.tell(report.header(other).mismatch(
+                finding::STALE,
+                timestamp(other),
+                timestamp(&self.member),
+            )),
+            Age::Older { .. } => {
+                report.tell(place.mismatch(
+                    finding::STALE,
+                    sequence(other),
+                    sequence(&self.member),
+                ));
+            }
+            Age::SuspectNewer => report.tell(place.mismatch(
+                finding::SUSPECT_NEWER,
+                sequence(other),
+                sequence(&self.member),
+            )),
+            Age::Current => self.report_difference(other, report),
+        }
+    }
+
+    fn report_difference(&self, other: &Member<'_>, report: &mut Report<'_>) {
+        let (own, theirs) = (self.member.tree.lines(), other.tree.lines());
+        let same = own.iter().zip(theirs).take_while(|(own, theirs)| own == theirs).count();
+        if same < own.len().max(theirs.len()) {
+            let index = other.tree.index().saturating_add(same);
+            let place = report.line(other, index);
+            let index = u64::try_from(index).unwrap_or(u64::MAX);
+            report.tell(place.finding(finding::COPIES_DIFFER, index));
+        }
+    }
+
+    /// Two members that each went on without the other: neither holds all of the data, whichever
+    /// counted further.
+    fn report_split_brain(&self, other: &Member<'_>, report: &mut Report<'_>) {
+        let state_in = |copy: &Member<'_>, disk: &Member<'_>| {
+            let line = copy.tree.disks().find(|(_, line)| line.raidmagic.get() == disk.drivemagic);
+            line.filter(|(_, line)| line.disk_state().worth() == Worth::Nothing)
+                .map(|(_, line)| line.raidstate)
+        };
+        let (theirs, ours) = (state_in(&self.member, other), state_in(other, &self.member));
+        if let (Some(theirs), Some(ours)) = (theirs, ours) {
+            let place = report.line(other, other.own);
+            report.tell(place.mismatch(finding::SPLIT_BRAIN, theirs, ours));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generations_count_round() {
+        assert_eq!(compare_sequences(2, 1), Ordering::Greater);
+        assert_eq!(compare_sequences(0, 0xFFFF), Ordering::Greater);
+        assert_eq!(compare_sequences(0xFFF0, 3), Ordering::Less);
+        assert_eq!(compare_sequences(9, 9), Ordering::Equal);
+        for a in [0u16, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF] {
+            for b in [0u16, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF] {
+                assert_eq!(compare_sequences(a, b), compare_sequences(b, a).reverse());
+            }
+        }
+    }
+}

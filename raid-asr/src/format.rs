@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The format as the rest of the stack sees it.
+
+use crate::assemble;
+use crate::locate::{Located, locate};
+use raid_core::metadata::{DiskView, Format, Inventory, Lookup};
+
+/// The Adaptec ASR format, for discovery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Asr;
+
+impl Format for Asr {
+    fn name(&self) -> &'static str {
+        "asr"
+    }
+
+    /// Asks for the last block, then for 16 blocks at `raidtbl`, and only if no table is there for
+    /// the 16 blocks before the last.
+    fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
+        match locate(disk) {
+            Located::Unread(extent) => Lookup::Read(extent),
+            Located::Absent => Lookup::Absent,
+            Located::Trace(_) | Located::Found(_) => Lookup::Complete,
+        }
+    }
+
+    /// Reports disks, then arrays with their members, by the rules of `asr.md` section 4.
+    ///
+    /// Arrays are told apart by the `raidmagic` of their top line, never by name. An array that has
+    /// a refusal is reported as failed.
+    fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
+        assemble::assemble(disks, into);
+    }
+}

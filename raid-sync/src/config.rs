@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a core is made for.
+
+use crate::member::Redundancy;
+use crate::throttle::Limits;
+use raid_core::units::SlotSet;
+
+/// One redundancy set, as the caller knows it when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Config {
+    /// Rows of the set.
+    pub rows: u64,
+    /// All edges of windows and marks are multiples of this many rows, the end of the set excepted.
+    /// Parity sets pass the strip, so that a request inside one stripe row is never cut.
+    pub align: u64,
+    /// Slots of the set.
+    pub members: SlotSet,
+    /// Slots without a usable disk now, whether the metadata says so already or not.
+    pub absent: SlotSet,
+    /// Members with a volatile write cache; the others need no flush.
+    pub volatile: SlotSet,
+    /// What keeps the data when members are lost.
+    pub redundancy: Redundancy,
+    /// Writes that share a row reach the members one after the other (`sync.md` I13). Parity sets
+    /// always do so.
+    pub overlap: bool,
+    /// Every write whose acknowledgement follows a failure waits for the record of it; otherwise only
+    /// those that promise durability do.
+    pub strict: bool,
+    /// Speed and patience.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// A set with everybody present and the careful choice everywhere.
+    #[must_use]
+    pub fn new(rows: u64, members: SlotSet, redundancy: Redundancy) -> Self {
+        Self {
+            rows,
+            align: 1,
+            members,
+            absent: SlotSet::EMPTY,
+            volatile: members,
+            redundancy,
+            overlap: true,
+            strict: true,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What the operator, or a ledger, says about an unclean start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Start {
+    /// Nothing: a parity set that is unclean and short of a member is refused.
+    #[default]
+    Normal,
+    /// Start it all the same; rows that were being written at the stop may be wrong.
+    Force,
+    /// A ledger has made the rows in flight consistent: nothing needs a resync.
+    LedgerReplayed,
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Why a call was refused. A refused call changes nothing.
+
+use crate::record::{FlushId, RecordSeq};
+use crate::ticket::Ticket;
+use crate::window::WindowId;
+use core::fmt;
+use raid_core::units::{Rows, Slot};
+
+/// A request that the core will not carry out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Too few members hold the data.
+    NoCopyLeft {
+        /// Members that hold it.
+        trusted: u16,
+        /// Members that are needed.
+        needed: u16,
+    },
+    /// A parity set was stopped while writes were under way and is short of a member: rows in
+    /// flight cannot be recomputed (`sync.md` I9).
+    DirtyAndDegraded {
+        /// Members that hold their data.
+        trusted: u16,
+        /// Members of the set.
+        members: u16,
+    },
+    /// The metadata format cannot record failures, so writes to a degraded set would be lost on the
+    /// next start.
+    NeedsFormat,
+    /// Rows outside the set, or none at all.
+    OutOfRange {
+        /// The rows asked for.
+        rows: Rows,
+        /// Rows of the set.
+        size: u64,
+    },
+    /// Another operation is running, or commands naming the member are still out.
+    Busy,
+    /// No operation is in a state in which this makes sense.
+    NoOperation,
+    /// Copies or parity must be made to agree first: start [`SyncCore::owed`].
+    ///
+    /// [`SyncCore::owed`]: crate::SyncCore::owed
+    ResyncFirst,
+    /// The set has no redundancy (left) that the operation could establish or compare.
+    NotRedundant,
+    /// The member is not in the state this call needs.
+    Member(Slot),
+    /// The configuration contradicts itself or the capacity of the core.
+    Config {
+        /// What is wrong.
+        what: &'static str,
+        /// The value given.
+        found: u64,
+        /// The limit or the value needed.
+        expected: u64,
+    },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCopyLeft { trusted, needed } => {
+                write!(f, "data is missing: {trusted} members hold it, {needed} are needed")
+            }
+            Self::DirtyAndDegraded { trusted, members } => {
+                write!(f, "unclean and degraded: {trusted} of {members} members hold their data")
+            }
+            Self::NeedsFormat => f.write_str("the metadata format cannot record a failed member"),
+            Self::OutOfRange { rows, size } => {
+                write!(f, "{} rows from {} are not in a set of {size}", rows.len, rows.start.0)
+            }
+            Self::Busy => f.write_str("another operation or command is under way"),
+            Self::NoOperation => f.write_str("no operation in a fitting state"),
+            Self::ResyncFirst => f.write_str("copies must be made to agree first"),
+            Self::NotRedundant => f.write_str("no redundancy to establish or compare"),
+            Self::Member(slot) => write!(f, "member {slot} is not in the state this needs"),
+            Self::Config { what, found, expected } => {
+                write!(f, "{what}: found {found}, expected {expected}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Refusal {}
+
+/// A report that does not match anything asked for: reported twice, or never commanded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Unexpected {
+    /// The ticket is not in flight.
+    Ticket(Ticket),
+    /// The window has no copy under way.
+    Window(WindowId),
+    /// This flush is not under way.
+    Flush(FlushId),
+    /// This record is not being written.
+    Record {
+        /// The number reported.
+        found: RecordSeq,
+        /// The number being written, if any.
+        expected: Option<RecordSeq>,
+    },
+}
+
+impl fmt::Display for Unexpected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ticket(ticket) => write!(f, "{ticket:?} is not in flight"),
+            Self::Window(window) => write!(f, "{window:?} has no copy under way"),
+            Self::Flush(id) => write!(f, "{id:?} is not under way"),
+            Self::Record { found, expected: Some(expected) } => {
+                write!(f, "record {} reported, {} is being written", found.0, expected.0)
+            }
+            Self::Record { found, expected: None } => {
+                write!(f, "record {} reported, none is being written", found.0)
+            }
+        }
+    }
+}
+
+impl core::error::Error for Unexpected {}

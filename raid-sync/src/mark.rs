@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The mark: five cursors of one operation.
+//!
+//! ```text
+//!  0 ───────── durable ──── flushed ──── done ════════ issued ───────────── limit ─── rows
+//!   restart from here │          │          │ open windows │                  │
+//!                     │          │          └ reads use the target below      └ this pass ends here
+//!                     │          └ covered by a completed flush
+//!                     └ what the metadata on all live members says
+//! ```
+//!
+//! `durable ≤ flushed ≤ done ≤ issued ≤ limit` at every moment. Writes are routed by `issued`, reads
+//! by `done`, a restart begins at `durable` (`sync.md` result 6).
+//!
+//! | event | durable | flushed | done | issued |
+//! |---|---|---|---|---|
+//! | window opened | | | | its end |
+//! | lowest windows landed | | | end of the last of them | |
+//! | flush of all members returned, nothing failed meanwhile | | `done` at its start | | |
+//! | record written | what it said | | | |
+//! | pass stopped, windows closed | | | | `done` |
+//! | other target, other source of truth | 0 | 0 | 0 | 0 |
+
+use raid_core::units::Row;
+
+/// The five cursors of an operation, as shown to the caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Marks {
+    /// What the metadata on all live members says.
+    pub durable: Row,
+    /// Done, and covered by a completed cache flush.
+    pub flushed: Row,
+    /// All windows below have finished; reads may use a rebuild target below it.
+    pub done: Row,
+    /// Upper end of the highest window opened in this pass; decides where writes go.
+    pub issued: Row,
+    /// End of this pass.
+    pub limit: Row,
+}
+
+/// The four cursors that outlive a pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Mark {
+    pub(crate) durable: Row,
+    pub(crate) flushed: Row,
+    pub(crate) done: Row,
+    pub(crate) issued: Row,
+}
+
+impl Mark {
+    pub(crate) const ZERO: Self = Self::at(Row(0));
+
+    pub(crate) const fn at(row: Row) -> Self {
+        Self { durable: row, flushed: row, done: row, issued: row }
+    }
+
+    pub(crate) const fn with_limit(self, limit: Row) -> Marks {
+        let Self { durable, flushed, done, issued } = self;
+        Marks { durable, flushed, done, issued, limit }
+    }
+
+    pub(crate) fn open_to(&mut self, end: Row) {
+        self.issued = self.issued.max(end);
+    }
+
+    pub(crate) fn land_to(&mut self, end: Row) {
+        self.done = self.done.max(end).min(self.issued);
+    }
+
+    pub(crate) fn flushed_to(&mut self, row: Row) {
+        self.flushed = self.flushed.max(row).min(self.done);
+    }
+
+    pub(crate) fn recorded_at(&mut self, row: Row) {
+        self.durable = row.min(self.flushed);
+    }
+
+    /// The pass has stopped and no window is open.
+    pub(crate) const fn stop(&mut self) {
+        self.issued = self.done;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_order(mark: Mark) -> bool {
+        let m = mark.with_limit(Row(100));
+        m.durable <= m.flushed && m.flushed <= m.done && m.done <= m.issued && m.issued <= m.limit
+    }
+
+    #[test]
+    fn no_event_breaks_the_order_of_the_cursors() {
+        let events: [fn(&mut Mark, Row); 5] =
+            [Mark::open_to, Mark::land_to, Mark::flushed_to, Mark::recorded_at, |mark, _| {
+                mark.stop();
+            }];
+        let (rows, mut seen) = ([0, 3, 8].map(Row), std::vec![Mark::ZERO]);
+        let mut next = 0;
+        while let Some(&mark) = seen.get(next) {
+            next += 1;
+            for event in events {
+                for row in rows {
+                    let mut mark = mark;
+                    event(&mut mark, row);
+                    assert!(in_order(mark), "{mark:?}");
+                    if !seen.contains(&mark) {
+                        seen.push(mark);
+                    }
+                }
+            }
+        }
+        assert!(seen.len() > 10);
+    }
+}

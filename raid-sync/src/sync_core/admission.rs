@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Who may start now, where it goes, and how far.
+//!
+//! The questions are asked in this order; each may shorten the request or turn it away.
+//!
+//! | question | answer | reads that reconstruct |
+//! |---|---|---|
+//! | is the data there, are the rows in the set? | refuse | the same |
+//! | is its first row in a window that keeps writers out? | wait for the window; else clip at the next one | only windows that rewrite what it reads |
+//! | does it cross `issued` of a rebuild? | clip: below the target must be written, above it may | clip at `done` |
+//! | does it share rows with a request in flight? | wait, if overlaps are serialised | only with writes |
+//! | is the set recorded dirty? | wait for the record | not asked |
+//! | is there a free ticket? | wait | the same |
+//!
+//! Clipping instead of splitting keeps request objects out of the core: the caller sends the prefix
+//! and comes back with the rest.
+
+use super::SyncCore;
+use crate::command::{Access, Admit, Grant, ReadPlan, WaitFor};
+use crate::defect::Defect;
+use crate::error::Refusal;
+use crate::member::Redundancy;
+use crate::operation::{AboveMark, Running};
+use crate::ticket::Kind;
+use crate::time::Time;
+use crate::window::Edge;
+use raid_core::units::{Row, Rows, SlotSet};
+
+/// Where a request goes and how far both sets hold.
+struct Route {
+    must: SlotSet,
+    may: SlotSet,
+    read: SlotSet,
+    agreed: bool,
+    end: Row,
+}
+
+impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
+    /// Whether a request for `rows` may start, and how much of it.
+    pub fn admit(&mut self, now: Time, rows: Rows, access: Access) -> Admit {
+        self.clock.advance(now);
+        if let Err(refusal) = self.acceptable(rows, access) {
+            return Admit::Refuse(refusal);
+        }
+        let kind = match access {
+            Access::Write { durable } => Kind::Write { durable },
+            Access::Reconstruct => Kind::Reconstruct,
+        };
+        let end = match self.window_edge(rows, access) {
+            Edge::Blocked(window) => {
+                self.windows.wait(window);
+                self.counters.window_waits = self.counters.window_waits.saturating_add(1);
+                return Admit::Wait(WaitFor::Window(window));
+            }
+            Edge::ClearTo(end) => end,
+        };
+        let route = self.route(rows.start, end, access);
+        if access == Access::Reconstruct && !self.members.suffice(route.read) {
+            return Admit::Refuse(self.too_few(route.read));
+        }
+        let rows = Rows { start: rows.start, len: route.end.0.saturating_sub(rows.start.0) };
+        if self.serialises() && self.tickets.conflicts(rows, kind) {
+            self.overlap_waiters.waited = true;
+            return Admit::Wait(WaitFor::Overlap);
+        }
+        if access != Access::Reconstruct && !self.may_write() {
+            let seq = self.records.covering(|image| !image.clean);
+            self.records.wait(seq);
+            return Admit::Wait(WaitFor::Record(seq));
+        }
+        let Some(ticket) = self.tickets.open(rows, kind) else {
+            self.ticket_waiters.waited = true;
+            return Admit::Wait(WaitFor::Ticket);
+        };
+        if access != Access::Reconstruct {
+            self.throttle.user_wrote(self.clock.elapsed());
+        }
+        let Route { must, may, read, agreed, .. } = route;
+        Admit::Go(Grant { ticket, rows, must, may, read, agreed })
+    }
+
+    /// Which members may serve a read of `rows`, or of its first part.
+    ///
+    /// Members in `not_from` are left out: those that failed to serve it before. The answer is true
+    /// at this moment; a read that was planned before a member failed may still come back from it.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`], [`Refusal::NoCopyLeft`].
+    pub fn plan_read(&self, rows: Rows, not_from: SlotSet) -> Result<ReadPlan, Refusal> {
+        self.in_range(rows)?;
+        let (holders, _, end) = self.holders(rows.start, rows.end());
+        let mut from = holders.without(not_from);
+        if from.is_empty() && self.members.redundancy == Redundancy::Mirror {
+            // Where copies may differ one of them speaks; if it cannot be read, the next one does.
+            let next = self.members.trusted().without(not_from).lowest();
+            from = next.map_or(SlotSet::EMPTY, SlotSet::of);
+        }
+        if !self.members.suffice(from) {
+            return Err(self.too_few(from));
+        }
+        let len = end.0.saturating_sub(rows.start.0);
+        Ok(ReadPlan { rows: Rows { start: rows.start, len }, from })
+    }
+
+    fn in_range(&self, rows: Rows) -> Result<(), Refusal> {
+        let end = rows.start.0.checked_add(rows.len);
+        match rows.len > 0 && end.is_some_and(|end| end <= self.config.rows) {
+            true => Ok(()),
+            false => Err(Refusal::OutOfRange { rows, size: self.config.rows }),
+        }
+    }
+
+    pub(super) fn too_few(&self, holders: SlotSet) -> Refusal {
+        Refusal::NoCopyLeft { trusted: holders.len(), needed: self.members.needed() }
+    }
+
+    fn acceptable(&self, rows: Rows, access: Access) -> Result<(), Refusal> {
+        self.in_range(rows)?;
+        if access == Access::Reconstruct {
+            return Ok(());
+        }
+        if self.set_failed {
+            return Err(self.too_few(self.members.trusted()));
+        }
+        let nameless = !self.capabilities.failure && !self.forced;
+        match nameless && !self.members.failed.is_empty() {
+            true => Err(Refusal::NeedsFormat),
+            false => Ok(()),
+        }
+    }
+
+    fn window_edge(&self, rows: Rows, access: Access) -> Edge {
+        let rewrites = self.running.as_ref().is_some_and(Running::rewrites_sources);
+        let looks = self.windows.any_closed() && (access != Access::Reconstruct || rewrites);
+        if !looks || self.has(Defect::SkipWindowCheck) {
+            return Edge::ClearTo(rows.end());
+        }
+        match self.windows.edge(rows) {
+            Edge::Blocked(window) if self.has(Defect::WindowEndsEarly) => {
+                let last = self.windows.get(window).map(|(rows, _)| rows.end().0.saturating_sub(1));
+                match last == Some(rows.start.0) {
+                    true => Edge::ClearTo(Row(rows.start.0.saturating_add(1))),
+                    false => Edge::Blocked(window),
+                }
+            }
+            edge => edge,
+        }
+    }
+
+    fn route(&self, start: Row, end: Row, access: Access) -> Route {
+        let (read, agreed, read_end) = self.holders(start, end);
+        if access == Access::Reconstruct {
+            let empty = SlotSet::EMPTY;
+            return Route { must: empty, may: empty, read, agreed, end: read_end };
+        }
+        let (trusted, filling) = (self.members.trusted(), self.members.filling);
+        let mut route = Route { must: trusted, may: SlotSet::EMPTY, read, agreed, end: read_end };
+        if filling.is_empty() {
+            return route;
+        }
+        let cursor = match self.has(Defect::RouteByDone) {
+            true => self.rebuild.done,
+            false => self.rebuild.issued,
+        };
+        if self.has(Defect::SkipStraddlingWrite) && start < cursor && cursor < end {
+            route.end = end;
+        } else if start < cursor {
+            route.must = trusted | filling;
+            route.end = route.end.min(cursor);
+        } else if self.running.is_some_and(|running| running.above == AboveMark::WriteThrough) {
+            route.may = filling;
+        }
+        route
+    }
+
+    /// Whether the set is recorded dirty; if not, a record to that effect is due.
+    fn may_write(&mut self) -> bool {
+        use crate::region::State;
+        if !self.tracks_writes() {
+            return true;
+        }
+        if self.has(Defect::DirtyUntilCleanCompletes) && self.region.state == State::CleanWanted {
+            return true;
+        }
+        self.region.write_wanted() || self.has(Defect::DirtyAfterWrite)
+    }
+}

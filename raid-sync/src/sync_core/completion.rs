@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What follows when a request has completed: windows drain, failures are noted, and the
+//! acknowledgement is given or held.
+//!
+//! | a member failed and no record names it yet | strict | relaxed |
+//! |---|---|---|
+//! | plain write, members have volatile caches | after the record | now |
+//! | plain write, no volatile cache | after the record | after the record |
+//! | FUA write, flush | after the record | after the record |
+//! | anything, and too few members are left | never | never |
+//!
+//! A held acknowledgement costs no ticket: the caller parks the request under the record's number
+//! (`sync.md` I6).
+
+use super::SyncCore;
+use crate::command::Ack;
+use crate::defect::Defect;
+use crate::error::Unexpected;
+use crate::ticket::{Kind, Ticket};
+use crate::time::Time;
+use raid_core::metadata::RuntimeState;
+use raid_core::units::SlotSet;
+
+impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
+    /// An admitted request has completed on all its members, or failed on those in `failed`.
+    ///
+    /// # Errors
+    /// [`Unexpected::Ticket`] if it had completed before.
+    pub fn complete(
+        &mut self,
+        now: Time,
+        ticket: Ticket,
+        failed: SlotSet,
+    ) -> Result<Ack, Unexpected> {
+        self.clock.advance(now);
+        let closed = self.tickets.close(ticket).ok_or(Unexpected::Ticket(ticket))?;
+        if closed.windows != 0 {
+            self.windows.drained(closed.windows);
+        }
+        self.overlap_waiters.due();
+        self.ticket_waiters.due();
+        self.fail_all(failed);
+        let Kind::Write { durable } = closed.kind else {
+            return Ok(if failed.is_empty() { Ack::Now } else { self.read_ack() });
+        };
+        self.region.touched(self.clock.elapsed());
+        let cached = self.config.volatile.intersects(self.members.live());
+        let promises = self.config.strict || durable || !cached;
+        Ok(self.ack(promises && !self.has(Defect::AcknowledgeEarly)))
+    }
+
+    /// A flush of the caches of all live members, asked for by a user, has returned, or failed on those
+    /// in `failed`.
+    pub fn complete_flush(&mut self, failed: SlotSet) -> Ack {
+        self.fail_all(failed);
+        self.ack(!self.has(Defect::FlushNotGated))
+    }
+
+    fn read_ack(&self) -> Ack {
+        if self.set_failed { Ack::NoCopyLeft } else { Ack::Now }
+    }
+
+    fn ack(&mut self, promises: bool) -> Ack {
+        if self.set_failed {
+            return Ack::NoCopyLeft;
+        }
+        if !promises || self.names_failures(&self.records.recorded) {
+            return Ack::Now;
+        }
+        let seq = self.records.covering(|image| self.names_failures(image));
+        self.records.wait(seq);
+        Ack::After(seq)
+    }
+
+    /// Whether the record says of every member that is not trusted that it is not.
+    fn names_failures(&self, record: &RuntimeState) -> bool {
+        let named = record.failed | record.rebuilding;
+        !self.capabilities.failure || named.contains_all(self.members.untrusted())
+    }
+
+    pub(super) fn fail_all(&mut self, failed: SlotSet) {
+        if !failed.is_empty() {
+            failed.iter().for_each(|slot| self.member_failed(slot));
+        }
+    }
+}

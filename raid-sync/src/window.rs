@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Windows: the extents that the running operation works on.
+//!
+//! | state | input | next | user writes | effect |
+//! |---|---|---|---|---|
+//! | Free | opened by a copying operation | Closing | wait | counts the overlapping tickets |
+//! | Free | opened by a scrub | Looking | go on | read and compare, no lock |
+//! | Looking | copies equal | Landed | go on | |
+//! | Looking | copies differ | Closing | wait | the second look is taken under the lock |
+//! | Closing | last counted ticket completes | Closing, ready | wait | |
+//! | Closing, ready | polled | Active | wait | `Copy` goes out |
+//! | Closing | pause or abort | Free | go on | waiters woken |
+//! | Active | copied | Landed | go on | waiters woken |
+//! | Active | copied, operation is being aborted | Free | go on | waiters woken |
+//! | Landed | all lower windows have landed | Free | go on | `done` moves up |
+//!
+//! A window that is closing is never opened to new writers again, so it becomes active once the
+//! finite set of older tickets has drained; and a pass locks a row at most once, so a writer waits
+//! for at most one window (`sync.md` I10).
+
+use core::array;
+use raid_core::units::{Row, Rows};
+
+/// One window of the running operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WindowId {
+    index: u8,
+    use_count: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum State {
+    Free,
+    Looking,
+    Closing { tickets: u16 },
+    Active,
+    Landed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Window {
+    rows: Rows,
+    state: State,
+    use_count: u32,
+    opened: u64,
+    waited: bool,
+    wake: bool,
+}
+
+/// What the windows say about a request that starts at some row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edge {
+    /// Its first row is in this window.
+    Blocked(WindowId),
+    /// It may go on up to this row.
+    ClearTo(Row),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Windows<const W: usize> {
+    windows: [Window; W],
+    used: u8,
+    closed: u8,
+}
+
+impl<const W: usize> Windows<W> {
+    const FITS_THE_MASK: () = assert!(W > 0 && W <= 32, "1 to 32 windows");
+
+    pub(crate) fn new() -> Self {
+        let () = Self::FITS_THE_MASK;
+        let free = Window {
+            rows: Rows::new(0, 0),
+            state: State::Free,
+            use_count: 0,
+            opened: 0,
+            waited: false,
+            wake: false,
+        };
+        Self { windows: array::from_fn(|_| free), used: 0, closed: 0 }
+    }
+
+    /// Windows that are not free.
+    pub(crate) const fn used(&self) -> u8 {
+        self.used
+    }
+
+    /// Whether some window keeps writers out.
+    pub(crate) const fn any_closed(&self) -> bool {
+        self.closed > 0
+    }
+
+    fn recount(&mut self) {
+        let count = |f: fn(State) -> bool| {
+            let n = self.windows.iter().filter(|window| f(window.state)).count();
+            u8::try_from(n).unwrap_or(u8::MAX)
+        };
+        self.used = count(|state| state != State::Free);
+        self.closed = count(|state| matches!(state, State::Closing { .. } | State::Active));
+    }
+
+    fn set(&mut self, index: u8, state: State) {
+        if let Some(window) = self.windows.get_mut(usize::from(index)) {
+            let opens = matches!(state, State::Landed | State::Free);
+            if opens && window.waited {
+                window.wake = true;
+                window.waited = false;
+            }
+            if state == State::Free {
+                window.use_count = window.use_count.wrapping_add(u32::from(!window.wake));
+            }
+            window.state = state;
+        }
+        self.recount();
+    }
+
+    /// A window over `rows`, not yet in any state but reserved as `Looking`.
+    pub(crate) fn open(&mut self, rows: Rows, now: u64) -> Option<WindowId> {
+        let index =
+            self.windows.iter().position(|window| window.state == State::Free && !window.wake)?;
+        let window = self.windows.get_mut(index)?;
+        window.rows = rows;
+        window.opened = now;
+        window.state = State::Looking;
+        let id = WindowId { index: u8::try_from(index).ok()?, use_count: window.use_count };
+        self.recount();
+        Some(id)
+    }
+
+    pub(crate) fn get(&self, id: WindowId) -> Option<(Rows, State)> {
+        let window = self.windows.get(usize::from(id.index))?;
+        (window.use_count == id.use_count && window.state != State::Free)
+            .then_some((window.rows, window.state))
+    }
+
+    pub(crate) fn put(&mut self, id: WindowId, state: State) {
+        if self.get(id).is_some() {
+            self.set(id.index, state);
+        }
+    }
+
+    /// The bit that stands for this window in a ticket's mask.
+    pub(crate) fn bit(id: WindowId) -> u32 {
+        1u32.wrapping_shl(u32::from(id.index))
+    }
+
+    /// A ticket with this mask has completed.
+    pub(crate) fn drained(&mut self, mask: u32) {
+        let mut left = mask;
+        while left != 0 {
+            let index = left.trailing_zeros();
+            left &= left.wrapping_sub(1);
+            let window = usize::try_from(index).ok().and_then(|index| self.windows.get_mut(index));
+            if let Some(Window { state: State::Closing { tickets }, .. }) = window {
+                *tickets = tickets.saturating_sub(1);
+            }
+        }
+    }
+
+    /// Which window, if any, keeps a request for `rows` out, or up to where it may go.
+    pub(crate) fn edge(&self, rows: Rows) -> Edge {
+        let mut end = rows.end();
+        for (index, window) in (0u8..).zip(&self.windows) {
+            if !matches!(window.state, State::Closing { .. } | State::Active) {
+                continue;
+            }
+            if window.rows.start <= rows.start && rows.start < window.rows.end() {
+                return Edge::Blocked(WindowId { index, use_count: window.use_count });
+            }
+            if rows.start < window.rows.start {
+                end = end.min(window.rows.start);
+            }
+        }
+        Edge::ClearTo(end)
+    }
+
+    /// Somebody is parked under this window.
+    pub(crate) fn wait(&mut self, id: WindowId) {
+        if let Some(window) = self.windows.get_mut(usize::from(id.index)) {
+            window.waited = true;
+        }
+    }
+
+    /// The next window whose waiters are to be woken.
+    pub(crate) fn next_wake(&mut self) -> Option<WindowId> {
+        let (index, window) = (0u8..).zip(&mut self.windows).find(|(_, window)| window.wake)?;
+        let id = WindowId { index, use_count: window.use_count };
+        window.wake = false;
+        if window.state == State::Free {
+            window.use_count = window.use_count.wrapping_add(1);
+        }
+        Some(id)
+    }
+
+    fn find(&self, wanted: impl Fn(&Window) -> bool) -> Option<(WindowId, Rows)> {
+        (0u8..)
+            .zip(&self.windows)
+            .find(|(_, window)| wanted(window))
+            .map(|(index, window)| (WindowId { index, use_count: window.use_count }, window.rows))
+    }
+
+    /// A closing window whose tickets have drained.
+    pub(crate) fn ready(&self) -> Option<(WindowId, Rows)> {
+        self.find(|window| window.state == State::Closing { tickets: 0 })
+    }
+
+    /// A closing window, drained or not.
+    pub(crate) fn closing(&self) -> Option<(WindowId, Rows)> {
+        self.find(|window| matches!(window.state, State::Closing { .. }))
+    }
+
+    /// The landed window that starts at `row`.
+    pub(crate) fn landed_at(&self, row: Row) -> Option<(WindowId, Rows)> {
+        self.find(|window| window.state == State::Landed && window.rows.start == row)
+    }
+
+    /// Any landed window.
+    pub(crate) fn landed(&self) -> Option<(WindowId, Rows)> {
+        self.find(|window| window.state == State::Landed)
+    }
+
+    /// Whether a command is out for some window.
+    pub(crate) fn commanded(&self) -> bool {
+        self.windows.iter().any(|w| matches!(w.state, State::Active | State::Looking))
+    }
+
+    /// When the oldest window in use was opened.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.windows.iter().filter(|w| w.state != State::Free).map(|w| w.opened).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(windows: &mut Windows<2>, start: u64, len: u64, state: State) -> WindowId {
+        let id = windows.open(Rows::new(start, len), 0).unwrap();
+        windows.put(id, state);
+        id
+    }
+
+    #[test]
+    fn writers_are_kept_out_from_closing_until_landed() {
+        for (state, kept_out) in [
+            (State::Looking, false),
+            (State::Closing { tickets: 1 }, true),
+            (State::Closing { tickets: 0 }, true),
+            (State::Active, true),
+            (State::Landed, false),
+            (State::Free, false),
+        ] {
+            let mut windows = Windows::<2>::new();
+            let id = opened(&mut windows, 8, 4, state);
+            for row in 8..12 {
+                let blocked = windows.edge(Rows::new(row, 1)) == Edge::Blocked(id);
+                assert_eq!(blocked, kept_out, "{state:?} row {row}");
+            }
+            assert_eq!(windows.edge(Rows::new(7, 1)), Edge::ClearTo(Row(8)));
+            assert_eq!(windows.edge(Rows::new(12, 9)), Edge::ClearTo(Row(21)));
+            let clip = if kept_out { 8 } else { 20 };
+            assert_eq!(windows.edge(Rows::new(0, 20)), Edge::ClearTo(Row(clip)));
+        }
+    }
+
+    #[test]
+    fn a_window_is_ready_when_its_last_ticket_drains() {
+        let mut windows = Windows::<2>::new();
+        let a = opened(&mut windows, 0, 4, State::Closing { tickets: 2 });
+        let b = opened(&mut windows, 4, 4, State::Closing { tickets: 1 });
+        windows.drained(Windows::<2>::bit(a));
+        assert_eq!(windows.ready(), None);
+        windows.drained(Windows::<2>::bit(b) | Windows::<2>::bit(a));
+        windows.put(a, State::Active);
+        assert_eq!(windows.ready(), Some((b, Rows::new(4, 4))));
+    }
+
+    #[test]
+    fn a_freed_window_is_not_used_again_before_its_waiters_were_told() {
+        let mut windows = Windows::<1>::new();
+        let a = windows.open(Rows::new(0, 4), 0).unwrap();
+        windows.put(a, State::Active);
+        windows.wait(a);
+        windows.put(a, State::Landed);
+        windows.put(a, State::Free);
+        assert_eq!(windows.open(Rows::new(4, 4), 0), None);
+        assert_eq!(windows.next_wake(), Some(a));
+        assert_eq!(windows.next_wake(), None);
+        let b = windows.open(Rows::new(4, 4), 0).unwrap();
+        assert_ne!(a, b);
+        assert_eq!(windows.get(a), None, "a report on an old window finds nothing");
+        assert!(windows.get(b).is_some());
+    }
+}

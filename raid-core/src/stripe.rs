@@ -85,13 +85,17 @@ mod copies;
 mod passes;
 mod plan;
 mod recipe;
+mod repair;
 mod requests;
 mod row_work;
+mod verify;
 
 pub use compute::ComputeError;
 pub use passes::Passes;
 pub use plan::{Buffer, Method, RequestPart, RowPlan, SlabIo, WriteIo};
+pub use repair::{Repair, Repaired};
 pub use requests::{MemberIo, ReadStep, ReadSteps, Writes};
+pub use verify::{Mismatch, Verdict};
 
 use crate::layout::Layout;
 use crate::units::{Blocks, Extent, Rows, Slot, SlotSet};

@@ -7,6 +7,7 @@ use super::recipe::{Way, entry};
 use super::row_work::RowWork;
 use crate::backend::Backend;
 use crate::layout::StripRole;
+use crate::mirror::MirrorError;
 use crate::parity::ParityError;
 use crate::units::{Blocks, SlotSet};
 use core::fmt;
@@ -31,6 +32,8 @@ pub enum ComputeError {
     },
     /// The parity operation refused its operands.
     Parity(ParityError),
+    /// The comparison of copies refused its operands.
+    Mirror(MirrorError),
 }
 
 impl fmt::Display for ComputeError {
@@ -43,6 +46,7 @@ impl fmt::Display for ComputeError {
                 write!(f, "request of {found} bytes, expected {expected} or more")
             }
             Self::Parity(error) => error.fmt(f),
+            Self::Mirror(error) => error.fmt(f),
         }
     }
 }
@@ -51,6 +55,7 @@ impl core::error::Error for ComputeError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Parity(error) => Some(error),
+            Self::Mirror(error) => Some(error),
             _ => None,
         }
     }

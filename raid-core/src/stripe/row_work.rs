@@ -149,4 +149,19 @@ impl RowWork {
             WriteIo { slot, at: self.on_member(from, len), from: buffer }
         })
     }
+
+    /// All rows of `slot`: on the member, and in the slab.
+    pub(super) fn whole(&self, slot: Slot) -> (Extent, Blocks) {
+        let (from, len) = self.hull;
+        (self.on_member(from, len), self.in_slab(slot, from))
+    }
+
+    /// The parities that `recipe` of a scrub reads and does not need to recover data.
+    pub(super) fn checked_parity(&self, recipe: &Recipe) -> SlotSet {
+        (0..self.map.parity_strips())
+            .filter_map(|index| self.map.parity_slot(index))
+            .filter(|slot| recipe.reads.contains(*slot))
+            .skip(usize::from(recipe.lost.len()))
+            .collect()
+    }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! (front page: see the crate's own author)
+//! Metadata of the SNIA Common RAID Disk Data Format (DDF), revisions 1.0, 1.2 and 2.0.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs, missing_debug_implementations, unreachable_pub)]
@@ -18,3 +18,45 @@
 
 #[cfg(test)]
 extern crate std;
+
+mod bad_block_log;
+mod controller_data;
+mod crc;
+mod error;
+mod guid;
+mod header;
+mod integer;
+mod level;
+mod physical_disk_data;
+mod physical_disk_records;
+mod record;
+mod spare_assignment;
+mod time;
+mod vd_configuration;
+mod vendor_log;
+mod vendor_unique_configuration;
+mod virtual_disk_records;
+
+pub use bad_block_log::{BadBlockCounts, BadBlockEntry, BadBlockLog};
+pub use controller_data::ControllerData;
+pub use crc::{CrcVariant, compute_crc, matching_crc, seal, stored_crc};
+pub use error::RecordError;
+pub use guid::Guid;
+pub use header::{DdfHeader, HeaderType, OpenState, Revision, Section, SectionAddress};
+pub use integer::{ByteOrder, U16, U32, U64};
+pub use level::{PrimaryLevel, SecondaryLevel};
+pub use physical_disk_data::PhysicalDiskData;
+pub use physical_disk_records::{
+    PdState, PdType, PhysicalDiskEntry, PhysicalDiskRecords, is_reference,
+};
+pub use record::{Checked, Record, Stamp};
+pub use spare_assignment::{SpareAssignment, SpareAssignmentEntry, SpareType};
+pub use time::{DdfTime, UNIX_TO_DDF_EPOCH};
+pub use vd_configuration::{
+    CachePolicies, ElementLists, ElementListsMut, VdConfiguration, element_slots,
+};
+pub use vendor_log::VendorLog;
+pub use vendor_unique_configuration::VendorUniqueConfiguration;
+pub use virtual_disk_records::{
+    UserAccess, VdCondition, VdFlags, VdType, VirtualDiskEntry, VirtualDiskRecords,
+};

@@ -1,2 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Being built.
+//! Buffers for the benchmarks, filled so that no shortcut for zeros can help.
+
+/// `count` blocks of `len` bytes, each with other contents.
+#[must_use]
+pub fn blocks(count: usize, len: usize) -> Vec<Vec<u8>> {
+    let mut state = 0x9e37_79b9_u32;
+    (0..count)
+        .map(|_| {
+            (0..len)
+                .map(|_| {
+                    // xorshift: cheap, and the same on every machine.
+                    state ^= state << 13;
+                    state ^= state >> 17;
+                    state ^= state << 5;
+                    state.to_le_bytes()[0]
+                })
+                .collect()
+        })
+        .collect()
+}

@@ -347,7 +347,7 @@ impl fmt::Display for ChangeError {
 impl core::error::Error for ChangeError {}
 
 /// A metadata format, for discovery: nothing here can write.
-pub trait Format: Sync {
+pub trait Format: fmt::Debug + Sync {
     /// Short lower-case name, e.g. `ddf`.
     fn name(&self) -> &'static str;
 

@@ -1,3 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The std engine that the examples share.
+pub mod backplane;
+pub mod discover;
+pub mod engine;
+pub mod formats;
+pub mod ledger;
 pub mod member;
+pub mod store;

@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One running array: *admit, plan, read, compute, write, complete, commit*.
+//!
+//! The engine does no I/O and knows no format: it takes [`Request`]s, hands out
+//! [`MemberIo`]s, takes their [`Completion`]s, and reports [`Event`]s.
+//!
+//! ```text
+//! submit ─▶ pieces, one stripe row each ─▶ SyncCore::admit ─▶ stripe plan ─▶ reads ─▶ compute
+//!   ─▶ (row ledger, while short of a member) ─▶ writes ─▶ SyncCore::complete ─▶ acknowledged
+//! SyncCore::poll ─▶ Copy: rows of a window │ Flush │ Persist: FormatWriter::set_state + commit steps
+//! ```
+//!
+//! | room | subject |
+//! |---|---|
+//! | `open` | from the metadata of the disks to a running array |
+//! | `request` | user requests and their pieces |
+//! | `row` | one piece, or one stripe row of a window, from plan to written |
+//! | `window` | copy windows of the sync engine |
+//! | `commit` | records: metadata commits, one at a time |
+//! | `journal` | the row ledger |
+//! | `group` | I/O that is waited for together |
+
+mod commit;
+mod group;
+mod journal;
+mod open;
+mod request;
+mod row;
+mod window;
+
+pub use open::{OpenError, Options};
+pub use request::{Request, RequestError, RequestId};
+pub use window::Mismatch;
+
+use crate::backplane::{Completion, MemberIo, Transfer};
+use crate::store::Store;
+use commit::Commits;
+use group::Groups;
+use journal::Journal;
+use raid_core::array::{ArrayId, Geometry, Place};
+use raid_core::backend::Backend;
+use raid_core::layout::Layout;
+use raid_core::metadata::{DiskShape, FormatWriter, Stamp};
+use raid_core::units::{Lba, Row, Slot, SlotSet};
+use raid_sync::{Command, FlushId, Limits, Notice, Status, SyncCore, Time, WaitFor, WindowId};
+use request::PendingRequest;
+use row::RowTask;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use window::WindowTask;
+
+type RowId = u64;
+
+/// Who waits for a group of I/O.
+#[derive(Clone, Copy, Debug)]
+enum Owner {
+    Row(RowId),
+    CoreFlush(usize, FlushId),
+    UserFlush(RequestId, usize),
+    Window(u64),
+    Journal(usize),
+    Commit(usize),
+}
+
+/// What the engine has to say.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A request is done; a read gives its bytes.
+    Finished {
+        /// Which.
+        request: RequestId,
+        /// When it was submitted.
+        submitted: Time,
+        /// What came of it.
+        result: Result<Vec<u8>, RequestError>,
+    },
+    /// The sync engine of a set has something to say.
+    Notice {
+        /// Which set.
+        set: u16,
+        /// What.
+        notice: Notice,
+    },
+    /// Check or repair found rows that do not agree, confirmed under the lock.
+    Mismatch(Mismatch),
+    /// A spare has taken a place; its rebuild begins.
+    SpareActivated {
+        /// Where.
+        place: Place,
+        /// Index of the disk.
+        disk: usize,
+    },
+    /// A metadata commit is on all live disks.
+    Committed,
+}
+
+/// Counters since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stats {
+    /// Requests that had to wait for a window.
+    pub window_waits: u64,
+    /// Their waiting time together, in ns.
+    pub window_wait_total: u64,
+    /// The longest wait for a window, in ns.
+    pub window_wait_longest: u64,
+    /// Metadata commits.
+    pub commits: u64,
+    /// Bytes written to row ledgers.
+    pub ledger_bytes: u64,
+    /// Pieces that had to be computed from other members.
+    pub reconstructed: u64,
+}
+
+/// Where a member of a set sits.
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    disk: Option<usize>,
+    start: Lba,
+}
+
+/// A row that waits for the sync engine.
+#[derive(Clone, Copy, Debug)]
+struct Parked {
+    wait: WaitFor,
+    row: RowId,
+    since: Time,
+}
+
+/// One redundancy set.
+#[derive(Debug)]
+struct Set {
+    core: SyncCore<256, 8>,
+    slots: Vec<Seat>,
+    journal: Journal,
+    /// Rows being written must be in the ledger first.
+    needs_ledger: bool,
+    /// Rows being written that are not in the ledger.
+    unledgered: usize,
+    parked: VecDeque<Parked>,
+}
+
+impl Set {
+    fn all(&self) -> SlotSet {
+        SlotSet::first(self.slots.len() as u16)
+    }
+
+    /// Members that are written.
+    fn live(&self) -> SlotSet {
+        self.core.live()
+    }
+
+    /// Members that hold all their data.
+    fn in_sync(&self) -> SlotSet {
+        self.live().without(self.core.status().rebuilding)
+    }
+}
+
+/// One running array.
+#[derive(Debug)]
+pub struct Engine {
+    format: &'static dyn FormatWriter,
+    store: Store,
+    array: ArrayId,
+    geometry: Geometry,
+    layout: Layout<'static>,
+    backend: Backend,
+    sets: Vec<Set>,
+    groups: Groups<Owner>,
+    rows: HashMap<RowId, RowTask>,
+    ready: VecDeque<RowId>,
+    windows: Vec<WindowTask>,
+    /// How often the rows of a window were looked at in this pass.
+    looks: HashMap<(usize, WindowId, Row), u8>,
+    requests: BTreeMap<RequestId, PendingRequest>,
+    commits: Commits,
+    events: VecDeque<Event>,
+    stats: Stats,
+    random: fastrand::Rng,
+    unix_start: u64,
+    now: Time,
+    next_id: u64,
+}
+
+impl Engine {
+    /// Bytes of a block of the array.
+    #[must_use]
+    pub fn block_size(&self) -> u32 {
+        self.geometry.block_size
+    }
+
+    /// Shape of the array.
+    #[must_use]
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// Block addresses of the array.
+    #[must_use]
+    pub fn layout(&self) -> &Layout<'static> {
+        &self.layout
+    }
+
+    /// Identity of the array.
+    #[must_use]
+    pub fn array(&self) -> ArrayId {
+        self.array
+    }
+
+    /// State of a set's sync engine.
+    #[must_use]
+    pub fn status(&self, set: u16) -> Status {
+        self.sets[usize::from(set)].core.status()
+    }
+
+    /// Number of sets.
+    #[must_use]
+    pub fn set_count(&self) -> u16 {
+        self.sets.len() as u16
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The disk in a place, if one is at hand.
+    #[must_use]
+    pub fn disk_at(&self, place: Place) -> Option<usize> {
+        let seat = self.sets.get(usize::from(place.set))?.slots.get(place.slot.index())?;
+        seat.disk
+    }
+
+    /// First block of a member's extent on its disk.
+    #[must_use]
+    pub fn start_of(&self, place: Place) -> Option<Lba> {
+        let seat = self.sets.get(usize::from(place.set))?.slots.get(place.slot.index())?;
+        Some(seat.start)
+    }
+
+    /// Changes the limits of background work.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.sets.iter_mut().for_each(|set| set.core.set_limits(limits));
+    }
+
+    /// Runs a check or repair over a set.
+    ///
+    /// # Errors
+    /// Why the sync engine refuses.
+    pub fn scrub(&mut self, now: Time, set: u16, repair: bool) -> Result<(), raid_sync::Refusal> {
+        use raid_core::metadata::Operation::{Check, Repair};
+        let operation = if repair { Repair } else { Check };
+        let core = &mut self.sets[usize::from(set)].core;
+        core.start(now, operation, raid_sync::AboveMark::Skip)?;
+        self.run(now);
+        Ok(())
+    }
+
+    /// Declares a member failed.
+    pub fn fail_member(&mut self, now: Time, place: Place) {
+        self.member_failed(usize::from(place.set), place.slot);
+        self.run(now);
+    }
+
+    /// Puts a spare disk into the place of a failed member and rebuilds it.
+    pub fn take_spare(&mut self, now: Time, place: Place, disk: usize) {
+        self.commits.request_activation(place, disk);
+        self.run(now);
+    }
+
+    /// Takes a blank disk into the configuration, as a spare.
+    pub fn insert_disk(&mut self, now: Time, disk: usize, shape: DiskShape) {
+        self.commits.request_spare(disk, shape);
+        self.run(now);
+    }
+
+    /// Asks for a clean stop: the clean record is written as soon as nothing is under way.
+    pub fn quiesce(&mut self, now: Time) {
+        self.sets.iter_mut().for_each(|set| set.core.quiesce());
+        self.run(now);
+    }
+
+    /// Whether nothing at all is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.groups.is_idle()
+            && self.requests.is_empty()
+            && self.rows.is_empty()
+            && self.windows.is_empty()
+            && self.commits.is_idle()
+    }
+
+    /// The next member I/O to carry out.
+    pub fn next_io(&mut self) -> Option<MemberIo> {
+        self.groups.next_io()
+    }
+
+    /// Takes the result of one.
+    pub fn complete_io(&mut self, now: Time, completion: Completion) {
+        self.groups.complete(completion);
+        self.run(now);
+    }
+
+    /// When [`run`](Self::run) must be called though nothing else happens.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Time> {
+        self.sets.iter().filter_map(|set| set.core.deadline()).min()
+    }
+
+    /// The next thing to tell.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Moves everything on as far as it goes without waiting.
+    pub fn run(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        loop {
+            let mut moved = false;
+            while let Some((owner, results)) = self.groups.next_finished() {
+                moved = true;
+                match owner {
+                    Owner::Row(row) => self.row_resumed(row, results),
+                    Owner::Window(window) => self.window_resumed(window, results),
+                    Owner::CoreFlush(set, id) => self.core_flushed(set, id, results),
+                    Owner::UserFlush(request, set) => self.user_flushed(request, set, results),
+                    Owner::Journal(set) => self.journal_resumed(set, results),
+                    Owner::Commit(disk) => self.commit_resumed(disk, results),
+                }
+            }
+            for set in 0..self.sets.len() {
+                while let Some(command) = self.sets[set].core.poll(self.now) {
+                    moved = true;
+                    self.carry_out(set, command);
+                }
+                self.pump_journal(set);
+            }
+            while let Some(row) = self.ready.pop_front() {
+                moved = true;
+                self.advance_row(row);
+            }
+            self.pump_commits();
+            if !moved {
+                break;
+            }
+        }
+    }
+
+    fn carry_out(&mut self, set: usize, command: Command) {
+        match command {
+            Command::Copy { window, rows, operation, from, targets, verify } => {
+                self.start_window(set, window, rows, operation, from, targets, verify);
+            }
+            Command::Flush { id, slots } => {
+                self.flush_members(set, slots, Owner::CoreFlush(set, id));
+            }
+            Command::Persist { seq, .. } => self.commits.request_record(set, seq),
+            Command::Wake(wait) => self.wake(set, wait),
+            Command::Notice(notice) => self.noticed(set, notice),
+        }
+    }
+
+    fn noticed(&mut self, set: usize, notice: Notice) {
+        self.events.push_back(Event::Notice { set: set as u16, notice });
+        match notice {
+            Notice::SetFailed => self.fail_parked_acknowledgements(set),
+            Notice::Finished { .. } => {
+                self.looks.clear();
+                self.start_owed(set);
+            }
+            _ => {}
+        }
+    }
+
+    /// Starts what the sync engine says is owed.
+    fn start_owed(&mut self, set: usize) {
+        let core = &mut self.sets[set].core;
+        if let Some(operation) = core.owed() {
+            // Refused while something else runs: asked again when that has finished.
+            let _ = core.start(self.now, operation, raid_sync::AboveMark::Skip);
+        }
+    }
+
+    fn wake(&mut self, set: usize, wait: WaitFor) {
+        let released = |parked: WaitFor| match (wait, parked) {
+            (WaitFor::Record(done), WaitFor::Record(waits_for)) => waits_for <= done,
+            _ => wait == parked,
+        };
+        let parked = std::mem::take(&mut self.sets[set].parked);
+        let (woken, kept): (Vec<Parked>, Vec<Parked>) =
+            parked.into_iter().partition(|parked| released(parked.wait));
+        self.sets[set].parked = kept.into();
+        for parked in woken {
+            if let WaitFor::Window(_) = parked.wait {
+                let waited = self.now.0.saturating_sub(parked.since.0);
+                self.stats.window_waits += 1;
+                self.stats.window_wait_total += waited;
+                self.stats.window_wait_longest = self.stats.window_wait_longest.max(waited);
+            }
+            self.ready.push_back(parked.row);
+        }
+    }
+
+    fn park(&mut self, set: usize, row: RowId, wait: WaitFor) {
+        self.sets[set].parked.push_back(Parked { wait, row, since: self.now });
+    }
+
+    /// A member of a set no longer takes part.
+    fn member_failed(&mut self, set: usize, slot: Slot) {
+        self.sets[set].core.member_failed(slot);
+        if self.geometry.parity_strips() > 0 && self.sets[set].journal.available() {
+            self.sets[set].needs_ledger = true;
+        }
+    }
+
+    fn disk_of(&self, set: usize, slot: Slot) -> Option<usize> {
+        let seat = self.sets[set].slots.get(slot.index())?;
+        let live = self.sets[set].live().contains(slot);
+        seat.disk.filter(|_| live)
+    }
+
+    /// Flushes the disks of these members.
+    fn flush_members(&mut self, set: usize, slots: SlotSet, owner: Owner) {
+        let ios = slots
+            .iter()
+            .map(|slot| (self.disk_of(set, slot), u32::from(slot.0), Transfer::Flush))
+            .collect();
+        self.groups.start(owner, ios);
+    }
+
+    fn core_flushed(&mut self, set: usize, id: FlushId, results: group::Results) {
+        let failed = failed_slots(&results);
+        self.note_failures(set, failed);
+        let _ = self.sets[set].core.flushed(self.now, id, failed);
+    }
+
+    /// Prepares for what the sync engine will do about failures reported with a result.
+    fn note_failures(&mut self, set: usize, failed: SlotSet) {
+        let parity = self.geometry.parity_strips() > 0;
+        if !failed.is_empty() && parity && self.sets[set].journal.available() {
+            self.sets[set].needs_ledger = true;
+        }
+    }
+
+    /// The caller's clock and randomness for the format.
+    fn stamp(&mut self) -> Stamp {
+        let unix_seconds = self.unix_start + self.now.0 / 1_000_000_000;
+        Stamp { unix_seconds, random: self.random.u64(..) }
+    }
+
+    fn fresh_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+}
+
+/// The slots whose I/O did not work.
+fn failed_slots(results: &group::Results) -> SlotSet {
+    results.iter().filter(|(_, result)| result.is_err()).map(|(tag, _)| Slot(*tag as u8)).collect()
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Metadata commits, one at a time over all disks of the configuration.
+//!
+//! | stage | waits for |
+//! |---|---|
+//! | `Draining` | a record that says "short of a member": rows under way that are not in the ledger |
+//! | `OpeningLedger` | the ledger of a new epoch |
+//! | `Writing` | every live disk's steps, each disk at its own pace |
+//!
+//! Several sets may share one configuration, so their records queue here.
+
+use super::group::Results;
+use super::{Engine, Event, Owner};
+use crate::backplane::Transfer;
+use crate::store::CommitStep;
+use raid_core::array::{MemberDescriptor, Place};
+use raid_core::metadata::{DiskDescriptor, DiskShape, Finding, Inventory, Subject};
+use raid_core::units::{Slot, SlotSet};
+use raid_sync::RecordSeq;
+use std::collections::{BTreeMap, VecDeque};
+
+#[derive(Clone, Copy, Debug)]
+enum Job {
+    /// Write the run-time state of a set.
+    Record { set: usize, seq: RecordSeq },
+    /// Put a spare into a place.
+    Activate { place: Place, disk: usize },
+    /// Take a blank disk into the configuration.
+    AddSpare { disk: usize, shape: DiskShape },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Draining,
+    OpeningLedger,
+    Writing,
+}
+
+#[derive(Debug)]
+struct Run {
+    job: Job,
+    stage: Stage,
+    /// Steps that are left, by disk.
+    steps: BTreeMap<usize, VecDeque<CommitStep>>,
+    failed: Vec<usize>,
+    /// The record says that every member is in sync.
+    whole: bool,
+}
+
+/// Commits that wait, and the one under way.
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    queue: VecDeque<Job>,
+    run: Option<Run>,
+    /// Joined members that the sync engine could not take at once.
+    joining: Vec<(usize, Slot)>,
+}
+
+impl Commits {
+    pub(super) fn request_record(&mut self, set: usize, seq: RecordSeq) {
+        self.queue.push_back(Job::Record { set, seq });
+    }
+
+    pub(super) fn request_activation(&mut self, place: Place, disk: usize) {
+        self.queue.push_back(Job::Activate { place, disk });
+    }
+
+    pub(super) fn request_spare(&mut self, disk: usize, shape: DiskShape) {
+        self.queue.push_back(Job::AddSpare { disk, shape });
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.run.is_none() && self.joining.is_empty()
+    }
+}
+
+impl Engine {
+    /// Moves commits on as far as they go without waiting.
+    pub(super) fn pump_commits(&mut self) {
+        self.retry_joins();
+        if self.commits.run.is_none()
+            && let Some(job) = self.commits.queue.pop_front()
+        {
+            let run = Run {
+                job,
+                stage: Stage::Draining,
+                steps: BTreeMap::new(),
+                failed: Vec::new(),
+                whole: false,
+            };
+            self.commits.run = Some(run);
+        }
+        self.resume_commit();
+    }
+
+    /// The stage under way may be over.
+    pub(super) fn resume_commit(&mut self) {
+        let Some((job, stage)) = self.commits.run.as_ref().map(|run| (run.job, run.stage)) else {
+            return;
+        };
+        match stage {
+            Stage::Draining => self.drain(job),
+            Stage::OpeningLedger => {
+                if let Job::Record { set, .. } = job
+                    && self.sets[set].journal.open
+                {
+                    self.write_commit(job);
+                }
+            }
+            Stage::Writing => {}
+        }
+    }
+
+    fn drain(&mut self, job: Job) {
+        if let Job::Record { set, seq } = job {
+            let Some(state) = self.sets[set].core.snapshot(seq) else {
+                // Overtaken by a later record.
+                self.commits.run = None;
+                return;
+            };
+            let set = &mut self.sets[set];
+            let short = !(state.failed | state.rebuilding).is_empty();
+            if short && set.needs_ledger && !set.journal.open {
+                if set.unledgered == 0 {
+                    set.journal.request_open();
+                    self.set_stage(Stage::OpeningLedger);
+                }
+                return;
+            }
+        }
+        self.write_commit(job);
+    }
+
+    fn set_stage(&mut self, stage: Stage) {
+        if let Some(run) = &mut self.commits.run {
+            run.stage = stage;
+        }
+    }
+
+    /// Edits the metadata in memory and starts writing it.
+    fn write_commit(&mut self, job: Job) {
+        let stamp = self.stamp();
+        let (format, array) = (self.format, self.array);
+        let edited = match job {
+            Job::Record { set, seq } => {
+                let Some(state) = self.sets[set].core.snapshot(seq) else {
+                    self.commits.run = None;
+                    return;
+                };
+                for slot in state.failed.iter() {
+                    if let Some(disk) = self.sets[set].slots[slot.index()].disk {
+                        self.store.disks[disk].live = false;
+                    }
+                }
+                if let Some(run) = &mut self.commits.run {
+                    run.whole = (state.failed | state.rebuilding).is_empty();
+                }
+                self.store.edit(|disks| format.set_state(disks, array, set as u16, &state, stamp))
+            }
+            Job::Activate { place, disk } => {
+                self.store.edit(|disks| format.activate(disks, array, place, disk, stamp))
+            }
+            Job::AddSpare { disk, shape } => {
+                self.store.insert(format, disk, shape);
+                self.store.edit(|disks| format.add_spare(disks, disk, stamp))
+            }
+        };
+        let live: Vec<usize> = match edited {
+            Ok(()) => (0..self.store.disks.len()).filter(|d| self.store.disks[*d].live).collect(),
+            // A state that the format cannot hold is written nowhere: every member fails the record.
+            Err(_) => Vec::new(),
+        };
+        let refused = edited.is_err();
+        self.stats.commits += 1;
+        let mut steps = BTreeMap::new();
+        for disk in live {
+            steps.insert(disk, VecDeque::from(self.store.commit_steps(format, disk)));
+        }
+        if let Some(run) = &mut self.commits.run {
+            run.stage = Stage::Writing;
+            run.steps = steps;
+            if refused {
+                run.failed = (0..self.store.disks.len()).collect();
+            }
+        }
+        let disks: Vec<usize> = (self.commits.run.iter())
+            .flat_map(|run| run.steps.keys().copied().collect::<Vec<_>>())
+            .collect();
+        disks.into_iter().for_each(|disk| self.next_commit_step(disk));
+        self.finish_commit();
+    }
+
+    /// Starts the writes up to the next flush, or the flush.
+    fn next_commit_step(&mut self, disk: usize) {
+        let Some(run) = &mut self.commits.run else { return };
+        let Some(steps) = run.steps.get_mut(&disk) else { return };
+        let mut ios = Vec::new();
+        while let Some(step) = steps.front() {
+            match step {
+                CommitStep::Flush if ios.is_empty() => {
+                    steps.pop_front();
+                    ios.push((Some(disk), 0, Transfer::Flush));
+                    break;
+                }
+                CommitStep::Flush => break,
+                CommitStep::Write(..) => {
+                    if let Some(CommitStep::Write(at, bytes)) = steps.pop_front() {
+                        ios.push((Some(disk), 0, Transfer::Write { at, bytes }));
+                    }
+                }
+            }
+        }
+        if ios.is_empty() {
+            run.steps.remove(&disk);
+        } else {
+            self.groups.start(Owner::Commit(disk), ios);
+        }
+    }
+
+    pub(super) fn commit_resumed(&mut self, disk: usize, results: Results) {
+        let Some(run) = &mut self.commits.run else { return };
+        if results.iter().any(|(_, result)| result.is_err()) {
+            run.failed.push(disk);
+            run.steps.remove(&disk);
+            self.store.disks[disk].live = false;
+        } else {
+            self.next_commit_step(disk);
+        }
+        self.finish_commit();
+    }
+
+    fn finish_commit(&mut self) {
+        if !self.commits.run.as_ref().is_some_and(|run| run.steps.is_empty()) {
+            return;
+        }
+        let Some(run) = self.commits.run.take() else { return };
+        self.events.push_back(Event::Committed);
+        let own = match run.job {
+            Job::Record { set, .. } => Some(set),
+            Job::Activate { .. } | Job::AddSpare { .. } => None,
+        };
+        for set in (0..self.sets.len()).filter(|set| Some(*set) != own) {
+            let failed = self.slots_on(set, &run.failed);
+            failed.iter().for_each(|slot| self.member_failed(set, slot));
+        }
+        match run.job {
+            Job::Record { set, seq } => {
+                let failed = self.slots_on(set, &run.failed);
+                self.note_failures(set, failed);
+                if run.whole && failed.is_empty() {
+                    self.sets[set].journal.close();
+                    self.sets[set].needs_ledger = false;
+                }
+                let _ = self.sets[set].core.persisted(self.now, seq, failed);
+            }
+            Job::Activate { place, disk } => {
+                if !run.failed.contains(&disk) {
+                    self.seat(place, disk);
+                }
+            }
+            Job::AddSpare { .. } => {}
+        }
+    }
+
+    fn slots_on(&self, set: usize, disks: &[usize]) -> SlotSet {
+        let seats = (0u8..).map(Slot).zip(&self.sets[set].slots);
+        seats
+            .filter(|(_, seat)| seat.disk.is_some_and(|disk| disks.contains(&disk)))
+            .map(|(slot, _)| slot)
+            .collect()
+    }
+
+    /// A spare's activation is on stable storage: it takes its seat.
+    fn seat(&mut self, place: Place, disk: usize) {
+        let mut found = FindMember { array: self.array, place, member: None };
+        self.store.view(|disks| self.format.assemble(disks, &mut found));
+        let Some(member) = found.member else { return };
+        let set = usize::from(place.set);
+        let space = self.store.view(|disks| self.format.workspace(&disks[disk]));
+        let seat = super::Seat { disk: Some(disk), start: member.start };
+        self.sets[set].slots[place.slot.index()] = seat;
+        if let Some(room) = self.sets[set].journal.space.get_mut(place.slot.index()) {
+            *room = space;
+        }
+        self.commits.joining.push((set, place.slot));
+        self.events.push_back(Event::SpareActivated { place, disk });
+        self.retry_joins();
+    }
+
+    fn retry_joins(&mut self) {
+        for (set, slot) in std::mem::take(&mut self.commits.joining) {
+            match self.sets[set].core.member_joined(slot) {
+                Ok(()) => self.start_owed(set),
+                Err(raid_sync::Refusal::Busy) => self.commits.joining.push((set, slot)),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+/// Looks up one member in what a format reports.
+struct FindMember {
+    array: raid_core::array::ArrayId,
+    place: Place,
+    member: Option<MemberDescriptor>,
+}
+
+impl Inventory for FindMember {
+    fn disk(&mut self, _: &DiskDescriptor) {}
+    fn array(&mut self, _: &raid_core::array::ArrayDescriptor) {}
+    fn member(&mut self, member: &MemberDescriptor) {
+        if member.array == self.array && member.place == self.place {
+            self.member = Some(*member);
+        }
+    }
+    fn raw(&mut self, _: Subject, _: &'static str, _: u64) {}
+    fn finding(&mut self, _: &Finding) {}
+}

@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One piece of a request: a part of one stripe row, from admission to acknowledgement.
+//!
+//! | phase | waits for | then |
+//! |---|---|---|
+//! | `Admit` | the sync engine | a plan for the members that may be used |
+//! | `Reading` | member reads; one that fails is a failed member and a new plan | compute |
+//! | `Ledger` | the row ledger, while the set is short of a member | writing |
+//! | `Writing` | member writes | flush if durable, then completion |
+//! | `Flushing` | flush of the members written | completion |
+//! | `Acknowledge` | a record, if a member failed meanwhile | done |
+
+use super::group::Results;
+use super::request::RequestId;
+use super::{Engine, Owner, RowId};
+use crate::backplane::Transfer;
+use crate::ledger::Fragment;
+use raid_core::stripe::{self, Health, MemberIo, ReadStep, RowPlan};
+use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
+use raid_sync::{Access, Ack, Admit, Grant, WaitFor};
+
+/// What a piece is for.
+#[derive(Debug)]
+pub(super) enum Job {
+    Write {
+        request: RequestId,
+        bytes: Vec<u8>,
+        durable: bool,
+    },
+    Read {
+        request: RequestId,
+        offset: usize,
+    },
+    /// Only an acknowledgement is left.
+    Flush {
+        request: RequestId,
+    },
+}
+
+impl Job {
+    pub(super) fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Write { request, .. } | Self::Read { request, .. } | Self::Flush { request } => {
+                Some(*request)
+            }
+        }
+    }
+
+    /// Cuts the job after `at` bytes; the rest is returned.
+    fn split_off(&mut self, at: usize) -> Self {
+        match self {
+            Self::Write { request, bytes, durable } => {
+                Self::Write { request: *request, bytes: bytes.split_off(at), durable: *durable }
+            }
+            Self::Read { request, offset } => {
+                Self::Read { request: *request, offset: *offset + at }
+            }
+            Self::Flush { request } => Self::Flush { request: *request },
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Admit,
+    Reading,
+    Ledger,
+    Writing,
+    Flushing,
+    Acknowledge,
+}
+
+/// A plan and its scratch memory.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) plan: RowPlan,
+    pub(super) slab: Vec<u8>,
+}
+
+impl Work {
+    pub(super) fn new(plan: RowPlan, block_size: u32) -> Self {
+        Self { slab: vec![0; plan.slab_blocks().0 as usize * block_size as usize], plan }
+    }
+}
+
+/// A piece under way.
+#[derive(Debug)]
+pub(super) struct RowTask {
+    set: usize,
+    at: Extent,
+    rows: Rows,
+    job: Job,
+    phase: Phase,
+    grant: Option<Grant>,
+    /// Reads that need no computation.
+    direct: Vec<MemberIo>,
+    work: Vec<Work>,
+    /// What the reads of the phase are, by tag: which work and where in its slab.
+    reads: Vec<(Slot, Option<usize>, usize)>,
+    /// Members that failed this piece.
+    failed: SlotSet,
+    /// Members that were written.
+    written: SlotSet,
+    /// In the ledger, or counted as not being in it.
+    ledgered: Option<bool>,
+}
+
+impl RowTask {
+    pub(super) fn new(set: usize, at: Extent, rows: Rows, job: Job) -> Self {
+        let phase =
+            if matches!(job, Job::Flush { .. }) { Phase::Acknowledge } else { Phase::Admit };
+        Self {
+            set,
+            at,
+            rows,
+            job,
+            phase,
+            grant: None,
+            direct: Vec::new(),
+            work: Vec::new(),
+            reads: Vec::new(),
+            failed: SlotSet::EMPTY,
+            written: SlotSet::EMPTY,
+            ledgered: None,
+        }
+    }
+
+    fn new_bytes(&self) -> &[u8] {
+        match &self.job {
+            Job::Write { bytes, .. } => bytes,
+            _ => &[],
+        }
+    }
+
+    /// What the piece will write, member by member.
+    pub(super) fn planned_writes(&self, block_size: u32) -> Vec<Fragment> {
+        let mut fragments = Vec::new();
+        for Work { plan, slab } in &self.work {
+            for io in plan.writes() {
+                let bytes = io.bytes(block_size, slab, self.new_bytes()).unwrap_or_default();
+                fragments.push(Fragment { slot: io.slot, at: io.at, bytes: bytes.to_vec() });
+            }
+        }
+        fragments
+    }
+}
+
+impl Engine {
+    /// A piece may move on: it was begun, or what it was parked for has come.
+    pub(super) fn advance_row(&mut self, id: RowId) {
+        match self.rows.get(&id).map(|task| task.phase) {
+            Some(Phase::Admit) => self.admit_row(id),
+            Some(Phase::Acknowledge) => self.row_done(id),
+            _ => {}
+        }
+    }
+
+    fn admit_row(&mut self, id: RowId) {
+        let Some(task) = self.rows.get(&id) else { return };
+        let (set, rows) = (task.set, task.rows);
+        let access = match &task.job {
+            Job::Write { durable, .. } => Access::Write { durable: *durable },
+            _ => match self.try_direct_read(id) {
+                true => return,
+                false => Access::Reconstruct,
+            },
+        };
+        match self.sets[set].core.admit(self.now, rows, access) {
+            Admit::Go(grant) => {
+                self.keep_prefix(id, grant.rows);
+                if let Some(task) = self.rows.get_mut(&id) {
+                    task.grant = Some(grant);
+                }
+                self.plan_row(id);
+            }
+            Admit::Wait(wait) => self.park(set, id, wait),
+            Admit::Refuse(_) => self.fail_row(id),
+        }
+    }
+
+    /// Cuts a piece to the rows that were admitted; the rest becomes a piece of its own. Only levels
+    /// whose rows are data blocks are ever cut: parity rows are admitted whole.
+    fn keep_prefix(&mut self, id: RowId, admitted: Rows) {
+        let block = self.block_size() as usize;
+        let Some(task) = self.rows.get_mut(&id) else { return };
+        if admitted.len >= task.rows.len {
+            return;
+        }
+        let keep = admitted.len;
+        let rest_at = Extent::new(task.at.start.0 + keep, task.at.len.0 - keep);
+        task.at.len.0 = keep;
+        task.rows.len = keep;
+        let rest = task.job.split_off(keep as usize * block);
+        let set = task.set;
+        self.start_rest(set, rest_at, rest);
+    }
+
+    /// Reads that need no other member's blocks need no admission. `false`: they do.
+    fn try_direct_read(&mut self, id: RowId) -> bool {
+        let Some(task) = self.rows.get(&id) else { return true };
+        let core = &self.sets[task.set].core;
+        let Ok(trusted) = core.plan_read(task.rows, task.failed) else {
+            self.fail_row(id);
+            return true;
+        };
+        self.keep_prefix(id, trusted.rows);
+        let Some(task) = self.rows.get_mut(&id) else { return true };
+        let everyone = SlotSet::first(self.geometry.slots);
+        let health =
+            Health { unavailable: everyone.without(trusted.from), write_only: SlotSet::EMPTY };
+        let mut direct = Vec::new();
+        for step in stripe::read(&self.layout, health, task.at, None) {
+            match step {
+                Ok(ReadStep::Direct(io)) => direct.push(io),
+                _ => return false,
+            }
+        }
+        task.direct = direct;
+        task.work.clear();
+        self.issue_reads(id);
+        true
+    }
+
+    /// Plans an admitted piece with the members that are left.
+    fn plan_row(&mut self, id: RowId) {
+        let block_size = self.block_size();
+        let Some(task) = self.rows.get_mut(&id) else { return };
+        let Some(grant) = task.grant else { return };
+        let everyone = SlotSet::first(self.geometry.slots);
+        let readable = grant.read.without(task.failed);
+        let written = (grant.must | grant.may).without(task.failed);
+        let usable = readable | written;
+        let health =
+            Health { unavailable: everyone.without(usable), write_only: usable.without(readable) };
+        task.direct.clear();
+        task.work.clear();
+        let mut possible = true;
+        match &task.job {
+            Job::Write { .. } => {
+                for plan in stripe::write(&self.layout, health, task.at) {
+                    match plan {
+                        Ok(plan) => task.work.push(Work::new(plan, block_size)),
+                        Err(_) => possible = false,
+                    }
+                }
+            }
+            _ => {
+                for step in stripe::read(&self.layout, health, task.at, None) {
+                    match step {
+                        Ok(ReadStep::Direct(io)) => task.direct.push(io),
+                        Ok(ReadStep::Reconstruct(plan)) => {
+                            task.work.push(Work::new(plan, block_size));
+                        }
+                        Err(_) => possible = false,
+                    }
+                }
+                self.stats.reconstructed += 1;
+            }
+        }
+        if possible { self.issue_reads(id) } else { self.fail_row(id) }
+    }
+
+    fn issue_reads(&mut self, id: RowId) {
+        let block = self.block_size() as usize;
+        let Some(task) = self.rows.get_mut(&id) else { return };
+        task.phase = Phase::Reading;
+        task.reads.clear();
+        let mut wanted: Vec<(Slot, Extent)> = Vec::new();
+        for io in &task.direct {
+            task.reads.push((io.slot, None, io.offset.0 as usize * block));
+            wanted.push((io.slot, io.at));
+        }
+        for (index, work) in task.work.iter().enumerate() {
+            for io in work.plan.reads() {
+                task.reads.push((io.slot, Some(index), io.slab.0 as usize * block));
+                wanted.push((io.slot, io.at));
+            }
+        }
+        let set = task.set;
+        let ios = (0u32..)
+            .zip(wanted)
+            .map(|(tag, (slot, at))| {
+                let len = at.len.0 as usize * block;
+                let at = self.disk_block(set, slot, at.start);
+                (self.disk_of(set, slot), tag, Transfer::Read { at, len })
+            })
+            .collect();
+        self.groups.start(Owner::Row(id), ios);
+    }
+
+    /// A block of a member's extent as a block of its disk.
+    pub(super) fn disk_block(&self, set: usize, slot: Slot, block: Lba) -> Lba {
+        let start = self.sets[set].slots.get(slot.index()).map_or(Lba(0), |seat| seat.start);
+        Lba(start.0 + block.0)
+    }
+
+    /// The I/O that a piece waited for is done.
+    pub(super) fn row_resumed(&mut self, id: RowId, results: Results) {
+        match self.rows.get(&id).map(|task| task.phase) {
+            Some(Phase::Reading) => self.row_read(id, results),
+            Some(Phase::Writing) => self.row_written(id, &results),
+            Some(Phase::Flushing) => {
+                self.row_failures(id, &results);
+                self.complete_row(id);
+            }
+            _ => {}
+        }
+    }
+
+    fn row_read(&mut self, id: RowId, results: Results) {
+        let Some(task) = self.rows.get_mut(&id) else { return };
+        let set = task.set;
+        let block = self.geometry.block_size as usize;
+        let mut bytes_read = vec![0; task.at.len.0 as usize * block];
+        let mut failed = SlotSet::EMPTY;
+        for (tag, result) in results {
+            let (slot, work, offset) = task.reads[tag as usize];
+            match (result, work) {
+                (Err(_), _) => failed.insert(slot),
+                (Ok(bytes), Some(work)) => {
+                    task.work[work].slab[offset..offset + bytes.len()].copy_from_slice(&bytes);
+                }
+                (Ok(bytes), None) => {
+                    bytes_read[offset..offset + bytes.len()].copy_from_slice(&bytes);
+                }
+            }
+        }
+        if !failed.is_empty() {
+            task.failed = task.failed | failed;
+            let admitted = task.grant.is_some();
+            failed.iter().for_each(|slot| self.member_failed(set, slot));
+            return if admitted { self.plan_row(id) } else { self.admit_row(id) };
+        }
+        let Job::Read { request, offset } = task.job else { return self.compute_row(id) };
+        for Work { plan, slab } in &mut task.work {
+            let computed = plan.compute(self.backend, slab, &[]);
+            let extracted = plan.extract(slab, &mut bytes_read);
+            debug_assert!(computed.is_ok() && extracted.is_ok(), "{computed:?} {extracted:?}");
+        }
+        if let Some(grant) = task.grant {
+            let _ = self.sets[set].core.complete(self.now, grant.ticket, SlotSet::EMPTY);
+        }
+        self.rows.remove(&id);
+        self.piece_done(request, Some((offset, &bytes_read)));
+    }
+
+    fn compute_row(&mut self, id: RowId) {
+        let Some(task) = self.rows.get_mut(&id) else { return };
+        let Job::Write { bytes, .. } = &task.job else { return };
+        for Work { plan, slab } in &mut task.work {
+            let computed = plan.compute(self.backend, slab, bytes);
+            debug_assert!(computed.is_ok(), "{computed:?}");
+        }
+        let set = &mut self.sets[task.set];
+        task.ledgered = Some(set.needs_ledger);
+        if set.needs_ledger {
+            task.phase = Phase::Ledger;
+            set.journal.enqueue(id);
+            let set = task.set;
+            self.pump_journal(set);
+        } else {
+            set.unledgered += 1;
+            self.write_row(id);
+        }
+    }
+
+    /// Writes the members of a piece whose content is known, and in the ledger if it must be.
+    pub(super) fn write_row(&mut self, id: RowId) {
+        let block_size = self.block_size();
+        let Some(task) = self.rows.get_mut(&id) else { return };
+        task.phase = Phase::Writing;
+        let fragments = task.planned_writes(block_size);
+        task.written = fragments.iter().map(|fragment| fragment.slot).collect();
+        let set = task.set;
+        let ios = fragments
+            .into_iter()
+            .map(|fragment| {
+                let at = self.disk_block(set, fragment.slot, fragment.at.start);
+                let transfer = Transfer::Write { at, bytes: fragment.bytes };
+                (self.disk_of(set, fragment.slot), u32::from(fragment.slot.0), transfer)
+            })
+            .collect();
+        self.groups.start(Owner::Row(id), ios);
+    }
+
+    fn row_failures(&mut self, id: RowId, results: &Results) {
+        let failed = super::failed_slots(results);
+        let Some(task) = self.rows.get_mut(&id) else { return };
+        task.failed = task.failed | failed;
+        let set = task.set;
+        self.note_failures(set, failed);
+    }
+
+    fn row_written(&mut self, id: RowId, results: &Results) {
+        self.row_failures(id, results);
+        let Some(task) = self.rows.get_mut(&id) else { return };
+        if !matches!(task.job, Job::Write { durable: true, .. }) {
+            return self.complete_row(id);
+        }
+        task.phase = Phase::Flushing;
+        let (set, slots) = (task.set, task.written.without(task.failed));
+        self.flush_members(set, slots, Owner::Row(id));
+    }
+
+    /// All members have answered: the sync engine says when to acknowledge.
+    fn complete_row(&mut self, id: RowId) {
+        let Some(task) = self.rows.get_mut(&id) else { return };
+        let Some(grant) = task.grant else { return };
+        let index = task.set;
+        let set = &mut self.sets[index];
+        match task.ledgered {
+            Some(true) => set.journal.row_done(),
+            Some(false) => set.unledgered -= 1,
+            None => {}
+        }
+        task.phase = Phase::Acknowledge;
+        match set.core.complete(self.now, grant.ticket, task.failed) {
+            Ok(Ack::After(seq)) => self.park(index, id, WaitFor::Record(seq)),
+            Ok(Ack::Now) => self.row_done(id),
+            Ok(Ack::NoCopyLeft) | Err(_) => {
+                self.refuse_row(id);
+                self.row_done(id);
+            }
+        }
+    }
+
+    fn refuse_row(&mut self, id: RowId) {
+        let Some(task) = self.rows.get(&id) else { return };
+        if let Some(request) = task.job.request() {
+            let error = self.set_failed(task.set);
+            self.refuse(request, error);
+        }
+    }
+
+    fn row_done(&mut self, id: RowId) {
+        if let Some(request) = self.rows.remove(&id).and_then(|task| task.job.request()) {
+            self.piece_done(request, None);
+        }
+    }
+
+    /// A piece that cannot be done with the members that are left.
+    pub(super) fn fail_row(&mut self, id: RowId) {
+        self.refuse_row(id);
+        let Some(task) = self.rows.get(&id) else { return };
+        if let Some(grant) = task.grant {
+            let (set, failed) = (task.set, task.failed);
+            let _ = self.sets[set].core.complete(self.now, grant.ticket, failed);
+        }
+        self.row_done(id);
+    }
+
+    /// A set has failed: acknowledgements that wait for its records will not be given.
+    pub(super) fn fail_parked_acknowledgements(&mut self, set: usize) {
+        let parked = std::mem::take(&mut self.sets[set].parked);
+        let (acknowledgements, others) = parked.into_iter().partition(|parked| {
+            (self.rows.get(&parked.row)).is_some_and(|task| task.phase == Phase::Acknowledge)
+        });
+        self.sets[set].parked = others;
+        let acknowledgements: std::collections::VecDeque<super::Parked> = acknowledgements;
+        for parked in acknowledgements {
+            self.refuse_row(parked.row);
+            self.row_done(parked.row);
+        }
+    }
+}

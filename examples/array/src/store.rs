@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The metadata of all disks of a configuration in memory: the one copy that discovery read, that
+//! run-time changes edit, and that commits write back.
+
+use crate::discover::{Discovery, FoundDisk};
+use raid_core::metadata::{DiskBuffer, DiskShape, DiskView, FormatWriter, Piece, PieceMut, Step};
+use raid_core::units::Lba;
+
+/// One disk's metadata.
+#[derive(Clone, Debug)]
+pub struct DiskMetadata {
+    /// Size of the disk.
+    pub shape: DiskShape,
+    /// Runs of blocks, each at its place.
+    pub pieces: Vec<(Lba, Vec<u8>)>,
+    /// Whether commits write this disk.
+    pub live: bool,
+}
+
+impl DiskMetadata {
+    fn blank(format: &dyn FormatWriter, shape: DiskShape) -> Self {
+        let areas = (0..).map_while(|index| format.new_area(shape, index));
+        let zeroed = areas
+            .map(|area| (area.start, vec![0; area.len.0 as usize * shape.block_size as usize]));
+        Self { shape, pieces: zeroed.collect(), live: true }
+    }
+}
+
+/// One step of a commit, owning its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommitStep {
+    /// Write.
+    Write(Lba, Vec<u8>),
+    /// Flush.
+    Flush,
+}
+
+/// The metadata of all disks.
+#[derive(Clone, Debug, Default)]
+pub struct Store {
+    /// By index of the disk.
+    pub disks: Vec<DiskMetadata>,
+}
+
+impl Store {
+    /// Room for the metadata of new disks, zeroed.
+    #[must_use]
+    pub fn for_new_disks(format: &dyn FormatWriter, shapes: &[DiskShape]) -> Self {
+        Self { disks: shapes.iter().map(|shape| DiskMetadata::blank(format, *shape)).collect() }
+    }
+
+    /// Adds room for a new disk, zeroed, at index `disk`.
+    pub fn insert(&mut self, format: &dyn FormatWriter, disk: usize, shape: DiskShape) {
+        let nothing = DiskMetadata { shape, pieces: Vec::new(), live: false };
+        self.disks.resize(self.disks.len().max(disk + 1), nothing);
+        self.disks[disk] = DiskMetadata::blank(format, shape);
+    }
+
+    /// The metadata that discovery read of the disks that carry a format. The disks of others stay,
+    /// so that indices agree, without a byte and not live.
+    #[must_use]
+    pub fn from_discovery(discovery: &Discovery, format: &str) -> Self {
+        let disk = |found: &FoundDisk| {
+            let claim = found.claims.iter().find(|claim| claim.format_name == format);
+            let pieces = claim.map(|claim| claim.pieces.as_slice()).unwrap_or_default();
+            DiskMetadata {
+                shape: found.shape,
+                pieces: pieces.iter().map(|piece| (piece.at, piece.bytes.clone())).collect(),
+                live: claim.is_some_and(|claim| claim.descriptor.is_some_and(|disk| disk.spare)),
+            }
+        };
+        Self { disks: discovery.disks.iter().map(disk).collect() }
+    }
+
+    /// Lends all disks for reading.
+    pub fn view<R>(&self, see: impl FnOnce(&[DiskView<'_>]) -> R) -> R {
+        let pieces: Vec<Vec<Piece<'_>>> = (self.disks.iter())
+            .map(|disk| disk.pieces.iter().map(|(at, bytes)| Piece { at: *at, bytes }).collect())
+            .collect();
+        let views: Vec<DiskView<'_>> = (self.disks.iter().zip(&pieces))
+            .map(|(disk, pieces)| DiskView { shape: disk.shape, pieces })
+            .collect();
+        see(&views)
+    }
+
+    /// Lends all disks for editing.
+    pub fn edit<R>(&mut self, edit: impl FnOnce(&mut [DiskBuffer<'_>]) -> R) -> R {
+        let mut lent: Vec<(DiskShape, bool, Vec<PieceMut<'_>>)> = (self.disks.iter_mut())
+            .map(|disk| {
+                let pieces = disk.pieces.iter_mut();
+                let lend = pieces.map(|(at, bytes)| PieceMut { at: *at, bytes }).collect();
+                (disk.shape, disk.live, lend)
+            })
+            .collect();
+        let mut buffers: Vec<DiskBuffer<'_>> = (lent.iter_mut())
+            .map(|(shape, live, pieces)| DiskBuffer { shape: *shape, pieces, live: *live })
+            .collect();
+        edit(&mut buffers)
+    }
+
+    /// The steps that write one disk, in order.
+    #[must_use]
+    pub fn commit_steps(&mut self, format: &dyn FormatWriter, disk: usize) -> Vec<CommitStep> {
+        self.edit(|disks| {
+            let disk = &disks[disk];
+            let mut block = vec![0; disk.shape.block_size as usize];
+            let mut steps = Vec::new();
+            while let Some(step) = format.commit_step(disk, steps.len(), &mut block) {
+                steps.push(match step {
+                    Step::Write { at, bytes } => CommitStep::Write(at, bytes.to_vec()),
+                    Step::Flush => CommitStep::Flush,
+                });
+            }
+            steps
+        })
+    }
+}

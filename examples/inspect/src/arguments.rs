@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Shows RAID metadata on disks and images, and reads arrays, without writing to any of them.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "raid-inspect", version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 consistent; 1 degraded, readable; 2 not readable; 3 metadata damaged or copies \
+disagree; 4 I/O or usage error; 8 two formats claim a disk; 16 nothing found. \
+If several apply: the first of 4, 8, 2, 3, 1.";
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// One line for every disk and every array
+    Scan {
+        /// Block devices or image files
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// All that the metadata says, and what is wrong with it
+    Show {
+        /// For programs: JSON, format "raid-inspect/1"
+        #[arg(long)]
+        json: bool,
+        /// Block devices or image files
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// Write an array's bytes to the standard output, whether healthy or degraded
+    Cat(CatArguments),
+}
+
+/// What `cat` is to write.
+#[derive(Clone, Debug, Args)]
+pub struct CatArguments {
+    /// The array: its name, or its identity or the beginning of it
+    #[arg(long, value_name = "NAME|ID")]
+    pub array: Option<String>,
+    /// First byte
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    pub offset: u64,
+    /// How many bytes, up to the end of the array if not given
+    #[arg(long, value_name = "BYTES")]
+    pub length: Option<u64>,
+    /// Read although the result may be wrong: a missing member whose redundancy may be out of date,
+    /// members declared failed, disks that two formats claim
+    #[arg(long)]
+    pub force: bool,
+    /// Block devices or image files
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+}
+
+impl Arguments {
+    /// The disks to look at.
+    #[must_use]
+    pub fn paths(&self) -> &[PathBuf] {
+        match &self.command {
+            Command::Scan { paths } | Command::Show { paths, .. } => paths,
+            Command::Cat(what) => &what.paths,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The disks on the command line, opened for reading, and what was discovered on them.
+
+use raid_array::discover::{Discovery, FoundArray, ReadAt, Source, discover};
+use raid_array::formats::FORMATS;
+use raid_core::array::{ArrayId, MemberDescriptor, MemberState, Place};
+use raid_core::units::{Blocks, Lba, Slot};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+/// The disks and what is on them.
+#[derive(Debug)]
+pub struct Inspection {
+    /// The disks, in the order given.
+    pub sources: Vec<Source>,
+    /// Why a disk could not be opened, by its index.
+    unopened: Vec<Option<String>>,
+    /// What was found.
+    pub discovery: Discovery,
+}
+
+impl Inspection {
+    /// Opens the paths and looks for every format. A path that cannot be opened keeps its index.
+    #[must_use]
+    pub fn open(paths: &[PathBuf]) -> Self {
+        let (mut sources, mut unopened) = (Vec::new(), Vec::new());
+        for path in paths {
+            let (source, error) = match Source::open(path) {
+                Ok(source) => (source, None),
+                Err(error) => (closed(path.display().to_string()), Some(error.to_string())),
+            };
+            sources.push(source);
+            unopened.push(error);
+        }
+        Self { unopened, ..Self::of(sources) }
+    }
+
+    /// Looks for every format on disks that are open already.
+    #[must_use]
+    pub fn of(sources: Vec<Source>) -> Self {
+        let discovery = discover(&sources, FORMATS);
+        Self::with(sources, discovery)
+    }
+
+    /// Disks and what was found on them by other means.
+    #[must_use]
+    pub fn with(sources: Vec<Source>, discovery: Discovery) -> Self {
+        Self { unopened: vec![None; sources.len()], sources, discovery }
+    }
+
+    /// The disks that could not be opened, and why.
+    pub fn unopened(&self) -> impl Iterator<Item = (&str, &str)> {
+        let errors = self.sources.iter().zip(&self.unopened);
+        errors.filter_map(|(source, error)| Some((source.name.as_str(), error.as_deref()?)))
+    }
+
+    /// Why disk `disk` could not be opened.
+    #[must_use]
+    pub fn open_error(&self, disk: usize) -> Option<&str> {
+        self.unopened.get(disk)?.as_deref()
+    }
+
+    /// Whether a disk could not be opened or read.
+    #[must_use]
+    pub fn has_io_errors(&self) -> bool {
+        let unreadable = self.discovery.disks.iter().flat_map(|disk| &disk.unreadable);
+        self.unopened().next().is_some() || unreadable.into_iter().any(|run| run.medium)
+    }
+
+    /// The name of a disk.
+    #[must_use]
+    pub fn disk_name(&self, disk: usize) -> &str {
+        self.sources.get(disk).map_or("?", |source| source.name.as_str())
+    }
+
+    /// The array with this identity.
+    #[must_use]
+    pub fn array(&self, id: ArrayId) -> Option<&FoundArray> {
+        self.discovery.arrays.iter().find(|array| array.descriptor.id == id)
+    }
+}
+
+/// A disk that could not be opened: nothing is on it.
+fn closed(name: String) -> Source {
+    struct Closed;
+    impl ReadAt for Closed {
+        fn len(&self) -> u64 {
+            0
+        }
+        fn read_at(&self, _: u64, _: &mut [u8]) -> io::Result<()> {
+            Err(io::Error::other("not open"))
+        }
+    }
+    Source { name, bytes: Box::new(Closed) }
+}
+
+/// One member for every place of the array, in order: the best of those that claim the place, or a
+/// missing one.
+pub(crate) fn places(array: &FoundArray) -> Vec<MemberDescriptor> {
+    let geometry = &array.descriptor.geometry;
+    let mut best: BTreeMap<Place, MemberDescriptor> = BTreeMap::new();
+    for member in array.members.iter().map(|member| member.descriptor) {
+        let known = best.entry(member.place).or_insert(member);
+        if is_readable(&member) && !is_readable(known) {
+            *known = member;
+        }
+    }
+    let places = (0..geometry.sets)
+        .flat_map(|set| (0..geometry.slots).map(move |slot| (set, slot)))
+        .filter_map(|(set, slot)| Some(Place { set, slot: Slot(u8::try_from(slot).ok()?) }));
+    let missing = |place| MemberDescriptor {
+        array: array.descriptor.id,
+        place,
+        disk: None,
+        id: None,
+        start: Lba(0),
+        len: Blocks(0),
+        state: MemberState::Missing,
+    };
+    places.map(|place| best.get(&place).copied().unwrap_or_else(|| missing(place))).collect()
+}
+
+/// Whether a member holds its data and is at hand.
+pub(crate) fn is_readable(member: &MemberDescriptor) -> bool {
+    member.state == MemberState::InSync && member.disk.is_some()
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Shows RAID metadata on disks and images, and reads arrays, without writing to any of them.
+//!
+//! ```text
+//! raid-inspect scan PATH…                one line per disk and array
+//! raid-inspect show [--json] PATH…       everything that the metadata says, and what is wrong
+//! raid-inspect cat [--array NAME|ID] PATH…   the bytes of an array to the standard output
+//!
+//! paths ──▶ disks ──discover──▶ Inspection ──▶ scan, show, json
+//!                                   │
+//!                               readiness ──▶ reader ──▶ cat
+//! ```
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | all found is consistent; `cat`: all bytes were written |
+//! | 1 | an array is degraded, and can be read |
+//! | 2 | an array cannot be read, or `cat` was refused |
+//! | 3 | metadata is damaged, or copies disagree |
+//! | 4 | a disk cannot be read, or the command line is wrong |
+//! | 8 | two formats claim one disk |
+//! | 16 | nothing was found on any disk |
+//!
+//! If several apply, the first of 4, 8, 2, 3, 1 is given. Formats are found in the list that
+//! `raid-array` keeps; nothing here names one.
+
+mod arguments;
+mod cat;
+mod disks;
+mod json;
+mod picture;
+mod progress;
+mod reader;
+mod readiness;
+mod scan;
+mod show;
+mod size;
+mod table;
+mod verdict;
+
+pub use arguments::{Arguments, CatArguments, Command};
+pub use disks::Inspection;
+pub use json::report as json_report;
+pub use reader::{ArrayReader, ReadError};
+pub use readiness::{Readiness, Refusal};
+pub use show::report as text_report;
+pub use verdict::ExitCode;
+
+use std::io::{self, Write};
+
+/// Does what the command line says.
+pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    let paths = arguments.paths();
+    let inspection = Inspection::open(paths);
+    for (path, error) in inspection.unopened() {
+        let _ = writeln!(err, "raid-inspect: {path}: {error}");
+    }
+    let done = match &arguments.command {
+        Command::Scan { .. } => scan::report(&inspection, out).map(|()| verdict::of(&inspection)),
+        Command::Show { json: false, .. } => {
+            show::report(&inspection, out).map(|()| verdict::of(&inspection))
+        }
+        Command::Show { json: true, .. } => {
+            json::report(&inspection, out).map(|()| verdict::of(&inspection))
+        }
+        Command::Cat(what) => cat::run(&inspection, what, out, err),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => after_output(ExitCode::Consistent, Err(error), err),
+    }
+}
+
+/// The exit code after writing the output ended like this: a reader that went away is no error.
+pub fn after_output(code: ExitCode, written: io::Result<()>, err: &mut dyn Write) -> ExitCode {
+    match written {
+        Ok(()) => code,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => code,
+        Err(error) => {
+            let _ = writeln!(err, "raid-inspect: standard output: {error}");
+            ExitCode::Usage
+        }
+    }
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Reads the bytes of an array through its layout; what is missing is computed.
+//!
+//! ```text
+//! bytes ──▶ blocks ──split──▶ sets ──stripe::read──▶ a member's blocks, or a row to reconstruct
+//! ```
+//!
+//! A member that fails to read is left out for the run of blocks in question, and the run is read
+//! from what remains.
+
+use crate::disks::Inspection;
+use crate::readiness::{Readiness, Refusal};
+use raid_array::discover::{FoundArray, Source};
+use raid_core::array::{ArrayDescriptor, MemberDescriptor, Place};
+use raid_core::backend::Backend;
+use raid_core::layout::Layout;
+use raid_core::stripe::{self, Health, NotPossible, ReadStep, RowPlan};
+use raid_core::units::{Extent, Slot};
+use std::sync::Arc;
+use std::{fmt, io};
+
+/// Why bytes of an array could not be read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// A member failed to read, and nothing else has the data.
+    Medium {
+        /// The disk.
+        disk: String,
+        /// First byte on it.
+        byte: u64,
+        /// What the medium said.
+        error: io::Error,
+    },
+    /// The members that are left do not have the data.
+    Lost(NotPossible),
+    /// The request leaves the array.
+    OutOfRange {
+        /// First byte past the request.
+        end: u64,
+        /// Bytes of the array.
+        size: u64,
+    },
+    /// The planner and the reader do not agree: a defect.
+    Defect(String),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Medium { disk, byte, error } => write!(f, "{disk}, byte {byte}: {error}"),
+            Self::Lost(why) => write!(f, "{why}"),
+            Self::OutOfRange { end, size } => {
+                write!(f, "up to byte {end} asked for, the array has {size}")
+            }
+            Self::Defect(what) => write!(f, "defect: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// An array that can be read.
+#[derive(Debug)]
+pub struct ArrayReader<'a> {
+    inspection: &'a Inspection,
+    descriptor: ArrayDescriptor,
+    ready: Arc<Readiness>,
+    backend: Backend,
+    slab: Vec<u8>,
+    /// Members that failed to read so far, for people.
+    pub complaints: Vec<String>,
+}
+
+impl<'a> ArrayReader<'a> {
+    /// Makes `array` ready to be read.
+    ///
+    /// # Errors
+    /// Why it is not read.
+    pub fn new(
+        inspection: &'a Inspection,
+        array: &FoundArray,
+        force: bool,
+    ) -> Result<Self, Refusal> {
+        Ok(Self {
+            inspection,
+            descriptor: array.descriptor,
+            ready: Arc::new(Readiness::of(inspection, array, force)?),
+            backend: Backend::detect(),
+            slab: Vec::new(),
+            complaints: Vec::new(),
+        })
+    }
+
+    /// Bytes of the array.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.descriptor.size.bytes(self.descriptor.geometry.block_size).unwrap_or(u64::MAX)
+    }
+
+    /// What of the array is read.
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.ready
+    }
+
+    /// Fills `into` from byte `offset` of the array on.
+    ///
+    /// # Errors
+    /// [`ReadError`]; `into` is then undefined.
+    pub fn read_at(&mut self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+        let size = self.size();
+        let end = offset.checked_add(into.len() as u64).filter(|end| *end <= size);
+        let end = end
+            .ok_or(ReadError::OutOfRange { end: offset.saturating_add(into.len() as u64), size })?;
+        let block = u64::from(self.descriptor.geometry.block_size);
+        let at = Extent::new(offset / block, end.div_ceil(block) - offset / block);
+        if offset.is_multiple_of(block) && end.is_multiple_of(block) {
+            return self.read_blocks(at, into);
+        }
+        let mut whole = vec![0; (at.len.0 * block) as usize];
+        self.read_blocks(at, &mut whole)?;
+        let skip = (offset % block) as usize;
+        into.copy_from_slice(&whole[skip..skip + into.len()]);
+        Ok(())
+    }
+
+    fn read_blocks(&mut self, at: Extent, into: &mut [u8]) -> Result<(), ReadError> {
+        let ready = Arc::clone(&self.ready);
+        let layout =
+            ready.layout(&self.descriptor).map_err(|e| ReadError::Defect(e.to_string()))?;
+        for piece in layout.split(at) {
+            let set = match layout.set_copies() {
+                1 => usize::from(piece.set),
+                _ => ready.mirrored_set,
+            };
+            let health = ready.health.get(set).copied().unwrap_or_default();
+            let part = self.part(into, piece.offset.0, piece.at.len.0)?;
+            self.read_set(&layout, set, health, piece.at, part)?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of `blocks` blocks of `into` from block `from` on.
+    fn part<'b>(
+        &self,
+        into: &'b mut [u8],
+        from: u64,
+        blocks: u64,
+    ) -> Result<&'b mut [u8], ReadError> {
+        let block = self.descriptor.geometry.block_size as usize;
+        let (from, len) = (from as usize * block, blocks as usize * block);
+        let part = into.get_mut(from..).and_then(|rest| rest.get_mut(..len));
+        part.ok_or_else(|| ReadError::Defect(format!("blocks {from} + {len} of the request")))
+    }
+
+    /// Reads data blocks of one set.
+    fn read_set(
+        &mut self,
+        layout: &Layout<'_>,
+        set: usize,
+        health: Health,
+        at: Extent,
+        into: &mut [u8],
+    ) -> Result<(), ReadError> {
+        // Copies of a mirror that was not closed cleanly may differ: all from one, if it can be.
+        let prefer = layout.slots().without(health.unavailable).lowest();
+        for step in stripe::read(layout, health, at, prefer) {
+            match step.map_err(ReadError::Lost)? {
+                ReadStep::Direct(io) => {
+                    let part = self.part(into, io.offset.0, io.at.len.0)?;
+                    let Err(error) = self.read_member(set, io.slot, io.at, part) else { continue };
+                    let again = Extent::new(at.start.0 + io.offset.0, io.at.len.0);
+                    self.without(layout, set, health, io.slot, again, part, error)?;
+                }
+                ReadStep::Reconstruct(plan) => {
+                    let Err((slot, error)) = self.reconstruct(set, &plan, into)? else { continue };
+                    let request = plan.request().ok_or_else(|| defect("no request"))?;
+                    let again = Extent::new(at.start.0 + request.offset.0, request.len.0);
+                    let part = self.part(into, request.offset.0, request.len.0)?;
+                    self.without(layout, set, health, slot, again, part, error)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads `at` again without `slot`, which failed with `error`.
+    #[allow(clippy::too_many_arguments)]
+    fn without(
+        &mut self,
+        layout: &Layout<'_>,
+        set: usize,
+        mut health: Health,
+        slot: Slot,
+        at: Extent,
+        into: &mut [u8],
+        error: ReadError,
+    ) -> Result<(), ReadError> {
+        if !self.ready.parity_trusted {
+            return Err(error);
+        }
+        health.unavailable.insert(slot);
+        match self.read_set(layout, set, health, at, into) {
+            Ok(()) => {
+                self.complaints.push(error.to_string());
+                Ok(())
+            }
+            Err(ReadError::Lost(_)) => Err(error),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Computes what `plan` is for. The inner error is a member that failed to read.
+    fn reconstruct(
+        &mut self,
+        set: usize,
+        plan: &RowPlan,
+        into: &mut [u8],
+    ) -> Result<Result<(), (Slot, ReadError)>, ReadError> {
+        let mut slab = std::mem::take(&mut self.slab);
+        slab.clear();
+        slab.resize(plan.slab_blocks().0 as usize * plan.block_size() as usize, 0);
+        for io in plan.reads() {
+            let part = self.part(&mut slab, io.slab.0, io.at.len.0)?;
+            if let Err(error) = self.read_member(set, io.slot, io.at, part) {
+                return Ok(Err((io.slot, error)));
+            }
+        }
+        plan.compute(self.backend, &mut slab, &[])
+            .and_then(|()| plan.extract(&slab, into))
+            .map_err(|error| defect(&error.to_string()))?;
+        self.slab = slab;
+        Ok(Ok(()))
+    }
+
+    /// Reads blocks of a member's extent.
+    fn read_member(
+        &self,
+        set: usize,
+        slot: Slot,
+        at: Extent,
+        into: &mut [u8],
+    ) -> Result<(), ReadError> {
+        let member = self.member(set, slot)?;
+        let disk = member.disk.ok_or_else(|| defect("a missing member was to be read"))?;
+        let source: &Source =
+            self.inspection.sources.get(disk).ok_or_else(|| defect("no such disk"))?;
+        let shape = self.inspection.discovery.disks[disk].shape;
+        let block = u64::from(self.descriptor.geometry.block_size);
+        let inside = at
+            .end()
+            .is_some_and(|end| end.0.checked_mul(block) <= member.len.bytes(shape.block_size));
+        let start = member.start.0.checked_mul(u64::from(shape.block_size));
+        let byte = start.zip(at.start.0.checked_mul(block)).and_then(|(a, b)| a.checked_add(b));
+        let (Some(byte), true) = (byte, inside) else {
+            return Err(defect(&format!("{at:?} leaves the member of {} blocks", member.len.0)));
+        };
+        source.bytes.read_at(byte, into).map_err(|error| ReadError::Medium {
+            disk: source.name.clone(),
+            byte,
+            error,
+        })
+    }
+
+    fn member(&self, set: usize, slot: Slot) -> Result<&MemberDescriptor, ReadError> {
+        let member = self.ready.members.get(set).and_then(|members| members.get(slot.index()));
+        let place = Place { set: set as u16, slot };
+        member.ok_or_else(|| defect(&format!("no member at {place:?}")))
+    }
+}
+
+fn defect(what: &str) -> ReadError {
+    ReadError::Defect(what.to_owned())
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One line for every disk and every array, the words in a fixed order.
+
+use crate::disks::{Inspection, is_readable, places};
+use crate::size::human;
+use std::io::{self, Write};
+
+/// Writes the lines.
+pub(crate) fn report(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
+    for (index, disk) in inspection.discovery.disks.iter().enumerate() {
+        let size = human(inspection.sources[index].bytes.len());
+        let mut line = format!("disk {}: {size}", disk.name);
+        if let Some(error) = inspection.open_error(index) {
+            line += &format!(", {error}");
+        } else if disk.claims.is_empty() {
+            line += ", no metadata";
+        }
+        for claim in &disk.claims {
+            line += &format!(", {}", claim.format_name);
+            match &claim.descriptor {
+                Some(descriptor) => line += &format!(" {}", descriptor.role),
+                None => line += " not usable",
+            }
+        }
+        writeln!(out, "{line}")?;
+    }
+    for array in &inspection.discovery.arrays {
+        let descriptor = &array.descriptor;
+        let bytes = descriptor.size.bytes(descriptor.geometry.block_size).unwrap_or(u64::MAX);
+        let members = places(array);
+        writeln!(
+            out,
+            "array {}: {}, {}, {}, {} of {} members, {}, {}",
+            descriptor.name,
+            descriptor.geometry.level_name(),
+            human(bytes),
+            descriptor.state.name().replace('_', " "),
+            members.iter().filter(|member| is_readable(member)).count(),
+            members.len(),
+            array.format_name,
+            descriptor.id,
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The inspector against disks that other implementations wrote, against damaged ones, and as a
+//! program.
+
+mod bench;
+mod readiness;

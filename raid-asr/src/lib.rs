@@ -1,5 +1,50 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Being built.
+//! Adaptec ASR metadata, as HostRAID controllers and dpt_i2o cards keep it on their disks.
+//!
+//! ```text
+//! block 0                                                   N-17                  N-1
+//! ├ array data, from block 0 ──────────────┤ … slack … ├ RAID table, 16 blocks ┤ reserved block ┤
+//!                                                        ▲                        │
+//!                                                        └──────── raidtbl ───────┘
+//! RAID table   TableHeader │ line 0: array │ line 1: disk │ line 2: disk │ …   up to 127 lines
+//! ```
+//!
+//! Every integer is big-endian, every block has 512 bytes, every record has alignment 1. The records
+//! ([`ReservedBlock`], [`RaidTable`], [`TableHeader`], [`ConfigurationLine`]) are the bytes on disk:
+//! `view` judges nothing, `view_mut` edits in place and keeps what it does not know, `check` gives a
+//! judged view ([`Identity`], [`Table`]). [`Asr`] reads whole sets of disks through
+//! [`raid_core::metadata::Format`].
+//!
+//! ```
+//! use raid_asr::{LineName, RaidTable, TreeLevel};
+//!
+//! // 16 blocks as read from a disk; here an array line and one disk line, made by hand.
+//! let mut blocks = [0u8; 8192];
+//! let raw = RaidTable::view_mut(&mut blocks)?;
+//! raw.header.ridcode = raid_asr::TableHeader::MAGIC.into();
+//! (raw.header.maxelm, raw.header.elmcnt, raw.header.elmsize) = (127.into(), 2.into(), 64.into());
+//! raw.lines[0].raidlevel = TreeLevel::Fwl.raw();
+//! raw.lines[0].raidcnt = 1.into();
+//! raw.lines[0].name = LineName::padded(b"SYSTEM");
+//! raw.lines[1].raidmagic = 0x91AA_7059.into();
+//! raw.seal();
+//!
+//! let table = RaidTable::check(&blocks)?;
+//! let array = table.arrays().next().unwrap();
+//! assert_eq!(array.top().name.trimmed(), b"SYSTEM");
+//! assert_eq!(array.disks().count(), 1);
+//! # Ok::<(), raid_asr::RecordError>(())
+//! ```
+//!
+//! # Guarantees
+//! - `no_std`, no allocation, no I/O, no `unsafe`; no panic, whatever the bytes.
+//! - Discovery reads at most three ranges of a disk, 33 blocks together, and writes nothing.
+//! - What is reported does not depend on the order of the disks, except for the indices in it.
+//! - Nothing is assembled quietly that readers of the format would understand differently: each
+//!   doubt is a [`finding`] with the disk, the block, what was found and what was expected.
+//!
+//! Facts are cited as `asr.md` with the section, the reference this crate was written from. What
+//! they rest on, and what is unverified, stands in `docs/formats/asr.md`.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs, missing_debug_implementations, unreachable_pub)]

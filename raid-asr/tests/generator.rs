@@ -180,12 +180,12 @@ impl Image {
     /// `len` bytes from block `at`.
     fn read(&self, at: u64, len: u64) -> Vec<u8> {
         let tail_at = self.blocks * 512 - u64::try_from(self.tail.len()).unwrap();
-        (at * 512..(at + len) * 512)
-            .map(|byte| {
-                let index = byte.checked_sub(tail_at).and_then(|index| usize::try_from(index).ok());
-                index.and_then(|index| self.tail.get(index).copied()).unwrap_or(0)
-            })
-            .collect()
+        let (from, to) = (at * 512, (at + len) * 512);
+        let index = |byte: u64| usize::try_from(byte.saturating_sub(tail_at)).unwrap();
+        let mut out = vec![0; usize::try_from(to - from.max(tail_at).min(to)).unwrap()];
+        out.copy_from_slice(&self.tail[index(from)..index(to)]);
+        out.splice(0..0, vec![0; usize::try_from(to - from).unwrap() - out.len()]);
+        out
     }
 }
 

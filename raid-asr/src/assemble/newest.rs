@@ -14,7 +14,7 @@
 
 use super::{Member, Report, members_of};
 use crate::finding;
-use crate::{ChecksumVerdict, Worth};
+use crate::{ChecksumVerdict, TableHeader, Worth};
 use core::cmp::Ordering;
 use raid_core::metadata::DiskView;
 
@@ -59,7 +59,11 @@ fn disks_given_up(member: &Member<'_>) -> usize {
 }
 
 fn compare(a: &Member<'_>, b: &Member<'_>) -> Ordering {
-    let trusted = |member: &Member<'_>| member.checksum() != ChecksumVerdict::Suspect;
+    // The sum is looked at only where it counts: it costs as much as everything else here.
+    let trusted = |member: &Member<'_>| {
+        member.table.header().rversion.get() >= TableHeader::VERSION_2
+            || member.checksum() == ChecksumVerdict::Good
+    };
     let good = |member: &Member<'_>| member.checksum() == ChecksumVerdict::Good;
     (trusted(a).cmp(&trusted(b)))
         .then_with(|| compare_sequences(sequence(a), sequence(b)))

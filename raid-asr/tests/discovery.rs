@@ -39,14 +39,22 @@ fn a_blank_or_tiny_disk_is_absent() {
 }
 
 #[test]
-fn an_unread_disk_is_asked_for_and_reported_if_assembled_all_the_same() {
+fn a_disk_of_which_nothing_was_read_is_passed_over_and_one_half_read_is_not() {
     let shape = DiskShape { blocks: Blocks(DISK_BLOCKS), block_size: 512 };
     let view = DiskView { shape, pieces: &[] };
-    let last = Extent::new(DISK_BLOCKS - 1, 1);
-    assert_eq!(Asr.next_read(&view), Lookup::Read(last));
+    assert_eq!(Asr.next_read(&view), Lookup::Read(Extent::new(DISK_BLOCKS - 1, 1)));
     let mut found = Found::default();
     Asr.assemble(&[view], &mut found);
-    assert!(found.has(finding::UNREAD) && found.disks.is_empty());
+    assert_eq!(found, Found::default());
+
+    let reserved = mirror()[0].reserved_block();
+    let pieces = [Piece { at: Lba(DISK_BLOCKS - 1), bytes: &reserved }];
+    let view = DiskView { shape, pieces: &pieces };
+    assert_eq!(Asr.next_read(&view), Lookup::Read(Extent::new(DISK_BLOCKS - 17, 16)));
+    Asr.assemble(&[view], &mut found);
+    assert_eq!(found.findings[0].code, finding::UNREAD.code);
+    assert_eq!(found.findings[0].at, Some(Lba(DISK_BLOCKS - 17)));
+    assert!(found.disks.is_empty());
 }
 
 #[test]

@@ -109,6 +109,8 @@ pub(crate) fn report(
 ) {
     match locate(view) {
         Located::Absent => {}
+        // Without its last block, nothing says that the disk carries the format.
+        Located::Unread(extent) if extent.end() == Some(Lba(view.shape.blocks.0)) => {}
         Located::Unread(extent) => {
             let place = Place {
                 disk: Some(disk),

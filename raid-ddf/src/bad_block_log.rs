@@ -71,7 +71,6 @@ const _: () = {
     assert!(offset_of!(BadBlockLog, crc) == 4);
     assert!(offset_of!(BadBlockLog, counts) == 8);
     assert!(offset_of!(BadBlockLog, first_spare_lba) == 24);
-    assert!(offset_of!(BadBlockLog, first_spare_lba) == 32 - size_of::<U64>());
     assert!(size_of::<BadBlockEntry>() == 16);
     assert!(offset_of!(BadBlockEntry, spare_block_offset) == 8);
     assert!(offset_of!(BadBlockEntry, remapped_count) == 12);

@@ -25,7 +25,6 @@ pub struct VendorUniqueConfiguration {
 const _: () = {
     assert!(offset_of!(VendorUniqueConfiguration, crc) == 4);
     assert!(offset_of!(VendorUniqueConfiguration, vd_guid) == 8);
-    assert!(offset_of!(VendorUniqueConfiguration, vd_guid) == 32 - size_of::<Guid>());
 };
 
 impl Record for VendorUniqueConfiguration {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The stripe planner against a model: every level, random failures, rebuilds, scrubs.
 
+#[path = "stripe/kernel.rs"]
+mod kernel;
 #[path = "stripe/least.rs"]
 mod least;
 #[path = "stripe/world.rs"]

@@ -45,6 +45,7 @@ mod kernels;
 mod nibbles;
 mod ops;
 mod portable;
+mod tail;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 // On soft-float targets the code generator aborts on these instructions.

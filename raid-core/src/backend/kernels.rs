@@ -5,24 +5,23 @@
 //!            one step: WIDTH bytes of every block
 //!          |<----->|
 //!   D0     |///////|               |      walk all blocks at one step, keep the sums of P and Q
-//!   D1     |///////|               |      in registers, store once; then the next step
+//!   D1     |///////|               |      in registers, use them; then the next step
 //!   D2     |///////|               |
-//!   P, Q   |=======|               |      the last, shorter step is padded with zeros
+//!   P, Q   |=======|               |      what is left at the end goes byte by byte: tail.rs
 //! ```
 //!
 //! Q is summed by Horner's rule from the highest exponent down, `q = 2·q + D`, two blocks at a time
-//! so that an instruction set can have `q = 4·q + 2·high + low` at a better price. A block that is
-//! not there costs the doubling only.
+//! so that an instruction set can have `q = 4·q + 2·high + low` at a better price.
 //!
-//! The file that invokes [`kernels!`] names the attribute that turns its instruction set on, and
-//! provides:
+//! The file that invokes [`kernels!`] names the attribute that turns its instruction set on and the
+//! one that gets small functions inlined, and provides:
 //!
 //! | item | meaning |
 //! |---|---|
 //! | `Vector`, `LANES` | a register, and its bytes |
 //! | `zero()`, `xor(a, b)`, `xor3(a, b, c)`, `or(a, b)` | bytewise |
 //! | `any(a)` | whether a bit is set |
-//! | `start()`, `horner(q, d)`, `double(q)`, `finish(q)` | Horner's rule; `q` between `start` and `finish` may be in a form of its own |
+//! | `start()`, `horner(q, d)`, `finish(q)` | 0, `2·q + d` and `q`, in a form of `q` that only these know |
 //! | `horner2(q, high, low)` | `horner(horner(q, high), low)` |
 //! | `Factor`, `factor(c)`, `scale(f, a)` | `c·a` with `c` constant over the call |
 //! | `Sink<STREAM>`, `put(&sink, &mut bytes, step)` | where results go: past the cache if `STREAM` and if it can be done |
@@ -31,12 +30,23 @@
 /// P and Q to stay in sixteen registers.
 pub(super) const VECTORS: usize = 4;
 
+/// Leaves out what is not there above the highest block that is.
+pub(super) fn trim<'a, 'b>(data: &'a [Option<&'b [u8]>]) -> &'a [Option<&'b [u8]>] {
+    let mut rest = data;
+    while let [lower @ .., None] = rest {
+        rest = lower;
+    }
+    rest
+}
+
 macro_rules! kernels {
-    ($name:literal $(, #[$feature:meta])*) => {
+    ($name:literal, $(#[$feature:meta])?, #[$inline:meta]) => {
         use crate::backend::Ops;
-        use crate::backend::kernels::VECTORS;
-        use crate::parity::{Located, Suspects, inverse_power, two_data_coefficients};
+        use crate::backend::kernels::{VECTORS, trim};
+        use crate::backend::tail;
         use crate::gf256;
+        use crate::parity::{Located, Suspects, inverse_power, two_data_coefficients};
+        use core::ops::ControlFlow::{self, Break, Continue};
         use zerocopy::transmute;
 
         /// Bytes of a step.
@@ -44,6 +54,9 @@ macro_rules! kernels {
 
         /// What a step holds of one block.
         type Step = [Vector; VECTORS];
+
+        /// What an absent block holds.
+        static ZEROS: [u8; WIDTH] = [0; WIDTH];
 
         /// The kernels of this file.
         pub(super) static OPS: Ops = Ops {
@@ -65,295 +78,246 @@ macro_rules! kernels {
 
         // ---- steps of a block ----
 
-        /// The steps of a block of `len` bytes, as `(index, whether it is the short one)`.
-        fn steps(len: usize) -> (core::ops::Range<usize>, Option<usize>) {
-            let whole = len / WIDTH;
-            (0..whole, if len % WIDTH == 0 { None } else { Some(whole) })
+        /// One step of a block.
+        #[$inline]
+        $(#[$feature])?
+        fn load(block: &[u8], step: usize) -> Step {
+            // All blocks of a call are equally long: the step is always there.
+            transmute!(*block.as_chunks::<WIDTH>().0.get(step).unwrap_or(&ZEROS))
         }
 
-        #[inline]
-        $(#[$feature])*
-        fn load<const SHORT: bool>(block: &[u8], step: usize) -> Step {
-            let (whole, rest) = block.as_chunks::<WIDTH>();
-            if SHORT {
-                let mut padded = [0; WIDTH];
-                for (to, from) in padded.iter_mut().zip(rest) {
-                    *to = *from;
-                }
-                return transmute!(padded);
-            }
-            match whole.get(step) {
-                Some(bytes) => transmute!(*bytes),
-                // Not reached: all blocks of a call are equally long.
-                None => [zero(); VECTORS],
-            }
+        /// One step of a block that may be absent.
+        #[$inline]
+        $(#[$feature])?
+        fn load_or_zero(block: Option<&[u8]>, step: usize) -> Step {
+            let Some(block) = block else { return transmute!(ZEROS) };
+            load(block, step)
         }
 
-        #[inline]
-        $(#[$feature])*
-        fn store<const SHORT: bool, const STREAM: bool>(
+        #[$inline]
+        $(#[$feature])?
+        fn store<const STREAM: bool>(
             sink: &Sink<STREAM>,
             block: &mut [u8],
             step: usize,
             value: Step,
         ) {
-            let (whole, rest) = block.as_chunks_mut::<WIDTH>();
-            if SHORT {
-                let padded: [u8; WIDTH] = transmute!(value);
-                for (to, from) in rest.iter_mut().zip(padded) {
-                    *to = from;
-                }
-            } else if let Some(bytes) = whole.get_mut(step) {
+            if let Some(bytes) = block.as_chunks_mut::<WIDTH>().0.get_mut(step) {
                 put(sink, bytes, value);
             }
         }
 
-        #[inline]
-        $(#[$feature])*
-        fn add(sum: &mut Step, value: &Step) {
-            for (sum, value) in sum.iter_mut().zip(value) {
-                *sum = xor(*sum, *value);
-            }
+        /// Where the last whole step of a block ends.
+        const fn tail_of(len: usize) -> usize {
+            len.saturating_sub(len % WIDTH)
         }
 
-        #[inline]
-        $(#[$feature])*
-        fn add2(sum: &mut Step, a: &Step, b: &Step) {
-            for ((sum, a), b) in sum.iter_mut().zip(a).zip(b) {
-                *sum = xor3(*sum, *a, *b);
+        #[$inline]
+        $(#[$feature])?
+        fn sum(a: &Step, b: &Step) -> Step {
+            let mut sum = *a;
+            for (sum, b) in sum.iter_mut().zip(b) {
+                *sum = xor(*sum, *b);
             }
+            sum
         }
 
-        #[inline]
-        $(#[$feature])*
-        fn scale_step(factor: &Factor, value: &Step) -> Step {
-            let mut scaled = [zero(); VECTORS];
-            for (to, from) in scaled.iter_mut().zip(value) {
-                *to = scale(factor, *from);
+        #[$inline]
+        $(#[$feature])?
+        fn product(factor: &Factor, value: &Step) -> Step {
+            let mut product = *value;
+            for product in &mut product {
+                *product = scale(factor, *product);
             }
-            scaled
+            product
         }
 
-        // ---- sums over a row ----
+        // ---- the walk over a row ----
 
-        /// The sums of P and of Q over the blocks that are there. A sum that is not asked for is
-        /// not computed.
-        #[inline]
-        $(#[$feature])*
-        fn sums<const P: bool, const Q: bool, const SHORT: bool>(
+        /// Sums P and Q of the data, step by step, and hands the sums to `then`. A sum that is not
+        /// asked for is zero.
+        #[$inline]
+        $(#[$feature])?
+        fn walk<const P: bool, const Q: bool>(
+            len: usize,
             data: &[Option<&[u8]>],
-            step: usize,
-        ) -> (Step, Step) {
-            let (mut p, mut q) = ([zero(); VECTORS], [start(); VECTORS]);
-            let mut rest = data;
-            while let [lower @ .., low, high] = rest {
-                rest = lower;
-                match (high, low) {
-                    (Some(high), Some(low)) => {
-                        let (high, low) = (load::<SHORT>(high, step), load::<SHORT>(low, step));
+            mut then: impl FnMut(usize, Step, Step) -> ControlFlow<()>,
+        ) {
+            let data = trim(data);
+            for step in 0..len / WIDTH {
+                let mut p = [zero(); VECTORS];
+                let mut q = [if Q { start() } else { zero() }; VECTORS];
+                let mut rest = data;
+                while let [lower @ .., low, high] = rest {
+                    rest = lower;
+                    let (low, high) = (load_or_zero(*low, step), load_or_zero(*high, step));
+                    for (((p, q), low), high) in p.iter_mut().zip(&mut q).zip(low).zip(high) {
                         if P {
-                            add2(&mut p, &high, &low);
+                            *p = xor3(*p, high, low);
                         }
                         if Q {
-                            for ((q, high), low) in q.iter_mut().zip(&high).zip(&low) {
-                                *q = horner2(*q, *high, *low);
-                            }
-                        }
-                    }
-                    (Some(high), None) => {
-                        let high = load::<SHORT>(high, step);
-                        if P {
-                            add(&mut p, &high);
-                        }
-                        if Q {
-                            for (q, high) in q.iter_mut().zip(&high) {
-                                *q = double(horner(*q, *high));
-                            }
-                        }
-                    }
-                    (None, Some(low)) => {
-                        let low = load::<SHORT>(low, step);
-                        if P {
-                            add(&mut p, &low);
-                        }
-                        if Q {
-                            for (q, low) in q.iter_mut().zip(&low) {
-                                *q = horner(double(*q), *low);
-                            }
-                        }
-                    }
-                    (None, None) => {
-                        if Q {
-                            for q in &mut q {
-                                *q = double(double(*q));
-                            }
+                            *q = horner2(*q, high, low);
                         }
                     }
                 }
-            }
-            if let [first] = rest {
-                let first = match first {
-                    Some(first) => load::<SHORT>(first, step),
-                    None => [zero(); VECTORS],
-                };
-                if P {
-                    add(&mut p, &first);
+                if let [first] = rest {
+                    let first = load_or_zero(*first, step);
+                    for ((p, q), first) in p.iter_mut().zip(&mut q).zip(first) {
+                        if P {
+                            *p = xor(*p, first);
+                        }
+                        if Q {
+                            *q = horner(*q, first);
+                        }
+                    }
                 }
                 if Q {
-                    for (q, first) in q.iter_mut().zip(&first) {
-                        *q = horner(*q, *first);
+                    for q in &mut q {
+                        *q = finish(*q);
                     }
                 }
+                if then(step, p, q).is_break() {
+                    return;
+                }
             }
-            for q in &mut q {
-                *q = finish(*q);
-            }
-            (p, q)
-        }
-
-        /// Leaves out what is not there above the highest block that is.
-        fn trim<'a, 'b>(data: &'a [Option<&'b [u8]>]) -> &'a [Option<&'b [u8]>] {
-            let mut rest = data;
-            while let [lower @ .., None] = rest {
-                rest = lower;
-            }
-            rest
         }
 
         // ---- exclusive or ----
 
-        $(#[$feature])*
+        $(#[$feature])?
         fn xor_into(dst: &mut [u8], srcs: &[&[u8]]) {
-            let (whole, short) = steps(dst.len());
-            for step in whole {
-                xor_step::<false>(dst, srcs, step);
+            let sink = Sink::<false>::new();
+            for step in 0..dst.len() / WIDTH {
+                let mut all = load(dst, step);
+                let mut rest = srcs;
+                while let [a, b, others @ ..] = rest {
+                    rest = others;
+                    let (a, b) = (load(a, step), load(b, step));
+                    for ((all, a), b) in all.iter_mut().zip(a).zip(b) {
+                        *all = xor3(*all, a, b);
+                    }
+                }
+                if let [last] = rest {
+                    all = sum(&all, &load(last, step));
+                }
+                store(&sink, dst, step, all);
             }
-            if let Some(step) = short {
-                xor_step::<true>(dst, srcs, step);
-            }
-        }
-
-        #[inline]
-        $(#[$feature])*
-        fn xor_step<const SHORT: bool>(dst: &mut [u8], srcs: &[&[u8]], step: usize) {
-            let mut sum = load::<SHORT>(dst, step);
-            let mut rest = srcs;
-            while let [a, b, others @ ..] = rest {
-                add2(&mut sum, &load::<SHORT>(a, step), &load::<SHORT>(b, step));
-                rest = others;
-            }
-            if let [last] = rest {
-                add(&mut sum, &load::<SHORT>(last, step));
-            }
-            store::<SHORT, false>(&Sink::new(), dst, step, sum);
+            tail::xor_into(dst, srcs, tail_of(dst.len()));
         }
 
         // ---- generate ----
 
-        $(#[$feature])*
+        $(#[$feature])?
         fn p_generate(p: &mut [u8], data: &[Option<&[u8]>], stream: bool) {
             if stream {
-                generate::<true, false, true>(p, &mut [], data);
+                p_generate_to(&Sink::<true>::new(), p, data);
             } else {
-                generate::<true, false, false>(p, &mut [], data);
+                p_generate_to(&Sink::<false>::new(), p, data);
             }
+            tail::p_generate(p, data, tail_of(p.len()));
         }
 
-        $(#[$feature])*
+        $(#[$feature])?
+        fn p_generate_to<const S: bool>(sink: &Sink<S>, p: &mut [u8], data: &[Option<&[u8]>]) {
+            walk::<true, false>(p.len(), data, |step, p_sum, _| {
+                store(sink, p, step, p_sum);
+                Continue(())
+            });
+        }
+
+        $(#[$feature])?
         fn q_generate(q: &mut [u8], data: &[Option<&[u8]>], stream: bool) {
             if stream {
-                generate::<false, true, true>(&mut [], q, data);
+                q_generate_to(&Sink::<true>::new(), q, data);
             } else {
-                generate::<false, true, false>(&mut [], q, data);
+                q_generate_to(&Sink::<false>::new(), q, data);
             }
+            tail::q_generate(q, data, tail_of(q.len()));
         }
 
-        $(#[$feature])*
+        $(#[$feature])?
+        fn q_generate_to<const S: bool>(sink: &Sink<S>, q: &mut [u8], data: &[Option<&[u8]>]) {
+            walk::<false, true>(q.len(), data, |step, _, q_sum| {
+                store(sink, q, step, q_sum);
+                Continue(())
+            });
+        }
+
+        $(#[$feature])?
         fn pq_generate(p: &mut [u8], q: &mut [u8], data: &[Option<&[u8]>], stream: bool) {
             if stream {
-                generate::<true, true, true>(p, q, data);
+                pq_generate_to(&Sink::<true>::new(), p, q, data);
             } else {
-                generate::<true, true, false>(p, q, data);
+                pq_generate_to(&Sink::<false>::new(), p, q, data);
             }
+            let from = tail_of(p.len());
+            tail::p_generate(p, data, from);
+            tail::q_generate(q, data, from);
         }
 
-        $(#[$feature])*
-        fn generate<const P: bool, const Q: bool, const STREAM: bool>(
+        $(#[$feature])?
+        fn pq_generate_to<const S: bool>(
+            sink: &Sink<S>,
             p: &mut [u8],
             q: &mut [u8],
             data: &[Option<&[u8]>],
         ) {
-            let sink = Sink::<STREAM>::new();
-            let data = trim(data);
-            let (whole, short) = steps(if P { p.len() } else { q.len() });
-            for step in whole {
-                let (p_sum, q_sum) = sums::<P, Q, false>(data, step);
-                if P {
-                    store::<false, STREAM>(&sink, p, step, p_sum);
-                }
-                if Q {
-                    store::<false, STREAM>(&sink, q, step, q_sum);
-                }
-            }
-            if let Some(step) = short {
-                let (p_sum, q_sum) = sums::<P, Q, true>(data, step);
-                if P {
-                    store::<true, STREAM>(&sink, p, step, p_sum);
-                }
-                if Q {
-                    store::<true, STREAM>(&sink, q, step, q_sum);
-                }
-            }
+            walk::<true, true>(p.len(), data, |step, p_sum, q_sum| {
+                store(sink, p, step, p_sum);
+                store(sink, q, step, q_sum);
+                Continue(())
+            });
         }
 
         // ---- check ----
 
-        $(#[$feature])*
+        $(#[$feature])?
         fn p_check(p: &[u8], data: &[Option<&[u8]>]) -> Option<usize> {
-            check::<false>(p, &[], data)
-        }
-
-        $(#[$feature])*
-        fn pq_check(p: &[u8], q: &[u8], data: &[Option<&[u8]>]) -> Option<usize> {
-            check::<true>(p, q, data)
-        }
-
-        $(#[$feature])*
-        fn check<const Q: bool>(p: &[u8], q: &[u8], data: &[Option<&[u8]>]) -> Option<usize> {
-            let data = trim(data);
-            let (whole, short) = steps(p.len());
-            for step in whole {
-                let (dp, dq) = differences::<Q, false>(p, q, data, step);
-                if any_of(&dp, &dq) {
-                    return first_difference(step, dp, dq);
+            let mut found = None;
+            walk::<true, false>(p.len(), data, |step, p_sum, nothing| {
+                let dp = sum(&p_sum, &load(p, step));
+                if !differ(&dp, &nothing) {
+                    return Continue(());
                 }
-            }
-            let (dp, dq) = differences::<Q, true>(p, q, data, short?);
-            first_difference(short?, dp, dq)
+                found = first_difference(step, dp, nothing);
+                Break(())
+            });
+            found.or_else(|| tail::p_check(p, data, tail_of(p.len())))
         }
 
-        /// What the stored P and Q differ by from the computed ones.
-        #[inline]
-        $(#[$feature])*
-        fn differences<const Q: bool, const SHORT: bool>(
-            p: &[u8],
-            q: &[u8],
-            data: &[Option<&[u8]>],
-            step: usize,
-        ) -> (Step, Step) {
-            let (mut dp, mut dq) = sums::<true, Q, SHORT>(data, step);
-            add(&mut dp, &load::<SHORT>(p, step));
-            if Q {
-                add(&mut dq, &load::<SHORT>(q, step));
-            } else {
-                dq = [zero(); VECTORS];
-            }
-            (dp, dq)
+        $(#[$feature])?
+        fn pq_check(p: &[u8], q: &[u8], data: &[Option<&[u8]>]) -> Option<usize> {
+            let mut found = None;
+            walk::<true, true>(p.len(), data, |step, p_sum, q_sum| {
+                let (dp, dq) = (sum(&p_sum, &load(p, step)), sum(&q_sum, &load(q, step)));
+                if !differ(&dp, &dq) {
+                    return Continue(());
+                }
+                found = first_difference(step, dp, dq);
+                Break(())
+            });
+            found.or_else(|| tail::pq_check(p, q, data, tail_of(p.len())))
         }
 
-        #[inline]
-        $(#[$feature])*
-        fn any_of(dp: &Step, dq: &Step) -> bool {
+        $(#[$feature])?
+        fn locate(p: &[u8], q: &[u8], data: &[Option<&[u8]>]) -> Located {
+            let mut suspects = Suspects::none();
+            walk::<true, true>(p.len(), data, |step, p_sum, q_sum| {
+                let (dp, dq) = (sum(&p_sum, &load(p, step)), sum(&q_sum, &load(q, step)));
+                if differ(&dp, &dq) {
+                    suspects.columns::<WIDTH>(&transmute!(dp), &transmute!(dq))
+                } else {
+                    Continue(())
+                }
+            });
+            let _ = tail::locate(&mut suspects, p, q, data, tail_of(p.len()));
+            suspects.verdict(data)
+        }
+
+        /// Whether a stored P or Q differs from the computed one, by their differences.
+        #[$inline]
+        $(#[$feature])?
+        fn differ(dp: &Step, dq: &Step) -> bool {
             let mut all = zero();
             for (dp, dq) in dp.iter().zip(dq) {
                 all = or(all, or(*dp, *dq));
@@ -362,40 +326,16 @@ macro_rules! kernels {
         }
 
         #[cold]
-        $(#[$feature])*
+        $(#[$feature])?
         fn first_difference(step: usize, dp: Step, dq: Step) -> Option<usize> {
             let (dp, dq): ([u8; WIDTH], [u8; WIDTH]) = (transmute!(dp), transmute!(dq));
             let within = dp.iter().zip(&dq).position(|(dp, dq)| *dp | *dq != 0)?;
             step.checked_mul(WIDTH)?.checked_add(within)
         }
 
-        $(#[$feature])*
-        fn locate(p: &[u8], q: &[u8], data: &[Option<&[u8]>]) -> Located {
-            let mut suspects = Suspects::none();
-            let (whole, short) = steps(p.len());
-            for step in whole {
-                let (dp, dq) = differences::<true, false>(p, q, data, step);
-                if any_of(&dp, &dq) {
-                    suspect(&mut suspects, dp, dq);
-                }
-            }
-            if let Some(step) = short {
-                let (dp, dq) = differences::<true, true>(p, q, data, step);
-                suspect(&mut suspects, dp, dq);
-            }
-            suspects.verdict(data)
-        }
-
-        #[cold]
-        $(#[$feature])*
-        fn suspect(suspects: &mut Suspects, dp: Step, dq: Step) {
-            let (dp, dq): ([u8; WIDTH], [u8; WIDTH]) = (transmute!(dp), transmute!(dq));
-            suspects.columns(&dp, &dq);
-        }
-
         // ---- update ----
 
-        $(#[$feature])*
+        $(#[$feature])?
         fn pq_update(
             p: Option<&mut [u8]>,
             q: Option<&mut [u8]>,
@@ -403,86 +343,67 @@ macro_rules! kernels {
             old: &[u8],
             new: &[u8],
         ) {
-            let factor = factor(gf256::pow2(exponent));
+            let c = gf256::pow2(exponent);
             match (p, q) {
-                (Some(p), Some(q)) => update::<true, true>(p, q, &factor, old, new),
-                (Some(p), None) => update::<true, false>(p, &mut [], &factor, old, new),
-                (None, Some(q)) => update::<false, true>(&mut [], q, &factor, old, new),
+                (Some(p), Some(q)) => update::<true, true>(p, q, c, old, new),
+                (Some(p), None) => update::<true, false>(p, &mut [], c, old, new),
+                (None, Some(q)) => update::<false, true>(&mut [], q, c, old, new),
                 (None, None) => {}
             }
         }
 
-        $(#[$feature])*
+        $(#[$feature])?
         fn update<const P: bool, const Q: bool>(
             p: &mut [u8],
             q: &mut [u8],
-            factor: &Factor,
+            c: u8,
             old: &[u8],
             new: &[u8],
         ) {
-            let (whole, short) = steps(old.len());
-            for step in whole {
-                update_step::<P, Q, false>(p, q, factor, old, new, step);
-            }
-            if let Some(step) = short {
-                update_step::<P, Q, true>(p, q, factor, old, new, step);
-            }
-        }
-
-        #[inline]
-        $(#[$feature])*
-        fn update_step<const P: bool, const Q: bool, const SHORT: bool>(
-            p: &mut [u8],
-            q: &mut [u8],
-            factor: &Factor,
-            old: &[u8],
-            new: &[u8],
-            step: usize,
-        ) {
+            let factor = factor(c);
             // Never past the cache: P and Q were read a moment ago.
             let sink = Sink::<false>::new();
-            let mut change = load::<SHORT>(old, step);
-            add(&mut change, &load::<SHORT>(new, step));
-            if P {
-                let mut sum = load::<SHORT>(p, step);
-                add(&mut sum, &change);
-                store::<SHORT, false>(&sink, p, step, sum);
+            for step in 0..old.len() / WIDTH {
+                let change = sum(&load(old, step), &load(new, step));
+                if P {
+                    let changed = sum(&load(p, step), &change);
+                    store(&sink, p, step, changed);
+                }
+                if Q {
+                    let changed = sum(&load(q, step), &product(&factor, &change));
+                    store(&sink, q, step, changed);
+                }
             }
-            if Q {
-                let mut sum = load::<SHORT>(q, step);
-                add(&mut sum, &scale_step(factor, &change));
-                store::<SHORT, false>(&sink, q, step, sum);
-            }
+            tail::update(p, 1, old, new, tail_of(p.len()));
+            tail::update(q, c, old, new, tail_of(q.len()));
         }
 
         // ---- recover ----
 
-        $(#[$feature])*
+        $(#[$feature])?
         fn recover_data(x: &mut [u8], data: &[Option<&[u8]>], p: &[u8], stream: bool) {
             if stream {
-                recover_from_p::<true>(x, data, p);
+                recover_data_to(&Sink::<true>::new(), x, data, p);
             } else {
-                recover_from_p::<false>(x, data, p);
+                recover_data_to(&Sink::<false>::new(), x, data, p);
             }
+            tail::recover_data(x, data, p, tail_of(x.len()));
         }
 
-        $(#[$feature])*
-        fn recover_from_p<const STREAM: bool>(x: &mut [u8], data: &[Option<&[u8]>], p: &[u8]) {
-            let sink = Sink::<STREAM>::new();
-            let (whole, short) = steps(x.len());
-            for step in whole {
-                let (mut sum, _) = sums::<true, false, false>(data, step);
-                add(&mut sum, &load::<false>(p, step));
-                store::<false, STREAM>(&sink, x, step, sum);
-            }
-            if let Some(step) = short {
-                let (mut sum, _) = sums::<true, false, true>(data, step);
-                add(&mut sum, &load::<true>(p, step));
-                store::<true, STREAM>(&sink, x, step, sum);
-            }
+        $(#[$feature])?
+        fn recover_data_to<const S: bool>(
+            sink: &Sink<S>,
+            x: &mut [u8],
+            data: &[Option<&[u8]>],
+            p: &[u8],
+        ) {
+            walk::<true, false>(x.len(), data, |step, p_sum, _| {
+                store(sink, x, step, sum(&p_sum, &load(p, step)));
+                Continue(())
+            });
         }
 
-        $(#[$feature])*
+        $(#[$feature])?
         fn recover_data_from_q(
             x: (u8, &mut [u8]),
             data: &[Option<&[u8]>],
@@ -491,35 +412,30 @@ macro_rules! kernels {
         ) {
             let b = factor(inverse_power(x.0));
             if stream {
-                recover_from_q::<true>(x.1, &b, data, q);
+                recover_data_from_q_to(&Sink::<true>::new(), x.1, &b, data, q);
             } else {
-                recover_from_q::<false>(x.1, &b, data, q);
+                recover_data_from_q_to(&Sink::<false>::new(), x.1, &b, data, q);
             }
+            let from = tail_of(x.1.len());
+            tail::recover_data_from_q(x, data, q, from);
         }
 
-        $(#[$feature])*
-        fn recover_from_q<const STREAM: bool>(
+        $(#[$feature])?
+        fn recover_data_from_q_to<const S: bool>(
+            sink: &Sink<S>,
             x: &mut [u8],
             b: &Factor,
             data: &[Option<&[u8]>],
             q: &[u8],
         ) {
-            let sink = Sink::<STREAM>::new();
-            let data = trim(data);
-            let (whole, short) = steps(x.len());
-            for step in whole {
-                let (_, mut sum) = sums::<false, true, false>(data, step);
-                add(&mut sum, &load::<false>(q, step));
-                store::<false, STREAM>(&sink, x, step, scale_step(b, &sum));
-            }
-            if let Some(step) = short {
-                let (_, mut sum) = sums::<false, true, true>(data, step);
-                add(&mut sum, &load::<true>(q, step));
-                store::<true, STREAM>(&sink, x, step, scale_step(b, &sum));
-            }
+            walk::<false, true>(x.len(), data, |step, _, q_sum| {
+                let lost = product(b, &sum(&q_sum, &load(q, step)));
+                store(sink, x, step, lost);
+                Continue(())
+            });
         }
 
-        $(#[$feature])*
+        $(#[$feature])?
         fn recover_data_data(
             x: (u8, &mut [u8]),
             y: (u8, &mut [u8]),
@@ -532,13 +448,33 @@ macro_rules! kernels {
             let Some((a, b)) = two_data_coefficients(x.0, y.0) else { return };
             let by = (factor(a), factor(b));
             if stream {
-                recover_two::<true, true>(x.1, y.1, &by, data, p, q);
+                recover_data_data_to(&Sink::<true>::new(), (x.1, y.1), &by, data, (p, q));
             } else {
-                recover_two::<true, false>(x.1, y.1, &by, data, p, q);
+                recover_data_data_to(&Sink::<false>::new(), (x.1, y.1), &by, data, (p, q));
             }
+            let from = tail_of(x.1.len());
+            tail::recover_data_data(x, y, data, (p, q), from);
         }
 
-        $(#[$feature])*
+        $(#[$feature])?
+        fn recover_data_data_to<const S: bool>(
+            sink: &Sink<S>,
+            (x, y): (&mut [u8], &mut [u8]),
+            (a, b): &(Factor, Factor),
+            data: &[Option<&[u8]>],
+            (p, q): (&[u8], &[u8]),
+        ) {
+            walk::<true, true>(x.len(), data, |step, p_sum, q_sum| {
+                let both = sum(&p_sum, &load(p, step));
+                let weighted = sum(&q_sum, &load(q, step));
+                let lost = sum(&product(a, &both), &product(b, &weighted));
+                store(sink, x, step, lost);
+                store(sink, y, step, sum(&both, &lost));
+                Continue(())
+            });
+        }
+
+        $(#[$feature])?
         fn recover_data_p(
             x: (u8, &mut [u8]),
             p: &mut [u8],
@@ -546,59 +482,33 @@ macro_rules! kernels {
             q: &[u8],
             stream: bool,
         ) {
-            let by = (factor(0), factor(inverse_power(x.0)));
+            let b = factor(inverse_power(x.0));
             if stream {
-                recover_two::<false, true>(x.1, p, &by, data, &[], q);
+                recover_data_p_to(&Sink::<true>::new(), (x.1, p), &b, data, q);
             } else {
-                recover_two::<false, false>(x.1, p, &by, data, &[], q);
+                recover_data_p_to(&Sink::<false>::new(), (x.1, p), &b, data, q);
             }
+            let from = tail_of(x.1.len());
+            tail::recover_data_p(x, p, data, q, from);
         }
 
-        /// `x = a·P' + b·Q'` and `y = x + P'`. With the stored P, that is two data blocks; without
-        /// it (and `a` = 0), P' lacks x only, and y is P.
-        $(#[$feature])*
-        fn recover_two<const P: bool, const STREAM: bool>(
-            x: &mut [u8],
-            y: &mut [u8],
-            by: &(Factor, Factor),
+        $(#[$feature])?
+        fn recover_data_p_to<const S: bool>(
+            sink: &Sink<S>,
+            (x, p): (&mut [u8], &mut [u8]),
+            b: &Factor,
             data: &[Option<&[u8]>],
-            p: &[u8],
             q: &[u8],
         ) {
-            let sink = Sink::<STREAM>::new();
-            let data = trim(data);
-            let (whole, short) = steps(x.len());
-            for step in whole {
-                recover_two_step::<P, STREAM, false>(&sink, x, y, by, (data, p, q), step);
-            }
-            if let Some(step) = short {
-                recover_two_step::<P, STREAM, true>(&sink, x, y, by, (data, p, q), step);
-            }
+            walk::<true, true>(x.len(), data, |step, p_sum, q_sum| {
+                let lost = product(b, &sum(&q_sum, &load(q, step)));
+                store(sink, x, step, lost);
+                store(sink, p, step, sum(&p_sum, &lost));
+                Continue(())
+            });
         }
 
-        #[inline]
-        $(#[$feature])*
-        fn recover_two_step<const P: bool, const STREAM: bool, const SHORT: bool>(
-            sink: &Sink<STREAM>,
-            x: &mut [u8],
-            y: &mut [u8],
-            (a, b): &(Factor, Factor),
-            (data, p, q): (&[Option<&[u8]>], &[u8], &[u8]),
-            step: usize,
-        ) {
-            let (mut p_sum, mut q_sum) = sums::<true, true, SHORT>(data, step);
-            add(&mut q_sum, &load::<SHORT>(q, step));
-            let mut lost = scale_step(b, &q_sum);
-            if P {
-                add(&mut p_sum, &load::<SHORT>(p, step));
-                add(&mut lost, &scale_step(a, &p_sum));
-            }
-            store::<SHORT, STREAM>(sink, x, step, lost);
-            add(&mut p_sum, &lost);
-            store::<SHORT, STREAM>(sink, y, step, p_sum);
-        }
-
-        $(#[$feature])*
+        $(#[$feature])?
         fn recover_data_q(
             x: (u8, &mut [u8]),
             q: &mut [u8],
@@ -606,48 +516,30 @@ macro_rules! kernels {
             p: &[u8],
             stream: bool,
         ) {
-            let coefficient = factor(gf256::pow2(x.0));
+            let c = factor(gf256::pow2(x.0));
             if stream {
-                recover_with_q::<true>(x.1, q, &coefficient, data, p);
+                recover_data_q_to(&Sink::<true>::new(), (x.1, q), &c, data, p);
             } else {
-                recover_with_q::<false>(x.1, q, &coefficient, data, p);
+                recover_data_q_to(&Sink::<false>::new(), (x.1, q), &c, data, p);
             }
+            let from = tail_of(x.1.len());
+            tail::recover_data_q(x, q, data, p, from);
         }
 
-        $(#[$feature])*
-        fn recover_with_q<const STREAM: bool>(
-            x: &mut [u8],
-            q: &mut [u8],
-            coefficient: &Factor,
+        $(#[$feature])?
+        fn recover_data_q_to<const S: bool>(
+            sink: &Sink<S>,
+            (x, q): (&mut [u8], &mut [u8]),
+            c: &Factor,
             data: &[Option<&[u8]>],
             p: &[u8],
         ) {
-            let sink = Sink::<STREAM>::new();
-            let data = trim(data);
-            let (whole, short) = steps(x.len());
-            for step in whole {
-                recover_with_q_step::<STREAM, false>(&sink, x, q, coefficient, (data, p), step);
-            }
-            if let Some(step) = short {
-                recover_with_q_step::<STREAM, true>(&sink, x, q, coefficient, (data, p), step);
-            }
-        }
-
-        #[inline]
-        $(#[$feature])*
-        fn recover_with_q_step<const STREAM: bool, const SHORT: bool>(
-            sink: &Sink<STREAM>,
-            x: &mut [u8],
-            q: &mut [u8],
-            coefficient: &Factor,
-            (data, p): (&[Option<&[u8]>], &[u8]),
-            step: usize,
-        ) {
-            let (mut lost, mut q_sum) = sums::<true, true, SHORT>(data, step);
-            add(&mut lost, &load::<SHORT>(p, step));
-            add(&mut q_sum, &scale_step(coefficient, &lost));
-            store::<SHORT, STREAM>(sink, x, step, lost);
-            store::<SHORT, STREAM>(sink, q, step, q_sum);
+            walk::<true, true>(x.len(), data, |step, p_sum, q_sum| {
+                let lost = sum(&p_sum, &load(p, step));
+                store(sink, x, step, lost);
+                store(sink, q, step, sum(&q_sum, &product(c, &lost)));
+                Continue(())
+            });
         }
     };
 }

@@ -10,12 +10,14 @@ use super::kernels::kernels;
 type Vector = [u8; 32];
 const LANES: usize = 32;
 
-kernels!("portable");
+kernels!("portable", , #[inline(always)]);
 
+#[inline(always)]
 fn zero() -> Vector {
     [0; LANES]
 }
 
+#[inline(always)]
 fn xor(a: Vector, b: Vector) -> Vector {
     let mut sum = a;
     for (sum, b) in sum.iter_mut().zip(b) {
@@ -24,10 +26,12 @@ fn xor(a: Vector, b: Vector) -> Vector {
     sum
 }
 
+#[inline(always)]
 fn xor3(a: Vector, b: Vector, c: Vector) -> Vector {
     xor(xor(a, b), c)
 }
 
+#[inline(always)]
 fn or(a: Vector, b: Vector) -> Vector {
     let mut union = a;
     for (union, b) in union.iter_mut().zip(b) {
@@ -36,26 +40,32 @@ fn or(a: Vector, b: Vector) -> Vector {
     union
 }
 
+#[inline(always)]
 fn any(a: Vector) -> bool {
     a != zero()
 }
 
+#[inline(always)]
 fn start() -> Vector {
     zero()
 }
 
+#[inline(always)]
 fn double(q: Vector) -> Vector {
     q.map(gf256::double)
 }
 
+#[inline(always)]
 fn horner(q: Vector, d: Vector) -> Vector {
     xor(double(q), d)
 }
 
+#[inline(always)]
 fn horner2(q: Vector, high: Vector, low: Vector) -> Vector {
     horner(horner(q, high), low)
 }
 
+#[inline(always)]
 fn finish(q: Vector) -> Vector {
     q
 }
@@ -63,10 +73,12 @@ fn finish(q: Vector) -> Vector {
 /// The constant itself: its bits are walked for every vector.
 type Factor = u8;
 
+#[inline(always)]
 fn factor(c: u8) -> Factor {
     c
 }
 
+#[inline(always)]
 fn scale(factor: &Factor, a: Vector) -> Vector {
     let mut product = zero();
     let mut bits = *factor;
@@ -89,6 +101,7 @@ impl<const STREAM: bool> Sink<STREAM> {
     }
 }
 
+#[inline(always)]
 fn put<const STREAM: bool>(_: &Sink<STREAM>, bytes: &mut [u8; WIDTH], value: Step) {
     *bytes = transmute!(value);
 }

@@ -2,6 +2,7 @@
 //! Which disk is to blame: the verdicts of all byte columns of a block, folded into one.
 
 use super::locate_column;
+use core::ops::ControlFlow;
 
 /// Which block of a row contradicts the others.
 ///
@@ -31,16 +32,23 @@ impl Suspects {
         Self(Located::Clean)
     }
 
-    /// Takes in the columns of which `dp` and `dq` are the differences.
-    pub(crate) fn columns(&mut self, dp: &[u8], dq: &[u8]) {
+    /// Takes in the columns of which `dp` and `dq` are the differences. Breaks when the verdict can
+    /// no longer change.
+    #[cold]
+    pub(crate) fn columns<const N: usize>(
+        &mut self,
+        dp: &[u8; N],
+        dq: &[u8; N],
+    ) -> ControlFlow<()> {
         for (dp, dq) in dp.iter().zip(dq) {
             self.0 = match (self.0, locate_column(*dp, *dq)) {
                 (so_far, Located::Clean) => so_far,
                 (Located::Clean, here) => here,
                 (so_far, here) if so_far == here => so_far,
-                _ => return self.0 = Located::Several,
+                _ => Located::Several,
             };
         }
+        if self.0 == Located::Several { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// The verdict on a row with this data list: a block that is not there cannot be wrong.

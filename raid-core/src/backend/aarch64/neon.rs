@@ -9,7 +9,7 @@ use core::arch::aarch64::*;
 type Vector = uint8x16_t;
 const LANES: usize = 16;
 
-kernels!("neon", #[target_feature(enable = "neon")]);
+kernels!("neon", #[target_feature(enable = "neon")], #[inline]);
 
 #[inline]
 #[target_feature(enable = "neon")]

@@ -9,7 +9,7 @@ use core::arch::wasm32::*;
 type Vector = v128;
 const LANES: usize = 16;
 
-kernels!("simd128", #[target_feature(enable = "simd128")]);
+kernels!("simd128", #[target_feature(enable = "simd128")], #[inline]);
 
 #[inline]
 #[target_feature(enable = "simd128")]

@@ -10,7 +10,7 @@ use core::arch::x86_64::*;
 type Vector = __m256i;
 const LANES: usize = 32;
 
-kernels!("avx2", #[target_feature(enable = "avx2")]);
+kernels!("avx2", #[target_feature(enable = "avx2")], #[inline]);
 
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -48,17 +48,11 @@ fn any(a: Vector) -> bool {
     _mm256_testz_si256(a, a) == 0
 }
 
-/// Sums of Q carry [`BIAS`].
+/// Sums of Q carry [`BIAS`], so that doubling needs no mask.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn start() -> Vector {
     all(BIAS)
-}
-
-#[inline]
-#[target_feature(enable = "avx2")]
-fn double(q: Vector) -> Vector {
-    xor(_mm256_add_epi8(q, q), _mm256_shuffle_epi8(all(gf256::POLYNOMIAL), q))
 }
 
 #[inline]

@@ -10,7 +10,7 @@ use core::arch::x86_64::*;
 type Vector = __m256i;
 const LANES: usize = 32;
 
-kernels!("avx2_gfni", #[target_feature(enable = "avx2,gfni")]);
+kernels!("avx2_gfni", #[target_feature(enable = "avx2,gfni")], #[inline]);
 
 #[inline]
 #[target_feature(enable = "avx2,gfni")]

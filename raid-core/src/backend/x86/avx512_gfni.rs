@@ -10,7 +10,7 @@ use core::arch::x86_64::*;
 type Vector = __m512i;
 const LANES: usize = 64;
 
-kernels!("avx512_gfni", #[target_feature(enable = "avx512f,avx512bw,gfni")]);
+kernels!("avx512_gfni", #[target_feature(enable = "avx512f,avx512bw,gfni")], #[inline]);
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,gfni")]

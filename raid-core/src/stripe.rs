@@ -104,7 +104,8 @@ use core::fmt;
 /// Which members of a set can be used, the same for every row of a request.
 ///
 /// A caller whose members differ from row to row (a rebuild under way) cuts its requests at the
-/// marks.
+/// marks. A member with a medium error counts as written, not read, for the rows in question: reads
+/// then go round it, and [`rebuild`] rewrites what it could not give.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Health {
     /// Neither read nor written: failed or absent.

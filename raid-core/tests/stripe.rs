@@ -223,6 +223,30 @@ fn methods_are_chosen_by_the_blocks_they_read() {
 }
 
 #[test]
+fn a_write_that_distrusts_parity_makes_it_true_where_a_read_modify_write_would_not() {
+    let mut world = World::new(&raid5(6));
+    corrupt(&mut world, 5, 2);
+    let at = Extent::new(0, 4);
+    assert_eq!(world.write(at), [Method::ReadModifyWrite]);
+    assert_eq!(scrub(&mut world, None).0, [(2, 1, SlotSet::EMPTY)]);
+    let new = world.noise(4);
+    let plans: Vec<_> =
+        stripe::write(&world.layout, world.health, at).distrusting_parity().collect();
+    assert_eq!(plans.len(), 1);
+    let plan = plans[0].unwrap();
+    assert_eq!(plan.method(), Method::ReconstructWrite);
+    world.execute(&plan, &new);
+    world.model[bytes(at)].copy_from_slice(&new);
+    world.assert_members_agree();
+    // Lost data that stays could come from parity only.
+    let mut plans = stripe::write(&world.layout, without(slots([1])), at).distrusting_parity();
+    assert!(matches!(plans.next(), Some(Err(NotPossible::Lost { .. }))));
+    // Lost data that is overwritten is not needed.
+    let mut plans = stripe::write(&world.layout, without(slots([0])), at).distrusting_parity();
+    assert_eq!(plans.next().unwrap().unwrap().method(), Method::ReconstructWrite);
+}
+
+#[test]
 fn missing_parity_is_skipped_and_lost_data_goes_into_parity() {
     let mut world = World::new(&raid5(4));
     // Row 0 is 0 1 2 P.

@@ -88,8 +88,9 @@ impl RowHealth {
         Some(Recipe { reads: wanted, ..Recipe::default() })
     }
 
-    /// Writes `wanted`, keeping every parity at hand true. `None` if data would be lost by it.
-    pub(super) fn write(&self, map: &RowMap, wanted: SlotSet) -> Option<Recipe> {
+    /// Writes `wanted`, keeping every parity at hand true, and reading parity only if `trusted`.
+    /// `None` if data would be lost by it.
+    pub(super) fn write(&self, map: &RowMap, wanted: SlotSet, trusted: bool) -> Option<Recipe> {
         if self.unreadable.len() > self.parity.len() {
             return None;
         }
@@ -99,14 +100,14 @@ impl RowHealth {
             return Some(Recipe { writes, ..Recipe::default() });
         }
         let plain = Recipe { writes, parity, ..Recipe::default() };
-        let stays = self.data.without(wanted);
-        let reconstruct = Recipe { reads: stays, ..plain };
+        let reconstruct = Recipe { reads: self.data.without(wanted), ..plain };
         let update = Recipe { reads: wanted | parity, way: Way::Update, ..plain };
-        [Some(reconstruct), Some(update)]
+        let solve = self.all_data(map).map(|solved| Recipe { writes, parity, ..solved });
+        [Some(reconstruct), Some(update), solve]
             .into_iter()
             .flatten()
             .filter(|recipe| !recipe.reads.intersects(self.unreadable))
-            .chain(self.all_data(map).map(|solved| Recipe { writes, parity, ..solved }))
+            .filter(|recipe| trusted || !recipe.reads.intersects(self.parity))
             .min_by_key(|recipe| recipe.reads.len())
     }
 

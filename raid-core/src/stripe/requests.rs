@@ -154,13 +154,24 @@ impl Iterator for ReadSteps<'_> {
 pub struct Writes<'m> {
     layout: Layout<'m>,
     health: Health,
+    trust_parity: bool,
     cursor: Cursor,
 }
 
 impl<'m> Writes<'m> {
     pub(super) fn new(layout: &Layout<'m>, health: Health, at: Extent) -> Self {
         let cursor = Cursor::new(at.start.0, at.len.0, layout.set_blocks().0);
-        Self { layout: *layout, health, cursor }
+        Self { layout: *layout, health, trust_parity: true, cursor }
+    }
+
+    /// The same plans without any that reads parity: for rows whose parity was never made to agree
+    /// with the data, or may not after an unclean stop. What is written is protected from then on,
+    /// where a read-modify-write would carry the error along.
+    ///
+    /// Rows with lost data that only parity could give are refused.
+    #[must_use]
+    pub const fn distrusting_parity(self) -> Self {
+        Self { trust_parity: false, ..self }
     }
 
     fn row(&self, part: &RowPart) -> Result<RowPlan, NotPossible> {
@@ -168,7 +179,7 @@ impl<'m> Writes<'m> {
         let mut bands = part.bands();
         let mut possible = true;
         for band in bands.iter_mut().filter(|band| band.len > 0) {
-            match health.write(&part.map, RowWork::wanted(&part.map, band)) {
+            match health.write(&part.map, RowWork::wanted(&part.map, band), self.trust_parity) {
                 Some(recipe) => band.recipe = recipe,
                 None => possible = false,
             }

@@ -36,7 +36,7 @@ macro_rules! kinds {
 kinds! {
     /// Found: the block size.
     BLOCK_SIZE = 1, Refusal, "the format is defined for 512-byte blocks only";
-    /// Found: the magic at fault.
+    /// Named after the field at fault.
     RESERVED_BLOCK = 2, Refusal, "reserved block is incomplete or of an unknown version";
     /// The table still stands at N-17.
     RESERVED_BLOCK_UNREADABLE = 3, Refusal, "reserved block cannot be read, so the disk is unknown";
@@ -44,7 +44,7 @@ kinds! {
     TABLE_POINTER = 4, Warning, "raidtbl points outside the disk, the table was looked for at its end";
     /// No table at `raidtbl`.
     TABLE_NOT_AT_POINTER = 5, Damage, "no table where raidtbl points, looked for at the disk's end";
-    /// No usable table on the disk.
+    /// Named after the field at fault, if the table could be read.
     TABLE = 6, Damage, "no usable RAID table";
     /// Found and expected: the sums.
     CHECKSUM_NOT_MAINTAINED = 7, Note, "checksum is not maintained, or the last write was torn";
@@ -116,7 +116,7 @@ kinds! {
     SUSPECT_NEWER = 43, Refusal, "a copy with a wrong checksum claims to be the newest";
     /// Found: `drivemagic`.
     NOT_IN_NEWEST = 44, Warning, "disk is not in the newest copy of its array's table";
-    /// Found: `raidseq`. Expected: the newest copy's.
+    /// Found: `drivemagic`.
     TORN_UPDATE = 45, Damage, "copy is one generation older; data without redundancy is used all the same";
 
     /// Found: `drivemagic`.

@@ -219,8 +219,10 @@ impl<'a> ArrayReader<'a> {
         into: &mut [u8],
     ) -> Result<Result<(), (Slot, ReadError)>, ReadError> {
         let mut slab = std::mem::take(&mut self.slab);
-        slab.clear();
-        slab.resize(plan.slab_blocks().0 as usize * plan.block_size() as usize, 0);
+        let needed = plan.slab_blocks().0 as usize * plan.block_size() as usize;
+        if slab.len() < needed {
+            slab.resize(needed, 0);
+        }
         for io in plan.reads() {
             let part = self.part(&mut slab, io.slab.0, io.at.len.0)?;
             if let Err(error) = self.read_member(set, io.slot, io.at, part) {

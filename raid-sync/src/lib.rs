@@ -19,6 +19,13 @@
 #[cfg(test)]
 extern crate std;
 
+// The crash simulator is shared with the integration tests, which know the crate by its name.
+#[cfg(test)]
+extern crate self as raid_sync;
+#[cfg(test)]
+#[path = "../tests/support/world.rs"]
+mod world;
+
 mod command;
 mod config;
 mod defect;

@@ -35,8 +35,10 @@ pub(crate) struct Region {
 }
 
 impl Region {
+    /// After an unclean stop the dirty record may be on some members only: it is written again before
+    /// the first write.
     pub(crate) const fn new(clean: bool) -> Self {
-        let state = if clean { State::Clean } else { State::Dirty };
+        let state = if clean { State::Clean } else { State::DirtyWanted };
         Self { state, quiet_since: 0, hurry: false }
     }
 

@@ -73,7 +73,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
     }
 
     /// Whether the record says of every member that is not trusted that it is not.
-    fn names_failures(&self, record: &RuntimeState) -> bool {
+    pub(super) fn names_failures(&self, record: &RuntimeState) -> bool {
         let named = record.failed | record.rebuilding;
         !self.capabilities.failure || named.contains_all(self.members.untrusted())
     }

@@ -67,7 +67,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             match running.phase {
                 Phase::Preparing if !self.lower_due() => self.enter(Phase::Running),
                 Phase::Running if all_done && running.limit.0 >= self.config.rows => {
-                    if self.has(Defect::TrustBeforeRecord) {
+                    if self.has(Defect::TrustBeforeRecord) && running.family() == Family::Rebuild {
                         self.members.trust_filled();
                     }
                     self.enter(Phase::Finishing);

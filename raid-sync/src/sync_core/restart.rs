@@ -62,7 +62,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             forced: start == Start::Force,
             members,
             set_failed: false,
-            region: Region::new(found.clean && capabilities.dirty),
+            region: Region::new(found.clean),
             owed,
             initialisation: found.initialisation,
             rebuild: Mark::ZERO,
@@ -72,7 +72,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             running: None,
             tickets: Tickets::new(),
             windows: Windows::new(),
-            records: Records::new(*found),
+            records: Records::new(confirmed(found)),
             throttle: Throttle::default(),
             clock: Clock::default(),
             checkpointed: 0,
@@ -114,6 +114,13 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             }
         }
     }
+}
+
+/// What *every* live member is known to say. The newest record may have reached only some of them
+/// before the power went; they may be lost before the next stop. So what it lowered counts as not yet
+/// recorded, and the first record of this run says it again.
+fn confirmed(found: &RuntimeState) -> RuntimeState {
+    RuntimeState { failed: SlotSet::EMPTY, rebuilding: SlotSet::EMPTY, ..*found }
 }
 
 fn check(config: &Config) -> Result<(), Refusal> {

@@ -240,12 +240,15 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
     ///
     /// # Errors
     /// [`Refusal::Member`] if the slot is not one of a failed member; [`Refusal::Busy`] while
-    /// requests or commands that name the old disk are out: try again after the next report.
+    /// requests or commands that name the old disk are out, or its failure is not recorded yet: try
+    /// again after the next report.
     pub fn member_joined(&mut self, slot: Slot) -> Result<(), Refusal> {
         if !self.members.failed.contains(slot) || self.set_failed {
             return Err(Refusal::Member(slot));
         }
-        if self.tickets.elders() || self.windows.commanded() || self.records_name(slot) {
+        // Before a record says that the old disk failed, a restart would take the new one for it.
+        let unnamed = !self.names_failures(&self.records.recorded);
+        if unnamed || self.tickets.elders() || self.windows.commanded() || self.records_name(slot) {
             return Err(Refusal::Busy);
         }
         self.members.join(slot);

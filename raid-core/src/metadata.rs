@@ -194,7 +194,7 @@ pub trait Inventory {
 }
 
 /// What run-time state a format can hold; the sync engine adapts its *claims* to this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Capabilities {
     /// The position of an operation survives a restart.
     pub mark: bool,
@@ -232,7 +232,7 @@ pub enum Operation {
 
 /// Run-time state of one redundancy set: what a format is asked to remember, and what it gives back
 /// at the next start. Always the whole state, never a difference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RuntimeState {
     /// No write is under way: every copy agrees.
     pub clean: bool,

@@ -95,10 +95,11 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// Plain Rust for every target, and the oracle of every test.
+    /// Plain Rust for every target: [`bytes`](Self::bytes) or [`words`](Self::words), whichever
+    /// suits the target.
     #[must_use]
     pub const fn portable() -> Self {
-        Self { ops: &portable::OPS, stores: Stores::Auto }
+        Self { ops: portable::OPS, stores: Stores::Auto }
     }
 
     /// Kernels of the embedder's own: a kernel's RAID library, an offload engine, assembly.

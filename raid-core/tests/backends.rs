@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every backend this machine can run × every operation × alignments × lengths, against the portable
-//! one, which `recover.rs` holds against a textbook.
+//! Every backend this machine can run × every operation × alignments × lengths, against one of
+//! them, which `recover.rs` holds against a textbook.
 
 #[path = "support/buffer.rs"]
 mod buffer;
@@ -121,7 +121,7 @@ fn outcome(backend: Backend, case: &Case) -> Outcome {
     Outcome { blocks, checks, located }
 }
 
-/// Holds every backend, with both kinds of stores, against the portable one.
+/// Holds every backend, with both kinds of stores, against the one that `recover.rs` has checked.
 fn agree(case: &Case) {
     let expected = outcome(Backend::portable(), case);
     for backend in Backend::available() {
@@ -152,15 +152,14 @@ const LENGTHS: [usize; 24] = [
 fn the_backends_of_this_machine_are_told() {
     let names: Vec<_> = Backend::available().map(Backend::name).collect();
     println!("{names:?}");
-    assert_eq!(names.last(), Some(&"portable"));
-    let mut once = names.clone();
-    once.dedup();
-    assert_eq!(names, once);
     assert_eq!(Backend::detect().name(), names[0]);
+    let (native, portable) = names.split_at(names.len() - 2);
+    assert_eq!(portable[0], Backend::portable().name());
+    assert!(portable.contains(&"bytes") && portable.contains(&"words"));
     if cfg!(raid_core_backend = "portable") {
-        assert_eq!(names, ["portable"]);
+        assert!(native.is_empty());
     } else if cfg!(all(target_arch = "x86_64", not(miri))) {
-        assert!(names.len() > 1, "any x86-64 CPU of the last fifteen years has SSSE3");
+        assert!(!native.is_empty(), "any x86-64 CPU of the last fifteen years has SSSE3");
     }
 }
 

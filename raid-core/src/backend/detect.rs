@@ -19,12 +19,17 @@ impl Backend {
         Self::available().next().unwrap_or(Self::portable())
     }
 
-    /// All kernels that this CPU can run, the best first, the portable ones last.
+    /// All kernels that this CPU can run, the best first, those in plain Rust last.
     pub fn available() -> impl Iterator<Item = Self> {
         let forced = cfg!(raid_core_backend = "portable");
         let native = (!forced).then(native).into_iter().flatten();
-        native.flatten().chain([Self::portable()])
+        native.flatten().chain(portable())
     }
+}
+
+fn portable() -> [Backend; 2] {
+    let [bytes, words] = [Backend::bytes(), Backend::words()];
+    if Backend::portable().name() == bytes.name() { [bytes, words] } else { [words, bytes] }
 }
 
 #[cfg(not(any(

@@ -10,8 +10,8 @@
 //!   P, Q   |=======|               |      what is left at the end goes byte by byte: tail.rs
 //! ```
 //!
-//! Q is summed by Horner's rule from the highest exponent down, `q = 2·q + D`, two blocks at a time
-//! so that an instruction set can have `q = 4·q + 2·high + low` at a better price.
+//! Q is summed by Horner's rule from the highest exponent down, `q = 2·q + D`, or two blocks at a
+//! time where an instruction set has `q = 4·q + 2·high + low` at a better price.
 //!
 //! The file that invokes [`kernels!`] names the attribute that turns its instruction set on and the
 //! one that gets small functions inlined, and provides:
@@ -19,16 +19,14 @@
 //! | item | meaning |
 //! |---|---|
 //! | `Vector`, `LANES` | a register, and its bytes |
+//! | `VECTORS` | registers of one step: enough to hide the latency of a product, few enough for P and Q to stay in registers |
+//! | `PAIRS` | whether two blocks at a time make Q cheaper |
 //! | `zero()`, `xor(a, b)`, `xor3(a, b, c)`, `or(a, b)` | bytewise |
 //! | `any(a)` | whether a bit is set |
 //! | `start()`, `horner(q, d)`, `finish(q)` | 0, `2·q + d` and `q`, in a form of `q` that only these know |
 //! | `horner2(q, high, low)` | `horner(horner(q, high), low)` |
 //! | `Factor`, `factor(c)`, `scale(f, a)` | `c·a` with `c` constant over the call |
 //! | `Sink<STREAM>`, `put(&sink, &mut bytes, step)` | where results go: past the cache if `STREAM` and if it can be done |
-
-/// Vectors of one step: enough to hide the latency of a multiplication, few enough for the sums of
-/// P and Q to stay in sixteen registers.
-pub(super) const VECTORS: usize = 4;
 
 /// Leaves out what is not there above the highest block that is.
 pub(super) fn trim<'a, 'b>(data: &'a [Option<&'b [u8]>]) -> &'a [Option<&'b [u8]>] {
@@ -42,7 +40,7 @@ pub(super) fn trim<'a, 'b>(data: &'a [Option<&'b [u8]>]) -> &'a [Option<&'b [u8]
 macro_rules! kernels {
     ($name:literal, $(#[$feature:meta])?, #[$inline:meta]) => {
         use crate::backend::Ops;
-        use crate::backend::kernels::{VECTORS, trim};
+        use crate::backend::kernels::trim;
         use crate::backend::tail;
         use crate::gf256;
         use crate::parity::{Located, Suspects, inverse_power, two_data_coefficients};
@@ -148,26 +146,28 @@ macro_rules! kernels {
                 let mut p = [zero(); VECTORS];
                 let mut q = [if Q { start() } else { zero() }; VECTORS];
                 let mut rest = data;
-                while let [lower @ .., low, high] = rest {
-                    rest = lower;
-                    let (low, high) = (load_or_zero(*low, step), load_or_zero(*high, step));
-                    for (((p, q), low), high) in p.iter_mut().zip(&mut q).zip(low).zip(high) {
-                        if P {
-                            *p = xor3(*p, high, low);
-                        }
-                        if Q {
-                            *q = horner2(*q, high, low);
+                if PAIRS || !Q {
+                    while let [lower @ .., low, high] = rest {
+                        rest = lower;
+                        let (low, high) = (load_or_zero(*low, step), load_or_zero(*high, step));
+                        for (((p, q), low), high) in p.iter_mut().zip(&mut q).zip(low).zip(high) {
+                            if P {
+                                *p = xor3(*p, high, low);
+                            }
+                            if Q {
+                                *q = horner2(*q, high, low);
+                            }
                         }
                     }
                 }
-                if let [first] = rest {
-                    let first = load_or_zero(*first, step);
-                    for ((p, q), first) in p.iter_mut().zip(&mut q).zip(first) {
+                for block in rest.iter().rev() {
+                    let block = load_or_zero(*block, step);
+                    for ((p, q), block) in p.iter_mut().zip(&mut q).zip(block) {
                         if P {
-                            *p = xor(*p, first);
+                            *p = xor(*p, block);
                         }
                         if Q {
-                            *q = horner(*q, first);
+                            *q = horner(*q, block);
                         }
                     }
                 }

@@ -66,7 +66,7 @@ pub struct Ops {
 
 impl Ops {
     /// The kernels in plain Rust.
-    pub const PORTABLE: Self = portable::OPS;
+    pub const PORTABLE: Self = *portable::OPS;
 }
 
 impl fmt::Debug for Ops {

@@ -1,107 +1,41 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Kernels in plain Rust, for every target and as the oracle of every test.
+//! Kernels in plain Rust, for every target.
 //!
-//! A "register" is an array of machine words with one byte of the block in each eighth bit group.
-//! Compilers turn the loops into vector instructions where the target has them.
-#![forbid(unsafe_code)]
+//! | | a "register" is | good where |
+//! |---|---|---|
+//! | `bytes` | 64 bytes | the compiler has vector instructions, and finds them in loops over bytes |
+//! | `words` | two machine words | it has none: a word is a vector of bytes |
 
-use super::kernels::kernels;
+use super::{Backend, Ops, Stores};
 
-type Vector = [u8; 32];
-const LANES: usize = 32;
+mod bytes;
+mod words;
 
-kernels!("portable", , #[inline(always)]);
+/// Whether every CPU of this target has vectors that compilers use without being asked.
+const VECTORS: bool =
+    cfg!(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"));
 
-#[inline(always)]
-fn zero() -> Vector {
-    [0; LANES]
-}
+pub(super) const OPS: &Ops = if VECTORS { &bytes::OPS } else { &words::OPS };
 
-#[inline(always)]
-fn xor(a: Vector, b: Vector) -> Vector {
-    let mut sum = a;
-    for (sum, b) in sum.iter_mut().zip(b) {
-        *sum ^= b;
+impl Backend {
+    /// Plain Rust on bytes, for compilers to vectorise.
+    #[must_use]
+    pub const fn bytes() -> Self {
+        Self { ops: &bytes::OPS, stores: Stores::Auto }
     }
-    sum
-}
 
-#[inline(always)]
-fn xor3(a: Vector, b: Vector, c: Vector) -> Vector {
-    xor(xor(a, b), c)
-}
-
-#[inline(always)]
-fn or(a: Vector, b: Vector) -> Vector {
-    let mut union = a;
-    for (union, b) in union.iter_mut().zip(b) {
-        *union |= b;
+    /// Plain Rust on machine words, for CPUs without vectors.
+    #[must_use]
+    pub const fn words() -> Self {
+        Self { ops: &words::OPS, stores: Stores::Auto }
     }
-    union
-}
-
-#[inline(always)]
-fn any(a: Vector) -> bool {
-    a != zero()
-}
-
-#[inline(always)]
-fn start() -> Vector {
-    zero()
-}
-
-#[inline(always)]
-fn double(q: Vector) -> Vector {
-    q.map(gf256::double)
-}
-
-#[inline(always)]
-fn horner(q: Vector, d: Vector) -> Vector {
-    xor(double(q), d)
-}
-
-#[inline(always)]
-fn horner2(q: Vector, high: Vector, low: Vector) -> Vector {
-    horner(horner(q, high), low)
-}
-
-#[inline(always)]
-fn finish(q: Vector) -> Vector {
-    q
-}
-
-/// The constant itself: its bits are walked for every vector.
-type Factor = u8;
-
-#[inline(always)]
-fn factor(c: u8) -> Factor {
-    c
-}
-
-#[inline(always)]
-fn scale(factor: &Factor, a: Vector) -> Vector {
-    let mut product = zero();
-    let mut bits = *factor;
-    for _ in 0..8 {
-        product = double(product);
-        if bits & 0x80 != 0 {
-            product = xor(product, a);
-        }
-        bits <<= 1;
-    }
-    product
 }
 
 /// Plain stores: Rust has no portable way past the cache.
-struct Sink<const STREAM: bool>;
+pub(super) struct Sink<const STREAM: bool>;
 
 impl<const STREAM: bool> Sink<STREAM> {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self
     }
-}
-
-#[inline(always)]
-fn put<const STREAM: bool>(_: &Sink<STREAM>, bytes: &mut [u8; WIDTH], value: Step) {
-    *bytes = transmute!(value);
 }

@@ -22,6 +22,9 @@ mod avx512_gfni;
 mod sink;
 mod ssse3;
 
+/// Registers of a step. Twice as many for P and Q leaves half of the sixteen for the work.
+const VECTORS: usize = 4;
+
 impl Backend {
     /// The SSSE3 kernels: safe from code that has SSSE3 itself, `unsafe` from anywhere else.
     ///

@@ -4,10 +4,13 @@
 
 use crate::backend::kernels::kernels;
 use crate::backend::nibbles::products;
+use crate::backend::portable::Sink;
 use core::arch::aarch64::*;
 
 type Vector = uint8x16_t;
 const LANES: usize = 16;
+const VECTORS: usize = 4;
+const PAIRS: bool = false;
 
 kernels!("neon", #[target_feature(enable = "neon")], #[inline]);
 
@@ -87,15 +90,6 @@ type Factor = [Vector; 2];
 #[target_feature(enable = "neon")]
 fn factor(c: u8) -> Factor {
     transmute!(*products(c))
-}
-
-/// Plain stores.
-struct Sink<const STREAM: bool>;
-
-impl<const STREAM: bool> Sink<STREAM> {
-    fn new() -> Self {
-        Self
-    }
 }
 
 #[inline]

@@ -4,10 +4,13 @@
 
 use crate::backend::kernels::kernels;
 use crate::backend::nibbles::products;
+use crate::backend::portable::Sink;
 use core::arch::wasm32::*;
 
 type Vector = v128;
 const LANES: usize = 16;
+const VECTORS: usize = 4;
+const PAIRS: bool = false;
 
 kernels!("simd128", #[target_feature(enable = "simd128")], #[inline]);
 
@@ -87,15 +90,6 @@ type Factor = [Vector; 2];
 #[target_feature(enable = "simd128")]
 fn factor(c: u8) -> Factor {
     transmute!(*products(c))
-}
-
-/// Plain stores.
-struct Sink<const STREAM: bool>;
-
-impl<const STREAM: bool> Sink<STREAM> {
-    fn new() -> Self {
-        Self
-    }
 }
 
 #[inline]

@@ -2,6 +2,7 @@
 //! AVX2: products by looking nibbles up with `vpshufb`.
 #![forbid(unsafe_code)]
 
+use super::VECTORS;
 use super::sink::{Sink, put_256 as put};
 use crate::backend::kernels::kernels;
 use crate::backend::nibbles::{BIAS, products};
@@ -9,6 +10,7 @@ use core::arch::x86_64::*;
 
 type Vector = __m256i;
 const LANES: usize = 32;
+const PAIRS: bool = false;
 
 kernels!("avx2", #[target_feature(enable = "avx2")], #[inline]);
 

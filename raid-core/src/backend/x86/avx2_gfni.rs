@@ -2,6 +2,7 @@
 //! AVX2 with GFNI: one matrix instruction for each product.
 #![forbid(unsafe_code)]
 
+use super::VECTORS;
 use super::affine::{DOUBLE, QUADRUPLE, matrix};
 use super::sink::{Sink, put_256 as put};
 use crate::backend::kernels::kernels;
@@ -9,6 +10,7 @@ use core::arch::x86_64::*;
 
 type Vector = __m256i;
 const LANES: usize = 32;
+const PAIRS: bool = false;
 
 kernels!("avx2_gfni", #[target_feature(enable = "avx2,gfni")], #[inline]);
 

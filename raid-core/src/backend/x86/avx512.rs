@@ -2,6 +2,7 @@
 //! AVX-512 without GFNI: `vpshufb` on 64 bytes, and three-way XOR.
 #![forbid(unsafe_code)]
 
+use super::VECTORS;
 use super::sink::{Sink, put_512 as put};
 use crate::backend::kernels::kernels;
 use crate::backend::nibbles::{BIAS, products};
@@ -9,6 +10,7 @@ use core::arch::x86_64::*;
 
 type Vector = __m512i;
 const LANES: usize = 64;
+const PAIRS: bool = true;
 
 kernels!("avx512", #[target_feature(enable = "avx512f,avx512bw")], #[inline]);
 

@@ -2,6 +2,7 @@
 //! AVX-512 with GFNI: two blocks per matrix instruction pair and three-way XOR.
 #![forbid(unsafe_code)]
 
+use super::VECTORS;
 use super::affine::{DOUBLE, QUADRUPLE, matrix};
 use super::sink::{Sink, put_512 as put};
 use crate::backend::kernels::kernels;
@@ -9,6 +10,7 @@ use core::arch::x86_64::*;
 
 type Vector = __m512i;
 const LANES: usize = 64;
+const PAIRS: bool = true;
 
 kernels!("avx512_gfni", #[target_feature(enable = "avx512f,avx512bw,gfni")], #[inline]);
 

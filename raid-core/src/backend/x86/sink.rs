@@ -4,7 +4,7 @@
 //! A store past the cache saves reading the line that it overwrites whole, and keeps the cache for
 //! others; it wants an aligned address, and a fence before anybody else may look.
 
-use crate::backend::kernels::VECTORS;
+use super::VECTORS;
 use core::arch::x86_64::{
     __m128i, __m256i, __m512i, _mm_sfence, _mm_stream_si128, _mm256_stream_si256,
     _mm512_stream_si512,

@@ -2,6 +2,7 @@
 //! SSSE3: products by looking nibbles up with `pshufb`.
 #![forbid(unsafe_code)]
 
+use super::VECTORS;
 use super::sink::{Sink, put_128 as put};
 use crate::backend::kernels::kernels;
 use crate::backend::nibbles::{BIAS, products};
@@ -9,6 +10,7 @@ use core::arch::x86_64::*;
 
 type Vector = __m128i;
 const LANES: usize = 16;
+const PAIRS: bool = false;
 
 kernels!("ssse3", #[target_feature(enable = "ssse3")], #[inline]);
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Why bytes were refused as a record.
+//! Why bytes were refused as a record, or blocks as a copy of the structure.
 
+use crate::header::Section;
+use crate::locate::MAX_RUN_BYTES;
 use core::fmt;
+use raid_core::units::Lba;
 
 /// Why bytes were refused as a record. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,3 +68,101 @@ impl fmt::Display for RecordError {
 }
 
 impl core::error::Error for RecordError {}
+
+/// Why blocks were refused as a copy of the structure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StructureError {
+    /// The anchor points outside the disk, or at itself.
+    HeaderAddress {
+        /// As stored.
+        found: u64,
+        /// Blocks of the disk.
+        blocks: u64,
+    },
+    /// The header's block could not be read.
+    Unreadable {
+        /// Its address.
+        at: Lba,
+    },
+    /// Another signature than a header's in the byte order of the anchor.
+    Signature {
+        /// Address of the header.
+        at: Lba,
+        /// As stored.
+        found: u32,
+    },
+    /// The header's CRC is of neither variant.
+    Crc {
+        /// Address of the header.
+        at: Lba,
+        /// As stored.
+        found: u32,
+        /// Variant B of the block.
+        expected: u32,
+    },
+    /// A header of another kind.
+    HeaderType {
+        /// Address of the header.
+        at: Lba,
+        /// As stored.
+        found: u8,
+        /// For this copy.
+        expected: u8,
+    },
+    /// Another configuration than the anchor's.
+    Guid {
+        /// Address of the header.
+        at: Lba,
+    },
+    /// A section that is missing, outside the disk, before its header, or overlapping another.
+    SectionPlace {
+        /// Address of the header.
+        at: Lba,
+        /// Which section.
+        section: Section,
+        /// Its offset as stored.
+        found: u32,
+    },
+    /// The sections reach further than [`MAX_RUN_BYTES`].
+    TooLarge {
+        /// Address of the header.
+        at: Lba,
+        /// Block at which the last section ends.
+        end: Lba,
+    },
+}
+
+impl fmt::Display for StructureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::HeaderAddress { found, blocks } => {
+                write!(f, "header address {found:#x} on a disk of {blocks:#x} blocks")
+            }
+            Self::Unreadable { at } => write!(f, "header at block {} is unreadable", at.0),
+            Self::Signature { at, found } => {
+                write!(f, "header at block {}: signature {found:#010x}", at.0)
+            }
+            Self::Crc { at, found, expected } => {
+                write!(f, "header at block {}: crc {found:#010x}, expected {expected:#010x}", at.0)
+            }
+            Self::HeaderType { at, found, expected } => {
+                write!(f, "header at block {}: type {found:#04x}, expected {expected:#04x}", at.0)
+            }
+            Self::Guid { at } => {
+                write!(f, "header at block {}: another configuration than the anchor's", at.0)
+            }
+            Self::SectionPlace { at, section, found } => {
+                let name = section.name();
+                write!(f, "header at block {}: {name} cannot be at offset {found:#x}", at.0)
+            }
+            Self::TooLarge { at, end } => write!(
+                f,
+                "header at block {}: sections end at block {}, more than {MAX_RUN_BYTES} bytes on",
+                at.0, end.0
+            ),
+        }
+    }
+}
+
+impl core::error::Error for StructureError {}

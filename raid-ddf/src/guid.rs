@@ -48,6 +48,19 @@ impl Guid {
         *self == Self::UNUSED
     }
 
+    /// Whether both name the same thing: equal, or equal but for the last four bytes, which some
+    /// Adaptec firmware leaves all ones on one side.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        let (Some((mine, my_end)), Some((theirs, their_end))) =
+            (self.0.split_last_chunk::<4>(), other.0.split_last_chunk::<4>())
+        else {
+            return false;
+        };
+        let left_out = *my_end == [0xFF; 4] || *their_end == [0xFF; 4];
+        mine == theirs && (my_end == their_end || left_out)
+    }
+
     /// The vendor, padded with blanks. ATA disks have `ATA ` and four characters of the serial
     /// number here.
     #[must_use]
@@ -122,5 +135,14 @@ mod tests {
         assert!(!guid.is_unused());
         guid.0 = [0xFF; 24];
         assert!(guid.is_unused());
+    }
+
+    #[test]
+    fn guids_match_if_adaptec_left_out_the_end_of_one() {
+        let guid = Guid(*b"0123456789abcdefghijklmn");
+        let left_out = Guid(*b"0123456789abcdefghij\xFF\xFF\xFF\xFF");
+        assert!(guid.matches(&guid) && guid.matches(&left_out) && left_out.matches(&guid));
+        assert!(!guid.matches(&Guid(*b"0123456789abcdefghijklmo")));
+        assert!(!guid.matches(&Guid(*b"1123456789abcdefghij\xFF\xFF\xFF\xFF")));
     }
 }

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One volume: its entry in the newest records, and the newest configuration record of each set.
+
+use super::Configuration;
+use super::state::{join_sets, set_state};
+use crate::disk::{DdfDisk, compare_sequences};
+use crate::finding::Fault;
+use crate::geometry::{Codes, Unmappable};
+use crate::guid::Guid;
+use crate::vd_configuration::{ElementLists, VdConfiguration};
+use crate::virtual_disk_records::{VdFlags, VirtualDiskEntry};
+use raid_core::array::{ArrayState, Geometry, Level, MemberState};
+use raid_core::array::{Placement, QNumbering, Secondary};
+use raid_core::layout::Layout;
+use raid_core::units::{Blocks, Slot, SlotSet};
+
+/// A volume of a configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct VirtualDisk<'a> {
+    pub(super) configuration: Configuration<'a>,
+    entry: &'a VirtualDiskEntry,
+}
+
+/// The newest configuration record of one set, and the disk it stands on.
+#[derive(Clone, Copy, Debug)]
+pub struct SetRecord<'a> {
+    /// The disk.
+    pub disk: DdfDisk<'a>,
+    /// Its record.
+    pub record: &'a VdConfiguration,
+}
+
+impl<'a> SetRecord<'a> {
+    /// The record's lists, cut to N elements; fewer if the record has no room for N.
+    #[must_use]
+    pub fn elements(&self) -> ElementLists<'a> {
+        let slots = self.disk.element_slots();
+        let none = ElementLists { references: &[], starting_blocks: &[] };
+        let lists = self.record.elements(slots).unwrap_or(none);
+        let count = usize::from(self.record.primary_element_count.get(self.disk.order()));
+        ElementLists {
+            references: lists.references.get(..count).unwrap_or(lists.references),
+            starting_blocks: lists.starting_blocks.get(..count).unwrap_or(lists.starting_blocks),
+        }
+    }
+
+    /// The record's update counter.
+    #[must_use]
+    pub fn sequence(&self) -> u32 {
+        self.record.sequence_number.get(self.disk.order())
+    }
+
+    /// Blocks that each member gives; `None` where the record leaves it open (Adaptec).
+    #[must_use]
+    pub fn block_count(&self) -> Option<Blocks> {
+        match self.record.block_count.get(self.disk.order()) {
+            0 => None,
+            count => Some(Blocks(count)),
+        }
+    }
+}
+
+impl<'a> VirtualDisk<'a> {
+    pub(super) const fn new(configuration: Configuration<'a>, entry: &'a VirtualDiskEntry) -> Self {
+        Self { configuration, entry }
+    }
+
+    /// Its GUID.
+    #[must_use]
+    pub const fn guid(&self) -> Guid {
+        self.entry.vd_guid
+    }
+
+    /// The configuration it belongs to.
+    #[must_use]
+    pub const fn configuration(&self) -> Configuration<'a> {
+        self.configuration
+    }
+
+    /// Its entry in the newest virtual disk records.
+    #[must_use]
+    pub const fn entry(&self) -> &'a VirtualDiskEntry {
+        self.entry
+    }
+
+    /// Whether the metadata says that no write was under way.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        !self.entry.vd_flags().contains(VdFlags::NOT_CONSISTENT)
+    }
+
+    /// The disks that hold a configuration record of it, with the record.
+    pub(super) fn claims(&self) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+        let guid = self.guid();
+        self.configuration.disks().flat_map(move |disk| {
+            let own = disk.volumes().filter(move |record| record.vd_guid.matches(&guid));
+            own.map(move |record| SetRecord { disk, record })
+        })
+    }
+
+    /// The newest record of one set. Records on disks that take part go before those on stale or
+    /// failed ones, whatever their number.
+    #[must_use]
+    pub fn set_record(&self, set: u16) -> Option<SetRecord<'a>> {
+        let of_set = |claim: &SetRecord<'a>| u16::from(claim.record.secondary_element_seq) == set;
+        self.newest(self.claims().filter(of_set))
+    }
+
+    /// The newest record of any set: what all sets have in common is taken from it.
+    #[must_use]
+    pub fn lead(&self) -> Option<SetRecord<'a>> {
+        self.newest(self.claims())
+    }
+
+    fn newest(&self, claims: impl Iterator<Item = SetRecord<'a>>) -> Option<SetRecord<'a>> {
+        let takes_part = |claim: &SetRecord<'a>| {
+            let condition = self.configuration.condition(&claim.disk);
+            matches!(condition, MemberState::InSync | MemberState::Rebuilding)
+        };
+        claims.reduce(|newest, claim| {
+            let better = takes_part(&claim)
+                .cmp(&takes_part(&newest))
+                .then_with(|| compare_sequences(claim.sequence(), newest.sequence()));
+            if better.is_gt() { claim } else { newest }
+        })
+    }
+
+    /// How many sets there are.
+    #[must_use]
+    pub fn sets(&self) -> u16 {
+        self.lead().map_or(0, |lead| lead.record.secondary_element_count.max(1).into())
+    }
+
+    /// How many slots each set has: no more than a record has room for.
+    #[must_use]
+    pub fn slots(&self) -> u16 {
+        let count = self.lead().map_or(0, |lead| lead.elements().references.len());
+        u16::try_from(count).unwrap_or(u16::MAX).min(256)
+    }
+
+    /// Blocks that each member of a set gives.
+    pub(super) fn member_blocks(&self, set: &SetRecord<'a>) -> Blocks {
+        if let Some(count) = set.block_count() {
+            return count;
+        }
+        let newest = self.configuration.newest();
+        let slots = (0..=u8::MAX).filter_map(|slot| set.reference(Slot(slot)));
+        let entries = slots.filter_map(|reference| newest.entry_of(reference));
+        let sizes = entries.map(|entry| set.disk.configured_size(entry, newest.order()));
+        sizes.min().unwrap_or_default()
+    }
+
+    pub(super) fn codes(&self) -> Option<Codes<'a>> {
+        let lead = self.lead()?;
+        let member_blocks = self.member_blocks(&lead);
+        let mut sets = (0..self.sets()).filter_map(|set| self.set_record(set));
+        Some(Codes {
+            record: lead.record,
+            order: lead.disk.order(),
+            writer: self.configuration.writer(),
+            member_blocks,
+            equal_sets: sets.all(|set| self.member_blocks(&set) == member_blocks),
+            block_size: lead.disk.bytes().shape().block_size,
+        })
+    }
+
+    /// The geometry, and why there is none.
+    pub(super) fn mapped(&self) -> Result<Geometry, Unmappable> {
+        let Some(codes) = self.codes() else {
+            return Err(Unmappable { fault: Fault::NoRecord, found: 0 });
+        };
+        let geometry = codes.geometry()?;
+        let declared = codes.record.primary_element_count.get(codes.order);
+        if declared != self.slots() {
+            return Err(Unmappable { fault: Fault::ElementCount, found: declared.into() });
+        }
+        match Layout::new(&geometry) {
+            Ok(_) => Ok(geometry),
+            Err(_) => Err(Unmappable { fault: Fault::NotMappable, found: codes_of(codes.record) }),
+        }
+    }
+
+    /// The geometry; `None` if the records at hand give none.
+    #[must_use]
+    pub fn geometry(&self) -> Option<Geometry> {
+        self.mapped().ok()
+    }
+
+    /// What is known of the shape even if it cannot be mapped: for reports.
+    pub(super) fn shape(&self) -> Geometry {
+        let codes = self.codes();
+        let unknown = Geometry {
+            level: Level::Single,
+            placement: Placement::Fixed,
+            slots: self.slots(),
+            strip: Blocks(0),
+            member_blocks: codes.map_or(Blocks(0), |codes| codes.member_blocks),
+            secondary: Secondary::None,
+            sets: self.sets(),
+            q_numbering: QNumbering::BySlot,
+            parities: 0,
+            rotate_shift: 0,
+            block_size: self.configuration.newest().bytes().shape().block_size,
+        };
+        codes.and_then(|codes| codes.geometry().ok()).unwrap_or(unknown)
+    }
+
+    /// Blocks that the host sees: as stored, or computed where nothing is stored.
+    #[must_use]
+    pub fn size(&self) -> Blocks {
+        let stored = self.lead().and_then(|lead| {
+            let size = lead.record.vd_size.present(lead.disk.order())?;
+            (size != 0).then_some(Blocks(size))
+        });
+        let computed = || self.capacity().unwrap_or_default();
+        stored.unwrap_or_else(computed)
+    }
+
+    /// Blocks that the members can hold; `None` without a geometry. A concatenation takes what each
+    /// member's own record says.
+    pub(super) fn capacity(&self) -> Option<Blocks> {
+        let geometry = self.geometry()?;
+        if geometry.level == Level::Concat {
+            let set = self.set_record(0)?;
+            let slots = (0..self.slots()).filter_map(|slot| u8::try_from(slot).ok());
+            let mut sizes = slots.map(|slot| self.extent_len(&set, Slot(slot)));
+            return sizes.try_fold(Blocks(0), Blocks::checked_add);
+        }
+        Layout::new(&geometry).ok().map(|layout| layout.size())
+    }
+
+    /// Worth with the members at hand, by the rules of its level. `Failed` as well if something
+    /// about it was refused.
+    #[must_use]
+    pub fn state(&self) -> ArrayState {
+        let Some(geometry) = self.geometry() else { return ArrayState::Failed };
+        if self.is_refused() {
+            return ArrayState::Failed;
+        }
+        let states = (0..geometry.sets).map(|set| {
+            let set_record = self.set_record(set);
+            let slots = (0..geometry.slots).filter_map(|slot| u8::try_from(slot).ok().map(Slot));
+            let readable: SlotSet = slots
+                .filter(|slot| {
+                    let member = self.member_of(set_record.as_ref(), set, *slot);
+                    member.state == MemberState::InSync
+                })
+                .collect();
+            set_state(&geometry, readable)
+        });
+        join_sets(geometry.secondary, states)
+    }
+}
+
+/// Level, qualifier and secondary level as one number.
+pub(super) fn codes_of(record: &VdConfiguration) -> u64 {
+    u64::from(u32::from_be_bytes([
+        0,
+        record.primary_raid_level,
+        record.raid_level_qualifier,
+        record.secondary_raid_level,
+    ]))
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Everything that discovery can notice, with its number, severity and words: one table.
+
+use raid_core::metadata::{Finding, Severity};
+
+macro_rules! faults {
+    ($( $name:ident = $code:literal, $severity:ident, $what:literal; )*) => {
+        /// What was noticed. The numbers are stable, for log searches.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Fault { $( $name, )* }
+
+        impl Fault {
+            const fn row(self) -> (u16, Severity, &'static str) {
+                match self { $( Self::$name => ($code, Severity::$severity, $what), )* }
+            }
+
+            #[cfg(test)]
+            const ALL: &'static [Self] = &[$( Self::$name, )*];
+        }
+    };
+}
+
+faults! {
+    // 1xx: one copy on one disk.
+    AnchorCrc = 101, Damage, "crc";
+    AnchorType = 102, Warning, "header type";
+    AnchorPlace = 103, Note, "anchor 257 blocks before the end, as Adaptec puts it";
+    LittleEndian = 104, Note, "little-endian, as Adaptec writes";
+    Revision = 105, Refusal, "unknown major revision";
+    HeaderLba = 106, Damage, "address outside the disk";
+    HeaderUnreadable = 107, Damage, "unreadable";
+    HeaderSignature = 108, Damage, "signature";
+    HeaderCrc = 109, Damage, "crc";
+    HeaderType = 110, Damage, "header type";
+    HeaderGuid = 111, Damage, "configuration guid differs from the anchor's";
+    HeaderLbas = 112, Warning, "header addresses differ from the anchor's";
+    RecordLength = 113, Damage, "configuration record length";
+    SectionPlace = 114, Damage, "section outside the disk, overlapping another or too large";
+    SectionShort = 115, Damage, "section too short for its record";
+    SectionUnreadable = 116, Damage, "unreadable";
+    SectionSignature = 117, Damage, "signature";
+    SectionCrc = 118, Damage, "crc";
+    OtherCrcVariant = 119, Warning, "crc variant differs from the anchor's";
+    LegacySignature = 120, Note, "signature of mdadm before 2010";
+    UnknownRecord = 121, Warning, "slot holds no known record";
+    CrcOverStruct = 122, Note, "crc over the first 512 bytes only";
+    // 2xx: the copies of one disk.
+    NoUsableCopy = 201, Refusal, "no usable copy of the structure";
+    UsedSecondary = 202, Warning, "used instead of the primary structure";
+    UsedOpen = 203, Warning, "no closed copy: an interrupted update is used";
+    CopiesOneApart = 205, Warning, "sequence number differs between the copies, as after an interrupted update";
+    CopiesApart = 206, Damage, "sequence number differs between the copies";
+    CopiesDiffer = 207, Damage, "section differs between closed copies of one sequence number";
+    // 3xx: disks of one configuration.
+    NotListed = 301, Warning, "disk not in the newest physical disk records: stale";
+    OneBehind = 302, Warning, "sequence number one behind the newest, as after an interrupted update";
+    Behind = 303, Damage, "sequence number behind the newest though these call the disk online: stale";
+    ExplainedBehind = 304, Note, "sequence number behind the newest, which say why";
+    SameReference = 305, Refusal, "two disks have the same reference";
+    EntryGuid = 306, Warning, "guid differs between physical disk data and records";
+    Relocated = 307, Warning, "bad block log has entries: some blocks are relocated";
+    Twin = 309, Warning, "another disk has the same reference";
+    PredictedFailure = 308, Warning, "the disk reports a predicted failure or unrecovered errors";
+    // 4xx: one array.
+    NoRecord = 401, Refusal, "no configuration record at hand";
+    UnlistedArray = 402, Warning, "configuration record of a virtual disk that is not listed";
+    DeletedArray = 403, Note, "marked as deleted";
+    SplitBrain = 404, Refusal, "two disks have each gone on without the other";
+    Contradiction = 405, Refusal, "configuration records of one sequence number differ";
+    RecordsOfSets = 406, Refusal, "configuration records of the sets do not fit together";
+    MissingSet = 407, Warning, "no configuration record at hand for a set";
+    RecordBehind = 408, Damage, "configuration record behind the newest: stale";
+    RecordAbsent = 409, Damage, "member without a configuration record: stale";
+    Level = 410, Refusal, "raid level";
+    Qualifier = 411, Refusal, "raid level qualifier";
+    SecondaryLevel = 412, Refusal, "secondary raid level";
+    ElementCount = 413, Refusal, "primary element count";
+    SetNumber = 414, Refusal, "secondary element number";
+    BlockSize = 415, Refusal, "block size of the volume differs from the disk's";
+    Polynomial = 416, Refusal, "generator polynomial or method";
+    NotMappable = 417, Refusal, "layout that gives no addresses";
+    SizeTooLarge = 418, Refusal, "volume larger than its members";
+    SizeUnset = 419, Note, "volume size not set: computed from its members";
+    ExtentOutside = 420, Damage, "extent reaches past the end of the disk or into its metadata";
+    ExtentTooLong = 421, Warning, "extent reaches past the configured size";
+    ExtentsOverlap = 422, Refusal, "extents of two volumes overlap";
+    BlockCountUnset = 423, Note, "block count 0, as Adaptec leaves it: configured size taken";
+    FarLayout = 424, Note, "offset qualifier of mdadm: really md's far layout";
+    GraidQualifier = 425, Note, "raid-6 qualifier as graid counts it";
+    Unverified = 426, Refusal, "mapping that no other implementation confirmed";
+    StateDiffers = 427, Note, "stored state differs from the members at hand";
+    WriteHole = 428, Warning, "not consistent and without full redundancy: parity may not fit the data";
+    OneUnconfirmed = 429, Warning, "written by one implementation only, not checked on data";
+    RecordOneBehind = 430, Warning, "configuration record one behind the newest, as after an interrupted update";
+}
+
+impl Fault {
+    /// The finding, about `disk` if given; the caller fills in the rest.
+    pub(crate) const fn on(self, disk: Option<usize>) -> Finding {
+        let (code, severity, what) = self.row();
+        Finding {
+            severity,
+            code,
+            disk,
+            array: None,
+            copy: "",
+            at: None,
+            what,
+            found: None,
+            expected: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_is_used_twice() {
+        for (index, fault) in Fault::ALL.iter().enumerate() {
+            for other in &Fault::ALL[..index] {
+                assert_ne!(fault.row().0, other.row().0, "{fault:?} and {other:?}");
+            }
+        }
+    }
+}

@@ -37,13 +37,3 @@ const fn nibbles() -> [Nibbles; 256] {
     }
     tables
 }
-
-/// The bias under which doubling needs no mask: `e = 2·e + 0x1D`.
-///
-/// Looking a byte up in a table of sixteen 0x1D gives 0 if its top bit is set and 0x1D if not, the
-/// reverse of what doubling needs. So doubling that way is 0x1D off, which a Q that carries e from
-/// start to end absorbs.
-pub(super) const BIAS: u8 = match gf256::div(gf256::POLYNOMIAL, 3) {
-    Some(bias) => bias,
-    None => 0,
-};

@@ -13,6 +13,7 @@
 //! aborts on these instructions.
 
 use super::{Backend, Ops, Stores};
+use crate::gf256;
 
 mod affine;
 mod avx2;
@@ -24,6 +25,16 @@ mod ssse3;
 
 /// Registers of a step. Twice as many for P and Q leaves half of the sixteen for the work.
 const VECTORS: usize = 4;
+
+/// The bias under which doubling needs no mask: `e = 2·e + 0x1D`.
+///
+/// Looking a byte up in a table of sixteen 0x1D gives 0 if its top bit is set and 0x1D if not, the
+/// reverse of what doubling needs. So doubling that way is 0x1D off, which a Q that carries e from
+/// start to end absorbs.
+pub(super) const BIAS: u8 = match gf256::div(gf256::POLYNOMIAL, 3) {
+    Some(bias) => bias,
+    None => 0,
+};
 
 impl Backend {
     /// The SSSE3 kernels: safe from code that has SSSE3 itself, `unsafe` from anywhere else.

@@ -2,10 +2,10 @@
 //! AVX2: products by looking nibbles up with `vpshufb`.
 #![forbid(unsafe_code)]
 
-use super::VECTORS;
 use super::sink::{Sink, put_256 as put};
+use super::{BIAS, VECTORS};
 use crate::backend::kernels::kernels;
-use crate::backend::nibbles::{BIAS, products};
+use crate::backend::nibbles::products;
 use core::arch::x86_64::*;
 
 type Vector = __m256i;

@@ -2,10 +2,10 @@
 //! AVX-512 without GFNI: `vpshufb` on 64 bytes, and three-way XOR.
 #![forbid(unsafe_code)]
 
-use super::VECTORS;
 use super::sink::{Sink, put_512 as put};
+use super::{BIAS, VECTORS};
 use crate::backend::kernels::kernels;
-use crate::backend::nibbles::{BIAS, products};
+use crate::backend::nibbles::products;
 use core::arch::x86_64::*;
 
 type Vector = __m512i;

@@ -2,10 +2,10 @@
 //! SSSE3: products by looking nibbles up with `pshufb`.
 #![forbid(unsafe_code)]
 
-use super::VECTORS;
 use super::sink::{Sink, put_128 as put};
+use super::{BIAS, VECTORS};
 use crate::backend::kernels::kernels;
-use crate::backend::nibbles::{BIAS, products};
+use crate::backend::nibbles::products;
 use core::arch::x86_64::*;
 
 type Vector = __m128i;

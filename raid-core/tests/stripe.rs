@@ -184,7 +184,11 @@ fn perform(world: &mut World, act: &Act) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 200 }))]
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 4 } else { 200 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn whatever_happens_members_and_readers_see_what_was_written(
@@ -352,6 +356,11 @@ fn requests_past_the_end_are_refused_whole() {
     let at = Extent::new(u64::MAX, 2);
     let plans: Vec<_> = stripe::write(&layout, Health::OPTIMAL, at).collect();
     assert_eq!(plans, [Err(refusal(u64::MAX))]);
+    let largest = Layout::new(&mirror(2).with_members(u64::MAX)).unwrap();
+    let past = Extent::new(u64::MAX - 1, 2);
+    assert!(stripe::write(&largest, Health::OPTIMAL, past).next().unwrap().is_err());
+    let last = Extent::new(u64::MAX - 1, 1);
+    assert!(stripe::write(&largest, Health::OPTIMAL, last).next().unwrap().is_ok());
     let rows = Rows::new(0, layout.rows() + 1);
     let plans: Vec<_> = stripe::resync(&layout, Health::OPTIMAL, rows).collect();
     let expected = layout.rows();
@@ -436,6 +445,33 @@ fn a_degraded_resync_recomputes_only_parity_that_is_not_needed_for_recovery() {
     assert!(matches!(plan(slots([0, 1, 2])), Some(Err(NotPossible::Lost { .. }))));
     let raid5 = World::new(&self::raid5(4));
     assert_eq!(stripe::resync(&raid5.layout, without(slots([1])), rows).next(), None);
+}
+
+#[test]
+fn a_rebuild_computes_and_holds_no_more_than_it_writes() {
+    let layout = Layout::new(&raid6(6)).unwrap();
+    // Row 0 is 0 1 2 3 Q P: three strips and P are read, one is recovered, Q is left out.
+    let rows = Rows::new(1, 2);
+    let mut plans = stripe::rebuild(&layout, Health::OPTIMAL, slots([0]), rows);
+    let plan = plans.next().unwrap().unwrap();
+    assert_eq!(plan.slab_blocks(), Blocks(5 * 2));
+    assert_eq!(plan.reads().map(|io| io.slot).collect::<SlotSet>(), slots([1, 2, 3, 5]));
+    assert_eq!(plan.rows(), rows);
+    assert_eq!((plan.request(), plan.block_size()), (None, 512));
+}
+
+#[test]
+fn a_lost_spare_strip_costs_its_row_nothing() {
+    // P S 0 1 | 2 P S 3 | 4 5 P S | S 6 7 P: rows of strips of 2 blocks.
+    let spare = geometry(Level::Raid5EE, Placement::ZeroRestart, 4, 2, 4);
+    let layout = Layout::new(&spare).unwrap();
+    let health = without(slots([1, 2]));
+    let whole = Extent::new(0, layout.set_blocks().0);
+    let possible: Vec<_> = stripe::write(&layout, health, whole).map(|plan| plan.is_ok()).collect();
+    assert_eq!(possible, [true, true, false, false]);
+    let refused = stripe::write(&layout, health, whole).find_map(Result::err).unwrap();
+    let expected = NotPossible::Lost { missing: slots([1, 2]), rows: Rows::new(4, 2) };
+    assert_eq!(refused, expected);
 }
 
 #[test]
@@ -573,6 +609,19 @@ fn a_degraded_scrub_sees_what_it_can_and_proves_nothing() {
         assert_eq!(scrub(&mut world, Some(Repair::FromData)).1, 0);
         assert_eq!(scrub(&mut world, None).0, []);
     }
+    // Were the lost strip zeros, slot 1 alone would explain it: but nobody can know.
+    let mut world = World::new(&raid6(6));
+    world.write_bytes(Extent::new(0, 4), &[0; 4 * BLOCK]);
+    world.fail(Slot(0));
+    corrupt(&mut world, 1, 2);
+    assert_eq!(scrub(&mut world, None).0, [(2, 1, SlotSet::EMPTY)]);
+    let rows = Rows::new(0, 4);
+    let plan = stripe::scrub(&world.layout, world.health, rows).next().unwrap().unwrap();
+    let mut slab = world.fill_slab(&plan);
+    let repaired = plan.repair(Backend::portable(), &mut slab, Repair::FromData).unwrap();
+    // P gave the lost strip, so only Q is left to follow the data.
+    assert_eq!((repaired.slots(), repaired.rows()), (slots([4]), Rows::new(2, 1)));
+
     let raid5 = World::new(&raid5(4));
     let rows = Rows::new(0, raid5.layout.rows());
     assert_eq!(stripe::scrub(&raid5.layout, without(slots([1])), rows).next(), None);

@@ -9,7 +9,7 @@ use crate::backend::Backend;
 use crate::layout::StripRole;
 use crate::mirror::MirrorError;
 use crate::parity::ParityError;
-use crate::units::{Blocks, SlotSet};
+use crate::units::{Blocks, Slot, SlotSet};
 use core::fmt;
 
 /// Why a plan could not be computed. The slab's content is unspecified then; nothing else changed.
@@ -213,10 +213,10 @@ impl RowPlan {
     ) -> Result<(), ComputeError> {
         let recipe = &band.recipe;
         let mut all = self.columns(row, (band.from, band.len), slab, recipe.reads, recipe.lost);
-        let parity =
-            |index| row.map.parity_slot(index).is_some_and(|slot| recipe.reads.contains(slot));
-        let p = all.p.take().filter(|_| parity(0));
-        let q = all.q.take().filter(|_| parity(1));
+        let read = |slot: Option<Slot>| slot.is_some_and(|slot| recipe.reads.contains(slot));
+        let p = all.p.take().filter(|_| read(row.map.parity_slot(0)));
+        // Q is looked at only where P falls short, and was read then.
+        let q = all.q.take();
         let [x, y] = core::mem::take(&mut all.lost);
         let done = match (x, y, p, q) {
             (Some((_, x)), None, Some(p), _) => backend.recover_data(x, all.table(), p),

@@ -152,6 +152,11 @@ impl World {
     /// Writes new noise, which must be possible. The ways that were taken.
     pub(crate) fn write(&mut self, at: Extent) -> Vec<Method> {
         let new = self.noise(at.len.0);
+        self.write_bytes(at, &new)
+    }
+
+    /// Writes `new`, which must be possible. The ways that were taken.
+    pub(crate) fn write_bytes(&mut self, at: Extent, new: &[u8]) -> Vec<Method> {
         let mut methods = Vec::new();
         let mut next = 0;
         for plan in stripe::write(&self.layout.clone(), self.health, at) {
@@ -161,11 +166,11 @@ impl World {
             next += part.len.0;
             let part = Extent::new(at.start.0 + part.offset.0, part.len.0);
             assert_eq!(plan.rows(), self.layout.rows_of(part));
-            self.execute(&plan, &new);
+            self.execute(&plan, new);
             methods.push(plan.method());
         }
         assert_eq!(next, at.len.0);
-        self.model[bytes(at)].copy_from_slice(&new);
+        self.model[bytes(at)].copy_from_slice(new);
         methods
     }
 

@@ -59,8 +59,8 @@ pub use error::GeometryError;
 pub use row::{RowMap, StripRole};
 pub use secondary::{SetPiece, Split};
 
-use crate::array::Geometry;
-use crate::units::{Blocks, Extent, Lba, Rows, Slot};
+use crate::array::{Geometry, Level};
+use crate::units::{Blocks, Extent, Lba, Rows, Slot, SlotSet};
 use concatenated::Sizes;
 use core::num::NonZeroU64;
 use rotation::Rotation;
@@ -167,7 +167,7 @@ impl<'m> Layout<'m> {
         Blocks(self.joint.set_blocks)
     }
 
-    /// [`Row`](crate::units::Row)s of one set.
+    /// [`Row`](crate::units::Row)s of one set; spare space at the end of members has none.
     #[must_use]
     pub fn rows(&self) -> u64 {
         match self.family {
@@ -187,8 +187,8 @@ impl<'m> Layout<'m> {
 
     /// The slots of a set.
     #[must_use]
-    pub fn slots(&self) -> crate::units::SlotSet {
-        crate::units::SlotSet::first(self.geometry.slots)
+    pub fn slots(&self) -> SlotSet {
+        SlotSet::first(self.geometry.slots)
     }
 
     /// How many copies of a data block there are, the first included.
@@ -275,8 +275,7 @@ impl<'m> Layout<'m> {
 
     /// What a block past the rows in use is: RAID-5E keeps its spare space there.
     fn past_rows(&self, block: u64) -> Role {
-        let spare = self.geometry.level == crate::array::Level::Raid5E
-            && block < self.geometry.member_blocks.0;
+        let spare = self.geometry.level == Level::Raid5E && block < self.geometry.member_blocks.0;
         if spare { Role::HotSpace } else { Role::Unused }
     }
 

@@ -249,6 +249,7 @@ fn every_row_has_each_parity_once_and_the_row_map_agrees_with_the_roles() {
                 let block = (stripe * u64::from(map.data_strips()) + index) * 3 + 1;
                 assert_eq!(layout.role(*slot, stripe * 3 + 1), Role::Data(block));
             }
+            assert_eq!(map.role(Slot(6)), None);
             assert_eq!(map.parity_slot(parities), None);
             assert_eq!(map.data_slot(map.data_strips()), None);
             stripe += 1;
@@ -402,6 +403,15 @@ fn unsound_geometries_are_refused_with_what_was_found() {
         refused(Geometry { level: Level::Raid3, ..good }),
         E::Unsupported { level: Level::Raid3, .. }
     ));
+    let concat = geometry(Level::Concat, Placement::Fixed, 2, 8, 64);
+    let joined = Geometry { sets: 2, secondary: Secondary::Striped, ..concat };
+    assert!(matches!(refused(joined), E::Unsupported { level: Level::Concat, .. }));
+    let mirror = geometry(Level::Raid1, Placement::Fixed, 2, 8, 0);
+    let joined = Geometry { sets: 2, secondary: Secondary::Striped, ..mirror };
+    assert_eq!(
+        refused(Geometry { member_blocks: Blocks(7), ..joined }),
+        E::MemberTooSmall { found: 7, expected: 8 }
+    );
     assert_eq!(refused(Geometry { member_blocks: Blocks(u64::MAX), ..good }), E::TooLarge);
     let joined = Geometry { member_blocks: Blocks(1 << 61), sets: 8, ..good };
     let striped = Geometry { secondary: Secondary::Striped, ..joined };

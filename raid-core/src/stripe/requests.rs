@@ -13,6 +13,9 @@ use crate::units::{Blocks, Extent, Rows, Slot, SlotSet};
 /// Blocks after which reads of a mirror go on to the next copy, if nobody prefers one.
 const TURN: u64 = 256;
 
+/// Parity strips of a row whose equations are known: P and Q.
+const MOST_PARITIES: u8 = 2;
+
 /// Blocks of a member that are blocks of the request as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemberIo {
@@ -64,7 +67,7 @@ impl<'m> ReadSteps<'m> {
         Self { layout: *layout, health, prefer, cursor }
     }
 
-    /// Reads the run from the cursor on as it is, if `slots` has the slot it is on.
+    /// Reads `run`, which begins at the cursor, as it is, from one of the slots that can be read.
     fn direct(&self, run: &CopyRun, readable: SlotSet) -> Option<MemberIo> {
         let preferred = self.prefer.filter(|slot| readable.contains(*slot));
         let unit = if self.layout.row_unit() > 1 { self.layout.row_unit() } else { TURN };
@@ -74,24 +77,28 @@ impl<'m> ReadSteps<'m> {
     }
 
     /// The plan for the whole of `part`; `None` if all it wants can be read as it is.
-    fn reconstruct(&self, part: &RowPart) -> Option<Result<RowPlan, NotPossible>> {
+    ///
+    /// # Errors
+    /// What keeps `part` from being recovered, said of `rows`.
+    fn reconstruct(&self, part: &RowPart, rows: Rows) -> Result<Option<RowPlan>, NotPossible> {
         let health = RowHealth::new(&part.map, &self.health);
         let mut bands = part.bands();
         let wanted = |band: &_| RowWork::wanted(&part.map, band);
         if !bands.iter().any(|band| wanted(band).intersects(health.unreadable)) {
-            return None;
+            return Ok(None);
+        }
+        let parities = part.map.parity_strips();
+        if parities > MOST_PARITIES {
+            return Err(NotPossible::ParityUnknown { parities, rows });
         }
         for band in &mut bands {
-            match health.read(&part.map, wanted(band)) {
-                Some(recipe) => band.recipe = recipe,
-                None => {
-                    let rows = Rows::default();
-                    return Some(Err(NotPossible::Lost { missing: health.unreadable, rows }));
-                }
-            }
+            let recipe = health.read(&part.map, wanted(band));
+            let missing = health.unreadable;
+            band.recipe = recipe.ok_or(NotPossible::Lost { missing, rows })?;
         }
         let work = RowWork::new(part, bands, self.cursor.offset.0, false);
-        Some(plan(&self.layout, Method::DegradedRead, work, Some((self.cursor, part.len))))
+        let request = Some((self.cursor, part.len));
+        plan(&self.layout, Method::DegradedRead, work, request).map(Some)
     }
 }
 
@@ -103,7 +110,7 @@ pub(super) fn plan(
     request: Option<(Cursor, u64)>,
 ) -> Result<RowPlan, NotPossible> {
     let (rows, parities) = (work.rows(), work.map.parity_strips());
-    if parities > 2 {
+    if parities > MOST_PARITIES {
         return Err(NotPossible::ParityUnknown { parities, rows });
     }
     let request =
@@ -121,28 +128,22 @@ impl Iterator for ReadSteps<'_> {
         }
         let (block, left) = (self.cursor.at, self.cursor.left);
         let run = CopyRun::new(&self.layout, block, left)?;
-        let refusal = match RowPart::new(&self.layout, block, left) {
-            Some(part) => match self.reconstruct(&part) {
-                Some(Ok(plan)) => {
+        let rows = self.layout.rows_of(Extent::new(block, run.len));
+        let mut refusal = None;
+        if let Some(part) = RowPart::new(&self.layout, block, left) {
+            match self.reconstruct(&part, rows) {
+                Ok(None) => {}
+                Ok(Some(plan)) => {
                     self.cursor.advance(part.len);
                     return Some(Ok(ReadStep::Reconstruct(plan)));
                 }
-                Some(Err(refusal)) => Some(refusal),
-                None => None,
-            },
-            None => None,
-        };
+                Err(why) => refusal = Some(why),
+            }
+        }
         // Where the row cannot be recovered, what can be read of it still is, strip by strip.
-        let rows = self.layout.rows_of(Extent::new(block, run.len));
         let step = match run.readable(&self.health) {
-            Ok(readable) => self.direct(&run, readable).map(ReadStep::Direct).map(Ok)?,
-            Err(lost) => Err(match refusal.unwrap_or(lost) {
-                NotPossible::Lost { missing, .. } => NotPossible::Lost { missing, rows },
-                NotPossible::ParityUnknown { parities, .. } => {
-                    NotPossible::ParityUnknown { parities, rows }
-                }
-                other => other,
-            }),
+            Ok(readable) => Ok(ReadStep::Direct(self.direct(&run, readable)?)),
+            Err(lost) => Err(refusal.unwrap_or(lost)),
         };
         self.cursor.advance(run.len);
         Some(step)

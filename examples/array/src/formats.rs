@@ -4,4 +4,4 @@
 use raid_core::metadata::Format;
 
 /// Every format, in the order in which a disk is asked.
-pub static FORMATS: &[&dyn Format] = &[&raid_asr::Asr];
+pub static FORMATS: &[&dyn Format] = &[&raid_ddf::Ddf, &raid_asr::Asr];

@@ -5,9 +5,11 @@ use crate::arguments::CatArguments;
 use crate::disks::Inspection;
 use crate::progress::Progress;
 use crate::reader::ArrayReader;
+use crate::show::finding_text;
 use crate::size::human;
 use crate::verdict::ExitCode;
 use raid_array::discover::FoundArray;
+use raid_core::metadata::Severity;
 use std::io::{self, Write};
 
 /// Bytes read and written at a time.
@@ -35,6 +37,12 @@ pub(crate) fn run(
             return Ok(ExitCode::NotReadable);
         }
     };
+    let findings = inspection.discovery.findings.iter();
+    for found in findings.filter(|found| found.finding.array == Some(array.descriptor.id)) {
+        if found.finding.severity > Severity::Note {
+            writeln!(err, "raid-inspect: {}", finding_text(inspection, found))?;
+        }
+    }
     for gap in &reader.readiness().gaps {
         let place = gap.member.place;
         writeln!(

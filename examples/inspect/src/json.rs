@@ -115,12 +115,11 @@ impl Serialize for Raw<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (index, raw) in self.0.iter().enumerate() {
-            match self.0[..index].iter().filter(|earlier| earlier.field == raw.field).count() {
-                0 => map.serialize_entry(raw.field, &raw.value)?,
-                again => {
-                    map.serialize_entry(&format!("{}#{}", raw.field, again + 1), &raw.value)?
-                }
-            }
+            let earlier = self.0[..index].iter().filter(|earlier| earlier.field == raw.field);
+            match earlier.count() {
+                0 => map.serialize_entry(raw.field, &raw.value),
+                again => map.serialize_entry(&format!("{}#{}", raw.field, again + 1), &raw.value),
+            }?;
         }
         map.end()
     }

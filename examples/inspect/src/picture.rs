@@ -19,7 +19,8 @@ const MAX_SLOTS: u16 = 16;
 /// The rows of one set, the strips of slots that are not read in brackets.
 pub(crate) fn of_set(layout: &Layout<'_>, set: u16, unread: &dyn Fn(Slot) -> bool) -> Table {
     let geometry = layout.geometry();
-    let strip = layout.row_unit().max(1);
+    // The strips of striped mirrors are those of the secondary level.
+    let strip = layout.row_unit().max(geometry.strip.0).max(1);
     let slots = geometry.slots.min(MAX_SLOTS);
     let mut heads = vec!["row".to_owned()];
     heads.extend((0..slots).map(|slot| format!("slot {slot}")));

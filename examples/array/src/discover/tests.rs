@@ -12,6 +12,7 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A mirror: block 0 of a member begins with the signature, then its slot.
+#[derive(Debug)]
 struct Toy(&'static [u8; 4]);
 
 impl Format for Toy {
@@ -93,6 +94,7 @@ impl Format for Toy {
 }
 
 /// Asks for whatever it is told, for ever.
+#[derive(Debug)]
 struct Insatiable(Extent, AtomicUsize);
 
 impl Format for Insatiable {

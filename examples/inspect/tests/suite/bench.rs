@@ -114,3 +114,24 @@ pub(crate) fn inspection(sources: Vec<Source>, arrays: Vec<FoundArray>) -> Inspe
     let discovery = Discovery { disks: disks.collect(), arrays, findings: Vec::new() };
     Inspection::with(sources, discovery)
 }
+
+/// An inspection of these images but for those in `out`, which are there as empty disks, so that the
+/// others keep their numbers.
+pub(crate) fn inspect_without(images: &[Arc<SparseImage>], out: &[usize]) -> Inspection {
+    let empty = Arc::new(SparseImage::zeroed(0));
+    let present = images.iter().enumerate();
+    let present = present.map(|(disk, image)| if out.contains(&disk) { &empty } else { image });
+    Inspection::of(sources(&present.cloned().collect::<Vec<_>>()))
+}
+
+/// The members by running number; every place must be reported.
+pub(crate) fn places(array: &FoundArray) -> Vec<MemberDescriptor> {
+    let geometry = &array.descriptor.geometry;
+    let places = usize::from(geometry.sets) * usize::from(geometry.slots);
+    let member = |running: usize| {
+        let mut members = array.members.iter().map(|member| member.descriptor);
+        let member = members.find(|member| array.running(member.place) == running);
+        member.unwrap_or_else(|| panic!("place {running} was not reported"))
+    };
+    (0..places).map(member).collect()
+}

@@ -3,4 +3,11 @@
 //! program.
 
 mod bench;
+mod damage;
+mod facts;
+mod mutations;
+mod on_disk;
+mod program;
 mod readiness;
+mod volumes;
+mod written_here;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// Twelve empty disks.
 fn disks() -> Vec<Source> {
-    sources(&vec![Arc::new(SparseImage::zeroed(512 * 1024)); 12])
+    sources(&std::iter::repeat_n(Arc::new(SparseImage::zeroed(512 * 1024)), 12).collect::<Vec<_>>())
 }
 
 fn check(array: &FoundArray, force: bool) -> Result<Readiness, Refusal> {
@@ -273,7 +273,7 @@ fn a_sector_that_cannot_be_read_is_computed_from_the_others_if_parity_is_trusted
     let (done, ..) = read(&array);
     match done {
         Err(ReadError::Medium { disk, byte, .. }) => {
-            assert_eq!((disk.as_str(), byte), ("bad", 8192))
+            assert_eq!((disk.as_str(), byte), ("bad", 8192));
         }
         other => panic!("{other:?}"),
     }

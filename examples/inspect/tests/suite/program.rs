@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The program itself: output, exit codes, and that it writes to no disk.
+
+use crate::bench::images;
+use raid_testdata::{Scenario, scenario};
+use serde_json::Value;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A folder of its own for a test, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let path =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    /// The disks of a scenario as sparse files.
+    fn disks(&self, scenario: &Scenario) -> Vec<PathBuf> {
+        let images = images(scenario);
+        let named = images.iter().enumerate().map(|(disk, image)| {
+            let path = self.0.join(format!("{}-{disk}.img", scenario.name));
+            image.write_to(&path).unwrap();
+            path
+        });
+        named.collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn command(arguments: &[&str], paths: &[PathBuf]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_raid-inspect"));
+    command.args(arguments).args(paths);
+    command
+}
+
+fn run(arguments: &[&str], paths: &[PathBuf]) -> Output {
+    command(arguments, paths).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("an exit code")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn json_says_what_is_on_the_disks() {
+    let folder = Folder::new("json");
+    let scenario = scenario("ddf-mdadm", "multi-6vd");
+    let mut paths = folder.disks(&scenario);
+    paths.reverse(); // d4 is index 0 now
+    let output = run(&["show", "--json"], &paths);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["format"], "raid-inspect/1");
+    assert_eq!(report["exit_code"], code(&output));
+    assert_eq!(code(&output), 0, "{report:#}");
+    let disks = report["disks"].as_array().unwrap();
+    assert_eq!(disks.len(), 5);
+    assert_eq!(disks[1]["path"], paths[1].to_str().unwrap());
+    let arrays = report["arrays"].as_array().unwrap();
+    assert_eq!(arrays.len(), scenario.volumes.len());
+    for volume in &scenario.volumes {
+        let array = arrays.iter().find(|array| array["name"] == volume.name.as_str()).unwrap();
+        assert_eq!(array["level"], volume.level);
+        assert_eq!(array["size_bytes"], volume.size_bytes);
+        assert_eq!(array["state"], "optimal");
+        assert_eq!((&array["clean"], &array["initialisation"]), (&true.into(), &"full".into()));
+        assert_eq!(array["id"].as_str().unwrap().len(), 48);
+        let members = array["members"].as_array().unwrap();
+        assert_eq!(members.len(), volume.sets * volume.slots);
+        for (member, known) in members.iter().zip(&volume.members) {
+            assert_eq!(member["slot"], known.slot);
+            assert_eq!(member["set"], known.slot / volume.slots);
+            assert_eq!(member["disk"], 4 - known.disk);
+            assert_eq!(member["start_lba"], known.start_bytes / 512);
+            assert_eq!(member["state"], "in_sync");
+            assert!(member["size_blocks"].as_u64().unwrap() > 0);
+        }
+        assert!(!array["raw"].as_object().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_member_that_is_not_given_is_null_and_the_array_degraded() {
+    let folder = Folder::new("missing");
+    let paths = folder.disks(&scenario("ddf-mdadm", "raid5-n-restart-3d-64k"));
+    let output = run(&["show", "--json"], &paths[..2]);
+    assert_eq!(code(&output), 1);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let array = &report["arrays"][0];
+    assert_eq!((&array["state"], &array["readable"]), (&"degraded".into(), &true.into()));
+    let member = &array["members"][2];
+    assert_eq!((&member["disk"], &member["state"]), (&Value::Null, &"missing".into()));
+    let output = run(&["show", "--json"], &paths[..1]);
+    assert_eq!(code(&output), 2);
+}
+
+#[test]
+fn cat_writes_the_volume_and_only_the_volume() {
+    let folder = Folder::new("cat");
+    let scenario = scenario("ddf-mdadm", "raid5-n-continue-4d-128k");
+    let volume = &scenario.volumes[0];
+    let paths = folder.disks(&scenario);
+    let whole = volume.pattern.bytes(0, volume.size_bytes as usize);
+    for paths in [&paths[..], &paths[1..]] {
+        let output = run(&["cat"], paths);
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        assert!(output.stdout == whole);
+    }
+    let part = run(&["cat", "--offset", "131071", "--length", "1000"], &paths[1..]);
+    assert!(part.stdout == whole[131_071..132_071]);
+    let rest = run(&["cat", "--offset", "9437180"], &paths);
+    assert!(rest.stdout == whole[9_437_180..]);
+    let past = run(&["cat", "--offset", "9437185"], &paths);
+    assert_eq!((code(&past), past.stdout.len()), (4, 0));
+    let refused = run(&["cat"], &paths[2..]);
+    assert_eq!((code(&refused), refused.stdout.len()), (2, 0));
+    let why = text(&refused.stderr);
+    assert!(why.contains("slot 0 (missing)") && why.contains("slot 2 (missing)"), "{why}");
+}
+
+#[test]
+fn cat_asks_which_of_several_arrays_is_meant() {
+    let folder = Folder::new("which");
+    let scenario = scenario("ddf-mdadm", "names");
+    let paths = folder.disks(&scenario);
+    let output = run(&["cat"], &paths);
+    assert_eq!((code(&output), output.stdout.len()), (4, 0));
+    for volume in &scenario.volumes {
+        assert!(text(&output.stderr).contains(&volume.name), "{}", text(&output.stderr));
+        let output = run(&["cat", "--array", &volume.name], &paths);
+        assert_eq!(code(&output), 0);
+        assert_eq!(output.stdout.len() as u64, volume.size_bytes);
+        assert_eq!(volume.pattern.first_difference(0, &output.stdout), None);
+    }
+    let report: Value = serde_json::from_slice(&run(&["show", "--json"], &paths).stdout).unwrap();
+    for array in report["arrays"].as_array().unwrap() {
+        let id = array["id"].as_str().unwrap();
+        let output = run(&["cat", "--length", "8", "--array", id], &paths);
+        assert_eq!((code(&output), output.stdout.len()), (0, 8));
+    }
+    let unknown = run(&["cat", "--array", "nobody"], &paths);
+    assert_eq!(code(&unknown), 4);
+}
+
+#[test]
+fn wrong_usage_and_unreadable_paths_give_4_and_nothing_gives_16() {
+    let folder = Folder::new("usage");
+    let empty = folder.0.join("empty.img");
+    fs::File::create(&empty).unwrap().set_len(1 << 20).unwrap();
+    let empty = std::slice::from_ref(&empty);
+    let codes = [
+        (run(&[], &[]), 4),
+        (run(&["show"], &[]), 4),
+        (run(&["show", "--jsn"], empty), 4),
+        (run(&["cat", "--offset", "x"], empty), 4),
+        (run(&["show", "/nonexistent/disk"], &[]), 4),
+        (run(&["show", "/nonexistent/disk"], empty), 4),
+        (run(&["scan"], std::slice::from_ref(&folder.0)), 4),
+        (run(&["show"], empty), 16),
+        (run(&["show", "--json"], empty), 16),
+        (run(&["scan"], empty), 16),
+        (run(&["cat"], empty), 16),
+        (run(&["--help"], &[]), 0),
+        (run(&["--version"], &[]), 0),
+    ];
+    for (output, expected) in codes {
+        assert_eq!(code(&output), expected, "{output:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let folder = Folder::new("pipe");
+    let paths = folder.disks(&scenario("ddf-mdadm", "raid1-2d"));
+    for arguments in [&["cat"][..], &["show", "--json"], &["show"]] {
+        let mut command = command(arguments, &paths);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first = [0; 1];
+        child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((code(&output), text(&output.stderr)), (0, ""), "{arguments:?}");
+    }
+}
+
+#[test]
+fn no_disk_is_written() {
+    let folder = Folder::new("readonly");
+    for name in ["dirty-raid5-live", "rebuild-raid5-live", "stale-metadata-raid1"] {
+        let scenario = scenario("ddf-mdadm", name);
+        let paths = folder.disks(&scenario);
+        let times = || paths.iter().map(|p| fs::metadata(p).unwrap().modified().unwrap());
+        let before: Vec<_> = times().collect();
+        for arguments in [&["scan"][..], &["show"], &["show", "--json"], &["cat", "--force"]] {
+            let _ = run(arguments, &paths);
+        }
+        assert_eq!(times().collect::<Vec<_>>(), before, "{name}");
+        for (path, image) in paths.iter().zip(images(&scenario)) {
+            let mut file = fs::File::open(path).unwrap();
+            let now = raid_testdata::SparseImage::read_from(&mut file).unwrap();
+            assert!(now == *image, "{name}");
+        }
+    }
+}
+
+#[test]
+fn reports_for_people_name_what_matters() {
+    let folder = Folder::new("people");
+    let paths = folder.disks(&scenario("ddf-mdadm", "degraded-raid5-failed"));
+    let output = run(&["show"], &paths);
+    assert_eq!(code(&output), 1);
+    let report = text(&output.stdout);
+    for wanted in ["array r5", "left-symmetric", "chunk 64 KiB", "8 MiB", "degraded", "[D", "P"] {
+        assert!(report.contains(wanted), "{wanted}: {report}");
+    }
+    assert!(report.lines().all(|line| line == line.trim_end()), "{report}");
+    let scan = run(&["scan"], &paths);
+    let lines: Vec<&str> = text(&scan.stdout).lines().collect();
+    assert_eq!(lines.len(), 4);
+    assert!(lines[3].starts_with("array r5: raid5, 8 MiB, degraded, 2 of 3 members"), "{lines:?}");
+}

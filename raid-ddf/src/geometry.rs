@@ -204,7 +204,9 @@ impl Codes<'_> {
                 Some(Fault::OneUnconfirmed)
             }
             (Level::Raid1E, Placement::Far, _) => Some(Fault::FarLayout),
-            (Level::Raid6, ..) if self.writer == Writer::Graid => Some(Fault::GraidQualifier),
+            (Level::Raid6, Placement::ZeroRestart, _) if self.writer == Writer::Graid => {
+                Some(Fault::GraidQualifier)
+            }
             _ => None,
         }
     }

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! One disk: where its metadata is looked for, and which copy is used when the copies differ.
+#![allow(missing_docs)]
+
+mod support;
+
+use raid_core::array::{ArrayState, MemberState};
+use raid_core::metadata::{Lookup, Severity};
+use raid_core::units::{Extent, Lba};
+use raid_ddf::{ByteOrder, CopyKind, CrcVariant, Section, U16, U32, U64, VdFlags};
+use support::handmade::{
+    BLOCKS, Handmade, PRIMARY, Plan, RAID1, RAID5, SECONDARY, reference, section_lba,
+};
+use support::{Told, assemble, read_disk};
+
+/// The findings of disk 0 of these disks, Notes left out.
+fn codes(made: &Handmade) -> Vec<u16> {
+    made.assemble().codes(Severity::Warning)
+}
+
+fn is_optimal(told: &Told) -> bool {
+    let (array, members) = told.array("volume");
+    array.state == ArrayState::Optimal && members.iter().all(|m| m.state == MemberState::InSync)
+}
+
+#[test]
+fn both_orders_both_crcs_and_both_block_sizes_are_read_alike() {
+    for order in [ByteOrder::Big, ByteOrder::Little] {
+        for variant in [CrcVariant::A, CrcVariant::B] {
+            for block_size in [512, 4096] {
+                let made = Plan { order, variant, block_size, ..RAID5 }.build();
+                let told = made.assemble();
+                assert!(is_optimal(&told), "{order:?} {variant:?} {block_size}: {told:#?}");
+                assert!(told.codes(Severity::Warning).is_empty());
+                assert_eq!(told.disks[0].sequence, Some(10));
+                let (array, _) = told.array("volume");
+                assert_eq!(array.geometry.strip.0, 16);
+                assert_eq!(array.size.0, 128);
+            }
+        }
+    }
+}
+
+#[test]
+fn discovery_reads_anchor_headers_and_one_run_behind_each_header() {
+    let made = RAID1.build();
+    let disk = made.read_with(0, &[]);
+    let read: Vec<(u64, usize)> =
+        disk.pieces.iter().map(|(at, bytes)| (at.0, bytes.len() / 512)).collect();
+    let expected =
+        [(BLOCKS - 1, 1), (PRIMARY, 1), (PRIMARY + 1, 14), (SECONDARY, 1), (SECONDARY + 1, 14)];
+    assert_eq!(read, expected);
+    assert_eq!(disk.answer, Lookup::Complete);
+}
+
+#[test]
+fn a_disk_without_a_header_in_either_place_is_absent() {
+    let made = RAID1.build();
+    let disk = read_disk(made.shape(), |extent| Some(vec![0x5A; extent.len.0 as usize * 512]));
+    assert_eq!(disk.answer, Lookup::Absent);
+    let read: Vec<u64> = disk.pieces.iter().map(|(at, _)| at.0).collect();
+    assert_eq!(read, [BLOCKS - 1, BLOCKS - 257]);
+    assert!(assemble(&[disk]).findings.is_empty());
+}
+
+#[test]
+fn disks_smaller_than_the_places_to_look_at_are_absent() {
+    for blocks in [0, 1, 256, 257] {
+        let mut shape = RAID1.build().shape();
+        shape.blocks.0 = blocks;
+        let disk = read_disk(shape, |extent| Some(vec![0; extent.len.0 as usize * 512]));
+        assert_eq!(disk.answer, Lookup::Absent);
+    }
+}
+
+#[test]
+fn the_anchor_of_adaptec_is_found_257_blocks_before_the_end() {
+    let mut made = RAID1.build();
+    for disk in 0..2 {
+        let anchor = made.run(disk, BLOCKS - 1, 1).to_vec();
+        made.run(disk, BLOCKS - 1, 1).fill(0);
+        made.run(disk, BLOCKS - 257, 1).copy_from_slice(&anchor);
+        // Its extent may not run over the anchor.
+        made.on_disk(disk, |made, kind| {
+            made.record(disk, kind).block_count = U64::new(ByteOrder::Big, 40);
+            made.record(disk, kind).vd_size = U64::new(ByteOrder::Big, 40);
+        });
+        // Sealing has put a crc into the block that is no anchor any more.
+        made.run(disk, BLOCKS - 1, 1).fill(0);
+    }
+    let told = made.assemble();
+    assert!(is_optimal(&told), "{told:#?}");
+    assert!(told.has(103));
+}
+
+#[test]
+fn a_damaged_anchor_still_leads_to_the_copies() {
+    let mut made = RAID1.build();
+    made.run(0, BLOCKS - 1, 1)[300] ^= 1;
+    let told = made.assemble();
+    assert!(is_optimal(&told));
+    assert_eq!(told.codes(Severity::Warning), [101]);
+    let finding = told.findings.iter().find(|finding| finding.code == 101).unwrap();
+    assert_eq!((finding.disk, finding.at), (Some(0), Some(Lba(BLOCKS - 1))));
+    assert!(finding.found.is_some() && finding.found != finding.expected);
+}
+
+#[test]
+fn a_header_crc_over_its_512_bytes_is_taken_on_larger_blocks() {
+    let mut made = Plan { block_size: 4096, ..RAID1 }.build();
+    for at in [BLOCKS - 1, PRIMARY, SECONDARY] {
+        let bytes = &mut made.run(0, at, 1)[..512];
+        raid_ddf::seal(CrcVariant::B, ByteOrder::Big, bytes);
+    }
+    let told = made.assemble();
+    assert!(is_optimal(&told));
+    assert!(told.has(122));
+    assert!(told.codes(Severity::Warning).is_empty());
+}
+
+/// Spoils one thing of the primary copy of disk 0 and gives the finding it should be told by.
+#[test]
+fn whatever_is_wrong_with_the_primary_the_secondary_is_used_and_the_reason_told() {
+    type Spoil = fn(&mut Handmade);
+    const ORDER: ByteOrder = ByteOrder::Big;
+    let spoils: &[(u16, Spoil)] = &[
+        (108, |made| made.run(0, PRIMARY, 1)[0] ^= 1),
+        (109, |made| made.run(0, PRIMARY, 1)[500] ^= 1),
+        (110, |made| {
+            made.header(0, CopyKind::Primary).header_type = 2;
+            made.seal(0);
+        }),
+        (111, |made| {
+            made.header(0, CopyKind::Primary).ddf_header_guid.0[23] ^= 1;
+            made.seal(0);
+        }),
+        (113, |made| {
+            made.header(0, CopyKind::Primary).configuration_record_length = U16::new(ORDER, 0);
+            made.seal(0);
+        }),
+        (113, |made| {
+            made.header(0, CopyKind::Primary).configuration_record_length = U16::new(ORDER, 9);
+            made.seal(0);
+        }),
+        (114, |made| {
+            let header = made.header(0, CopyKind::Primary);
+            header.section_mut(Section::PhysicalDiskData).offset = U32::new(ORDER, 40);
+            made.seal(0);
+        }),
+        (114, |made| {
+            let header = made.header(0, CopyKind::Primary);
+            header.section_mut(Section::PhysicalDiskData).offset = U32::new(ORDER, 3);
+            made.seal(0);
+        }),
+        (114, |made| {
+            let header = made.header(0, CopyKind::Primary);
+            header.section_mut(Section::PhysicalDiskData).offset = U32::new(ORDER, 0);
+            made.seal(0);
+        }),
+        (114, |made| {
+            let header = made.header(0, CopyKind::Primary);
+            header.section_mut(Section::ControllerData).length = U32::new(ORDER, 0);
+            made.seal(0);
+        }),
+        (117, |made| made.run(0, PRIMARY + 2, 1)[0] ^= 1),
+        (117, |made| made.run(0, PRIMARY + 4, 1)[0] ^= 1),
+        (117, |made| made.run(0, PRIMARY + 14, 1)[0] ^= 1),
+        (117, |made| made.run(0, PRIMARY + 1, 1)[0] ^= 1),
+        (118, |made| made.run(0, PRIMARY + 1, 1)[99] ^= 1),
+        (118, |made| made.run(0, PRIMARY + 3, 1)[99] ^= 1),
+        (118, |made| made.run(0, PRIMARY + 5, 1)[99] ^= 1),
+        (118, |made| made.run(0, PRIMARY + 14, 1)[99] ^= 1),
+        (118, |made| made.run(0, PRIMARY + 7, 1)[99] ^= 1),
+        (121, |made| made.run(0, PRIMARY + 6, 1)[0] ^= 1),
+    ];
+    for (index, (code, spoil)) in spoils.iter().enumerate() {
+        let mut made = RAID1.build();
+        spoil(&mut made);
+        let told = made.assemble();
+        assert!(is_optimal(&told), "{index}: {told:#?}");
+        assert!(told.has(*code), "{index}: {code} not in {:?}", told.findings);
+        assert!(told.has(202), "{index}: the secondary was not used");
+    }
+}
+
+#[test]
+fn a_copy_that_cannot_be_read_is_replaced_by_the_other() {
+    let made = RAID1.build();
+    for (bad, code) in [(PRIMARY, 107), (PRIMARY + 1, 116), (PRIMARY + 9, 116)] {
+        let disks = [made.read_with(0, &[bad]), made.read_with(1, &[])];
+        let told = assemble(&disks);
+        assert!(is_optimal(&told));
+        assert_eq!(told.codes(Severity::Damage), [code]);
+        assert!(told.has(202));
+    }
+}
+
+#[test]
+fn a_disk_of_which_no_copy_can_be_used_is_refused() {
+    let made = RAID1.build();
+    let disks = [made.read_with(0, &[PRIMARY, SECONDARY]), made.read_with(1, &[])];
+    let told = assemble(&disks);
+    assert!(told.has(201));
+    assert_eq!(told.disks.len(), 1);
+    assert_eq!(told.array("volume").0.state, ArrayState::Degraded);
+}
+
+#[test]
+fn a_disk_without_a_secondary_copy_is_no_worse() {
+    let mut made = RAID1.build();
+    for disk in 0..2 {
+        made.anchor(disk).secondary_header_lba = U64::ALL_ONES;
+        made.on_disk(disk, |made, kind| {
+            made.header(disk, kind).secondary_header_lba = U64::ALL_ONES;
+        });
+        made.run(disk, SECONDARY, 15).fill(0);
+    }
+    let told = made.assemble();
+    assert!(is_optimal(&told));
+    assert!(told.codes(Severity::Warning).is_empty());
+}
+
+/// The copies of disk 0: sequence number, open, and whether a section has a wrong crc.
+fn with_copies(primary: (u32, bool, bool), secondary: (u32, bool, bool)) -> Handmade {
+    let mut made = RAID1.build();
+    for (kind, (sequence, open, _)) in CopyKind::ALL.into_iter().zip([primary, secondary]) {
+        let header = made.header(0, kind);
+        header.sequence_number = U32::new(ByteOrder::Big, sequence);
+        header.open_flag = open.into();
+    }
+    made.seal(0);
+    for (kind, (.., damaged)) in CopyKind::ALL.into_iter().zip([primary, secondary]) {
+        if damaged {
+            let at = section_lba(kind, Section::PhysicalDiskRecords).0;
+            made.run(0, at, 1)[500] ^= 1;
+        }
+    }
+    made
+}
+
+#[test]
+fn a_closed_sound_copy_is_preferred_then_the_newer_then_the_primary() {
+    const OPEN: bool = true;
+    const BAD: bool = true;
+    let cases = [
+        ((10, false, false), (10, false, false), CopyKind::Primary),
+        ((11, false, false), (10, false, false), CopyKind::Primary),
+        ((10, false, false), (11, false, false), CopyKind::Secondary),
+        // Interrupted while the primary was written: mdadm would use it all the same.
+        ((11, OPEN, false), (10, false, false), CopyKind::Secondary),
+        ((11, OPEN, BAD), (10, false, false), CopyKind::Secondary),
+        // Interrupted while the secondary was written.
+        ((11, false, false), (11, OPEN, false), CopyKind::Primary),
+        ((11, false, false), (11, OPEN, BAD), CopyKind::Primary),
+        // Damage beats age.
+        ((12, false, BAD), (10, false, false), CopyKind::Secondary),
+        ((10, OPEN, false), (12, false, BAD), CopyKind::Primary),
+        // Nothing better at hand.
+        ((12, OPEN, false), (11, OPEN, false), CopyKind::Primary),
+        ((11, OPEN, BAD), (12, OPEN, BAD), CopyKind::Secondary),
+    ];
+    for (primary, secondary, used) in cases {
+        let told = with_copies(primary, secondary).assemble();
+        let on_secondary = told.has(202);
+        assert_eq!(on_secondary, used == CopyKind::Secondary, "{primary:?} {secondary:?}");
+    }
+}
+
+#[test]
+fn copies_one_update_apart_are_a_warning_and_further_apart_damage() {
+    let one = with_copies((11, false, false), (10, false, false));
+    assert!(codes(&one).contains(&205));
+    assert!(one.assemble().codes(Severity::Damage).is_empty());
+    let three = with_copies((13, false, false), (10, false, false));
+    assert!(three.assemble().codes(Severity::Damage).contains(&206));
+}
+
+#[test]
+fn closed_copies_of_one_number_that_differ_are_damage() {
+    let mut made = RAID1.build();
+    made.volume_records(0, CopyKind::Secondary).entries[0].set_vd_flags(VdFlags::NOT_CONSISTENT);
+    made.seal(0);
+    let told = made.assemble();
+    assert_eq!(told.codes(Severity::Warning), [207]);
+    let finding = told.findings.iter().find(|finding| finding.code == 207).unwrap();
+    assert_eq!(finding.at, Some(section_lba(CopyKind::Secondary, Section::VirtualDiskRecords)));
+    assert!(told.array("volume").0.clean, "the primary counts");
+}
+
+#[test]
+fn an_unknown_major_revision_is_reported_and_not_mapped() {
+    let mut made = RAID1.build();
+    for disk in 0..2 {
+        made.anchor(disk).ddf_rev = *b"03.00.00";
+        made.on_disk(disk, |made, kind| made.header(disk, kind).ddf_rev = *b"03.00.00");
+    }
+    let told = made.assemble();
+    assert_eq!(told.codes(Severity::Refusal), [105]);
+    assert!(told.arrays.is_empty() && told.disks.is_empty());
+}
+
+#[test]
+fn header_addresses_outside_the_disk_are_not_read() {
+    for address in [BLOCKS, u64::MAX - 1, BLOCKS - 1] {
+        let mut made = RAID1.build();
+        made.anchor(0).primary_header_lba = U64::new(ByteOrder::Big, address);
+        made.seal(0);
+        let told = made.assemble();
+        assert!(is_optimal(&told), "{address}");
+        assert!(told.has(106) && told.has(202), "{address}: {:?}", told.findings);
+    }
+}
+
+#[test]
+fn a_structure_of_more_than_32_mib_is_not_read() {
+    let mut made = RAID1.build();
+    let header = made.header(0, CopyKind::Primary);
+    header.section_mut(Section::PhysicalDiskData).offset = U32::new(ByteOrder::Big, 65_600);
+    made.seal(0);
+    let mut shape = made.shape();
+    shape.blocks.0 = 1 << 40;
+    let disk = read_disk(shape, |extent| {
+        let at = if extent.start.0 == (1 << 40) - 1 { BLOCKS - 1 } else { extent.start.0 };
+        let bytes = at as usize * 512..(at + extent.len.0) as usize * 512;
+        Some(made.disks[0].get(bytes)?.to_vec())
+    });
+    assert!(disk.pieces.iter().all(|(at, _)| *at != Lba(PRIMARY + 1)));
+    assert!(assemble(&[disk]).has(114));
+}
+
+#[test]
+fn an_entry_behind_a_hole_is_found() {
+    let mut made = RAID1.build();
+    for disk in 0..2 {
+        made.on_disk(disk, |made, kind| {
+            let records = made.disk_records(disk, kind);
+            records.entries.swap(1, 14);
+            made.volume_records(disk, kind).entries.swap(0, 9);
+        });
+    }
+    assert!(is_optimal(&made.assemble()));
+}
+
+#[test]
+fn a_run_that_was_read_short_is_not_asked_for_again() {
+    let made = RAID1.build();
+    let disk = read_disk(made.shape(), |extent| {
+        let bytes = extent.start.0 as usize * 512..(extent.start.0 + 1) as usize * 512;
+        Some(made.disks[0][bytes].to_vec())
+    });
+    assert_eq!(disk.answer, Lookup::Complete);
+    assert!(assemble(&[disk]).has(116));
+    assert_eq!(Extent::new(PRIMARY + 1, 14).end(), Some(Lba(PRIMARY + 15)));
+    assert_ne!(reference(0), reference(1));
+}

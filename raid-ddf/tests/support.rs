@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the tests share: disks in memory, discovery over them, and an inventory that keeps all.
+#![allow(dead_code, unreachable_pub)]
+
+pub mod handmade;
+
+use raid_core::array::{ArrayDescriptor, ArrayId, MemberDescriptor};
+use raid_core::metadata::{
+    DiskDescriptor, DiskShape, DiskView, Finding, Format, Inventory, Lookup, Piece, Severity,
+    Subject,
+};
+use raid_core::units::{Blocks, Extent, Lba};
+use raid_ddf::Ddf;
+use raid_testdata::{Scenario, SparseImage};
+
+/// A disk and the runs that discovery has read of it.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    pub shape: DiskShape,
+    pub pieces: Vec<(Lba, Vec<u8>)>,
+    pub answer: Lookup,
+}
+
+/// Reads what discovery asks for; `read` says what stands there, `None` if it cannot be read.
+pub fn read_disk(shape: DiskShape, read: impl Fn(Extent) -> Option<Vec<u8>>) -> Disk {
+    let mut pieces: Vec<(Lba, Vec<u8>)> = Vec::new();
+    for _ in 0..7 {
+        let views: Vec<Piece<'_>> =
+            pieces.iter().map(|(at, bytes)| Piece { at: *at, bytes }).collect();
+        let answer = Ddf.next_read(&DiskView { shape, pieces: &views });
+        match answer {
+            Lookup::Read(extent) => {
+                assert!(extent.len.0 * u64::from(shape.block_size) <= raid_ddf::MAX_RUN_BYTES);
+                assert!(extent.start.0 + extent.len.0 <= shape.blocks.0, "{extent:?} of {shape:?}");
+                pieces.push((extent.start, read(extent).unwrap_or_default()));
+            }
+            answer => return Disk { shape, pieces, answer },
+        }
+    }
+    panic!("discovery asks for ever: {:?}", pieces.iter().map(|p| p.0).collect::<Vec<_>>());
+}
+
+/// Reads an image as a disk with blocks of this size.
+pub fn read_image(image: &SparseImage, block_size: u32) -> Disk {
+    let shape = DiskShape { blocks: Blocks(image.len / u64::from(block_size)), block_size };
+    read_disk(shape, |extent| {
+        let len = extent.len.0 * u64::from(block_size);
+        Some(image.bytes(extent.start.0 * u64::from(block_size), len.try_into().unwrap()))
+    })
+}
+
+/// Reads all disks of a scenario.
+pub fn read_scenario(scenario: &Scenario) -> Vec<Disk> {
+    scenario.images().iter().map(|image| read_image(image, scenario.block_size)).collect()
+}
+
+/// Everything that an assembly told.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    pub disks: Vec<DiskDescriptor>,
+    pub arrays: Vec<(ArrayDescriptor, Vec<MemberDescriptor>)>,
+    pub raw: Vec<(Subject, &'static str, u64)>,
+    pub findings: Vec<Finding>,
+}
+
+impl Inventory for Told {
+    fn disk(&mut self, disk: &DiskDescriptor) {
+        self.disks.push(*disk);
+    }
+    fn array(&mut self, array: &ArrayDescriptor) {
+        self.arrays.push((*array, Vec::new()));
+    }
+    fn member(&mut self, member: &MemberDescriptor) {
+        let (array, members) = self.arrays.last_mut().expect("a member follows its array");
+        assert_eq!(array.id, member.array);
+        members.push(*member);
+    }
+    fn raw(&mut self, of: Subject, field: &'static str, value: u64) {
+        self.raw.push((of, field, value));
+    }
+    fn finding(&mut self, finding: &Finding) {
+        self.findings.push(*finding);
+    }
+}
+
+impl Told {
+    /// The array with this label.
+    pub fn array(&self, name: &str) -> &(ArrayDescriptor, Vec<MemberDescriptor>) {
+        let mut named =
+            self.arrays.iter().filter(|(array, _)| array.name.as_bytes() == name.as_bytes());
+        named.next().unwrap_or_else(|| panic!("no array {name} in {:#?}", self.arrays))
+    }
+
+    /// A field as stored.
+    pub fn raw(&self, of: Subject, field: &str) -> Option<u64> {
+        self.raw.iter().find(|raw| raw.0 == of && raw.1 == field).map(|raw| raw.2)
+    }
+
+    /// A field of an array as stored.
+    pub fn raw_of(&self, array: ArrayId, field: &str) -> Option<u64> {
+        self.raw(Subject::Array(array), field)
+    }
+
+    /// The numbers of the findings of at least this severity, in ascending order, each once.
+    pub fn codes(&self, least: Severity) -> Vec<u16> {
+        let told = self.findings.iter().filter(|finding| finding.severity >= least);
+        let mut codes: Vec<u16> = told.map(|finding| finding.code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
+
+    /// Whether a finding of this number was told.
+    pub fn has(&self, code: u16) -> bool {
+        self.findings.iter().any(|finding| finding.code == code)
+    }
+}
+
+/// Assembles these disks.
+pub fn assemble(disks: &[Disk]) -> Told {
+    let pieces: Vec<Vec<Piece<'_>>> = disks
+        .iter()
+        .map(|disk| disk.pieces.iter().map(|(at, bytes)| Piece { at: *at, bytes }).collect())
+        .collect();
+    let views: Vec<DiskView<'_>> = disks
+        .iter()
+        .zip(&pieces)
+        .map(|(disk, pieces)| DiskView { shape: disk.shape, pieces })
+        .collect();
+    let mut told = Told::default();
+    Ddf.assemble(&views, &mut told);
+    told
+}
+
+impl Disk {
+    /// The bytes of a run that was read.
+    pub fn bytes_mut(&mut self, at: Lba, blocks: u64) -> &mut [u8] {
+        let size = u64::from(self.shape.block_size);
+        self.pieces
+            .iter_mut()
+            .find_map(|(start, bytes)| {
+                let from = usize::try_from(at.0.checked_sub(start.0)? * size).ok()?;
+                bytes.get_mut(from..from + usize::try_from(blocks * size).ok()?)
+            })
+            .expect("a run that was read")
+    }
+}

@@ -5,19 +5,14 @@
 //! |---|---|
 //! | `shape` | options to geometry and disks |
 //! | `life` | the stages |
-//! | `rig` | the array, its writers and its disks |
-//! | `oracle`, `stamp` | what every sector must hold |
 //! | `bar` | progress |
 //! | `picture`, `report` | what is shown |
 
 mod bar;
 mod life;
-mod oracle;
 mod picture;
 mod report;
-mod rig;
 mod shape;
-mod stamp;
 
 pub(crate) use shape::Options;
 use std::process::ExitCode;

@@ -19,7 +19,7 @@ pub(crate) struct Bar {
 
 impl Bar {
     /// `rows` rows are to be done. `quiet` shows nothing at all.
-    pub(crate) fn new(name: &'static str, rows: u64, quiet: bool) -> Self {
+    pub(super) fn new(name: &'static str, rows: u64, quiet: bool) -> Self {
         let bar = ProgressBar::with_draw_target(Some(rows), ProgressDrawTarget::stderr());
         let style = "  {prefix} [{bar:32}] {percent:>3} %  {msg}  {eta} left";
         if let Ok(style) = ProgressStyle::with_template(style) {
@@ -33,7 +33,7 @@ impl Bar {
     }
 
     /// Shows where the operation is.
-    pub(crate) fn update(&mut self, status: &Status, stats: &Stats) {
+    pub(super) fn update(&mut self, status: &Status, stats: &Stats) {
         let Some(marks) = status.marks else { return };
         let (done, limit) = (marks.done.0, marks.limit.0.max(1));
         let seconds = self.start.elapsed().as_secs_f64().max(1e-6);

@@ -2,17 +2,16 @@
 //! The stages of an array's life.
 
 use super::bar::Bar;
-use super::oracle::Oracle;
+use super::picture;
 use super::report::{Latency, Report, Stage, WrongSector, bytes};
-use super::rig::Rig;
 use super::shape::{self, Options};
-use super::{picture, stamp};
 use raid_array::backplane::{Backplane, IoId, MemberIo, Simulated, Transfer};
 use raid_array::discover::{self, Discovery, Source};
 use raid_array::engine::{self, Engine};
 use raid_array::formats::FORMATS;
 use raid_array::member::{FileMember, Member};
 use raid_array::store::{CommitStep, Store};
+use raid_array::workload::{Oracle, Rig, SECTOR};
 use raid_core::array::{ArrayId, Geometry, Initialisation, Level, MemberState, Name, Place};
 use raid_core::backend::Backend;
 use raid_core::metadata::{ArrayRequest, DiskShape, Format, FormatWriter, Operation, Stamp};
@@ -294,7 +293,8 @@ impl Life<'_> {
     fn victims(&mut self) -> Vec<Place> {
         let slots = u8::try_from(self.geometry.slots).unwrap_or(u8::MAX);
         let any = |random: &mut fastrand::Rng| Slot(random.u8(..slots));
-        let first = Place { set: self.random.u16(..self.geometry.sets), slot: any(&mut self.random) };
+        let first =
+            Place { set: self.random.u16(..self.geometry.sets), slot: any(&mut self.random) };
         let survives = match self.geometry.level {
             Level::Raid0 => return Vec::new(),
             Level::Raid1 => self.geometry.slots - 1,
@@ -397,9 +397,8 @@ impl Life<'_> {
 
     fn places(&self) -> impl Iterator<Item = Place> + use<> {
         let slots = self.geometry.slots;
-        (0..self.geometry.sets).flat_map(move |set| {
-            (0..slots).map(move |slot| Place { set, slot: Slot(slot as u8) })
-        })
+        (0..self.geometry.sets)
+            .flat_map(move |set| (0..slots).map(move |slot| Place { set, slot: Slot(slot as u8) }))
     }
 
     fn insert_disk(&mut self, rig: &mut Rig) -> Result<usize, String> {
@@ -501,7 +500,7 @@ impl Life<'_> {
             let disk = rig.engine.disk_at(place).ok_or("no disk in the slot")?;
             let start = rig.engine.start_of(place).ok_or("no such slot")?;
             for rows in &rows {
-                let mut damage = vec![0; rows.len as usize * stamp::SECTOR];
+                let mut damage = vec![0; rows.len as usize * SECTOR];
                 life.random.fill(&mut damage);
                 let at = Lba(start.0 + rows.start.0);
                 rig.backplane.member(disk).corrupt(at, &damage).map_err(|e| e.to_string())?;
@@ -561,7 +560,10 @@ impl Life<'_> {
     ) -> Result<(), String> {
         for rows in planted {
             if !found.iter().any(|mismatch| mismatch.rows.overlaps(*rows)) {
-                return Err(format!("rows {} on were damaged, the scrub missed them", rows.start.0));
+                return Err(format!(
+                    "rows {} on were damaged, the scrub missed them",
+                    rows.start.0
+                ));
             }
         }
         let only = SlotSet::of(place.slot);

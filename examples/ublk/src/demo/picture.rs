@@ -7,12 +7,16 @@ use std::fmt::Write;
 
 /// Draws `rows` stripe rows of every set.
 #[must_use]
-pub fn draw(layout: &Layout<'_>, rows: u64) -> String {
+pub(super) fn draw(layout: &Layout<'_>, rows: u64) -> String {
     let geometry = layout.geometry();
     let strip = geometry.strip.0.max(1);
     let mut out = String::new();
     for set in 0..geometry.sets {
-        let _ = write!(out, "  {:>8}", if geometry.sets > 1 { format!("set {set}") } else { "row".into() });
+        let _ = write!(
+            out,
+            "  {:>8}",
+            if geometry.sets > 1 { format!("set {set}") } else { "row".into() }
+        );
         for slot in 0..geometry.slots {
             let _ = write!(out, "{:>8}", format!("slot {slot}"));
         }

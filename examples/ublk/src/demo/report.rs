@@ -6,7 +6,7 @@ use std::fmt;
 
 /// A stage of the demo and how it ended.
 #[derive(Clone, Debug, Serialize)]
-pub struct Stage {
+pub(super) struct Stage {
     /// What was done.
     pub name: String,
     /// What came of it.
@@ -19,7 +19,7 @@ pub struct Stage {
 
 /// A sector that was not right.
 #[derive(Clone, Debug, Serialize)]
-pub struct WrongSector {
+pub(super) struct WrongSector {
     /// Its address in the array.
     pub sector: u64,
     /// Which redundancy set, slot and row hold it.
@@ -34,7 +34,7 @@ pub struct WrongSector {
 
 /// Times from submission to answer.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Latency {
+pub(super) struct Latency {
     /// Requests.
     pub count: u64,
     /// Half of them took no longer, in µs of simulated time.
@@ -48,19 +48,24 @@ pub struct Latency {
 impl Latency {
     /// Of these times in ns.
     #[must_use]
-    pub fn of(mut times: Vec<u64>) -> Self {
+    pub(super) fn of(mut times: Vec<u64>) -> Self {
         times.sort_unstable();
         let at = |share: f64| {
             let last = times.len().saturating_sub(1);
             times.get((last as f64 * share) as usize).map_or(0.0, |ns| *ns as f64 / 1000.0)
         };
-        Self { count: times.len() as u64, median_us: at(0.5), p99_us: at(0.99), longest_us: at(1.0) }
+        Self {
+            count: times.len() as u64,
+            median_us: at(0.5),
+            p99_us: at(0.99),
+            longest_us: at(1.0),
+        }
     }
 }
 
 /// The whole run.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     /// Always `raid-demo/1`.
     pub format: &'static str,
     /// The seed that replays the run.
@@ -117,7 +122,7 @@ pub struct Report {
 
 /// A number of bytes for people.
 #[must_use]
-pub fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut value = count as f64;
     let mut unit = 0;
@@ -149,17 +154,18 @@ impl fmt::Display for Report {
             line(f, &format!("{name} latency"), value)?;
         }
         let rate = bytes(self.simulated_bytes_per_second as u64);
-        line(f, "throughput", format!("{rate}/s over {:.1} s (simulated disks)", self.simulated_seconds))?;
+        line(
+            f,
+            "throughput",
+            format!("{rate}/s over {:.1} s (simulated disks)", self.simulated_seconds),
+        )?;
         let waits = format!(
             "{} requests waited for a window, at most {:.0} µs",
             self.window_waits, self.longest_window_wait_us
         );
         line(f, "interlock", waits)?;
-        let commits = format!(
-            "{} commits; row ledger {}",
-            self.metadata_commits,
-            bytes(self.ledger_bytes)
-        );
+        let commits =
+            format!("{} commits; row ledger {}", self.metadata_commits, bytes(self.ledger_bytes));
         line(f, "metadata", commits)?;
         for (index, fault) in self.faults_survived.iter().enumerate() {
             line(f, if index == 0 { "faults survived" } else { "" }, fault.clone())?;
@@ -174,7 +180,11 @@ impl fmt::Display for Report {
         if self.good {
             writeln!(f, "\nEvery byte was right.")
         } else {
-            writeln!(f, "\nFAILED: {} sectors were not right; replay with --seed {}", self.wrong_count, self.seed)
+            writeln!(
+                f,
+                "\nFAILED: {} sectors were not right; replay with --seed {}",
+                self.wrong_count, self.seed
+            )
         }
     }
 }

@@ -101,9 +101,7 @@ pub(crate) fn geometry(options: &Options) -> Result<Geometry, String> {
         ChosenLevel::Raid10 if !members.is_multiple_of(2) => {
             return Err("striped mirrors need an even number of members".into());
         }
-        ChosenLevel::Raid10 => {
-            (Level::Raid1, Placement::Fixed, 2, members / 2, Secondary::Striped)
-        }
+        ChosenLevel::Raid10 => (Level::Raid1, Placement::Fixed, 2, members / 2, Secondary::Striped),
         ChosenLevel::Raid5 => (Level::Raid5, Placement::NContinue, members, 1, Secondary::None),
         ChosenLevel::Raid6 => (Level::Raid6, Placement::NContinue, members, 1, Secondary::None),
     };

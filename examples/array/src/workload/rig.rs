@@ -5,8 +5,8 @@
 
 use super::oracle::{FlushFloor, Oracle, ReadFloor, Wrong};
 use super::stamp::SECTOR;
-use raid_array::backplane::{Backplane, Simulated};
-use raid_array::engine::{Engine, Event, Mismatch, Request, RequestError, RequestId};
+use crate::backplane::{Backplane, Simulated};
+use crate::engine::{Engine, Event, Mismatch, Request, RequestError, RequestId};
 use raid_core::array::Place;
 use raid_core::units::Extent;
 use raid_sync::{Notice, Time};
@@ -55,6 +55,7 @@ impl Tally {
     }
 
     /// Whether every byte was right and every request answered.
+    #[must_use]
     pub fn is_good(&self) -> bool {
         self.wrong_count == 0 && self.errors.is_empty()
     }
@@ -63,7 +64,11 @@ impl Tally {
 #[derive(Debug)]
 enum Op {
     Read(ReadFloor, u64),
-    Write { at: Extent, version: u64, durable: bool },
+    Write {
+        at: Extent,
+        version: u64,
+        durable: bool,
+    },
     Flush(FlushFloor),
     /// A read of the whole array after a power cut.
     Adopt(Extent),
@@ -72,9 +77,13 @@ enum Op {
 /// The array and those who use it.
 #[derive(Debug)]
 pub struct Rig {
+    /// The disks.
     pub backplane: Simulated,
+    /// The array.
     pub engine: Engine,
+    /// What every sector may hold.
     pub oracle: Oracle,
+    /// What the writers have done.
     pub tally: Tally,
     /// Rows that a scrub found wrong since the list was last taken.
     pub mismatches: Vec<Mismatch>,
@@ -90,7 +99,15 @@ pub struct Rig {
 }
 
 impl Rig {
-    pub fn new(backplane: Simulated, engine: Engine, oracle: Oracle, seed: u64, writers: usize) -> Self {
+    /// Writers and oracle for an array whose sectors the oracle knows.
+    #[must_use]
+    pub fn new(
+        backplane: Simulated,
+        engine: Engine,
+        oracle: Oracle,
+        seed: u64,
+        writers: usize,
+    ) -> Self {
         let sectors = engine.layout().size().0;
         Self {
             backplane,
@@ -108,6 +125,8 @@ impl Rig {
         }
     }
 
+    /// The time of the simulated disks.
+    #[must_use]
     pub fn now(&self) -> Time {
         self.backplane.now()
     }
@@ -241,9 +260,10 @@ impl Rig {
 
     fn submit_write(&mut self) {
         let at = self.any_extent();
-        let busy = self.under_way.values().any(|op| {
-            matches!(op, Op::Write { at: other, .. } if other.overlaps(at))
-        });
+        let busy = self
+            .under_way
+            .values()
+            .any(|op| matches!(op, Op::Write { at: other, .. } if other.overlaps(at)));
         if busy {
             // Two writes to one sector at a time would leave either of them: nothing to verify.
             let floor = self.oracle.submit_read(at.start.0, at.len.0);
@@ -281,7 +301,9 @@ impl Rig {
 
     /// Reads the whole array and compares every sector.
     pub fn verify_all(&mut self) {
-        self.sweep(|rig, at| Op::Read(rig.oracle.submit_read(at.start.0, at.len.0), at.len.0 * 512));
+        self.sweep(|rig, at| {
+            Op::Read(rig.oracle.submit_read(at.start.0, at.len.0), at.len.0 * 512)
+        });
     }
 
     /// Reads the whole array after a power cut: what is found is judged, and stays.
@@ -305,6 +327,7 @@ impl Rig {
     }
 
     /// The power goes: what is left is the media, and what the oracle knows.
+    #[must_use]
     pub fn cut_power(self) -> (Simulated, Oracle, Tally, u64) {
         (self.backplane, self.oracle, self.tally, self.next_version)
     }

@@ -111,10 +111,12 @@ impl Oracle {
     /// The first sector of a read that is not right, if any.
     #[must_use]
     pub fn check_read(&self, read: &ReadFloor, bytes: &[u8]) -> Option<Wrong> {
-        bytes.chunks_exact(SECTOR).zip(&read.floor).enumerate().find_map(|(index, (chunk, from))| {
-            let sector = read.sector + index as u64;
-            self.judge(sector, chunk, *from).err()
-        })
+        bytes.chunks_exact(SECTOR).zip(&read.floor).enumerate().find_map(
+            |(index, (chunk, from))| {
+                let sector = read.sector + index as u64;
+                self.judge(sector, chunk, *from).err()
+            },
+        )
     }
 
     /// Takes what a sector holds after a power cut as what it holds from now on.

@@ -37,7 +37,7 @@ fn mix(mut x: u64) -> u64 {
 }
 
 /// Fills `sector` with the stamp of `version` at `address`.
-pub fn write(sector: &mut [u8], seed: u64, address: u64, version: u64) {
+pub(super) fn write(sector: &mut [u8], seed: u64, address: u64, version: u64) {
     let check = mix(seed ^ mix(address ^ mix(version)));
     let head = [seed, address, version, check];
     for (index, word) in sector.chunks_exact_mut(8).enumerate() {
@@ -49,7 +49,7 @@ pub fn write(sector: &mut [u8], seed: u64, address: u64, version: u64) {
 
 /// Says what `sector` holds.
 #[must_use]
-pub fn read(sector: &[u8], seed: u64, address: u64) -> Content {
+pub(super) fn read(sector: &[u8], seed: u64, address: u64) -> Content {
     let word = |index: usize| {
         let bytes = sector.get(index * 8..index * 8 + 8);
         bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)

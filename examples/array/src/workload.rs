@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Verified work on an array: several writers, every sector stamped, an oracle that knows what each
+//! may hold. For the demo, and for tests of the engine.
+
+mod oracle;
+mod rig;
+mod stamp;
+
+pub use oracle::{FlushFloor, Oracle, ReadFloor, Wrong};
+pub use rig::{Rig, Tally};
+pub use stamp::{Content, SECTOR};

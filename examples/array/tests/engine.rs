@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The engine on a format that only this test knows: a whole life, with power cuts.
+
+#[path = "toy/array.rs"]
+mod array;
+#[path = "toy/format.rs"]
+mod format;
+mod toy {
+    pub(crate) use crate::format;
+}
+
+use array::{create, options, start};
+use raid_array::workload::Rig;
+use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
+use raid_core::units::{Blocks, Slot};
+use raid_sync::Time;
+
+fn geometry(level: Level, placement: Placement, slots: u16, sets: u16) -> Geometry {
+    Geometry {
+        level,
+        placement,
+        slots,
+        strip: Blocks(16),
+        member_blocks: Blocks(2048),
+        secondary: if sets > 1 { Secondary::Striped } else { Secondary::None },
+        sets,
+        q_numbering: QNumbering::BySlot,
+        parities: 0,
+        rotate_shift: 0,
+        block_size: 512,
+    }
+}
+
+fn good(rig: &Rig, what: &str) {
+    assert!(rig.tally.is_good(), "{what}: {:?} {:?}", rig.tally.wrong, rig.tally.errors);
+}
+
+fn place(set: u16, slot: u8) -> Place {
+    Place { set, slot: Slot(slot) }
+}
+
+/// Work, fail, rebuild, power cut in the middle, start again, finish.
+fn life(geometry: Geometry, failures: &[Place], seed: u64) {
+    let (array, media) = create(geometry, 1);
+    let mut rig = start(array, media, Time(0), seed, None, options(false)).unwrap();
+    rig.work(200);
+    good(&rig, "healthy");
+    let mut pulled = Vec::new();
+    for place in failures {
+        let disk = rig.engine.disk_at(*place).unwrap();
+        rig.backplane.faults(disk).pull();
+        pulled.push(disk);
+        rig.work(200);
+        good(&rig, "degraded");
+        assert!(rig.engine.status(place.set).failed.contains(place.slot));
+    }
+    let spare = usize::from(geometry.slots * geometry.sets);
+    rig.engine.take_spare(rig.now(), failures[0], spare);
+    let goal = rig.engine.layout().rows() / 2;
+    rig.work_until(|rig| {
+        rig.engine.status(failures[0].set).marks.is_some_and(|marks| marks.done.0 > goal)
+    });
+    good(&rig, "rebuilding");
+    let now = rig.now();
+    let (backplane, oracle, tally, version) = rig.cut_power();
+    let mut media = backplane.cut_power().unwrap();
+    pulled.sort_unstable();
+    pulled.iter().rev().for_each(|disk| drop(media.remove(*disk)));
+    let mut rig = start(array, media, now, seed + 1, Some(oracle), options(false))
+        .unwrap_or_else(|error| panic!("{error}"));
+    rig.carry_over(tally, version);
+    rig.adopt_all();
+    good(&rig, "after the power cut");
+    rig.work_until(|rig| rig.engine.status(failures[0].set).rebuilding.is_empty());
+    rig.settle();
+    rig.verify_all();
+    good(&rig, "rebuilt");
+}
+
+#[test]
+fn a_raid6_lives_through_two_failures_and_a_power_cut_in_mid_rebuild() {
+    for seed in 0..20 {
+        let geometry = geometry(Level::Raid6, Placement::NContinue, 6, 1);
+        life(geometry, &[place(0, (seed % 6) as u8), place(0, ((seed + 2) % 6) as u8)], seed);
+    }
+}
+
+#[test]
+fn a_raid5_lives_through_a_failure_and_a_power_cut_in_mid_rebuild() {
+    for seed in 0..20 {
+        life(geometry(Level::Raid5, Placement::NContinue, 4, 1), &[place(0, (seed % 4) as u8)], seed);
+    }
+}
+
+#[test]
+fn mirrors_live_through_failures_and_a_power_cut_in_mid_rebuild() {
+    for seed in 0..20 {
+        life(geometry(Level::Raid1, Placement::Fixed, 3, 1), &[place(0, (seed % 3) as u8)], seed);
+        let striped = geometry(Level::Raid1, Placement::Fixed, 2, 2);
+        life(striped, &[place(1, (seed % 2) as u8), place(0, 1)], seed);
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An array on simulated disks in memory, through power cuts.
+
+use super::format::Toy;
+use raid_array::backplane::{Backplane, IoId, MemberIo, Simulated, Transfer};
+use raid_array::discover::{Discovery, ReadAt, Source, discover};
+use raid_array::engine::{Engine, OpenError, Options};
+use raid_array::member::{Member, MemoryMember};
+use raid_array::store::{CommitStep, Store};
+use raid_array::workload::{Oracle, Rig};
+use raid_core::array::{ArrayId, Geometry, Initialisation, Name};
+use raid_core::backend::Backend;
+use raid_core::metadata::{ArrayRequest, DiskShape, FormatWriter, Stamp};
+use raid_core::units::Blocks;
+use raid_sync::{Limits, Time};
+use std::sync::Mutex;
+
+/// A medium that discovery can read.
+struct Medium(Mutex<Box<dyn Member>>);
+
+impl ReadAt for Medium {
+    fn len(&self) -> u64 {
+        self.0.lock().unwrap().shape().blocks.0 * 512
+    }
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> std::io::Result<()> {
+        let read = self.0.lock().unwrap().read(raid_core::units::Lba(offset / 512), into);
+        read.map_err(std::io::Error::other)
+    }
+}
+
+/// Makes the array on new disks; the last `spares` disks are spares. Returns the media.
+pub fn create(geometry: Geometry, spares: usize) -> (ArrayId, Vec<Box<dyn Member>>) {
+    let members = usize::from(geometry.slots * geometry.sets);
+    let shape = DiskShape { blocks: Blocks(geometry.member_blocks.0 + 8192), block_size: 512 };
+    let shapes = vec![shape; members + spares];
+    let mut store = Store::for_new_disks(&Toy, &shapes);
+    let disks: Vec<usize> = (0..members).collect();
+    let request = ArrayRequest {
+        name: Name::new(b"toy"),
+        geometry,
+        disks: &disks,
+        initialisation: Initialisation::Full,
+    };
+    let stamp = Stamp { unix_seconds: 0, random: 77 };
+    let array = store.edit(|buffers| {
+        Toy.initialise(buffers, stamp).unwrap();
+        Toy.create_array(buffers, &request, stamp).unwrap()
+    });
+    let media = shapes.iter().map(|shape| {
+        let medium: Box<dyn Member> = Box::new(MemoryMember::new(shape.blocks.0));
+        medium
+    });
+    let mut backplane = Simulated::new(media.collect(), 0, Time(0));
+    for disk in 0..shapes.len() {
+        for step in store.commit_steps(&Toy, disk) {
+            let transfer = match step {
+                CommitStep::Write(at, bytes) => Transfer::Write { at, bytes },
+                CommitStep::Flush => Transfer::Flush,
+            };
+            backplane.submit(MemberIo { id: IoId(0), disk, transfer });
+            backplane.next().unwrap().result.unwrap();
+        }
+    }
+    (array, backplane.cut_power().unwrap())
+}
+
+pub fn options(force: bool) -> Options {
+    Options {
+        force,
+        limits: Limits {
+            rows_per_window: 64,
+            windows: 2,
+            min_rate: 20_000,
+            ..Limits::default()
+        },
+        backend: Backend::detect(),
+        unix_start: 0,
+        seed: 1,
+    }
+}
+
+/// What discovery finds on these media; they are given back.
+pub fn look(media: Vec<Box<dyn Member>>) -> (Discovery, Vec<Box<dyn Member>>) {
+    let shared: Vec<std::sync::Arc<Medium>> =
+        media.into_iter().map(|medium| std::sync::Arc::new(Medium(Mutex::new(medium)))).collect();
+    struct Shared(std::sync::Arc<Medium>);
+    impl ReadAt for Shared {
+        fn len(&self) -> u64 {
+            self.0.len()
+        }
+        fn read_at(&self, offset: u64, into: &mut [u8]) -> std::io::Result<()> {
+            self.0.read_at(offset, into)
+        }
+    }
+    let sources: Vec<Source> = (shared.iter())
+        .map(|medium| Source { name: "disk".into(), bytes: Box::new(Shared(medium.clone())) })
+        .collect();
+    let discovery = discover(&sources, &[&Toy]);
+    drop(sources);
+    let media = shared.into_iter().map(|medium| {
+        std::sync::Arc::into_inner(medium).unwrap().0.into_inner().unwrap()
+    });
+    (discovery, media.collect())
+}
+
+/// Starts the array from its media alone.
+pub fn start(
+    array: ArrayId,
+    media: Vec<Box<dyn Member>>,
+    now: Time,
+    seed: u64,
+    oracle: Option<Oracle>,
+    options: Options,
+) -> Result<Rig, OpenError> {
+    let (discovery, media) = look(media);
+    let mut backplane = Simulated::new(media, seed, now);
+    let engine = Engine::open(&Toy, &discovery, array, &mut backplane, options)?;
+    let sectors = engine.layout().size().0;
+    let oracle = oracle.unwrap_or_else(|| Oracle::new(9, sectors));
+    Ok(Rig::new(backplane, engine, oracle, seed, 4))
+}

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A metadata format in one file, to show what a format must bring, and to test the engine without
+//! a real one: one array, two copies of one record per disk, written in turn.
+//!
+//! ```text
+//! … │ copy 0 (block −16) │ … │ copy 1 (block −8) │ …       the copy with the higher sequence counts
+//! ```
+
+use raid_core::array::{
+    ArrayDescriptor, ArrayId, ArrayState, Geometry, Initialisation, Level, MemberDescriptor,
+    MemberId, MemberState, Name, Place, Placement, QNumbering, Secondary,
+};
+use raid_core::metadata::{
+    ArrayRequest, Capabilities, ChangeError, DiskBuffer, DiskDescriptor, DiskShape, DiskView,
+    Format, FormatWriter, Inventory, Lookup, RuntimeState, Stamp, Step,
+};
+use raid_core::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};
+
+#[derive(Debug)]
+pub struct Toy;
+
+const MAGIC: &[u8; 8] = b"TOYRAID1";
+const RESERVE: u64 = 4096;
+const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
+
+/// The record as a list of numbers: what a real format has a structure for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Record {
+    sequence: u64,
+    own_disk: u64,
+    array: u64,
+    level: u64,
+    placement: u64,
+    slots: u64,
+    sets: u64,
+    strip: u64,
+    member_blocks: u64,
+    clean: u64,
+    initialisation: u64,
+    /// Bits by place: running number of the slot.
+    failed: u64,
+    rebuilding: u64,
+    /// Disk of each place plus one; 0 is none.
+    places: [u64; 32],
+}
+
+const LEVELS: [(Level, Placement); 5] = [
+    (Level::Raid0, Placement::Fixed),
+    (Level::Raid1, Placement::Fixed),
+    (Level::Raid5, Placement::NContinue),
+    (Level::Raid6, Placement::NContinue),
+    (Level::Raid4, Placement::ParityLast),
+];
+
+impl Record {
+    fn words(&self) -> Vec<u64> {
+        let mut words = vec![
+            self.sequence,
+            self.own_disk,
+            self.array,
+            self.level,
+            self.placement,
+            self.slots,
+            self.sets,
+            self.strip,
+            self.member_blocks,
+            self.clean,
+            self.initialisation,
+            self.failed,
+            self.rebuilding,
+        ];
+        words.extend(self.places);
+        words
+    }
+
+    fn encode(&self) -> [u8; 512] {
+        let mut block = [0; 512];
+        block[..8].copy_from_slice(MAGIC);
+        for (place, word) in block[16..].chunks_exact_mut(8).zip(self.words()) {
+            place.copy_from_slice(&word.to_be_bytes());
+        }
+        let crc = CRC.checksum(&block);
+        block[8..12].copy_from_slice(&crc.to_be_bytes());
+        block
+    }
+
+    fn decode(block: &[u8]) -> Option<Self> {
+        let mut blank = <[u8; 512]>::try_from(block).ok()?;
+        let stored = u32::from_be_bytes(blank[8..12].try_into().ok()?);
+        blank[8..12].fill(0);
+        if &blank[..8] != MAGIC || CRC.checksum(&blank) != stored {
+            return None;
+        }
+        let mut words =
+            blank[16..].chunks_exact(8).map(|word| u64::from_be_bytes(word.try_into().unwrap()));
+        let mut next = || words.next().unwrap_or(0);
+        let mut record = Self {
+            sequence: next(),
+            own_disk: next(),
+            array: next(),
+            level: next(),
+            placement: next(),
+            slots: next(),
+            sets: next(),
+            strip: next(),
+            member_blocks: next(),
+            clean: next(),
+            initialisation: next(),
+            failed: next(),
+            rebuilding: next(),
+            places: [0; 32],
+        };
+        record.places.fill_with(next);
+        (record.slots * record.sets <= 32).then_some(record)
+    }
+
+    fn geometry(&self) -> Geometry {
+        let (level, placement) = LEVELS[self.level as usize];
+        Geometry {
+            level,
+            placement,
+            slots: self.slots as u16,
+            strip: Blocks(self.strip),
+            member_blocks: Blocks(self.member_blocks),
+            secondary: if self.sets > 1 { Secondary::Striped } else { Secondary::None },
+            sets: self.sets as u16,
+            q_numbering: QNumbering::BySlot,
+            parities: 0,
+            rotate_shift: 0,
+            block_size: 512,
+        }
+    }
+
+    fn id(&self) -> ArrayId {
+        let mut id = [0; 24];
+        id[..8].copy_from_slice(&self.array.to_be_bytes());
+        ArrayId(id)
+    }
+
+    fn running(&self, place: Place) -> usize {
+        usize::from(place.set) * self.slots as usize + place.slot.index()
+    }
+
+    fn slots_of(&self, bits: u64, set: u16) -> SlotSet {
+        let slots = (0..self.slots as u8).map(Slot);
+        slots.filter(|slot| bits >> self.running(Place { set, slot: *slot }) & 1 == 1).collect()
+    }
+
+    fn put(&self, bits: &mut u64, set: u16, slots: SlotSet) {
+        for slot in (0..self.slots as u8).map(Slot) {
+            let bit = 1 << self.running(Place { set, slot });
+            *bits = if slots.contains(slot) { *bits | bit } else { *bits & !bit };
+        }
+    }
+}
+
+fn area(shape: DiskShape) -> Extent {
+    Extent::new(shape.blocks.0 - 16, 16)
+}
+
+fn newest(bytes: &[u8]) -> Option<Record> {
+    let copies = [bytes.get(..512)?, bytes.get(8 * 512..9 * 512)?];
+    copies.into_iter().filter_map(Record::decode).max_by_key(|record| record.sequence)
+}
+
+fn record_of(disk: &DiskView<'_>) -> Option<Record> {
+    newest(disk.get(area(disk.shape))?)
+}
+
+/// The newest record of all disks, and which disk given is which disk of the record.
+fn newest_of(disks: &[DiskView<'_>]) -> Option<(Record, Vec<Option<u64>>)> {
+    let records: Vec<Option<Record>> = disks.iter().map(record_of).collect();
+    let own = records.iter().map(|record| record.as_ref().map(|record| record.own_disk)).collect();
+    let newest = records.into_iter().flatten().max_by_key(|record| record.sequence)?;
+    Some((newest, own))
+}
+
+impl Format for Toy {
+    fn name(&self) -> &'static str {
+        "toy"
+    }
+
+    fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
+        if disk.shape.blocks.0 < 2 * RESERVE {
+            return Lookup::Absent;
+        }
+        match disk.pieces {
+            [] => Lookup::Read(area(disk.shape)),
+            _ if record_of(disk).is_some() => Lookup::Complete,
+            _ => Lookup::Absent,
+        }
+    }
+
+    fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
+        let Some((record, own)) = newest_of(disks) else { return };
+        for (disk, number) in own.iter().enumerate() {
+            let Some(number) = number else { continue };
+            let member = record.places.contains(&(number + 1));
+            into.disk(&DiskDescriptor {
+                disk,
+                configuration: record.id(),
+                id: MemberId([*number as u8; 24]),
+                sequence: Some(record.sequence),
+                role: if member { "member" } else { "global spare" },
+                spare: !member,
+                usable: self.usable(disks[disk].shape),
+            });
+        }
+        let mut members = Vec::new();
+        for place in 0..(record.slots * record.sets) as usize {
+            let set = place / record.slots as usize;
+            let slot = Slot((place % record.slots as usize) as u8);
+            let number = record.places[place].checked_sub(1);
+            let disk = own.iter().position(|own| own.is_some() && *own == number);
+            let state = match disk {
+                _ if record.failed >> place & 1 == 1 => MemberState::Failed,
+                None => MemberState::Missing,
+                Some(_) if record.rebuilding >> place & 1 == 1 => MemberState::Rebuilding,
+                Some(_) => MemberState::InSync,
+            };
+            members.push(MemberDescriptor {
+                array: record.id(),
+                place: Place { set: set as u16, slot },
+                disk,
+                id: number.map(|number| MemberId([number as u8; 24])),
+                start: Lba(0),
+                len: Blocks(record.member_blocks),
+                state,
+            });
+        }
+        let whole = members.iter().all(|member| member.state == MemberState::InSync);
+        into.array(&ArrayDescriptor {
+            id: record.id(),
+            name: Name::new(b"toy"),
+            geometry: record.geometry(),
+            size: Blocks(0),
+            state: if whole { ArrayState::Optimal } else { ArrayState::Degraded },
+            clean: record.clean == 1,
+            initialisation: Initialisation::Full,
+        });
+        members.iter().for_each(|member| into.member(member));
+    }
+
+    fn writer(&self) -> Option<&dyn FormatWriter> {
+        Some(self)
+    }
+}
+
+/// Changes the record in every live buffer.
+fn change(disks: &mut [DiskBuffer<'_>], edit: impl Fn(&mut Record)) {
+    let newest = (disks.iter())
+        .filter_map(|disk| newest(disk.pieces.first()?.bytes))
+        .max_by_key(|record| record.sequence);
+    let Some(newest) = newest else { return };
+    for (number, disk) in disks.iter_mut().enumerate().filter(|(_, disk)| disk.live) {
+        let Some(piece) = disk.pieces.first_mut() else { continue };
+        let own = self::newest(piece.bytes).map_or(number as u64, |own| own.own_disk);
+        let mut record = Record { own_disk: own, ..newest.clone() };
+        record.sequence += 1;
+        edit(&mut record);
+        let copy = (record.sequence % 2) as usize * 8 * 512;
+        piece.bytes[copy..copy + 512].copy_from_slice(&record.encode());
+    }
+}
+
+impl FormatWriter for Toy {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            mark: false,
+            mark_after_unclean: false,
+            dirty: true,
+            failure: true,
+            bad_ranges: 0,
+            generation_bits: 64,
+        }
+    }
+
+    fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
+        (index == 0).then(|| area(shape))
+    }
+
+    fn usable(&self, shape: DiskShape) -> Blocks {
+        Blocks(shape.blocks.0.saturating_sub(RESERVE))
+    }
+
+    fn workspace(&self, disk: &DiskView<'_>) -> Option<Extent> {
+        Some(Extent::new(disk.shape.blocks.0 - RESERVE, RESERVE - 64))
+    }
+
+    fn initialise(&self, disks: &mut [DiskBuffer<'_>], _: Stamp) -> Result<(), ChangeError> {
+        for (number, disk) in disks.iter_mut().enumerate() {
+            let blank = Record { own_disk: number as u64, ..Record::decode(&BLANK.encode()).unwrap() };
+            disk.pieces[0].bytes[..512].copy_from_slice(&blank.encode());
+        }
+        Ok(())
+    }
+
+    fn create_array(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        request: &ArrayRequest<'_>,
+        stamp: Stamp,
+    ) -> Result<ArrayId, ChangeError> {
+        let geometry = request.geometry;
+        let level = LEVELS
+            .iter()
+            .position(|known| *known == (geometry.level, geometry.placement))
+            .ok_or(ChangeError::Unsupported("level"))?;
+        let edit = |record: &mut Record| {
+            record.array = stamp.random;
+            record.level = level as u64;
+            record.slots = u64::from(geometry.slots);
+            record.sets = u64::from(geometry.sets);
+            record.strip = geometry.strip.0;
+            record.member_blocks = geometry.member_blocks.0;
+            for (place, disk) in record.places.iter_mut().zip(request.disks) {
+                *place = *disk as u64 + 1;
+            }
+        };
+        change(disks, edit);
+        let mut record = BLANK.clone();
+        edit(&mut record);
+        Ok(record.id())
+    }
+
+    fn add_spare(&self, disks: &mut [DiskBuffer<'_>], disk: usize, _: Stamp) -> Result<(), ChangeError> {
+        let blank = newest(disks[disk].pieces[0].bytes).is_none();
+        if blank {
+            let record = Record { own_disk: disk as u64 + 100, ..BLANK.clone() };
+            disks[disk].pieces[0].bytes[..512].copy_from_slice(&record.encode());
+        }
+        change(disks, |_| ());
+        Ok(())
+    }
+
+    fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
+        let (record, _) = newest_of(disks)?;
+        (record.id() == array).then(|| RuntimeState {
+            clean: record.clean == 1,
+            failed: record.slots_of(record.failed, set),
+            rebuilding: record.slots_of(record.rebuilding, set),
+            initialisation: Initialisation::Full,
+            operation: None,
+            mark: Row(0),
+        })
+    }
+
+    fn set_state(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        _: ArrayId,
+        set: u16,
+        state: &RuntimeState,
+        _: Stamp,
+    ) -> Result<(), ChangeError> {
+        change(disks, |record| {
+            record.clean = u64::from(state.clean);
+            let (mut failed, mut rebuilding) = (record.failed, record.rebuilding);
+            record.put(&mut failed, set, state.failed);
+            record.put(&mut rebuilding, set, state.rebuilding);
+            (record.failed, record.rebuilding) = (failed, rebuilding);
+        });
+        Ok(())
+    }
+
+    fn activate(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        _: ArrayId,
+        place: Place,
+        spare: usize,
+        _: Stamp,
+    ) -> Result<(), ChangeError> {
+        let own = newest(disks[spare].pieces[0].bytes).ok_or(ChangeError::Disk {
+            disk: spare,
+            what: "not of this configuration",
+        })?;
+        change(disks, |record| {
+            let running = record.running(place);
+            record.places[running] = own.own_disk + 1;
+            record.failed &= !(1 << running);
+            record.rebuilding |= 1 << running;
+        });
+        Ok(())
+    }
+
+    fn commit_step<'a>(
+        &self,
+        disk: &'a DiskBuffer<'_>,
+        index: usize,
+        _: &'a mut [u8],
+    ) -> Option<Step<'a>> {
+        let piece = disk.pieces.first()?;
+        let record = newest(piece.bytes)?;
+        let block = record.sequence % 2 * 8;
+        match index {
+            0 => Some(Step::Write {
+                at: Lba(piece.at.0 + block),
+                bytes: &piece.bytes[block as usize * 512..][..512],
+            }),
+            1 => Some(Step::Flush),
+            _ => None,
+        }
+    }
+}
+
+static BLANK: Record = Record {
+    sequence: 0,
+    own_disk: 0,
+    array: 0,
+    level: 0,
+    placement: 0,
+    slots: 0,
+    sets: 0,
+    strip: 0,
+    member_blocks: 0,
+    clean: 1,
+    initialisation: 2,
+    failed: 0,
+    rebuilding: 0,
+    places: [0; 32],
+};

@@ -5,6 +5,7 @@
 //! skipped, with the reason, only when this machine lacks something that cannot be installed.
 
 mod bare;
+mod cross;
 mod examples;
 mod fuzz;
 mod host;
@@ -64,6 +65,8 @@ const STEPS: &[Step] = &[
     step("advisories", "known vulnerabilities of all dependencies", policy::advisories),
     step("miri-host", "unit tests under Miri", miri::host),
     step("miri-big-endian", "unit tests under Miri as on s390x", miri::big_endian),
+    step("aarch64-linux", "tests of the four crates under emulation, with NEON", cross::aarch64),
+    step("s390x-linux", "… on a big-endian processor", cross::s390x),
     step("fuzz", "every fuzz target for a few seconds", fuzz::all),
     step("demo", "an array from creation to recovery", examples::demo),
     step("inspect", "raid-inspect on the images of other implementations", examples::inspect),

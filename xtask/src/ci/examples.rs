@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The commands that the README shows, run as a reader would run them.
 
-use super::shell::{Shell, root};
-use super::{Outcome, Stop};
+use super::shell::{Shell, cargo, root, target};
+use super::{Outcome, Stop, toolchain};
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::{fs, io};
 
 /// The main job, exactly as in the README.
 pub(crate) fn demo(shell: &mut Shell) -> Outcome {
@@ -13,10 +17,53 @@ pub(crate) fn demo(shell: &mut Shell) -> Outcome {
     Ok(String::from("cargo run --release -p raid-ublk -- demo"))
 }
 
+/// Images of other implementations, and the format that must be found on each.
+const IMAGES: [(&str, &str); 4] = [
+    ("ddf-mdadm/raid5-n-restart-3d-64k", "ddf"),
+    ("ddf-mdadm/degraded-raid6-two", "ddf"),
+    ("ddf-graid/be-raid10", "ddf"),
+    ("asr", "asr"),
+];
+
 pub(crate) fn inspect(shell: &mut Shell) -> Outcome {
-    if !root().join("testdata").exists() {
-        return Err(Stop::Skipped(String::from("no images yet")));
+    toolchain::program(shell, "xz", "xz-utils")?;
+    shell.cargo("build --release -p raid-inspect")?;
+    for (folder, format) in IMAGES {
+        let disks = unpack(shell, folder)?;
+        let mut scan = cargo("run --release -p raid-inspect -- scan");
+        let (status, output) = shell.try_run(scan.args(&disks)).map_err(failed)?;
+        // 1: degraded, and readable all the same.
+        let code = status.and_then(|status| status.code());
+        if !matches!(code, Some(0 | 1)) || !output.contains(format) {
+            return Err(Stop::Failed(format!(
+                "{folder}: exit code {code:?}, or no {format} found"
+            )));
+        }
     }
-    shell.cargo("run --release -p raid-inspect -- --help")?;
-    Ok(String::from("--help only"))
+    Ok(format!("{} sets of disks", IMAGES.len()))
+}
+
+/// Unpacks the images of a folder, and says where they are.
+fn unpack(shell: &mut Shell, folder: &str) -> Result<Vec<PathBuf>, Stop> {
+    let to = target().join("ci/images").join(folder);
+    fs::create_dir_all(&to).map_err(failed)?;
+    let mut disks = Vec::new();
+    for entry in fs::read_dir(root().join("testdata").join(folder)).map_err(failed)? {
+        let packed = entry.map_err(failed)?.path();
+        let Some(name) = packed.file_name().and_then(OsStr::to_str) else { continue };
+        let Some(name) = name.strip_suffix(".xz") else { continue };
+        let disk = to.join(name);
+        if !disk.exists() {
+            fs::copy(&packed, disk.with_extension("img.xz")).map_err(failed)?;
+            let mut xz = Command::new("xz");
+            shell.run(xz.arg("--decompress").arg(disk.with_extension("img.xz")))?;
+        }
+        disks.push(disk);
+    }
+    disks.sort();
+    Ok(disks)
+}
+
+fn failed(error: io::Error) -> Stop {
+    Stop::Failed(error.to_string())
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every fuzz target for a few seconds: that it builds, starts from its corpus, and finds nothing.
 
-use super::shell::{Shell, cargo, root};
+use super::shell::{Shell, cargo, root, target};
 use super::{Outcome, Stop, toolchain};
+use std::fs;
 
 /// Shared by all targets.
 const SECONDS: usize = 60;
@@ -19,9 +20,18 @@ pub(crate) fn all(shell: &mut Shell) -> Outcome {
         return Err(Stop::Failed(String::from("`cargo fuzz list` names no target")));
     }
     let each = (SECONDS / targets.len()).max(1);
-    shell.run(cargo("+nightly fuzz build").env("RUST_BACKTRACE", "1"))?;
-    for target in &targets {
-        shell.cargo(&format!("+nightly fuzz run {target} -- -max_total_time={each}"))?;
+    shell.cargo("+nightly fuzz build")?;
+    for name in &targets {
+        // What is found on the way is kept apart from the inputs under version control.
+        let found = target().join("ci/corpus").join(name);
+        fs::create_dir_all(&found).map_err(|error| Stop::Failed(error.to_string()))?;
+        let mut run = cargo(&format!("+nightly fuzz run {name}"));
+        run.arg(found);
+        let kept = root().join("fuzz/corpus").join(name);
+        if kept.exists() {
+            run.arg(kept);
+        }
+        shell.run(run.arg("--").arg(format!("-max_total_time={each}")))?;
     }
     Ok(format!("{} targets, {each} s each", targets.len()))
 }

@@ -68,7 +68,11 @@ impl Shell {
         println!("    (whole log: {})", self.path.display());
     }
 
-    fn try_run(&mut self, command: &mut Command) -> io::Result<(Option<ExitStatus>, String)> {
+    /// Runs a command to its end: how it ended, unless it had to be stopped, and what it printed.
+    pub(crate) fn try_run(
+        &mut self,
+        command: &mut Command,
+    ) -> io::Result<(Option<ExitStatus>, String)> {
         writeln!(self.log, "$ {}", describe(command))?;
         let from = self.log.seek(SeekFrom::End(0))?;
         command

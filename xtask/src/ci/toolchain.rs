@@ -52,6 +52,23 @@ pub(crate) fn target(shell: &mut Shell, triple: &str) -> Result<(), Stop> {
     }
 }
 
+/// Makes sure that a program is there, from Debian's packages if it is not.
+pub(crate) fn program(shell: &mut Shell, name: &str, packages: &str) -> Result<(), Stop> {
+    let has = |shell: &mut Shell| shell.succeeds(Command::new(name).arg("--version"));
+    let mut install = Command::new("apt-get");
+    install.args(["install", "--yes", "--quiet", "--no-install-recommends"]);
+    install.args(packages.split_whitespace()).env("DEBIAN_FRONTEND", "noninteractive");
+    if has(shell)
+        || (shell.succeeds(Command::new("apt-get").args(["update", "--quiet"]))
+            && shell.succeeds(&mut install)
+            && has(shell))
+    {
+        Ok(())
+    } else {
+        Err(Stop::Skipped(format!("{name} is not here and cannot be installed ({packages})")))
+    }
+}
+
 /// Makes sure that `cargo TOOL` is there. Built without optimisation: it runs once.
 pub(crate) fn cargo_tool(shell: &mut Shell, tool: &str) -> Result<(), Stop> {
     let has = |shell: &mut Shell| shell.succeeds(&mut cargo(&format!("{tool} --version")));

@@ -81,6 +81,9 @@ impl<'m> ReadSteps<'m> {
     /// # Errors
     /// What keeps `part` from being recovered, said of `rows`.
     fn reconstruct(&self, part: &RowPart, rows: Rows) -> Result<Option<RowPlan>, NotPossible> {
+        if self.health == Health::OPTIMAL {
+            return Ok(None);
+        }
         let health = RowHealth::new(&part.map, &self.health);
         let mut bands = part.bands();
         let wanted = |band: &_| RowWork::wanted(&part.map, band);

@@ -39,6 +39,17 @@ fn a_blank_or_tiny_disk_is_absent() {
 }
 
 #[test]
+fn a_disk_too_small_for_a_table_is_absent_whatever_its_last_block_says() {
+    let tail = mirror()[0].reserved_block();
+    for blocks in 1..17 {
+        let probe = Probe::of(&Image { blocks, tail: tail.clone() }, &[]);
+        assert_eq!(probe.last, Lookup::Absent, "{blocks} blocks");
+    }
+    let probe = Probe::of(&Image { blocks: 17, tail }, &[]);
+    assert_eq!(probe.last, Lookup::Complete);
+}
+
+#[test]
 fn a_disk_of_which_nothing_was_read_is_passed_over_and_one_half_read_is_not() {
     let shape = DiskShape { blocks: Blocks(DISK_BLOCKS), block_size: 512 };
     let view = DiskView { shape, pieces: &[] };

@@ -165,7 +165,9 @@ fn perform(world: &mut World, act: &Act) {
             }
         }
         Act::Replace => {
-            world.health.unavailable.lowest().into_iter().for_each(|s| world.replace(s))
+            if let Some(slot) = world.health.unavailable.lowest() {
+                world.replace(slot);
+            }
         }
         Act::Rebuild(window) => world.rebuild(window),
         Act::Resync => {

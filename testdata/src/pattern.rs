@@ -46,10 +46,12 @@ impl Pattern {
     #[must_use]
     pub fn bytes(&self, offset: u64, len: usize) -> Vec<u8> {
         assert!(len.is_multiple_of(8), "whole words");
-        (offset..offset + len as u64)
-            .step_by(8)
-            .flat_map(|at| self.word(at).expect("whole words").to_le_bytes())
-            .collect()
+        let mut bytes = Vec::with_capacity(len);
+        for at in (offset..offset + len as u64).step_by(8) {
+            let word = self.word(at).expect("whole words");
+            bytes.extend_from_slice(&word.to_le_bytes());
+        }
+        bytes
     }
 
     /// Where `bytes`, which stand at `offset` of the volume, first differ from the pattern.

@@ -6,7 +6,7 @@ use crate::disks::Inspection;
 use crate::progress::Progress;
 use crate::reader::ArrayReader;
 use crate::show::finding_text;
-use crate::size::human;
+use crate::size::{human, level_name};
 use crate::verdict::ExitCode;
 use raid_array::discover::FoundArray;
 use raid_core::metadata::Severity;
@@ -30,6 +30,12 @@ pub(crate) fn run(
         }
     };
     let name = &array.descriptor.name;
+    let findings = inspection.discovery.findings.iter();
+    for found in findings.filter(|found| found.finding.array == Some(array.descriptor.id)) {
+        if found.finding.severity > Severity::Note {
+            writeln!(err, "raid-inspect: {}", finding_text(inspection, found))?;
+        }
+    }
     let mut reader = match ArrayReader::new(inspection, array, what.force) {
         Ok(reader) => reader,
         Err(refusal) => {
@@ -37,12 +43,6 @@ pub(crate) fn run(
             return Ok(ExitCode::NotReadable);
         }
     };
-    let findings = inspection.discovery.findings.iter();
-    for found in findings.filter(|found| found.finding.array == Some(array.descriptor.id)) {
-        if found.finding.severity > Severity::Note {
-            writeln!(err, "raid-inspect: {}", finding_text(inspection, found))?;
-        }
-    }
     for gap in &reader.readiness().gaps {
         let place = gap.member.place;
         writeln!(
@@ -158,7 +158,7 @@ fn listed<'a>(arrays: impl IntoIterator<Item = &'a FoundArray>) -> String {
     let line = |array: &FoundArray| {
         let descriptor = &array.descriptor;
         let bytes = descriptor.size.bytes(descriptor.geometry.block_size).unwrap_or(u64::MAX);
-        let level = descriptor.geometry.level_name();
+        let level = level_name(&descriptor.geometry);
         format!("\n  {}  {}  {level}, {}", descriptor.name, descriptor.id, human(bytes))
     };
     arrays.into_iter().map(line).collect()

@@ -8,7 +8,7 @@
 use crate::disks::{Inspection, places};
 use crate::readiness::Readiness;
 use crate::show::{finding_text, offset_bytes, secondary_name, severity_name};
-use crate::size::{chunk_bytes, md_name};
+use crate::size::{chunk_bytes, level_name, md_name};
 use crate::verdict;
 use raid_array::discover::{FoundArray, FoundDisk, FoundFinding, RawField};
 use raid_core::array::MemberDescriptor;
@@ -178,7 +178,7 @@ fn array<'a>(inspection: &'a Inspection, array: &'a FoundArray) -> Array<'a> {
         id: descriptor.id.to_string(),
         name: descriptor.name.to_string(),
         format: array.format_name,
-        level: geometry.level_name(),
+        level: level_name(geometry),
         layout: geometry.placement.name(),
         md_layout: md_name(geometry),
         secondary: secondary_name(geometry.secondary),

@@ -49,6 +49,8 @@ pub struct Readiness {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Refusal {
+    /// No member is at hand that tells the shape.
+    ShapeUnknown,
     /// No mapping is known for this shape.
     Unsupported(GeometryError),
     /// The members hold less than the metadata says.
@@ -64,7 +66,7 @@ pub enum Refusal {
     Unclean(Vec<Gap>),
     /// Parity that was never fully established, with members missing.
     NotInitialised(Vec<Gap>),
-    /// The metadata itself says that data is gone.
+    /// The members suffice, and yet the metadata or the disks say that data is gone.
     DeclaredFailed,
     /// A member shares blocks with one of another array.
     Overlap(String),
@@ -134,6 +136,9 @@ impl Readiness {
     }
 
     fn check(&mut self, descriptor: &ArrayDescriptor, force: bool) -> Result<(), Refusal> {
+        if descriptor.geometry.slots == 0 {
+            return Err(Refusal::ShapeUnknown);
+        }
         let layout = self.layout(descriptor).map_err(Refusal::Unsupported)?;
         let (found, expected) = (descriptor.size.0, layout.size().0);
         if found > expected {
@@ -249,6 +254,7 @@ fn overlap(inspection: &Inspection, array: &FoundArray) -> Option<String> {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::ShapeUnknown => f.write_str("none of its members is at hand"),
             Self::Unsupported(error) => write!(f, "{error}"),
             Self::Size { found, expected } => {
                 write!(f, "size of {found} blocks recorded, its members hold {expected}")
@@ -268,7 +274,9 @@ impl fmt::Display for Refusal {
                  (--force reads it all the same)",
                 listed(gaps)
             ),
-            Self::DeclaredFailed => f.write_str("the metadata says that the array has failed"),
+            Self::DeclaredFailed => {
+                f.write_str("the array counts as failed (--force reads it all the same)")
+            }
             Self::Overlap(what) => write!(f, "{what} (--force reads it all the same)"),
         }
     }

@@ -2,7 +2,7 @@
 //! One line for every disk and every array, the words in a fixed order.
 
 use crate::disks::{Inspection, is_readable, places};
-use crate::size::human;
+use crate::size::{human, level_name};
 use std::io::{self, Write};
 
 /// Writes the lines.
@@ -32,7 +32,7 @@ pub(crate) fn report(inspection: &Inspection, out: &mut dyn Write) -> io::Result
             out,
             "array {}: {}, {}, {}, {} of {} members, {}, {}",
             descriptor.name,
-            descriptor.geometry.level_name(),
+            level_name(&descriptor.geometry),
             human(bytes),
             descriptor.state.name().replace('_', " "),
             members.iter().filter(|member| is_readable(member)).count(),

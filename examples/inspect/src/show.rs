@@ -4,7 +4,7 @@
 use crate::disks::{Inspection, places};
 use crate::picture;
 use crate::readiness::{Readiness, Refusal};
-use crate::size::{chunk_bytes, human, md_name};
+use crate::size::{chunk_bytes, human, level_name, md_name};
 use crate::table::Table;
 use crate::verdict;
 use raid_array::discover::{FoundArray, FoundFinding, RawField};
@@ -61,7 +61,7 @@ fn disks(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
 
 /// `raid5, parity-n-restart (left-asymmetric), 3 slots, chunk 64 KiB`.
 fn shape(geometry: &Geometry) -> String {
-    let mut text = geometry.level_name().to_owned();
+    let mut text = level_name(geometry).to_owned();
     match (geometry.placement.name(), md_name(geometry)) {
         ("fixed", _) => {}
         (name, None) => text += &format!(", {name}"),
@@ -69,6 +69,7 @@ fn shape(geometry: &Geometry) -> String {
     }
     let slots = format!("{} slots", geometry.slots);
     match geometry.secondary {
+        _ if geometry.slots == 0 => return text,
         Secondary::None => text += &format!(", {slots}"),
         secondary => {
             text += &format!(", {} sets of {slots}, {}", geometry.sets, secondary_name(secondary));
@@ -116,8 +117,12 @@ fn show_array(inspection: &Inspection, array: &FoundArray, out: &mut dyn Write) 
 }
 
 fn members(inspection: &Inspection, array: &FoundArray, out: &mut dyn Write) -> io::Result<()> {
+    let places = places(array);
+    if places.is_empty() {
+        return Ok(());
+    }
     let mut table = Table::new(["set", "slot", "state", "disk", "path", "from block", "blocks"]);
-    for member in places(array) {
+    for member in places {
         let disk = member.disk;
         table.row([
             member.place.set.to_string(),

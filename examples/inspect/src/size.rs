@@ -24,6 +24,11 @@ pub(crate) fn chunk_bytes(geometry: &Geometry) -> u64 {
     geometry.strip.bytes(geometry.block_size).unwrap_or(u64::MAX)
 }
 
+/// The level's customary name; `unknown` where no member at hand tells the shape.
+pub(crate) fn level_name(geometry: &Geometry) -> &'static str {
+    if geometry.slots == 0 { "unknown" } else { geometry.level_name() }
+}
+
 /// The placement's name at Linux md, where that is another one.
 pub(crate) fn md_name(geometry: &Geometry) -> Option<&'static str> {
     Some(match (geometry.level, geometry.placement) {
@@ -31,9 +36,6 @@ pub(crate) fn md_name(geometry: &Geometry) -> Option<&'static str> {
         (Level::Raid5, Placement::ZeroContinue) => "right-symmetric",
         (Level::Raid5, Placement::NRestart) => "left-asymmetric",
         (Level::Raid5, Placement::NContinue) => "left-symmetric",
-        (Level::Raid6, Placement::ZeroRestart) => "ddf-zero-restart",
-        (Level::Raid6, Placement::NRestart) => "ddf-N-restart",
-        (Level::Raid6, Placement::NContinue) => "ddf-N-continue",
         (Level::Raid1E, Placement::Adjacent) => "raid10 near-2",
         (Level::Raid1E, Placement::Offset) => "raid10 offset-2",
         (Level::Raid1E, Placement::Far) => "raid10 far-2",

@@ -208,3 +208,25 @@ fn an_unreadable_run_is_an_empty_piece_and_is_reported() {
     assert_eq!((unreadable.extent, unreadable.medium), (Extent::new(0, 1), true));
     assert_eq!(unreadable.why, "medium error");
 }
+
+#[test]
+fn a_run_that_would_take_too_much_memory_is_not_read() {
+    struct Huge;
+    impl ReadAt for Huge {
+        fn len(&self) -> u64 {
+            1 << 50
+        }
+        fn read_at(&self, _: u64, _: &mut [u8]) -> io::Result<()> {
+            panic!("read")
+        }
+    }
+    let source = Source { name: "huge".to_owned(), bytes: Box::new(Huge) };
+    let format = Insatiable(Extent::new(0, MAX_RUN_BYTES / 512 + 1), AtomicUsize::new(0));
+    let found = discover(&[source], &[&format]);
+    assert!(
+        found.disks[0]
+            .unreadable
+            .iter()
+            .all(|run| run.why.contains("limit") || run.why.contains("wanted"))
+    );
+}

@@ -9,5 +9,6 @@ mod mutations;
 mod on_disk;
 mod program;
 mod readiness;
+mod verdicts;
 mod volumes;
 mod written_here;

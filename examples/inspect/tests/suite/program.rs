@@ -232,3 +232,56 @@ fn reports_for_people_name_what_matters() {
     assert_eq!(lines.len(), 4);
     assert!(lines[3].starts_with("array r5: raid5, 8 MiB, degraded, 2 of 3 members"), "{lines:?}");
 }
+
+#[test]
+fn a_disk_that_two_formats_claim_gives_8_and_is_read_with_force_only() {
+    let folder = Folder::new("claims");
+    let scenario = scenario("ddf-mdadm", "raid1-2d");
+    let paths = folder.disks(&scenario);
+    // The other place where an anchor may be is 257 sectors before the end; the end itself is
+    // taken by the table of the other format.
+    let other = raid_testdata::scenario("asr", "asr").image(0);
+    let mut image = (*images(&scenario)[0]).clone();
+    let anchor = image.bytes(image.len - 512, 512);
+    image.write_at(image.len - 257 * 512, &anchor);
+    let table = other.bytes(other.len - 17 * 512, 17 * 512);
+    image.write_at(image.len - 17 * 512, &table);
+    image.write_to(&paths[0]).unwrap();
+    let output = run(&["show", "--json"], &paths);
+    assert_eq!(code(&output), 8);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["disks"][0]["formats"].as_array().unwrap().len(), 2);
+    assert_eq!(report["disks"][1]["formats"].as_array().unwrap().len(), 1);
+    let output = run(&["cat", "--array", "mirror"], &paths);
+    assert_eq!((code(&output), output.stdout.len()), (8, 0));
+    assert!(text(&output.stderr).contains(paths[0].to_str().unwrap()));
+    let output = run(&["cat", "--array", "mirror", "--force"], &paths);
+    assert_eq!(code(&output), 0);
+    assert_eq!(scenario.volumes[0].pattern.first_difference(0, &output.stdout), None);
+}
+
+#[test]
+fn an_array_whose_members_are_all_elsewhere_is_shown_and_not_readable() {
+    let folder = Folder::new("elsewhere");
+    let paths = folder.disks(&scenario("ddf-mdadm", "spare-unused"));
+    let output = run(&["show", "--json"], &paths[2..3]);
+    assert_eq!(code(&output), 2);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let array = &report["arrays"][0];
+    assert_eq!((&array["name"], &array["level"]), (&"r5".into(), &"unknown".into()));
+    assert_eq!(array["refusal"], "none of its members is at hand");
+    assert_eq!(report["disks"][0]["spare"], true);
+    assert_eq!(code(&run(&["cat"], &paths[2..3])), 2);
+}
+
+#[test]
+fn output_that_cannot_be_written_gives_4() {
+    let folder = Folder::new("full");
+    let paths = folder.disks(&scenario("ddf-mdadm", "raid1-2d"));
+    for arguments in [&["cat"][..], &["show"], &["show", "--json"], &["scan"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = command(arguments, &paths).stdout(full).output().unwrap();
+        assert_eq!(code(&output), 4, "{arguments:?}");
+        assert!(text(&output.stderr).contains("standard output"), "{arguments:?}");
+    }
+}

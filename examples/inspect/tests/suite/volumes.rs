@@ -45,10 +45,11 @@ fn needs_force(scenario: &Scenario, volume: &Volume, out: &[usize]) -> bool {
         && volume.members.iter().any(|member| out.contains(&member.disk))
 }
 
-/// Reads every volume of a scenario without some of its disks, and checks every byte.
-fn check_without(scenario: &Scenario, out: &[usize]) {
+/// Reads every volume of a scenario without some of its disks, and checks every byte; `contents` is
+/// what they hold.
+fn check_without(scenario: &Scenario, contents: &[Vec<u8>], out: &[usize]) {
     let inspection = inspect_without(&images(scenario), out);
-    for volume in &scenario.volumes {
+    for (volume, content) in scenario.volumes.iter().zip(contents) {
         let context =
             format!("{}/{} {} without {out:?}", scenario.group, scenario.name, volume.name);
         // All disks of this one carry what says that disk 1 failed, which the stripes need.
@@ -71,25 +72,32 @@ fn check_without(scenario: &Scenario, out: &[usize]) {
             let forced = read(&inspection, volume, true).expect(&context);
             // Parity may lag behind where writes were under way.
             if scenario.name != "dirty-raid5-live" {
-                assert_eq!(volume.pattern.first_difference(0, &forced), None, "{context}");
+                assert_eq!(difference(volume, content, &forced), None, "{context}");
             }
         } else {
             let bytes = got.unwrap_or_else(|why| panic!("{context}: {why}"));
-            assert_eq!(bytes.len() as u64, volume.size_bytes, "{context}");
-            assert_eq!(volume.pattern.first_difference(0, &bytes), None, "{context}");
+            assert_eq!(difference(volume, content, &bytes), None, "{context}");
         }
     }
+}
+
+/// Where the bytes read differ first from what the volume holds.
+fn difference(volume: &Volume, content: &[u8], bytes: &[u8]) -> Option<u64> {
+    assert_eq!(bytes.len(), content.len(), "{}", volume.name);
+    if bytes == content { None } else { volume.pattern.first_difference(0, bytes) }
 }
 
 fn check_all(wanted: impl Fn(&Scenario) -> bool) {
     let mut volumes = 0;
     for scenario in scenarios().iter().filter(|scenario| wanted(scenario)) {
-        check_without(scenario, &[]);
-        (0..scenario.disks.len()).for_each(|disk| check_without(scenario, &[disk]));
+        let content = |volume: &Volume| volume.pattern.bytes(0, volume.size_bytes as usize);
+        let contents: Vec<_> = scenario.volumes.iter().map(content).collect();
+        check_without(scenario, &contents, &[]);
+        (0..scenario.disks.len()).for_each(|disk| check_without(scenario, &contents, &[disk]));
         if scenario.volumes.iter().any(|volume| volume.level == "raid6") {
             let disks = scenario.disks.len();
             let pairs = (0..disks).flat_map(|a| (a + 1..disks).map(move |b| [a, b]));
-            pairs.for_each(|pair| check_without(scenario, &pair));
+            pairs.for_each(|pair| check_without(scenario, &contents, &pair));
         }
         volumes += scenario.volumes.len();
     }

@@ -9,6 +9,7 @@ use raid_core::backend::Backend;
 use raid_core::layout::{Layout, Role};
 use raid_core::stripe::{self, Health, Method, NotPossible, ReadStep, RowPlan};
 use raid_core::units::{Blocks, Extent, Rows, Slot, SlotSet};
+use std::sync::OnceLock;
 
 pub(crate) const BLOCK: usize = 512;
 
@@ -52,9 +53,11 @@ pub(crate) fn power(exponent: u8) -> u8 {
     (0..exponent).fold(1, |power, _| multiply(power, 2))
 }
 
-/// The byte product of a constant as a table, to keep the oracle fast enough.
-pub(crate) fn products(constant: u8) -> Vec<u8> {
-    (0..=255).map(|byte| multiply(constant, byte)).collect()
+/// The products of a constant with every byte, worked out once to keep the oracle fast.
+pub(crate) fn products(constant: u8) -> &'static [u8; 256] {
+    static TABLES: [OnceLock<[u8; 256]>; 256] = [const { OnceLock::new() }; 256];
+    TABLES[usize::from(constant)]
+        .get_or_init(|| std::array::from_fn(|byte| multiply(constant, byte as u8)))
 }
 
 /// Bytes that differ from block to block and from seed to seed.

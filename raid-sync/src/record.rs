@@ -39,7 +39,7 @@ impl RecordSeq {
 pub struct FlushId(u64);
 
 /// What a prepared record raises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Raise {
     pub(crate) image: RuntimeState,
     /// Position of the running operation that the record will vouch for.
@@ -48,7 +48,7 @@ pub(crate) struct Raise {
     pub(crate) finish: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Stream {
     Idle,
     Flushing(Raise),
@@ -56,7 +56,7 @@ pub(crate) enum Stream {
     Writing { to: SlotSet, image: RuntimeState, raise: Option<Raise> },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Records {
     /// What the metadata of all live members says.
     pub(crate) recorded: RuntimeState,

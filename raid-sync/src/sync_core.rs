@@ -38,7 +38,7 @@ use raid_core::units::{Row, SlotSet};
 ///
 /// Up to `TICKETS` requests in flight (fewer than 65535) and `WINDOWS` windows (at most 32). One
 /// owner: the embedder brings the lock.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SyncCore<const TICKETS: usize = 256, const WINDOWS: usize = 8> {
     config: Config,
     capabilities: Capabilities,
@@ -70,7 +70,7 @@ pub struct SyncCore<const TICKETS: usize = 256, const WINDOWS: usize = 8> {
 }
 
 /// What has happened and was not yet told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct News {
     set_failed: bool,
     degraded: bool,
@@ -80,7 +80,7 @@ struct News {
     finished: Option<(Operation, Finish)>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Counters {
     window_waits: u64,
     mismatches: u64,
@@ -88,7 +88,7 @@ struct Counters {
 }
 
 /// Whether anybody is parked under a value, and is to be woken.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Waiters {
     waited: bool,
     wake: bool,

@@ -49,7 +49,7 @@ struct Entry {
 }
 
 /// What a closed ticket leaves behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Closed {
     pub(crate) kind: Kind,
     pub(crate) windows: u32,

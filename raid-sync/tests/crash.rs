@@ -34,7 +34,7 @@ fn run(setup: Setup, seed: u64, acts: &[Act]) -> Result<Seen, String> {
 proptest! {
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
-        ..ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 700 })
+        ..ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 2000 })
     })]
 
     #[test]

@@ -52,7 +52,11 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             .flatten();
         let moved = self.position_to_record().is_some();
         let checkpoint = moved.then(|| self.checkpointed.saturating_add(limits.checkpoint_every));
-        let due = [window, clean, checkpoint].into_iter().flatten().filter(|at| *at > now).min();
+        let due = [window, clean, checkpoint]
+            .into_iter()
+            .flatten()
+            .filter(|at| *at > now && *at < u64::MAX)
+            .min();
         due.map(|at| self.clock.to_caller(at))
     }
 

@@ -187,8 +187,9 @@ struct Block {
     acknowledged: usize,
     promised: usize,
     seen: usize,
-    /// Lost in a write hole that the core announced; nothing is promised until the next write.
-    lost: bool,
+    /// Lost in a write hole that the core announced, when it had this many versions: nothing is known
+    /// of it until a later one is promised.
+    lost: Option<usize>,
 }
 
 pub(crate) type Build = dyn Fn(Config, &RuntimeState, Capabilities) -> Result<Core, Refusal>;
@@ -206,7 +207,10 @@ pub(crate) struct World<'a> {
     records: u64,
     value: u64,
     over: bool,
+    /// Prints what happens, to follow a failing run.
+    pub(crate) trace: bool,
     failed: SlotSet,
+    settling: bool,
     random: Random,
     /// What was reached, for tests that must not pass by doing nothing.
     pub(crate) seen: Seen,
@@ -252,7 +256,9 @@ impl<'a> World<'a> {
             records: 0,
             value: 0,
             over: false,
+            trace: false,
             failed: SlotSet::EMPTY,
+            settling: false,
             random: Random::new(seed),
             seen: Seen::default(),
             setup,
@@ -299,6 +305,7 @@ impl<'a> World<'a> {
         if self.over {
             return Ok(());
         }
+        self.say(|| format!("== {act:?}"));
         match act {
             Act::Write { row, len, column, durable } => self.submit(row, len, column, durable),
             Act::Flush => self.user_flush(),
@@ -340,6 +347,12 @@ impl<'a> World<'a> {
         }
         self.pump()?;
         self.judge()
+    }
+
+    fn say(&self, what: impl Fn() -> String) {
+        if self.trace {
+            std::eprintln!("{}", what());
+        }
     }
 
     fn slot(&self, choice: u64) -> Slot {
@@ -503,8 +516,8 @@ impl<'a> World<'a> {
             block.acknowledged = block.acknowledged.max(*version);
             if promised {
                 block.promised = block.promised.max(*version);
+                block.lost = block.lost.filter(|versions| *version < *versions);
             }
-            block.lost &= *version == 0;
         }
     }
 
@@ -542,6 +555,7 @@ impl<'a> World<'a> {
         for _ in 0..10_000 {
             self.admit_all()?;
             let Some(command) = self.core.poll(Time(self.now)) else { return Ok(()) };
+            self.say(|| format!("-> {command:?}"));
             self.obey(command)?;
         }
         Err("poll never ends".into())
@@ -570,6 +584,7 @@ impl<'a> World<'a> {
             }
             Command::Persist { seq, to } => {
                 let image = self.core.snapshot(seq).ok_or("no snapshot of a record")?;
+                self.say(|| format!("   {image:?}"));
                 if to.intersects(image.failed) {
                     return Err(format!("a record is written to a failed member: {image:?}"));
                 }
@@ -626,7 +641,8 @@ impl<'a> World<'a> {
             let sum = self.disks.iter().fold(0, |sum, disk| sum ^ disk.read(row));
             for column in 0..self.blocks[0].len() {
                 let lost = failed.contains(Slot(self.member_of(row, column))) && sum != 0;
-                self.blocks[row as usize][column].lost |= lost;
+                let block = &mut self.blocks[row as usize][column];
+                block.lost = if lost { Some(block.values.len()) } else { block.lost };
             }
         }
     }
@@ -659,6 +675,9 @@ impl<'a> World<'a> {
             return self.report(job);
         }
         let leg = job.legs.remove(((choice >> 8) % job.legs.len() as u64) as usize);
+        if self.trace {
+            std::eprintln!("   {leg:?} of {:?}", job.purpose);
+        }
         let disk = &mut self.disks[usize::from(leg.slot())];
         if disk.dead {
             job.failed.insert(Slot(leg.slot()));
@@ -681,6 +700,7 @@ impl<'a> World<'a> {
     }
 
     fn report(&mut self, job: Job) -> Verdict {
+        self.say(|| format!("   done, failed {:?}: {:?}", job.failed, job.purpose));
         let (now, failed) = (Time(self.now), job.failed);
         let wrong = |error: Unexpected| error.to_string();
         match job.purpose {
@@ -823,6 +843,7 @@ impl<'a> World<'a> {
         let records = self.disks.iter().filter(|disk| !disk.dead).filter_map(|disk| disk.record);
         let (_, found) = records.max_by_key(|(number, _)| *number).ok_or("no record")?;
         let absent = SlotSet::first(self.setup.members).without(alive);
+        self.say(|| format!("   {alive:?} say {found:?}"));
         let config = Self::config(&self.setup, absent);
         match (self.build)(config, &found, Self::capabilities(&self.setup)) {
             Ok(core) => self.core = core,
@@ -896,13 +917,18 @@ impl<'a> World<'a> {
         self.cursors()?;
         let status = self.core.status();
         if self.failed != status.failed {
-            // Copies that differ since a crash had one speaker; another one speaks now, and what was
-            // never promised may read differently.
             self.failed = status.failed;
+            self.settling = true;
+        }
+        if self.settling {
+            // Copies that differ since a crash had one speaker; now another one speaks, and copies
+            // from the old one may be under way. What was never promised may read differently.
             self.blocks.iter_mut().flatten().for_each(|block| block.seen = block.acknowledged);
+            self.settling = status.windows > 0;
         }
         self.seen.window_waits = self.seen.window_waits.max(status.window_waits);
-        if status.mismatches > 0 && !self.blocks.iter().flatten().any(|block| block.lost) {
+        if status.mismatches > 0 && !self.blocks.iter().flatten().any(|block| block.lost.is_some())
+        {
             return Err(format!("a scrub found {} differences", status.mismatches));
         }
         for row in 0..self.setup.rows {
@@ -931,8 +957,12 @@ impl<'a> World<'a> {
         let plan = plan.map_err(|refusal| format!("row {row} cannot be read: {refusal}"))?;
         let from = plan.from & self.alive();
         if !self.setup.parity {
-            for slot in from.iter() {
-                let value = self.disks[slot.index()].read(row);
+            let values: Vec<u64> =
+                from.iter().map(|slot| self.disks[slot.index()].read(row)).collect();
+            if values.windows(2).any(|pair| pair[0] != pair[1]) {
+                return Err(format!("row {row}: copies {from:?} read as {values:?}"));
+            }
+            for (slot, value) in from.iter().zip(values) {
                 self.judge_block(row, 0, value, slot)?;
             }
             return Ok(());
@@ -962,7 +992,7 @@ impl<'a> World<'a> {
     fn judge_block(&mut self, row: u64, column: usize, value: u64, slot: Slot) -> Verdict {
         let status = self.core.status();
         let block = &mut self.blocks[row as usize][column];
-        if block.lost {
+        if block.lost.is_some() {
             return Ok(());
         }
         let version = block.values.iter().rposition(|known| *known == value);

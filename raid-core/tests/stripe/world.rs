@@ -63,14 +63,14 @@ pub(crate) fn products(constant: u8) -> &'static [u8; 256] {
 /// Bytes that differ from block to block and from seed to seed.
 pub(crate) fn noise(seed: u64, blocks: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let words = blocks * BLOCK as u64 / 8;
-    let word = |_| {
+    let mut noise = Vec::with_capacity(blocks as usize * BLOCK);
+    for _ in 0..blocks * BLOCK as u64 / 8 {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        state.to_le_bytes()
-    };
-    (0..words).flat_map(word).collect()
+        noise.extend_from_slice(&state.to_le_bytes());
+    }
+    noise
 }
 
 pub(crate) fn bytes(at: Extent) -> std::ops::Range<usize> {

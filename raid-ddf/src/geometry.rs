@@ -21,6 +21,9 @@ use crate::vd_configuration::VdConfiguration;
 use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
 use raid_core::units::Blocks;
 
+/// Vendor in the GUIDs that this library makes.
+const OWN_VENDOR: &[u8; 8] = b"RAID-RS ";
+
 /// Who made a configuration, as far as it matters for the meaning of codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -187,8 +190,16 @@ impl Codes<'_> {
         }
     }
 
+    /// Whether this library made the volume: then nothing about the mapping is open.
+    fn is_own(&self) -> bool {
+        self.record.vd_guid.vendor() == OWN_VENDOR
+    }
+
     /// What deserves a word about a geometry although it can be mapped (`ddf.md` 5, 7).
     pub(crate) fn remark(&self, geometry: &Geometry) -> Option<Fault> {
+        if self.is_own() {
+            return None;
+        }
         let striped = geometry.sets > 1;
         let plain_mirrors = geometry.level == Level::Raid1;
         match (geometry.level, geometry.placement, geometry.secondary) {

@@ -578,6 +578,16 @@ fn mappings_that_nobody_confirmed_are_refused() {
         assert!(unverified(Plan { disks: 6, sets, level, ..RAID5 }), "{level:?}");
     }
     assert!(!unverified(Plan { disks: 6, sets: 3, level: (0x01, 0, 0), ..RAID5 }));
+
+    // What this library made, it can read.
+    let mut made = Plan { disks: 6, sets: 2, level: (0x05, 3, 0), ..RAID5 }.build();
+    made.on(&[0, 1, 2, 3, 4, 5], |made, disk, kind| {
+        made.record(disk, kind).vd_guid = Guid(*b"RAID-RS volume number  1");
+        made.volume_records(disk, kind).entries[0].vd_guid = Guid(*b"RAID-RS volume number  1");
+    });
+    let told = made.assemble();
+    assert!(told.codes(Severity::Warning).is_empty(), "{:?}", told.findings);
+    assert_eq!(state(&told), ArrayState::Optimal);
 }
 
 #[test]

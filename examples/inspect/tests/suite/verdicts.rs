@@ -75,9 +75,11 @@ fn fail(inspection: &mut Inspection, medium: bool) {
     inspection.discovery.disks[2].unreadable.push(unreadable);
 }
 
+type Step = fn(&mut Inspection);
+
 #[test]
 fn the_first_that_applies_of_4_8_2_3_1_is_given() {
-    let steps: [(fn(&mut Inspection), ExitCode); 6] = [
+    let steps: [(Step, ExitCode); 6] = [
         (|_| {}, ExitCode::Consistent),
         (degrade, ExitCode::Degraded),
         (damage, ExitCode::Damaged),

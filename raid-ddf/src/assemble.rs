@@ -14,7 +14,7 @@
 mod conflict;
 mod member;
 mod report;
-mod state;
+pub(crate) mod state;
 mod virtual_disk;
 
 pub use virtual_disk::{SetRecord, VirtualDisk};

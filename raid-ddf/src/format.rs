@@ -4,7 +4,7 @@
 use crate::assemble::Assembly;
 use crate::disk_bytes::DiskBytes;
 use crate::locate::next_read;
-use raid_core::metadata::{DiskView, Format, Inventory, Lookup};
+use raid_core::metadata::{DiskView, Format, FormatWriter, Inventory, Lookup};
 
 /// Disks of which the copy in use is kept in mind during [`Format::assemble`]. More disks work as
 /// well, only slower.
@@ -27,5 +27,9 @@ impl Format for Ddf {
         let mut scratch = [None; REMEMBERED];
         let assembly = Assembly::new(&disks, &mut scratch, &mut |finding| into.finding(&finding));
         assembly.report(into);
+    }
+
+    fn writer(&self) -> Option<&dyn FormatWriter> {
+        Some(self)
     }
 }

@@ -1,5 +1,73 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Metadata of the SNIA Common RAID Disk Data Format (DDF), revisions 1.0, 1.2 and 2.0.
+//!
+//! ```text
+//! block 0                                                                          last block
+//! ├ volumes ── below Configured_Size ──┤ … │ secondary copy │ … │ primary copy │ … │ anchor │
+//!                                          ▲                    ▲                   │
+//!                                          └────────────────────┴───────────────────┘
+//! a copy       header │ controller data │ physical disk records │ virtual disk records │
+//!              configuration records │ physical disk data │ bad block log, vendor's areas
+//! ```
+//!
+//! | layer | what | where |
+//! |---|---|---|
+//! | records | the bytes on disk, in either byte order | [`DdfHeader`], [`ControllerData`], [`PhysicalDiskRecords`], [`VirtualDiskRecords`], [`VdConfiguration`], [`SpareAssignment`], [`VendorUniqueConfiguration`], [`PhysicalDiskData`], [`BadBlockLog`], [`VendorLog`] |
+//! | one disk | where its metadata stands, and which copy of it to use | [`next_read`], [`Structure`], [`DdfDisk`] |
+//! | many disks | configurations, volumes, members, and what contradicts what | [`Assembly`], [`Configuration`], [`VirtualDisk`] |
+//! | the format | all of it behind traits that tools share | [`Ddf`] |
+//!
+//! A record is viewed without judgement ([`Record::view`]), or checked ([`Record::check`]): length,
+//! signature, and one of the two CRCs that exist ([`CrcVariant`]).
+//!
+//! ```
+//! use raid_ddf::{ByteOrder, CrcVariant, DdfHeader, HeaderType, Record, U32, U64, seal};
+//!
+//! // The last block of a disk, made by hand.
+//! let mut block = [0xFF; 512];
+//! let header = DdfHeader::view_mut(&mut block).unwrap();
+//! header.signature = U32::new(ByteOrder::Big, DdfHeader::SIGNATURE);
+//! header.ddf_rev = *b"01.02.00";
+//! header.header_type = HeaderType::Anchor.to_byte();
+//! header.primary_header_lba = U64::new(ByteOrder::Big, 36_864);
+//! seal(CrcVariant::B, ByteOrder::Big, &mut block);
+//!
+//! // Read back: the signature tells the byte order, the CRC who may have written it.
+//! let order = DdfHeader::byte_order(&block).unwrap();
+//! let header = DdfHeader::check(&block, order)?;
+//! assert_eq!(header.crc_variant(), CrcVariant::B);
+//! assert_eq!(header.primary_header_lba.get(order), 36_864);
+//! assert_eq!(header.secondary_header_lba.present(order), None);
+//! # Ok::<(), raid_ddf::RecordError>(())
+//! ```
+//!
+//! Discovery asks for blocks until it has all it needs:
+//!
+//! ```
+//! use raid_core::metadata::{DiskShape, DiskView, Format, Lookup, Piece};
+//! use raid_core::units::{Blocks, Lba};
+//! use raid_ddf::Ddf;
+//!
+//! let shape = DiskShape { blocks: Blocks(1 << 21), block_size: 512 };
+//! let ask = |pieces: &[Piece<'_>]| Ddf.next_read(&DiskView { shape, pieces });
+//! let Lookup::Read(last) = ask(&[]) else { unreachable!() };
+//! assert_eq!(last.start, Lba((1 << 21) - 1));
+//! // This disk holds zeros there, and where some Adaptec firmware keeps its anchor.
+//! let zeros = [0; 512];
+//! let pieces = [last.start, Lba((1 << 21) - 257)].map(|at| Piece { at, bytes: &zeros });
+//! assert_eq!(ask(&pieces), Lookup::Absent);
+//! ```
+//!
+//! # Guarantees
+//! - `no_std`, no allocation, no I/O, no `unsafe`; no panic, whatever the bytes.
+//! - Discovery reads at most six runs of a disk, none longer than 32 MiB, and writes nothing.
+//! - What is reported does not depend on the order of the disks, except for the indices in it.
+//! - A copy whose update was not finished is not used while a sound one is at hand.
+//! - A disk whose data may be older than the volume's is never a readable member.
+//! - Bytes that have no meaning here are kept.
+//!
+//! Facts are cited as `ddf.md` with the section, the reference this crate was written from. What they
+//! rest on, what each vendor does, and what is unverified, stands in `docs/formats/ddf.md`.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs, missing_debug_implementations, unreachable_pub)]
@@ -21,7 +89,9 @@ extern crate std;
 
 mod assemble;
 mod bad_block_log;
+mod build;
 mod choice;
+mod commit;
 mod controller_data;
 mod crc;
 mod disk;
@@ -41,13 +111,16 @@ mod record;
 mod spare_assignment;
 mod structure;
 mod time;
+mod update;
 mod vd_configuration;
 mod vendor_log;
 mod vendor_unique_configuration;
 mod virtual_disk_records;
+mod writer;
 
 pub use assemble::{Assembly, Configuration, Role, SetRecord, VirtualDisk};
 pub use bad_block_log::{BadBlockCounts, BadBlockEntry, BadBlockLog};
+pub use build::{Options, initialise, new_area};
 pub use choice::Choice;
 pub use controller_data::ControllerData;
 pub use crc::{CrcVariant, compute_crc, matching_crc, seal, stored_crc};

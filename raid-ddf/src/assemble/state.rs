@@ -5,7 +5,7 @@ use raid_core::array::{ArrayState, Geometry, Level, Placement, Secondary};
 use raid_core::units::{Slot, SlotSet};
 
 /// Worth of one set of which the slots in `readable` hold their data.
-pub(super) fn set_state(geometry: &Geometry, readable: SlotSet) -> ArrayState {
+pub(crate) fn set_state(geometry: &Geometry, readable: SlotSet) -> ArrayState {
     let lost = geometry.slots.saturating_sub(readable.len());
     if lost == 0 {
         return ArrayState::Optimal;
@@ -40,7 +40,7 @@ fn survives_in_pairs(geometry: &Geometry, readable: SlotSet) -> bool {
 }
 
 /// Worth of an array of sets.
-pub(super) fn join_sets(
+pub(crate) fn join_sets(
     secondary: Secondary,
     sets: impl Iterator<Item = ArrayState>,
 ) -> ArrayState {

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The order in which a disk's metadata is written, so that a power cut leaves the old or the new.
+//!
+//! ```text
+//!  first copy    header open ▸ F ▸ sections ▸ F ▸ header closed ▸ F ▸
+//!  second copy   header open ▸ F ▸ sections ▸ F ▸ header closed ▸ F ▸
+//!  anchor        ▸ F                                                     F = flush
+//! ```
+//!
+//! The first copy is the primary, unless the secondary on the disk is not the good one (it is
+//! damaged or marked open in the buffer, see [`spread`](crate::update::spread)): the good copy is
+//! never opened before the other one is good. While a copy is open its header carries sequence
+//! number 1, the lowest there is, so that readers that compare numbers before flags (mdadm) take the
+//! closed copy too.
+//!
+//! The anchor's bytes do not change with an update, so a torn rewrite leaves it as it was; on a new
+//! disk it comes last and makes the rest visible. Sections are written whole: which of them changed
+//! cannot be told from the buffer, and a flush costs more than the blocks.
+
+use crate::disk_bytes::DiskBytes;
+use crate::header::{DdfHeader, OpenState, Section};
+use crate::locate::{CopyKind, anchor};
+use crate::record::Record;
+use crate::structure::Structure;
+use crate::update::copies::Copies;
+use crate::update::spread::{CLOSED, OPEN};
+use raid_core::metadata::{DiskBuffer, Step};
+
+/// Sections that are written. Diagnostic space and vendor logs are never touched.
+const WRITTEN: [Section; 6] = [
+    Section::ControllerData,
+    Section::PhysicalDiskRecords,
+    Section::VirtualDiskRecords,
+    Section::ConfigurationRecords,
+    Section::PhysicalDiskData,
+    Section::BadBlockLog,
+];
+
+/// Sequence number of a header while its copy is open.
+const OPEN_SEQUENCE: u32 = 1;
+
+/// The `index`-th step of writing `disk`; `None` past the last, or if the buffer holds no structure.
+pub(crate) fn step<'a>(
+    disk: &'a DiskBuffer<'_>,
+    index: usize,
+    block: &'a mut [u8],
+) -> Option<Step<'a>> {
+    let bytes = DiskBytes::of_buffer(disk);
+    let (copies, order) = order(bytes)?;
+    let held = |section: &Section| {
+        copies.extent(copies.chosen, *section).is_some_and(|extent| bytes.get(extent).is_some())
+    };
+    let sections = || WRITTEN.into_iter().filter(held);
+    let end = sections().count().checked_add(2)?;
+    let mut left = index;
+    for kind in order.into_iter().flatten() {
+        if left == 0 || left == end.checked_add(1)? {
+            return header(bytes, &copies, kind, left == 0, block);
+        }
+        if left == 1 || left == end || left == end.checked_add(2)? {
+            return Some(Step::Flush);
+        }
+        if left < end {
+            let section = sections().nth(left.checked_sub(2)?)?;
+            let at = copies.extent(copies.at(kind)?, section)?.start;
+            let source = copies.extent(copies.chosen, section)?;
+            return Some(Step::Write { at, bytes: bytes.get(source)? });
+        }
+        left = left.checked_sub(end.checked_add(3)?)?;
+    }
+    let (_, anchor) = anchor(bytes)?;
+    match left {
+        0 => Some(Step::Write { at: anchor.at, bytes: bytes.block(anchor.at)? }),
+        1 => Some(Step::Flush),
+        _ => None,
+    }
+}
+
+/// The copy to take the bytes from, and which copy to write first.
+fn order(disk: DiskBytes<'_>) -> Option<(Copies, [Option<CopyKind>; 2])> {
+    let (_, anchor) = anchor(disk)?;
+    let held = |kind| {
+        let copy = Structure::read(disk, &anchor, kind).ok()?;
+        let held = Section::REQUIRED.into_iter().all(|section| copy.section(section).is_some());
+        held.then_some(!copy.is_open())
+    };
+    let (primary, secondary) = (held(CopyKind::Primary), held(CopyKind::Secondary));
+    let source = match (primary, secondary) {
+        (Some(closed), other) if closed || other.is_none() => CopyKind::Primary,
+        (_, Some(_)) => CopyKind::Secondary,
+        _ => return None,
+    };
+    // The one that the disk does not hold whole comes first.
+    let first = match (source, secondary) {
+        (CopyKind::Primary, Some(false) | None) => CopyKind::Secondary,
+        _ => CopyKind::Primary,
+    };
+    let copies = Copies::recall(disk, source, false)?;
+    Some((copies, [first, first.other()].map(|kind| copies.at(kind).map(|_| kind))))
+}
+
+/// The header of the copy of this kind, open or closed.
+fn header<'a>(
+    disk: DiskBytes<'_>,
+    copies: &Copies,
+    kind: CopyKind,
+    open: bool,
+    block: &'a mut [u8],
+) -> Option<Step<'a>> {
+    let source = disk.block(copies.chosen)?;
+    let block = block.get_mut(..source.len())?;
+    block.copy_from_slice(source);
+    let header = DdfHeader::view_mut(block)?;
+    header.header_type = kind.header_type().to_byte();
+    if open {
+        header.open_flag = OPEN;
+        if header.sequence_number.present(copies.order).is_some() {
+            header.sequence_number.set(copies.order, OPEN_SEQUENCE);
+        }
+    } else if header.open_state() == OpenState::Open {
+        header.open_flag = CLOSED;
+    }
+    copies.seal_header(block);
+    Some(Step::Write { at: copies.at(kind)?, bytes: block })
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Changes at run time: which members failed or are being filled, whether copies agree, spares.
+//!
+//! ```text
+//!  buffers ──survey──▶ checks, the newest disk ──edit──▶ its copy ──spread──▶ all copies, all disks
+//!            nothing changed up to here: a refusal leaves every byte
+//! ```
+//!
+//! What each state becomes on the disk, as mdadm writes it (`ddf.md` 6.6):
+//!
+//! | state | PD_State | VD_State |
+//! |---|---|---|
+//! | member in sync | online | by level (`ddf.md` 5.10) |
+//! | member failed | failed added, rebuilding taken away | degraded, partially optimal or failed |
+//! | member being filled | online, rebuilding | as if failed |
+//! | not clean | | bit 4, not consistent |
+//!
+//! PD_State belongs to the disk, not to one array on it. Where a disk serves several sets:
+//! - one set's failure is a failure for all, and only a rebuild takes it back;
+//! - rebuilding ends when no other array on the disk is degraded any more.
+//!
+//! VD_State and Init_State belong to the array, not to one set of it. Where there are several sets,
+//! each set's own state stands in the vendor's scratch space of its configuration records; see
+//! [`set_note`]. Marks are not stored: the format has no field for them.
+
+pub(crate) mod activate;
+pub(crate) mod copies;
+pub(crate) mod disk_set;
+pub(crate) mod run_time;
+pub(crate) mod set_note;
+pub(crate) mod spread;
+pub(crate) mod survey;

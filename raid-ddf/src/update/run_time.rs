@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The run-time state of one set: read from the metadata, and recorded in it.
+
+use super::set_note::{self, SetNote};
+use super::spread::{edit_newest, spread};
+use super::survey::{Live, RecordAt, Survey, set_of};
+use crate::assemble::Assembly;
+use crate::assemble::state::{join_sets, set_state as worth_of_set};
+use crate::disk_bytes::Disks;
+use crate::geometry::{Codes, Writer};
+use crate::guid::Guid;
+use crate::header::Section;
+use crate::physical_disk_records::{PdState, PhysicalDiskEntry, PhysicalDiskRecords, is_reference};
+use crate::vd_configuration::VdConfiguration;
+use crate::virtual_disk_records::{VdCondition, VdFlags, VirtualDiskEntry, VirtualDiskRecords};
+use raid_core::array::{ArrayId, ArrayState, Geometry, Place};
+use raid_core::metadata::{ChangeError, DiskBuffer, DiskView, Operation, RuntimeState, Stamp};
+use raid_core::units::{Blocks, Row, Slot, SlotSet};
+
+/// The run-time state of one set, as the newest copy says.
+pub(crate) fn state(disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
+    let mut scratch = [None; 128];
+    let assembly = Assembly::new(&disks, &mut scratch, &mut |_| {});
+    let volume = assembly.volume(&array.into())?;
+    let claim = volume.set_record(set).filter(|_| set < volume.sets())?;
+    let newest = volume.configuration().newest();
+    let entry = volume.entry();
+    let [mut failed, mut rebuilding] = [SlotSet::EMPTY; 2];
+    for slot in SlotSet::first(volume.slots()).iter() {
+        let state = claim
+            .reference(slot)
+            .and_then(|reference| newest.entry_of(reference))
+            .map_or(PdState::MISSING, |entry| entry.pd_state(newest.order()));
+        if state.is_usable() {
+        } else if state.contains(PdState::REBUILDING) && !is_gone(state) {
+            rebuilding.insert(slot);
+        } else {
+            failed.insert(slot);
+        }
+    }
+    let shared = SetNote::of_entry(entry);
+    let own = SetNote::of_record(claim.record, claim.disk.order(), newest.sequence())
+        .filter(|_| volume.sets() > 1);
+    let note = own.map_or(shared, |own| own.within(shared));
+    let operation = (!rebuilding.is_empty()).then_some(Operation::Rebuild { targets: rebuilding });
+    Some(RuntimeState {
+        clean: note.clean,
+        failed,
+        rebuilding,
+        initialisation: note.initialisation,
+        operation,
+        mark: Row(0),
+    })
+}
+
+/// Whether a disk has been given up.
+fn is_gone(state: PdState) -> bool {
+    state.intersects(PdState::FAILED.union(PdState::MISSING))
+}
+
+/// Records the run-time state of one set.
+pub(crate) fn set_state(
+    disks: &mut [DiskBuffer<'_>],
+    array: ArrayId,
+    set: u16,
+    state: &RuntimeState,
+    stamp: Stamp,
+) -> Result<(), ChangeError> {
+    let live = Live(disks);
+    let guid = Guid::from(array);
+    let survey = Survey::of_array(&live, guid)?;
+    let nowhere = |slot| ChangeError::NoSuchPlace(Place { set, slot });
+    let at = survey.record(&live, guid, set).ok_or(nowhere(Slot(0)))?;
+    let record = survey.at(&live, at).ok_or(nowhere(Slot(0)))?;
+    let slots = SlotSet::first(record.primary_element_count.get(survey.order));
+    let named = state.failed | state.rebuilding;
+    if let Some(slot) = named.without(slots).lowest() {
+        return Err(nowhere(slot));
+    }
+    for slot in slots.iter() {
+        set_member(disks, &survey, (guid, set), at, slot, wanted(state, slot));
+    }
+    let note = SetNote { clean: state.clean, initialisation: state.initialisation };
+    let all = set_note::record(disks, &survey, guid, set, note);
+    update_arrays(disks, &survey, guid, |entry| all.store_in_entry(entry));
+    spread(disks, &survey, stamp);
+    Ok(())
+}
+
+/// What is to become of a member.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    InSync,
+    Rebuilding,
+    Failed,
+}
+
+/// A slot in both sets has failed: that is what is safe to believe.
+fn wanted(state: &RuntimeState, slot: Slot) -> Wanted {
+    if state.failed.contains(slot) {
+        Wanted::Failed
+    } else if state.rebuilding.contains(slot) {
+        Wanted::Rebuilding
+    } else {
+        Wanted::InSync
+    }
+}
+
+fn set_member(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    own: (Guid, u16),
+    at: RecordAt,
+    slot: Slot,
+    wanted: Wanted,
+) {
+    let live = Live(disks);
+    let order = survey.order;
+    let reference =
+        survey.at(&live, at).and_then(|record| survey.references(&live, record).nth(slot.index()));
+    let Some(reference) = reference.filter(|reference| is_reference(*reference)) else { return };
+    let Some(entry) = survey.physical_disks(&live).and_then(|all| all.find(order, reference))
+    else {
+        return;
+    };
+    let others = Others::on(&live, survey, own, reference);
+    let next = next_state(entry.pd_state(order), wanted, others);
+    edit_disk(disks, survey, reference, |entry| entry.set_pd_state(order, next));
+}
+
+/// Edits the newest entry of the disk with this reference.
+pub(crate) fn edit_disk(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    reference: u32,
+    edit: impl FnOnce(&mut PhysicalDiskEntry),
+) {
+    edit_newest(
+        disks,
+        survey,
+        Section::PhysicalDiskRecords,
+        |records: &mut PhysicalDiskRecords| {
+            let mut used = records.entries.iter_mut().filter(|entry| !entry.pd_guid.is_unused());
+            if let Some(entry) =
+                used.find(|entry| entry.pd_reference.get(survey.order) == reference)
+            {
+                edit(entry);
+            }
+        },
+    );
+}
+
+/// What else a disk serves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Nothing,
+    /// Sets of arrays that are all optimal.
+    Optimal,
+    /// A set of an array that is not.
+    Short,
+}
+
+impl Others {
+    /// What the disk with `reference` serves besides set `own`.
+    fn on(disks: &dyn Disks, survey: &Survey, own: (Guid, u16), reference: u32) -> Self {
+        let mut others = Self::Nothing;
+        let Some(arrays) = survey.virtual_disks(disks) else { return others };
+        for (_, record) in survey.records(disks) {
+            let listed = survey.references(disks, record).any(|element| element == reference);
+            if !listed || (record.vd_guid, set_of(record)) == own {
+                continue;
+            }
+            let entry = arrays.find(survey.order, &record.vd_guid);
+            if entry.is_some_and(|entry| entry.condition() != VdCondition::Optimal) {
+                return Self::Short;
+            }
+            others = Self::Optimal;
+        }
+        others
+    }
+}
+
+fn next_state(old: PdState, wanted: Wanted, others: Others) -> PdState {
+    let trouble = PdState::FAILED | PdState::MISSING | PdState::TRANSITION;
+    match wanted {
+        Wanted::Failed => (old | PdState::FAILED).difference(PdState::REBUILDING),
+        Wanted::Rebuilding => old.difference(trouble) | PdState::ONLINE | PdState::REBUILDING,
+        Wanted::InSync if old.is_usable() => old,
+        Wanted::InSync if others != Others::Nothing && is_gone(old) => old,
+        Wanted::InSync if others == Others::Short => old,
+        Wanted::InSync => old.difference(trouble | PdState::REBUILDING) | PdState::ONLINE,
+    }
+}
+
+/// Brings VD_State of every array up to date with PD_State. `edit` is for the array `guid` alone.
+pub(crate) fn update_arrays(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    guid: Guid,
+    edit: impl Fn(&mut VirtualDiskEntry),
+) {
+    let count = survey.virtual_disks(&Live(disks)).map_or(0, |records| records.entries.len());
+    for index in 0..count {
+        let live = Live(disks);
+        let records = survey.virtual_disks(&live);
+        let entry = records.and_then(|records| records.all(survey.order).get(index));
+        let Some(entry) = entry.filter(|entry| !entry.vd_guid.is_unused()) else { continue };
+        let mine = entry.vd_guid == guid;
+        // Another array is told of a loss, never of a gain: that is for whoever runs it to say.
+        let next = condition(&live, survey, entry.vd_guid)
+            .filter(|next| mine || rank(*next) > rank(entry.condition()));
+        edit_newest(disks, survey, Section::VirtualDiskRecords, |all: &mut VirtualDiskRecords| {
+            let Some(entry) = all.entries.get_mut(index) else { return };
+            if let Some(next) = next {
+                entry.set_condition(next);
+            }
+            if mine {
+                edit(entry);
+            }
+        });
+    }
+}
+
+/// How bad a condition is. Those that do not follow from members stay as they are.
+const fn rank(condition: VdCondition) -> u8 {
+    match condition {
+        VdCondition::Optimal => 0,
+        VdCondition::PartiallyOptimal => 1,
+        VdCondition::Degraded => 2,
+        _ => 3,
+    }
+}
+
+/// What an array is worth by its level; `None` if its records do not tell.
+fn condition(disks: &dyn Disks, survey: &Survey, guid: Guid) -> Option<VdCondition> {
+    let (_, geometry) = geometry(disks, survey, guid)?;
+    let physical = survey.physical_disks(disks)?;
+    let sets = (0..geometry.sets).map(|set| {
+        let record = survey.record(disks, guid, set).and_then(|at| survey.at(disks, at));
+        let slots = (0u8..=u8::MAX).map(Slot);
+        let references =
+            record.into_iter().flat_map(|record| survey.references(disks, record)).zip(slots);
+        let readable = references.filter(|(reference, _)| {
+            let entry = physical.find(survey.order, *reference);
+            entry.is_some_and(|entry| entry.pd_state(survey.order).is_usable())
+        });
+        worth_of_set(&geometry, readable.map(|(_, slot)| slot).collect())
+    });
+    Some(match join_sets(geometry.secondary, sets) {
+        ArrayState::Optimal => VdCondition::Optimal,
+        ArrayState::PartiallyOptimal => VdCondition::PartiallyOptimal,
+        ArrayState::Degraded => VdCondition::Degraded,
+        _ => VdCondition::Failed,
+    })
+}
+
+/// A record of array `guid`, and its geometry.
+pub(crate) fn geometry<'d>(
+    disks: &'d dyn Disks,
+    survey: &Survey,
+    guid: Guid,
+) -> Option<(&'d VdConfiguration, Geometry)> {
+    let (_, record) = survey.records(disks).find(|(_, record)| record.vd_guid == guid)?;
+    let codes = Codes {
+        record,
+        order: survey.order,
+        writer: Writer::of(&survey.guid),
+        member_blocks: Blocks(record.block_count.get(survey.order)),
+        equal_sets: true,
+        block_size: survey.block_size,
+    };
+    Some((record, codes.geometry().ok()?))
+}
+
+impl SetNote {
+    /// What the array's entry says of all its sets.
+    pub(crate) const fn of_entry(entry: &VirtualDiskEntry) -> Self {
+        Self {
+            clean: !entry.vd_flags().contains(VdFlags::NOT_CONSISTENT),
+            initialisation: entry.initialisation(),
+        }
+    }
+
+    /// Stores it as the state of all sets.
+    fn store_in_entry(self, entry: &mut VirtualDiskEntry) {
+        let mut flags = entry.vd_flags();
+        flags.set(VdFlags::NOT_CONSISTENT, !self.clean);
+        entry.set_vd_flags(flags);
+        entry.set_initialisation(self.initialisation);
+    }
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Carries a change from the copy it was made in to every copy on every live disk.
+//!
+//! ```text
+//!  newest disk, chosen copy ──global sections──▶ chosen copy of every live disk ──all──▶ its twin
+//!  newest configuration record ──▶ same record, or a free slot, on every disk that it lists
+//! ```
+//!
+//! This also heals what an interrupted update left behind: disks that had not been reached, copies
+//! that were being written. The twin of a copy that differed is marked open in the buffer, so that
+//! [`commit`](crate::commit) writes it before it touches the good one.
+
+use super::copies::{Copies, block, get_mut};
+use super::set_note;
+use super::survey::{Live, RecordAt, Survey, newer, set_of};
+use crate::crc::seal;
+use crate::disk_bytes::DiskBytes;
+use crate::header::{DdfHeader, Section};
+use crate::level::PrimaryLevel;
+use crate::locate::CopyKind;
+use crate::record::Record;
+use crate::structure::{ConfigurationRecord, Structure};
+use crate::time::DdfTime;
+use crate::vd_configuration::VdConfiguration;
+use raid_core::metadata::{DiskBuffer, Stamp};
+use raid_core::units::{Blocks, Extent};
+
+/// Sections that are the same on all disks.
+const GLOBAL: [Section; 3] =
+    [Section::ControllerData, Section::PhysicalDiskRecords, Section::VirtualDiskRecords];
+
+/// Sections that carry a CRC of their own and may have been edited.
+const SEALED: [Section; 4] = [
+    Section::ControllerData,
+    Section::PhysicalDiskRecords,
+    Section::VirtualDiskRecords,
+    Section::PhysicalDiskData,
+];
+
+/// Open_Flag of a copy that is being written, or that is to be written before the other one.
+pub(crate) const OPEN: u8 = 0x01;
+/// Open_Flag of a copy that is complete.
+pub(crate) const CLOSED: u8 = 0x00;
+
+/// Brings every copy on every live disk to what the newest disk's chosen copy says, and counts the
+/// change.
+pub(crate) fn spread(disks: &mut [DiskBuffer<'_>], survey: &Survey, stamp: Stamp) {
+    for disk in 0..disks.len() {
+        refresh_records(disks, survey, disk);
+    }
+    for disk in 0..disks.len() {
+        hand_out_records(disks, survey, disk);
+    }
+    for disk in 0..disks.len() {
+        let Some(copies) = survey.member(&Live(disks), disk).map(|member| member.1) else {
+            continue;
+        };
+        for section in GLOBAL.into_iter().filter(|_| disk != survey.newest) {
+            let from = survey.copies.extent(survey.copies.chosen, section);
+            let to = copies.extent(copies.chosen, section);
+            if let (Some(from), Some(to)) = (from, to) {
+                copy(disks, (survey.newest, from), (disk, to));
+            }
+        }
+        count(disks, survey, &copies, disk, stamp);
+        copy_to_twin(disks, &copies, disk);
+    }
+}
+
+/// The configuration record in slot `slot`.
+fn volume<'d>(structure: &Structure<'d>, slot: usize) -> Option<&'d VdConfiguration> {
+    structure.records().nth(slot).and_then(|slot| match slot.record {
+        ConfigurationRecord::VirtualDisk(record) => Some(record),
+        _ => None,
+    })
+}
+
+/// A slot without a record.
+pub(crate) fn free_slot(structure: &Structure<'_>) -> Option<usize> {
+    let mut records = structure.records();
+    records.find(|slot| matches!(slot.record, ConfigurationRecord::Unused)).map(|slot| slot.index)
+}
+
+/// Replaces the records on `disk` of which another disk has a newer one.
+fn refresh_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
+    for slot in 0.. {
+        let live = Live(disks);
+        let Some((_, _, structure)) = survey.member(&live, disk) else { return };
+        if slot >= structure.records().count() {
+            return;
+        }
+        let Some(record) = volume(&structure, slot) else { continue };
+        let sequence = record.sequence_number.get(survey.order);
+        let (level, size) = (record.primary_raid_level, record.block_count);
+        let best = survey.record(&live, record.vd_guid, set_of(record));
+        let Some(best) = best.filter(|best| newer(best.sequence, sequence)) else { continue };
+        copy_record(disks, survey, best, (disk, slot));
+        if PrimaryLevel::from_byte(level) == PrimaryLevel::Concat {
+            // The one level whose members keep sizes of their own.
+            edit_record(disks, survey, disk, slot, |record| record.block_count = size);
+        }
+    }
+}
+
+/// Puts the records that stand on `disk` onto the disks they list and that lack them.
+fn hand_out_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
+    for slot in 0.. {
+        let live = Live(disks);
+        let Some((_, _, structure)) = survey.member(&live, disk) else { return };
+        if slot >= structure.records().count() {
+            return;
+        }
+        let Some(record) = volume(&structure, slot) else { continue };
+        let sequence = record.sequence_number.get(survey.order);
+        for other in 0..disks.len() {
+            if let Some(free) = lacks(disks, survey, (disk, slot), other) {
+                copy_record(disks, survey, RecordAt { disk, slot, sequence }, (other, free));
+            }
+        }
+    }
+}
+
+/// A free slot of disk `other` if it is listed by the record at `from` and lacks it.
+fn lacks(
+    disks: &[DiskBuffer<'_>],
+    survey: &Survey,
+    from: (usize, usize),
+    other: usize,
+) -> Option<usize> {
+    let live = Live(disks);
+    let record = volume(&survey.member(&live, from.0)?.2, from.1)?;
+    let own = survey.reference(&live, other)?;
+    let listed = survey.references(&live, record).any(|reference| reference == own);
+    let (_, _, structure) = survey.member(&live, other)?;
+    let same =
+        |held: &VdConfiguration| held.vd_guid == record.vd_guid && set_of(held) == set_of(record);
+    let lacks = listed && !structure.volumes().any(same);
+    lacks.then(|| free_slot(&structure)).flatten()
+}
+
+fn copy_record(disks: &mut [DiskBuffer<'_>], survey: &Survey, from: RecordAt, to: (usize, usize)) {
+    let live = Live(disks);
+    let place = |disk, slot| survey.member(&live, disk).and_then(|member| member.1.slot(slot));
+    let (source, target) = (place(from.disk, from.slot), place(to.0, to.1));
+    if let (Some(source), Some(target)) = (source, target) {
+        copy(disks, (from.disk, source), (to.0, target));
+    }
+}
+
+/// Edits the bytes of slot `slot` of the copy that counts on `disk`, and seals them.
+pub(crate) fn edit_slot(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    disk: usize,
+    slot: usize,
+    edit: impl FnOnce(&mut [u8]),
+) {
+    let at = survey.member(&Live(disks), disk).and_then(|member| member.1.slot(slot));
+    let bytes = at.and_then(|at| get_mut(disks.get_mut(disk)?, at));
+    if let Some(bytes) = bytes {
+        edit(bytes);
+        seal(survey.crc, survey.order, bytes);
+    }
+}
+
+/// Edits a configuration record of the copy that counts on `disk`, and seals it.
+pub(crate) fn edit_record(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    disk: usize,
+    slot: usize,
+    edit: impl FnOnce(&mut VdConfiguration),
+) {
+    edit_slot(disks, survey, disk, slot, |bytes| {
+        if let Some(record) = VdConfiguration::view_mut(bytes) {
+            edit(record);
+        }
+    });
+}
+
+/// Edits a section of the newest disk's chosen copy. [`spread`] seals it.
+pub(crate) fn edit_newest<T: Record + ?Sized>(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    section: Section,
+    edit: impl FnOnce(&mut T),
+) {
+    let at = survey.copies.extent(survey.copies.chosen, section);
+    let bytes = at.and_then(|at| get_mut(disks.get_mut(survey.newest)?, at));
+    if let Some(record) = bytes.and_then(T::view_mut) {
+        edit(record);
+    }
+}
+
+/// Counts the change in the copy of `disk` that counts, and seals all of it.
+fn count(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    copies: &Copies,
+    disk: usize,
+    stamp: Stamp,
+) {
+    renew_records(disks, survey, disk);
+    let Some(disk) = disks.get_mut(disk) else { return };
+    for section in SEALED {
+        let at = copies.extent(copies.chosen, section);
+        if let Some(bytes) = at.and_then(|at| get_mut(disk, at)) {
+            seal(copies.crc, copies.order, bytes);
+        }
+    }
+    let Some(bytes) = get_mut(disk, block(copies.chosen)) else { return };
+    if let Some(header) = DdfHeader::view_mut(bytes) {
+        if let Some(next) = survey.next_sequence {
+            header.sequence_number.set(copies.order, next);
+        }
+        header.timestamp.set(copies.order, DdfTime::from_unix(stamp.unix_seconds).0);
+        if header.open_flag != u8::MAX {
+            header.open_flag = CLOSED;
+        }
+    }
+    copies.seal_header(bytes);
+}
+
+/// What counts with the update in the records themselves.
+fn renew_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
+    for slot in 0.. {
+        let live = Live(disks);
+        let Some((_, _, structure)) = survey.member(&live, disk) else { return };
+        if slot >= structure.records().count() {
+            return;
+        }
+        if volume(&structure, slot).is_some() {
+            edit_record(disks, survey, disk, slot, |record| set_note::renew(record, survey));
+        }
+    }
+}
+
+/// Makes the other copy say the same.
+fn copy_to_twin(disks: &mut [DiskBuffer<'_>], copies: &Copies, disk: usize) {
+    let Some(twin) = copies.twin else { return };
+    for section in Section::REQUIRED.into_iter().chain([Section::BadBlockLog]) {
+        let (from, to) = (copies.extent(copies.chosen, section), copies.extent(twin, section));
+        if let (Some(from), Some(to)) = (from, to) {
+            copy(disks, (disk, from), (disk, to));
+        }
+    }
+    copy(disks, (disk, block(copies.chosen)), (disk, block(twin)));
+    let bytes = disks.get_mut(disk).and_then(|disk| get_mut(disk, block(twin)));
+    let Some(bytes) = bytes else { return };
+    if let Some(header) = DdfHeader::view_mut(bytes) {
+        let kind = copies.kind.other();
+        header.header_type = kind.header_type().to_byte();
+        if kind == CopyKind::Secondary && !copies.twin_sound {
+            header.open_flag = OPEN;
+        }
+    }
+    copies.seal_header(bytes);
+}
+
+/// Copies blocks from one place in the buffers to another, as many as both have in memory.
+fn copy(disks: &mut [DiskBuffer<'_>], from: (usize, Extent), to: (usize, Extent)) {
+    let mut room = [0; 4096];
+    for index in 0..from.1.len.0.min(to.1.len.0) {
+        let at = |extent: Extent| extent.start.checked_add(Blocks(index)).map(block);
+        let (Some(from_at), Some(to_at)) = (at(from.1), at(to.1)) else { return };
+        let source = disks.get(from.0).and_then(|d| DiskBytes::of_buffer(d).get(from_at));
+        let Some((room, source)) = source.and_then(|s| Some((room.get_mut(..s.len())?, s))) else {
+            return;
+        };
+        room.copy_from_slice(source);
+        let target = disks.get_mut(to.0).and_then(|disk| get_mut(disk, to_at));
+        if let Some(target) = target.filter(|target| target.len() == room.len()) {
+            target.copy_from_slice(room);
+        }
+    }
+}

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What the live disks of one configuration say together: the ground every change starts from.
+//!
+//! All checks happen here, before the first byte is edited. A change then edits the *newest* disk's
+//! chosen copy and lets [`spread`](super::spread) carry it everywhere.
+
+use super::copies::{Copies, Unusable, get_mut};
+use super::disk_set::DiskSet;
+use crate::choice::choose;
+use crate::crc::{CrcVariant, seal};
+use crate::disk::DdfDisk;
+use crate::disk_bytes::{DiskBytes, Disks};
+use crate::guid::Guid;
+use crate::header::Section;
+use crate::integer::ByteOrder;
+use crate::locate::CopyKind;
+use crate::physical_disk_records::PhysicalDiskRecords;
+use crate::structure::{ConfigurationRecord, Structure};
+use crate::vd_configuration::VdConfiguration;
+use crate::virtual_disk_records::VirtualDiskRecords;
+use raid_core::metadata::{ChangeError, DiskBuffer};
+
+/// The live ones among the disks given.
+#[derive(Debug)]
+pub(crate) struct Live<'d, 'b>(pub(crate) &'d [DiskBuffer<'b>]);
+
+impl Disks for Live<'_, '_> {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn disk(&self, index: usize) -> Option<DiskBytes<'_>> {
+        self.0.get(index).filter(|disk| disk.live).map(DiskBytes::of_buffer)
+    }
+}
+
+/// The live disks of one configuration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Survey {
+    /// Identity of the configuration.
+    pub(crate) guid: Guid,
+    pub(crate) order: ByteOrder,
+    pub(crate) crc: CrcVariant,
+    pub(crate) block_size: u32,
+    /// Index of the disk that was written last.
+    pub(crate) newest: usize,
+    /// Its copies.
+    pub(crate) copies: Copies,
+    /// Update counter of the next change; `None` where the configuration keeps none.
+    pub(crate) next_sequence: Option<u32>,
+    /// The live disks of the configuration.
+    members: DiskSet,
+    /// Those whose secondary copy counts.
+    second: DiskSet,
+    /// Those whose other copy says the same.
+    twin_sound: DiskSet,
+}
+
+/// A configuration record in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RecordAt {
+    pub(crate) disk: usize,
+    pub(crate) slot: usize,
+    pub(crate) sequence: u32,
+}
+
+/// A number outside its limit.
+pub(crate) fn invalid(what: &'static str, found: usize, expected: usize) -> ChangeError {
+    let wide = |n| u64::try_from(n).unwrap_or(u64::MAX);
+    ChangeError::Invalid { what, found: wide(found), expected: wide(expected) }
+}
+
+/// The copies on disk `index`, if it is live and carries the format.
+pub(crate) fn copies_of(disks: &dyn Disks, index: usize) -> Result<Option<Copies>, ChangeError> {
+    let Some(disk) = disks.disk(index) else { return Ok(None) };
+    Copies::find(disk).map_err(|unusable| {
+        let Unusable { at, what, found, expected } = unusable;
+        ChangeError::Damaged { disk: index, at, what, found, expected }
+    })
+}
+
+impl Survey {
+    /// The configuration that disk `index` belongs to.
+    pub(crate) fn of_disk(disks: &dyn Disks, index: usize) -> Result<Self, ChangeError> {
+        match copies_of(disks, index)? {
+            Some(copies) => Self::of(disks, copies.header.ddf_header_guid),
+            None => Err(ChangeError::Disk { disk: index, what: "not a live disk of this format" }),
+        }
+    }
+
+    /// The configuration that array `guid` belongs to.
+    pub(crate) fn of_array(disks: &dyn Disks, guid: Guid) -> Result<Self, ChangeError> {
+        let none = ChangeError::NoSuchArray(guid.into());
+        if guid.is_unused() {
+            return Err(none);
+        }
+        for index in 0..disks.count() {
+            let (Some(disk), Some(copies)) = (disks.disk(index), copies_of(disks, index)?) else {
+                continue;
+            };
+            let records = copies.structure(disk).and_then(|structure| structure.virtual_disks());
+            if records.is_some_and(|records| records.find(copies.order, &guid).is_some()) {
+                let survey = Self::of(disks, copies.header.ddf_header_guid)?;
+                return survey.virtual_disk(disks, guid).map(|_| survey).ok_or(none);
+            }
+        }
+        Err(none)
+    }
+
+    /// The configuration `guid`.
+    pub(crate) fn of(disks: &dyn Disks, guid: Guid) -> Result<Self, ChangeError> {
+        let mut best: Option<(DdfDisk<'_>, Copies)> = None;
+        let mut highest = None;
+        let [mut members, mut second, mut twin_sound] = [DiskSet::EMPTY; 3];
+        for index in 0..disks.count() {
+            let (Some(disk), Some(copies)) = (disks.disk(index), copies_of(disks, index)?) else {
+                continue;
+            };
+            if copies.header.ddf_header_guid != guid {
+                continue;
+            }
+            if !members.insert(index) {
+                return Err(invalid("index of a disk", index, DiskSet::LIMIT));
+            }
+            if copies.kind == CopyKind::Secondary {
+                second.insert(index);
+            }
+            if copies.twin_sound {
+                twin_sound.insert(index);
+            }
+            highest = highest.max(copies.sequence());
+            let choice = choose(disk, &mut |_| {});
+            let Some(disk) = choice.and_then(|choice| DdfDisk::open(index, disk, choice)) else {
+                continue;
+            };
+            if best.as_ref().is_none_or(|(known, _)| disk.compare_freshness(known).is_gt()) {
+                best = Some((disk, copies));
+            }
+        }
+        let (newest, copies) = best.ok_or(invalid("live disks", 0, 1))?;
+        let survey = Self {
+            guid,
+            order: copies.order,
+            crc: copies.crc,
+            block_size: newest.bytes().shape().block_size,
+            newest: newest.index(),
+            copies,
+            // All ones stand for "not kept": the counter goes round before.
+            next_sequence: highest.map(|n| if n >= u32::MAX - 1 { 1 } else { n.saturating_add(1) }),
+            members,
+            second,
+            twin_sound,
+        };
+        survey.check_alike(disks)?;
+        Ok(survey)
+    }
+
+    /// The global sections are copied from disk to disk: every disk must have the same tables.
+    fn check_alike(&self, disks: &dyn Disks) -> Result<(), ChangeError> {
+        let tables = |copies: &Copies| {
+            let header = &copies.header;
+            let lengths = Section::REQUIRED.map(|section| header.section(section).length);
+            let records = (header.configuration_record_length, header.max_primary_element_entries);
+            (copies.order, copies.crc, lengths, records)
+        };
+        let nothing = ChangeError::Disk { disk: self.newest, what: "no physical disk records" };
+        let records = self.physical_disks(disks).ok_or(nothing)?;
+        for index in 0..disks.count() {
+            let Some((disk, copies, structure)) = self.member(disks, index) else { continue };
+            let differs = |what| Err(ChangeError::Disk { disk: index, what });
+            if disk.shape().block_size != self.block_size {
+                return differs("another block size than the rest of the configuration");
+            }
+            if tables(&copies) != tables(&self.copies) {
+                return differs("other tables than the rest of the configuration");
+            }
+            let own = structure.disk_data().map(|data| data.pd_reference.get(self.order));
+            if own.is_none_or(|own| records.find(self.order, own).is_none()) {
+                return differs("not listed by the newest physical disk records");
+            }
+        }
+        Ok(())
+    }
+
+    /// Disk `index`, if it is a live disk of this configuration.
+    pub(crate) fn member<'d>(
+        &self,
+        disks: &'d dyn Disks,
+        index: usize,
+    ) -> Option<(DiskBytes<'d>, Copies, Structure<'d>)> {
+        if !self.members.contains(index) {
+            return None;
+        }
+        let disk = disks.disk(index)?;
+        let second = self.second.contains(index);
+        let kind = if second { CopyKind::Secondary } else { CopyKind::Primary };
+        let copies = Copies::recall(disk, kind, self.twin_sound.contains(index))?;
+        Some((disk, copies, copies.structure(disk)?))
+    }
+
+    /// The short name of disk `index`.
+    pub(crate) fn reference(&self, disks: &dyn Disks, index: usize) -> Option<u32> {
+        let (_, _, structure) = self.member(disks, index)?;
+        Some(structure.disk_data()?.pd_reference.get(self.order))
+    }
+
+    /// The newest physical disk records.
+    pub(crate) fn physical_disks<'d>(
+        &self,
+        disks: &'d dyn Disks,
+    ) -> Option<&'d PhysicalDiskRecords> {
+        self.copies.structure(disks.disk(self.newest)?)?.physical_disks()
+    }
+
+    /// The newest virtual disk records.
+    pub(crate) fn virtual_disks<'d>(&self, disks: &'d dyn Disks) -> Option<&'d VirtualDiskRecords> {
+        self.copies.structure(disks.disk(self.newest)?)?.virtual_disks()
+    }
+
+    /// Index of the entry of array `guid`.
+    pub(crate) fn virtual_disk(&self, disks: &dyn Disks, guid: Guid) -> Option<usize> {
+        let records = self.virtual_disks(disks)?;
+        records.used(self.order).find(|(_, e)| e.vd_guid == guid).map(|(index, _)| index)
+    }
+
+    /// The configuration records on the live disks.
+    pub(crate) fn records<'d>(
+        &self,
+        disks: &'d dyn Disks,
+    ) -> impl Iterator<Item = (RecordAt, &'d VdConfiguration)> + use<'_, 'd> {
+        (0..disks.count()).flat_map(move |disk| {
+            let structure = self.member(disks, disk).map(|member| member.2);
+            let slots = structure.into_iter().flat_map(|structure| structure.records());
+            slots.filter_map(move |slot| {
+                let ConfigurationRecord::VirtualDisk(record) = slot.record else { return None };
+                let sequence = record.sequence_number.get(self.order);
+                Some((RecordAt { disk, slot: slot.index, sequence }, record))
+            })
+        })
+    }
+
+    /// The newest configuration record of set `set` of array `guid` on the live disks.
+    pub(crate) fn record(&self, disks: &dyn Disks, guid: Guid, set: u16) -> Option<RecordAt> {
+        self.records(disks)
+            .filter(|(_, record)| record.vd_guid == guid && set_of(record) == set)
+            .map(|(at, _)| at)
+            .reduce(|best, at| if newer(at.sequence, best.sequence) { at } else { best })
+    }
+
+    /// The slot of disk `disk` that holds the record of set `set` of array `guid`.
+    pub(crate) fn slot_of(
+        &self,
+        disks: &dyn Disks,
+        disk: usize,
+        guid: Guid,
+        set: u16,
+    ) -> Option<usize> {
+        let mut records = self.records(disks);
+        records
+            .find(|(at, record)| at.disk == disk && record.vd_guid == guid && set_of(record) == set)
+            .map(|(at, _)| at.slot)
+    }
+
+    /// How many sets array `guid` has; 0 if no live disk has a record of it.
+    pub(crate) fn sets(&self, disks: &dyn Disks, guid: Guid) -> u16 {
+        let mut records = self.records(disks);
+        let record = records.find(|(_, record)| record.vd_guid == guid);
+        record.map_or(0, |(_, record)| record.secondary_element_count.max(1).into())
+    }
+
+    /// The record that stands at `at`.
+    pub(crate) fn at<'d>(&self, disks: &'d dyn Disks, at: RecordAt) -> Option<&'d VdConfiguration> {
+        let (_, _, structure) = self.member(disks, at.disk)?;
+        structure.records().nth(at.slot).and_then(|slot| match slot.record {
+            ConfigurationRecord::VirtualDisk(record) => Some(record),
+            _ => None,
+        })
+    }
+
+    /// Stores the CRC of the newest physical disk records after an edit that is surveyed again.
+    pub(crate) fn seal_newest(&self, disks: &mut [DiskBuffer<'_>]) {
+        let at = self.copies.extent(self.copies.chosen, Section::PhysicalDiskRecords);
+        if let Some(bytes) = at.and_then(|at| get_mut(disks.get_mut(self.newest)?, at)) {
+            seal(self.crc, self.order, bytes);
+        }
+    }
+
+    /// Slots of each list of a configuration record.
+    pub(crate) fn element_slots(&self, disks: &dyn Disks) -> usize {
+        let structure = disks.disk(self.newest).and_then(|disk| self.copies.structure(disk));
+        structure.map_or(0, |structure| structure.element_slots())
+    }
+
+    /// The elements that a record names.
+    pub(crate) fn references<'d>(
+        &self,
+        disks: &dyn Disks,
+        record: &'d VdConfiguration,
+    ) -> impl Iterator<Item = u32> + use<'d> {
+        let order = self.order;
+        let count = usize::from(record.primary_element_count.get(order));
+        let lists = record.elements(self.element_slots(disks));
+        let references = lists.map(|lists| lists.references).unwrap_or_default();
+        references.iter().take(count).map(move |reference| reference.get(order))
+    }
+}
+
+/// Which basic virtual disk a record is of. A plain one may store anything.
+pub(crate) fn set_of(record: &VdConfiguration) -> u16 {
+    if record.secondary_element_count > 1 { record.secondary_element_seq.into() } else { 0 }
+}
+
+/// Whether record sequence number `a` is later than `b`: they wrap around.
+pub(crate) fn newer(a: u32, b: u32) -> bool {
+    crate::disk::compare_sequences(a, b).is_gt()
+}

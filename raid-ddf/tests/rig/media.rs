@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Disks for the tests of the writing half: media that lose power, and the buffers over them.
+#![allow(dead_code, unreachable_pub)]
+
+use crate::support::{Disk, Told, assemble, read_disk};
+use raid_core::array::{ArrayId, MemberState};
+use raid_core::array::{Geometry, Initialisation, Level, Name, Placement, QNumbering, Secondary};
+use raid_core::metadata::{
+    ArrayRequest, ChangeError, DiskBuffer, DiskShape, DiskView, FormatWriter, Lookup, Piece,
+    PieceMut, RuntimeState, Stamp, Step,
+};
+use raid_core::units::{Blocks, Extent, Lba, SlotSet};
+use raid_ddf::{Ddf, Options};
+use std::collections::BTreeMap;
+
+/// What a disk holds, in units of 512 bytes: zeros where nothing was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Medium {
+    sectors: BTreeMap<u64, [u8; 512]>,
+}
+
+impl Medium {
+    pub fn write(&mut self, at: u64, bytes: &[u8]) {
+        for (sector, bytes) in (at / 512..).zip(bytes.chunks(512)) {
+            self.sectors.insert(sector, bytes.try_into().unwrap());
+        }
+    }
+
+    pub fn read(&self, at: u64, len: usize) -> Vec<u8> {
+        let sectors = at / 512..at / 512 + len as u64 / 512;
+        sectors.flat_map(|s| self.sectors.get(&s).copied().unwrap_or([0; 512])).collect()
+    }
+
+    /// All sectors that were written.
+    pub fn sectors(&self) -> impl Iterator<Item = (u64, &[u8; 512])> {
+        self.sectors.iter().map(|(sector, bytes)| (*sector, bytes))
+    }
+}
+
+/// One step of a commit, owning its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stepped {
+    Write(u64, Vec<u8>),
+    Flush,
+}
+
+/// Some disks, and the buffers over their metadata.
+#[derive(Clone, Debug)]
+pub struct Rig {
+    pub media: Vec<Medium>,
+    pub disks: Vec<Disk>,
+    pub live: Vec<bool>,
+    ticks: u64,
+}
+
+/// 64 MiB in blocks of 512 bytes: half of it for arrays.
+pub const SMALL: DiskShape = DiskShape { blocks: Blocks(131_072), block_size: 512 };
+
+impl Rig {
+    /// Blank disks with buffers for new metadata.
+    pub fn blank(shapes: &[DiskShape], options: &Options) -> Self {
+        let disk = |shape: &DiskShape| Disk {
+            shape: *shape,
+            pieces: (0..)
+                .map_while(|index| raid_ddf::new_area(*shape, index, options))
+                .map(|area| {
+                    let len = area.len.bytes(shape.block_size).unwrap();
+                    (area.start, vec![0; usize::try_from(len).unwrap()])
+                })
+                .collect(),
+            answer: Lookup::Complete,
+        };
+        Self {
+            media: vec![Medium::default(); shapes.len()],
+            disks: shapes.iter().map(disk).collect(),
+            live: vec![true; shapes.len()],
+            ticks: 0,
+        }
+    }
+
+    /// An empty configuration over `count` small disks, written.
+    pub fn container(count: usize) -> Self {
+        let mut rig = Self::blank(&vec![SMALL; count], &Options::LINUX);
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf.initialise(disks, stamp)).unwrap();
+        rig.commit();
+        rig.reread();
+        rig
+    }
+
+    /// A stamp that no earlier one equals.
+    pub fn stamp(&mut self) -> Stamp {
+        self.ticks += 1;
+        Stamp {
+            unix_seconds: 1_709_294_400 + self.ticks,
+            random: self.ticks.wrapping_mul(0x9E37_79B9_7F4A_7C15),
+        }
+    }
+
+    /// Lends the buffers.
+    pub fn edit<R>(&mut self, edit: impl FnOnce(&mut [DiskBuffer<'_>]) -> R) -> R {
+        let mut lent: Vec<(DiskShape, Vec<PieceMut<'_>>)> = self
+            .disks
+            .iter_mut()
+            .map(|disk| {
+                let pieces = disk.pieces.iter_mut();
+                (disk.shape, pieces.map(|(at, bytes)| PieceMut { at: *at, bytes }).collect())
+            })
+            .collect();
+        let mut buffers: Vec<DiskBuffer<'_>> = lent
+            .iter_mut()
+            .zip(&self.live)
+            .map(|((shape, pieces), live)| DiskBuffer { shape: *shape, pieces, live: *live })
+            .collect();
+        edit(&mut buffers)
+    }
+
+    /// The steps that write disk `disk`.
+    pub fn steps(&mut self, disk: usize) -> Vec<Stepped> {
+        self.edit(|disks| {
+            let disk = &disks[disk];
+            let size = disk.shape.block_size;
+            let mut block = vec![0; size as usize];
+            let mut steps = Vec::new();
+            while let Some(step) = Ddf.commit_step(disk, steps.len(), &mut block) {
+                steps.push(match step {
+                    Step::Write { at, bytes } => {
+                        Stepped::Write(at.0 * u64::from(size), bytes.to_vec())
+                    }
+                    Step::Flush => Stepped::Flush,
+                });
+            }
+            steps
+        })
+    }
+
+    /// Writes every live disk.
+    pub fn commit(&mut self) {
+        for disk in 0..self.disks.len() {
+            if self.live[disk] {
+                for step in self.steps(disk) {
+                    if let Stepped::Write(at, bytes) = step {
+                        self.media[disk].write(at, &bytes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads the buffers anew, as after a restart. Disks without the format are not live.
+    pub fn reread(&mut self) {
+        for (disk, medium) in self.disks.iter_mut().zip(&self.media) {
+            let size = u64::from(disk.shape.block_size);
+            *disk = read_disk(disk.shape, |extent| {
+                let len = usize::try_from(extent.len.0 * size).unwrap();
+                Some(medium.read(extent.start.0 * size, len))
+            });
+        }
+        self.live = self.disks.iter().map(|disk| disk.answer == Lookup::Complete).collect();
+    }
+
+    /// What discovery tells of the buffers.
+    pub fn told(&self) -> Told {
+        assemble(&self.disks)
+    }
+
+    /// The stored state of a set.
+    pub fn state(&self, array: ArrayId, set: u16) -> Option<RuntimeState> {
+        let pieces: Vec<Vec<Piece<'_>>> = self
+            .disks
+            .iter()
+            .map(|disk| disk.pieces.iter().map(|(at, bytes)| Piece { at: *at, bytes }).collect())
+            .collect();
+        let views: Vec<DiskView<'_>> = self
+            .disks
+            .iter()
+            .zip(&pieces)
+            .map(|(disk, pieces)| DiskView { shape: disk.shape, pieces })
+            .collect();
+        Ddf.state(&views, array, set)
+    }
+
+    /// All bytes of all buffers.
+    pub fn bytes(&self) -> Vec<Vec<(Lba, Vec<u8>)>> {
+        self.disks.iter().map(|disk| disk.pieces.clone()).collect()
+    }
+
+    pub fn create(
+        &mut self,
+        name: &str,
+        geometry: Geometry,
+        disks: &[usize],
+    ) -> Result<ArrayId, ChangeError> {
+        let stamp = self.stamp();
+        let name = Name::new(name.as_bytes());
+        let request = ArrayRequest { name, geometry, disks, initialisation: Initialisation::Full };
+        self.edit(|buffers| Ddf.create_array(buffers, &request, stamp))
+    }
+
+    pub fn set_state(
+        &mut self,
+        array: ArrayId,
+        set: u16,
+        state: &RuntimeState,
+    ) -> Result<(), ChangeError> {
+        let stamp = self.stamp();
+        self.edit(|buffers| Ddf.set_state(buffers, array, set, state, stamp))
+    }
+
+    /// The states of an array's members, set by set.
+    pub fn members(&self, name: &str) -> Vec<(Option<usize>, MemberState)> {
+        let told = self.told();
+        let (_, members) = told.array(name);
+        members.iter().map(|member| (member.disk, member.state)).collect()
+    }
+}
+
+/// A set of `slots` members of 4096 blocks with strips of 128.
+pub fn geometry(level: Level, placement: Placement, slots: u16) -> Geometry {
+    Geometry {
+        level,
+        placement,
+        slots,
+        strip: match level {
+            Level::Raid1 | Level::Single | Level::Concat => Blocks(0),
+            _ => Blocks(128),
+        },
+        member_blocks: Blocks(4096),
+        secondary: Secondary::None,
+        sets: 1,
+        q_numbering: QNumbering::BySlot,
+        parities: 0,
+        rotate_shift: 0,
+        block_size: 512,
+    }
+}
+
+/// RAID-10: `sets` mirrors of two.
+pub fn raid10(sets: u16) -> Geometry {
+    Geometry {
+        strip: Blocks(128),
+        sets,
+        secondary: Secondary::Striped,
+        ..geometry(Level::Raid1, Placement::Fixed, 2)
+    }
+}
+
+/// Everything well.
+pub fn healthy() -> RuntimeState {
+    RuntimeState {
+        clean: true,
+        failed: SlotSet::EMPTY,
+        rebuilding: SlotSet::EMPTY,
+        initialisation: Initialisation::Full,
+        operation: None,
+        mark: raid_core::units::Row(0),
+    }
+}
+
+/// The extent `from..from + len`.
+pub fn extent(from: u64, len: u64) -> Extent {
+    Extent::new(from, len)
+}

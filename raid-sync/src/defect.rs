@@ -146,6 +146,6 @@ mod tests {
         m23_an_abort_that_moves_done_is_caught: AbortAdvancesDone, 1600;
         m24_waiters_forgotten_at_an_abort_are_caught: ForgetWaiters, 0;
         i13_overlapping_writes_in_any_order_are_caught: AllowOverlap, 0;
-        i14_trust_before_the_last_record_is_caught: TrustBeforeRecord, 3600;
+        i14_trust_before_the_last_record_is_caught: TrustBeforeRecord, 6000;
     }
 }

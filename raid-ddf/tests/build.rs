@@ -73,3 +73,261 @@ fn every_level_is_found_as_it_was_asked_for() {
         }
     }
 }
+
+/// Writes the media as sparse image files into a directory of their own.
+fn images(rig: &Rig, name: &str) -> Vec<std::path::PathBuf> {
+    use std::io::{Seek, SeekFrom, Write};
+    let directory = std::env::temp_dir().join(format!("raid-ddf-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let write = |(index, medium): (usize, &media::Medium)| {
+        let path = directory.join(format!("disk{index}.img"));
+        let mut file = std::fs::File::create(&path).unwrap();
+        let shape = rig.disks[index].shape;
+        file.set_len(shape.blocks.bytes(shape.block_size).unwrap()).unwrap();
+        for (sector, bytes) in medium.sectors() {
+            file.seek(SeekFrom::Start(sector * 512)).unwrap();
+            file.write_all(bytes).unwrap();
+        }
+        path
+    };
+    rig.media.iter().enumerate().map(write).collect()
+}
+
+/// What mdadm prints about an image, as `key: value`; `None` without mdadm.
+fn mdadm(image: &std::path::Path) -> Option<Vec<(String, String)>> {
+    let output = std::process::Command::new("mdadm").arg("-E").arg(image).output().ok()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for disk in 0..5 {
+        assert!(text.lines().any(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            matches!(words[..], [number, _, "32768K", .., "active/Online"] if number == disk.to_string())
+        }));
+    }
+    assert!(text.contains("Global-Spare/Online"), "{text}");
+    let lines = text.lines().filter_map(|line| line.split_once(" : "));
+    Some(lines.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect())
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "runs mdadm")]
+fn mdadm_reads_what_is_written_here() {
+    let mut rig = Rig::container(6);
+    rig.create("five", geometry(Level::Raid5, Placement::NContinue, 3), &[0, 1, 2]).unwrap();
+    rig.commit();
+    rig.create("mirrors", raid10(2), &[0, 3, 1, 4]).unwrap();
+    rig.commit();
+    let stamp = rig.stamp();
+    rig.edit(|disks| Ddf.add_spare(disks, 5, stamp)).unwrap();
+    rig.commit();
+    let images = images(&rig, "mdadm");
+    for (index, image) in images.iter().enumerate() {
+        let Some(told) = mdadm(image) else {
+            println!("skipped: there is no mdadm here");
+            return;
+        };
+        let get = |key: &str| {
+            let found = told.iter().find(|(found, _)| found == key);
+            found.map(|(_, value)| value.as_str()).unwrap_or_else(|| panic!("{key} of {told:?}"))
+        };
+        assert_eq!(get("Magic"), "de11de11");
+        assert_eq!(get("Version"), "01.02.00");
+        assert_eq!(get("Seq"), "00000004");
+        assert_eq!(get("Redundant hdr"), "yes");
+        assert_eq!(get("Virtual Disks"), "2");
+        for (volume, name) in ["five", "mirrors"].into_iter().enumerate() {
+            assert_eq!(get(&format!("unit[{volume}]")), volume.to_string());
+            assert_eq!(get(&format!("state[{volume}]")), "Optimal, Consistent");
+            assert_eq!(get(&format!("init state[{volume}]")), "Fully Initialised");
+            assert_eq!(get(&format!("access[{volume}]")), "Read/Write");
+            assert_eq!(get(&format!("Name[{volume}]")), name);
+        }
+        if index < 3 {
+            assert_eq!(get("Raid Devices[0]"), "3 (0@0K 1@0K 2@0K)");
+            assert_eq!(get("Chunk Size[0]"), "128 sectors");
+            assert_eq!(get("Raid Level[0]"), "RAID5");
+            assert_eq!(get("Device Size[0]"), "2048");
+            assert_eq!(get("Array Size[0]"), "4096");
+        }
+        if [0, 1, 3, 4].contains(&index) {
+            let (devices, position) = match index {
+                0 | 3 => ("2 (0@2048K 3@0K)", "0 of 2"),
+                _ => ("2 (1@2048K 4@0K)", "1 of 2"),
+            };
+            assert_eq!(get("Raid Devices[1]"), devices);
+            assert_eq!(get("Secondary Position[1]"), position);
+            assert_eq!(get("Secondary Level[1]"), "Striped");
+            assert_eq!(get("Raid Level[1]"), "RAID1");
+            assert_eq!(get("Array Size[1]"), "4096");
+        }
+        assert_eq!(get("Physical Disks"), "255");
+    }
+    std::fs::remove_dir_all(images[0].parent().unwrap()).unwrap();
+}
+
+/// The calls that have to be refused, and the refusal.
+#[test]
+fn a_refused_array_changes_no_byte() {
+    let mut rig = Rig::container(5);
+    rig.create("first", geometry(Level::Raid1, Placement::Fixed, 2), &[0, 1]).unwrap();
+    let stamp = rig.stamp();
+    rig.edit(|disks| Ddf.add_spare(disks, 4, stamp)).unwrap();
+    rig.live[3] = false;
+    let five = geometry(Level::Raid5, Placement::NContinue, 3);
+    let two = geometry(Level::Raid0, Placement::Fixed, 2);
+    let large = Geometry { member_blocks: Blocks(65_536 - 4096 + 1), ..two };
+    let refused: [(&str, Geometry, &[usize]); 15] = [
+        ("too few disks", five, &[0, 1]),
+        ("too many disks", five, &[0, 1, 2, 0]),
+        ("a disk twice", five, &[0, 1, 0]),
+        ("a disk that is not live", two, &[0, 3]),
+        ("a disk that is not there", two, &[0, 9]),
+        ("a spare", two, &[0, 4]),
+        ("larger than what is left", large, &[0, 2]),
+        ("strips of three", Geometry { strip: Blocks(3), ..two }, &[0, 2]),
+        ("no strip", Geometry { strip: Blocks(0), ..two }, &[0, 2]),
+        ("members too small", Geometry { member_blocks: Blocks(64), ..two }, &[0, 2]),
+        ("blocks of 4096", Geometry { block_size: 4096, ..two }, &[0, 2]),
+        ("a mirror of one", geometry(Level::Raid1, Placement::Fixed, 1), &[0]),
+        ("right-symmetric", geometry(Level::Raid5, Placement::ZeroContinue, 3), &[0, 1, 2]),
+        ("far copies", geometry(Level::Raid1E, Placement::Far, 3), &[0, 1, 2]),
+        (
+            "Q by data",
+            Geometry {
+                q_numbering: QNumbering::ByData,
+                ..geometry(Level::Raid6, Placement::NContinue, 3)
+            },
+            &[0, 1, 2],
+        ),
+    ];
+    let before = rig.bytes();
+    for (why, shape, disks) in refused {
+        assert!(rig.create("x", shape, disks).is_err(), "{why}");
+        assert_eq!(rig.bytes(), before, "{why}");
+    }
+    assert!(rig.create("seventeen letters", two, &[0, 2]).is_err());
+    let mdf = Geometry { parities: 3, ..geometry(Level::Mdf, Placement::NContinue, 5) };
+    assert!(matches!(rig.create("x", mdf, &[0, 1, 2, 0, 1]), Err(ChangeError::Unsupported(_))));
+    for disk in [0, 3, 4, 9] {
+        let stamp = rig.stamp();
+        assert!(rig.edit(|disks| Ddf.add_spare(disks, disk, stamp)).is_err(), "spare {disk}");
+    }
+    assert_eq!(rig.bytes(), before);
+    rig.create("y", Geometry { member_blocks: Blocks(65_536 - 4096), ..large }, &[0, 2]).unwrap();
+}
+
+#[test]
+fn arrays_fill_a_disk_one_behind_the_other_and_no_further() {
+    let mut rig = Rig::container(2);
+    for number in 0..15u64 {
+        let shape = geometry(Level::Raid0, Placement::Fixed, 2);
+        rig.create(&format!("array {number}"), shape, &[0, 1]).unwrap();
+        let told = rig.told();
+        let (_, members) = told.array(&format!("array {number}"));
+        assert!(members.iter().all(|member| member.start == Lba(number * 4096)));
+        assert_eq!(told.codes(Severity::Warning), [0; 0]);
+    }
+    let before = rig.bytes();
+    let shape = geometry(Level::Raid0, Placement::Fixed, 2);
+    // The sixteenth slot is for a spare assignment or a vendor's record.
+    assert!(matches!(rig.create("x", shape, &[0, 1]), Err(ChangeError::Disk { disk: 0, .. })));
+    assert_eq!(rig.bytes(), before);
+}
+
+#[test]
+fn disks_that_are_too_small_or_mixed_are_refused() {
+    let tiny = DiskShape { blocks: Blocks(65_536), block_size: 512 };
+    assert_eq!(Ddf.usable(tiny), Blocks(0));
+    assert_eq!(Ddf.new_area(tiny, 0), None);
+    let least = DiskShape { blocks: Blocks(65_537), block_size: 512 };
+    assert_eq!(Ddf.usable(least), Blocks(1));
+    let large = DiskShape { blocks: Blocks(1 << 20), block_size: 4096 };
+    for shapes in [[tiny, SMALL], [SMALL, large]] {
+        let mut rig = Rig::blank(&shapes, &Options::LINUX);
+        let (before, stamp) = (rig.bytes(), rig.stamp());
+        assert!(rig.edit(|disks| Ddf.initialise(disks, stamp)).is_err());
+        assert_eq!(rig.bytes(), before);
+    }
+    let mut rig = Rig::blank(&[SMALL, SMALL], &Options::LINUX);
+    rig.live = vec![false; 2];
+    let stamp = rig.stamp();
+    assert!(rig.edit(|disks| Ddf.initialise(disks, stamp)).is_err());
+}
+
+#[test]
+fn every_byte_order_crc_and_block_size_can_be_built() {
+    let large = DiskShape { blocks: Blocks(20_000), block_size: 4096 };
+    for (shape, order, crc) in [
+        (SMALL, ByteOrder::Little, CrcVariant::A),
+        (SMALL, ByteOrder::Big, CrcVariant::A),
+        (large, ByteOrder::Big, CrcVariant::B),
+    ] {
+        let mut options = Options::LINUX;
+        (options.order, options.crc) = (order, crc);
+        (options.max_pd_entries, options.max_primary_element_entries) = (15, 16);
+        let mut rig = Rig::blank(&[shape; 3], &options);
+        let stamp = rig.stamp();
+        rig.edit(|disks| raid_ddf::initialise(disks, stamp, &options)).unwrap();
+        let five = geometry(Level::Raid5, Placement::NContinue, 3);
+        let five = Geometry { block_size: shape.block_size, ..five };
+        let array = rig.create("five", five, &[2, 0, 1]).unwrap();
+        rig.set_state(array, 0, &media::healthy()).unwrap();
+        rig.commit();
+        rig.reread();
+        let told = rig.told();
+        assert_eq!(told.array("five").0.state, ArrayState::Optimal);
+        assert_eq!(told.array("five").0.geometry, five);
+        assert_eq!(told.codes(Severity::Warning), [0; 0], "{:?}", told.findings);
+    }
+}
+
+#[test]
+fn the_workspace_is_what_the_secondary_structure_leaves() {
+    let mut rig = Rig::container(1);
+    let area = Ddf.new_area(SMALL, 0).unwrap();
+    let view = |rig: &Rig| {
+        let pieces: Vec<_> = rig.disks[0]
+            .pieces
+            .iter()
+            .map(|(at, bytes)| raid_core::metadata::Piece { at: *at, bytes })
+            .collect();
+        Ddf.workspace(&raid_core::metadata::DiskView { shape: SMALL, pieces: &pieces })
+    };
+    let free = view(&rig).unwrap();
+    assert_eq!(free.start, area.end().unwrap());
+    assert_eq!(free.end().unwrap(), Lba(SMALL.blocks.0 - 32_768));
+    // A configuration of another vendor keeps what it likes there.
+    for (at, bytes) in &mut rig.disks[0].pieces {
+        if [SMALL.blocks.0 - 1, SMALL.blocks.0 - 32_768, SMALL.blocks.0 - 65_536].contains(&at.0) {
+            bytes[8..16].copy_from_slice(b"Linux-MD");
+            raid_ddf::seal(CrcVariant::B, ByteOrder::Big, &mut bytes[..512]);
+        }
+    }
+    assert_eq!(rig.told().disks.len(), 1);
+    assert_eq!(view(&rig), None);
+}
+
+#[test]
+fn a_blank_disk_joins_as_a_spare() {
+    let mut rig = Rig::container(3);
+    rig.create("five", geometry(Level::Raid5, Placement::NContinue, 3), &[0, 1, 2]).unwrap();
+    rig.commit();
+    rig.reread();
+    let blank = Rig::blank(&[SMALL], &Options::LINUX);
+    // In front of the others, so that being first does not make it the newest.
+    rig.disks.insert(0, blank.disks[0].clone());
+    rig.media.insert(0, blank.media[0].clone());
+    rig.live.insert(0, true);
+    let stamp = rig.stamp();
+    rig.edit(|disks| Ddf.add_spare(disks, 0, stamp)).unwrap();
+    rig.commit();
+    rig.reread();
+    let told = rig.told();
+    assert_eq!(told.disks.len(), 4);
+    assert_eq!(
+        told.disks.iter().filter(|disk| disk.spare).map(|d| d.disk).collect::<Vec<_>>(),
+        [0]
+    );
+    assert_eq!(told.array("five").0.state, ArrayState::Optimal);
+    assert_eq!(told.codes(Severity::Warning), [0; 0], "{:?}", told.findings);
+}

@@ -22,6 +22,9 @@ use crate::virtual_disk_records::VirtualDiskRecords;
 use raid_core::metadata::{ChangeError, DiskBuffer, Stamp};
 use raid_core::units::Lba;
 
+/// Number of the stamp that goes into the configuration's GUID; no disk has it.
+const HEADER_SALT: u32 = u32::MAX - 1;
+
 /// What is the same on all disks of a new configuration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Container {
@@ -63,7 +66,7 @@ pub fn initialise(
 ) -> Result<(), ChangeError> {
     let block_size = check(disks, options)?;
     let (guid, controller) =
-        (identity::created(options.order, stamp, 0), identity::controller(stamp));
+        (identity::created(options.order, stamp, HEADER_SALT), identity::controller(stamp));
     let revision = if block_size == 512 { Revision::V1_2 } else { Revision::V2_0 };
     let container = Container { guid, controller, revision, sequence: 1, stamp, options: *options };
     let live = disks.iter().filter(|disk| disk.live).map(|disk| disk.shape);

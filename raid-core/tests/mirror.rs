@@ -59,7 +59,11 @@ fn a_sequential_reader_stays_with_its_member() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 1000 }))]
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 8 } else { 1000 },
+        failure_persistence: None, // no file system under Miri
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn majority_agrees_with_counting(copies in prop::collection::vec(prop::option::of(0u8..3), 0..12)) {

@@ -49,25 +49,25 @@ impl Row {
         self.blocks.iter().map(|block| block.as_deref()).collect()
     }
 
-    fn sum(&self, coefficient: impl Fn(u8) -> u8) -> Vec<u8> {
-        let mut sum = vec![0; self.len];
-        for (exponent, block) in (0..=u8::MAX).zip(&self.blocks) {
-            let coefficient = coefficient(exponent);
-            let products: Vec<u8> = (0..=255).map(|b| mul_by_hand(coefficient, b)).collect();
+    /// The sum of the blocks, the coefficient of each `base` times that of the one before.
+    fn sum(&self, base: u8) -> Vec<u8> {
+        let (mut sum, mut coefficient) = (vec![0; self.len], 1);
+        for block in &self.blocks {
             for (sum, byte) in sum.iter_mut().zip(block.iter().flatten()) {
-                *sum ^= products[usize::from(*byte)];
+                *sum ^= mul_by_hand(coefficient, *byte);
             }
+            coefficient = mul_by_hand(coefficient, base);
         }
         sum
     }
 
     /// The P of the textbook.
     pub(crate) fn p(&self) -> Vec<u8> {
-        self.sum(|_| 1)
+        self.sum(1)
     }
 
     /// The Q of the textbook.
     pub(crate) fn q(&self) -> Vec<u8> {
-        self.sum(power_by_hand)
+        self.sum(2)
     }
 }

@@ -142,9 +142,6 @@ fn wanted(layout: &Layout<'_>, at: Extent, block: u64) -> SlotSet {
 
 fn sets() -> Vec<Geometry> {
     let small = |level, placement, slots| geometry(level, placement, slots, 2, slots.into());
-    if cfg!(miri) {
-        return vec![small(Level::Raid5, Placement::NContinue, 3)];
-    }
     vec![
         small(Level::Raid5, Placement::NContinue, 3),
         small(Level::Raid5, Placement::NRestart, 5),

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! raid-core: parity, mirrors, layouts.
+//! raid-core: parity, mirrors, layouts, the stripe planner.
 
 use crate::entries;
 use raid_core::backend::Backend;
 use raid_core::layout::{Layout, RowMap};
-use raid_core::{gf256, mirror, parity};
+use raid_core::stripe::{Passes, ReadSteps, RowPlan, SlabIo, WriteIo, Writes};
+use raid_core::{gf256, mirror, parity, stripe};
 
 entries!(BACKEND:
     Backend::xor_into, Backend::p_generate, Backend::q_generate, Backend::pq_generate,
@@ -36,3 +37,15 @@ entries!(LAYOUT:
     RowMap::data_slot, RowMap::parity_slot, RowMap::hot_slot, RowMap::role, RowMap::exponent,
     RowMap::slot_of_exponent,
 );
+
+entries!(STRIPE:
+    stripe::read, stripe::write, stripe::rebuild, stripe::resync, stripe::scrub,
+    ReadSteps::next, Writes::next, Passes::next,
+    RowPlan::compute, RowPlan::extract, RowPlan::verify, RowPlan::repair,
+);
+
+#[unsafe(no_mangle)]
+pub fn moves(plan: &RowPlan, reads: &mut dyn FnMut(SlabIo), writes: &mut dyn FnMut(WriteIo)) {
+    plan.reads().for_each(reads);
+    plan.writes().for_each(writes);
+}

@@ -8,6 +8,8 @@
 #![no_std]
 
 mod core_entries;
+mod format_entries;
+mod sync_entries;
 
 use core::ffi::c_void;
 

@@ -53,6 +53,8 @@ pub(crate) enum Act {
         durable: bool,
     },
     Flush,
+    /// A read of lost blocks, computed from the other members.
+    Reconstruct(u64),
     /// One leg of one job.
     Leg(u64),
     Legs(u64),
@@ -100,8 +102,9 @@ impl Act {
                 column: random.below(8),
                 durable: random.below(4) == 0,
             },
-            22..=25 => Self::Flush,
-            26..=59 => Self::Leg(random.next()),
+            22..=24 => Self::Flush,
+            25..=28 => Self::Reconstruct(random.below(rows)),
+            29..=59 => Self::Leg(random.next()),
             60..=67 => Self::Legs(random.next()),
             68..=71 => Self::Time(random.below(2000)),
             72..=73 => Self::Kill(random.next()),
@@ -147,6 +150,7 @@ type Versions = Vec<(u64, usize, usize)>;
 enum Purpose {
     Write { ticket: Ticket, durable: bool, versions: Versions },
     UserFlush { versions: Versions },
+    Reconstruct { ticket: Ticket, row: u64, agreed: bool, read: Vec<(u8, u64)> },
     Flush(FlushId),
     Persist(RecordSeq),
     Read(Copy),
@@ -309,6 +313,7 @@ impl<'a> World<'a> {
         match act {
             Act::Write { row, len, column, durable } => self.submit(row, len, column, durable),
             Act::Flush => self.user_flush(),
+            Act::Reconstruct(row) => self.reconstruct(row % self.setup.rows),
             Act::Leg(choice) => self.leg(choice)?,
             Act::Legs(choice) => {
                 for step in 0..6 {
@@ -504,6 +509,27 @@ impl<'a> World<'a> {
         self.jobs.push(Job { legs, failed: SlotSet::EMPTY, purpose });
     }
 
+    fn reconstruct(&mut self, row: u64) {
+        let rows = Rows::new(row, 1);
+        let Admit::Go(grant) = self.core.admit(Time(self.now), rows, Access::Reconstruct) else {
+            return;
+        };
+        let Grant { ticket, agreed, read, .. } = grant;
+        let legs = read.iter().map(|slot| Leg::Read { slot: slot.0 }).collect();
+        let purpose = Purpose::Reconstruct { ticket, row, agreed, read: Vec::new() };
+        self.jobs.push(Job { legs, failed: SlotSet::EMPTY, purpose });
+    }
+
+    /// Whether the members of a row, each read at its own moment, fit together: no write and no copy
+    /// came between.
+    fn reconstructed(&self, row: u64, read: &[(u8, u64)]) -> Verdict {
+        let now = |slot: u8| self.disks[usize::from(slot)].read(row);
+        match read.iter().find(|(slot, value)| now(*slot) != *value) {
+            Some((slot, _)) => Err(format!("row {row} of member {slot} changed under a reader")),
+            None => Ok(()),
+        }
+    }
+
     fn flush_legs(&self, slots: SlotSet) -> Vec<Leg> {
         let leg =
             |slot: Slot| Leg::Flush { slot: slot.0, up_to: self.disks[slot.index()].written() };
@@ -689,12 +715,14 @@ impl<'a> World<'a> {
             }
             Leg::Flush { up_to, .. } => disk.flush(up_to),
             Leg::Record { number, image, .. } => disk.record = Some((number, image)),
-            Leg::Read { slot } => {
-                if let Purpose::Read(copy) = &mut job.purpose {
+            Leg::Read { slot } => match &mut job.purpose {
+                Purpose::Read(copy) => {
                     let rows = copy.rows.start.0..copy.rows.end().0;
                     copy.read.push((slot, rows.map(|row| disk.read(row)).collect()));
                 }
-            }
+                Purpose::Reconstruct { row, read, .. } => read.push((slot, disk.read(*row))),
+                _ => {}
+            },
         }
         Ok(())
     }
@@ -714,6 +742,12 @@ impl<'a> World<'a> {
             Purpose::UserFlush { versions } => {
                 let ack = self.core.complete_flush(failed);
                 self.answer(ack, true, versions);
+            }
+            Purpose::Reconstruct { ticket, row, agreed, read } => {
+                let ack = self.core.complete(now, ticket, failed).map_err(wrong)?;
+                if ack == Ack::Now && failed.is_empty() && agreed {
+                    self.reconstructed(row, &read)?;
+                }
             }
             Purpose::Flush(id) => self.core.flushed(now, id, failed).map_err(wrong)?,
             Purpose::Persist(seq) => self.core.persisted(now, seq, failed).map_err(wrong)?,

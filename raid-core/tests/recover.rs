@@ -268,10 +268,14 @@ fn a_refused_call_says_why_and_changes_nothing() {
     }
     refused(|x, _| b.recover_data_from_q((1, x), &fine, short), length);
     refused(|x, _| b.recover_data_from_q((1, x), &uneven, good), length);
+    refused(|x, p| b.recover_data_p((1, x), p, &uneven, good), length);
     refused(|x, p| b.recover_data_p((1, x), p, &fine, short), length);
     refused(|x, p| b.recover_data_p((1, x), &mut p[1..], &fine, good), length);
+    refused(|x, q| b.recover_data_q((1, x), q, &uneven, good), length);
     refused(|x, q| b.recover_data_q((1, x), q, &fine, short), length);
     refused(|x, q| b.recover_data_q((1, x), &mut q[1..], &fine, good), length);
+    let uneven = [Some(good), None, None, Some(short)];
+    refused(|x, y| b.recover_data_data((1, x), (2, y), &uneven, good, good), length);
     refused(|x, y| b.recover_data_data((1, x), (2, y), &fine, short, good), length);
     refused(|x, y| b.recover_data_data((1, x), (2, y), &fine, good, short), length);
     refused(|x, y| b.recover_data_data((1, x), (2, &mut y[1..]), &fine, good, good), length);

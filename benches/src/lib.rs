@@ -19,3 +19,9 @@ pub fn blocks(count: usize, len: usize) -> Vec<Vec<u8>> {
         })
         .collect()
 }
+
+/// The example of the README, compiled and run as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct Readme;

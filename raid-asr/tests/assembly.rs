@@ -248,12 +248,16 @@ fn a_copy_with_a_wrong_checksum_of_version_1_is_passed_over() {
 
 #[test]
 fn one_sided_failure_without_a_new_generation_takes_the_side_that_wrote_it() {
-    let mut survivor = one_level(1, 2);
-    survivor[2].state = 0x03;
-    let disks = [Disk::new(magic(1), &one_level(1, 2)), Disk::new(magic(0), &survivor)];
-    let found = assemble(&disks);
-    assert_eq!(states(&found), [InSync, MemberState::Failed]);
-    assert!(found.has(finding::COPIES_DIFFER) && !found.has(finding::SPLIT_BRAIN));
+    for (survivor, failed) in [(0, 1), (1, 0)] {
+        let mut lines = one_level(1, 2);
+        lines[1 + failed].state = 0x03;
+        let mut disks = members(&one_level(1, 2));
+        disks[survivor].lines = lines;
+        let found = assemble(&disks);
+        assert_eq!(states(&found)[survivor], InSync);
+        assert_eq!(states(&found)[failed], MemberState::Failed);
+        assert!(found.has(finding::COPIES_DIFFER) && !found.has(finding::SPLIT_BRAIN));
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@
 mod generator;
 
 use generator::{
-    DISK_BLOCKS, Disk, Found, Image, Probe, assemble, assemble_images, assemble_probes,
-    global_spare, magic, members, one_level,
+    DISK_BLOCKS, Disk, Found, Image, Line, Probe, assemble, assemble_images, assemble_probes,
+    global_spare, magic, members, one_level, two_levels,
 };
 use raid_asr::{Asr, finding};
 use raid_core::array::{ArrayState, MemberState};
@@ -238,6 +238,15 @@ fn a_disk_line_outside_any_array_is_reported() {
 }
 
 #[test]
+fn a_disk_directly_below_an_array_of_arrays_is_no_member() {
+    let mut lines = two_levels(0, 1, 2);
+    lines.insert(1, Line::disk(1, magic(9), 9));
+    let found = assemble(&[Disk::new(magic(9), &lines)]);
+    assert_eq!(role(&found), "in no array");
+    assert!(found.has(finding::IN_NO_ARRAY) && found.arrays.is_empty());
+}
+
+#[test]
 fn more_lines_than_there_is_room_for_are_refused_whatever_maxelm_says() {
     let mut image = Disk { maxelm: 0xFFFF, ..mirror().remove(0) }.image();
     image.tail[0x0A..0x0C].copy_from_slice(&256u16.to_be_bytes());
@@ -256,6 +265,12 @@ fn a_global_spare_is_a_disk_of_its_own() {
     }
     assert!(found.arrays.is_empty());
     assert_eq!(found.findings, []);
+}
+
+#[test]
+fn a_spare_whose_header_names_no_array_serves_any() {
+    let found = assemble(&[Disk { header_magic: 0, ..global_spare(0x9000_0001) }]);
+    assert_eq!((found.disks[0].role, found.disks[0].spare), ("global spare", true));
 }
 
 #[test]

@@ -221,6 +221,20 @@ fn a_mirrored_secondary_level_is_read_from_a_set_that_is_whole() {
     assert!(matches!(check(&array, false), Err(Refusal::RedundancyGone(_))));
 }
 
+#[test]
+fn of_two_members_that_claim_one_place_the_one_with_the_data_is_taken() {
+    for stale_first in [true, false] {
+        let mut mirror = array(geometry(Level::Raid1, Placement::Fixed, 2), 64);
+        let mut stale = mirror.members[0].clone();
+        stale.descriptor.state = MemberState::Stale;
+        stale.descriptor.disk = Some(7);
+        mirror.members.insert(usize::from(!stale_first), stale);
+        let ready = check(&mirror, false).unwrap();
+        assert!(ready.gaps.is_empty(), "{:?}", ready.gaps);
+        assert_eq!(ready.members[0][0].disk, Some(0));
+    }
+}
+
 /// A disk that fails in one sector.
 struct Scratched(SparseImage, u64);
 

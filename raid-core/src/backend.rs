@@ -2,7 +2,7 @@
 //! The parity operations, and the choice of the instructions that carry them out.
 //!
 //! ```text
-//!   Backend::portable()      plain Rust, every target          \
+//!   Backend::portable()      plain Rust, every target         \
 //!   Backend::detect()        the best of this CPU  (std)        \    Backend: Copy, 16 bytes,
 //!   Backend::avx2(), ...     one instruction set, by name        >   the proof that its kernels
 //!   Backend::from_ops(..)    the embedder's: a kernel's RAID    /    may run here

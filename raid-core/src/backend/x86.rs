@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! x86-64: one file for each instruction set, and how results get past the cache.
 //!
-//! | constructor | CPU features | Q costs, operations per register and block |
+//! | constructor | CPU features | P and Q cost, operations per register and block |
 //! |---|---|---|
 //! | [`ssse3`](Backend::ssse3) | SSSE3 | 5 |
 //! | [`avx2`](Backend::avx2) | AVX2 | 5 |

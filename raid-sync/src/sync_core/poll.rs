@@ -7,7 +7,6 @@
 use super::{Claim, SyncCore};
 use crate::command::{Command, Notice, Verify, WaitFor};
 use crate::defect::Defect;
-use crate::member::Redundancy;
 use crate::operation::{Family, Finish, Phase, Running};
 use crate::record::{Raise, Stream};
 use crate::throttle::Turn;
@@ -322,7 +321,6 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             Operation::Repair => (trusted, trusted, Verify::CompareAndFix),
             _ => (trusted, trusted, Verify::Overwrite),
         };
-        debug_assert!(self.members.redundancy != Redundancy::None);
         Some(Command::Copy { window, rows, operation, from, targets, verify })
     }
 }

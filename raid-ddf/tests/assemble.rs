@@ -255,6 +255,17 @@ fn a_disk_that_comes_back_after_its_replacement_is_no_split_brain() {
 }
 
 #[test]
+fn disks_of_one_number_that_accuse_each_other_are_a_split_brain_even_with_a_witness() {
+    let mut made = RAID5.build();
+    let gone = PdState::ONLINE | PdState::FAILED;
+    made.set_state(&[1], 0, gone);
+    made.set_state(&[0, 2], 1, gone);
+    let told = made.assemble();
+    assert!(told.has(404), "{:?}", told.findings);
+    assert_eq!(state(&told), ArrayState::Failed);
+}
+
+#[test]
 fn a_failed_disk_that_knows_it_cannot_accuse_others() {
     let mut made = RAID5.build();
     let failed = PdState::ONLINE | PdState::FAILED;

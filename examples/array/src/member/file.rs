@@ -20,6 +20,8 @@ pub struct FileMember {
     file: File,
     /// An aligned place for transfers past the page cache; `None` for buffered files.
     direct: Option<Vec<u8>>,
+    /// Whether a flush reaches the medium.
+    synced: bool,
 }
 
 impl FileMember {
@@ -32,7 +34,7 @@ impl FileMember {
             OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
         file.set_len(blocks * 512)?;
         let shape = DiskShape { blocks: Blocks(blocks), block_size: 512 };
-        Ok(Self { shape, file, direct: None })
+        Ok(Self { shape, file, direct: None, synced: true })
     }
 
     /// Opens a file, or a block device exclusively and past the page cache: one that is mounted or
@@ -53,7 +55,14 @@ impl FileMember {
         };
         let blocks = file.seek(SeekFrom::End(0))? / u64::from(block_size);
         let shape = DiskShape { blocks: Blocks(blocks), block_size };
-        Ok(Self { shape, file, direct: device.then(Vec::new) })
+        Ok(Self { shape, file, direct: device.then(Vec::new), synced: true })
+    }
+
+    /// For files that need not outlive the machine, such as the media of simulated disks: a flush
+    /// stays in the page cache.
+    #[must_use]
+    pub fn unsynced(self) -> Self {
+        Self { synced: false, ..self }
     }
 }
 
@@ -96,6 +105,9 @@ impl Member for FileMember {
     }
 
     fn flush(&mut self) -> Result<(), MemberError> {
-        Ok(self.file.sync_data()?)
+        if self.synced {
+            self.file.sync_data()?;
+        }
+        Ok(())
     }
 }

@@ -67,12 +67,7 @@ pub fn create(geometry: Geometry, spares: usize) -> (ArrayId, Vec<Box<dyn Member
 pub fn options(force: bool) -> Options {
     Options {
         force,
-        limits: Limits {
-            rows_per_window: 64,
-            windows: 2,
-            min_rate: 20_000,
-            ..Limits::default()
-        },
+        limits: Limits { rows_per_window: 64, windows: 2, min_rate: 200_000, ..Limits::default() },
         backend: Backend::detect(),
         unix_start: 0,
         seed: 1,
@@ -97,9 +92,9 @@ pub fn look(media: Vec<Box<dyn Member>>) -> (Discovery, Vec<Box<dyn Member>>) {
         .collect();
     let discovery = discover(&sources, &[&Toy]);
     drop(sources);
-    let media = shared.into_iter().map(|medium| {
-        std::sync::Arc::into_inner(medium).unwrap().0.into_inner().unwrap()
-    });
+    let media = shared
+        .into_iter()
+        .map(|medium| std::sync::Arc::into_inner(medium).unwrap().0.into_inner().unwrap());
     (discovery, media.collect())
 }
 

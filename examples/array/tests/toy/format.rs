@@ -289,7 +289,8 @@ impl FormatWriter for Toy {
 
     fn initialise(&self, disks: &mut [DiskBuffer<'_>], _: Stamp) -> Result<(), ChangeError> {
         for (number, disk) in disks.iter_mut().enumerate() {
-            let blank = Record { own_disk: number as u64, ..Record::decode(&BLANK.encode()).unwrap() };
+            let blank =
+                Record { own_disk: number as u64, ..Record::decode(&BLANK.encode()).unwrap() };
             disk.pieces[0].bytes[..512].copy_from_slice(&blank.encode());
         }
         Ok(())
@@ -323,7 +324,12 @@ impl FormatWriter for Toy {
         Ok(record.id())
     }
 
-    fn add_spare(&self, disks: &mut [DiskBuffer<'_>], disk: usize, _: Stamp) -> Result<(), ChangeError> {
+    fn add_spare(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        disk: usize,
+        _: Stamp,
+    ) -> Result<(), ChangeError> {
         let blank = newest(disks[disk].pieces[0].bytes).is_none();
         if blank {
             let record = Record { own_disk: disk as u64 + 100, ..BLANK.clone() };
@@ -371,10 +377,8 @@ impl FormatWriter for Toy {
         spare: usize,
         _: Stamp,
     ) -> Result<(), ChangeError> {
-        let own = newest(disks[spare].pieces[0].bytes).ok_or(ChangeError::Disk {
-            disk: spare,
-            what: "not of this configuration",
-        })?;
+        let own = newest(disks[spare].pieces[0].bytes)
+            .ok_or(ChangeError::Disk { disk: spare, what: "not of this configuration" })?;
         change(disks, |record| {
             let running = record.running(place);
             record.places[running] = own.own_disk + 1;

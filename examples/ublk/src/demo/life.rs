@@ -204,7 +204,7 @@ impl Life<'_> {
             false => FileMember::create(path, self.disk.blocks.0),
         };
         let member = member.map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(Box::new(member))
+        Ok(Box::new(member.unsynced()))
     }
 
     /// All disks that are left, behind new caches.
@@ -242,11 +242,13 @@ impl Life<'_> {
 
     fn limits(&self, slowly: bool) -> Limits {
         let strip = self.geometry.strip.0.max(128);
-        let mut limits = Limits { windows: 2, rows_per_window: strip, ..Limits::default() };
+        let mut limits = Limits { windows: 4, rows_per_window: 2 * strip, ..Limits::default() };
         if slowly {
-            // Two seconds of simulated time for a pass, so that writers meet it everywhere.
-            limits.max_rate = (self.geometry.member_blocks.0 / 2).max(1);
-            limits.min_rate = limits.max_rate / 2;
+            // A pass takes some 0.3 seconds of simulated time beside the writers: long enough that
+            // they meet it everywhere.
+            limits.min_rate = self.geometry.member_blocks.0 * 3;
+        } else {
+            limits.min_rate = u64::MAX;
         }
         limits
     }

@@ -86,6 +86,10 @@ impl<'a> VirtualDisk<'a> {
             Some(_) => (MemberState::Stale, Some(Fault::RecordBehind)),
             // A spare that has just been called in has none until its own copy is written.
             None if condition == MemberState::Rebuilding => (condition, None),
+            // The update that created the array, cut short before it reached this disk.
+            None if self.configuration.updates_behind(disk) == 1 => {
+                (condition, Some(Fault::RecordOneBehind))
+            }
             None => (MemberState::Stale, Some(Fault::RecordAbsent)),
         }
     }

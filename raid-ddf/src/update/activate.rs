@@ -77,7 +77,7 @@ pub(crate) fn activate(
         entry.set_pd_state(order, state);
     });
     retire(disks, survey, plan.old);
-    update_arrays(disks, survey, guid, |_| {});
+    update_arrays(disks, survey, guid, None, |_| {});
     spread(disks, survey, stamp);
     Ok(())
 }

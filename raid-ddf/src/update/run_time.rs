@@ -82,7 +82,8 @@ pub(crate) fn set_state(
     }
     let note = SetNote { clean: state.clean, initialisation: state.initialisation };
     let all = set_note::record(disks, &survey, guid, set, note);
-    update_arrays(disks, &survey, guid, |entry| all.store_in_entry(entry));
+    let in_sync = slots.without(named);
+    update_arrays(disks, &survey, guid, Some((set, in_sync)), |entry| all.store_in_entry(entry));
     spread(disks, &survey, stamp);
     Ok(())
 }
@@ -192,11 +193,14 @@ fn next_state(old: PdState, wanted: Wanted, others: Others) -> PdState {
     }
 }
 
-/// Brings VD_State of every array up to date with PD_State. `edit` is for the array `guid` alone.
+/// Brings VD_State of every array up to date with PD_State. `edit` is for the array `guid` alone;
+/// slots of its set in `in_sync` hold their data even while their disk is being filled for another
+/// array.
 pub(crate) fn update_arrays(
     disks: &mut [DiskBuffer<'_>],
     survey: &Survey,
     guid: Guid,
+    in_sync: Option<(u16, SlotSet)>,
     edit: impl Fn(&mut VirtualDiskEntry),
 ) {
     let count = survey.virtual_disks(&Live(disks)).map_or(0, |records| records.entries.len());
@@ -207,7 +211,7 @@ pub(crate) fn update_arrays(
         let Some(entry) = entry.filter(|entry| !entry.vd_guid.is_unused()) else { continue };
         let mine = entry.vd_guid == guid;
         // Another array is told of a loss, never of a gain: that is for whoever runs it to say.
-        let next = condition(&live, survey, entry.vd_guid)
+        let next = condition(&live, survey, entry.vd_guid, in_sync.filter(|_| mine))
             .filter(|next| mine || rank(*next) > rank(entry.condition()));
         edit_newest(disks, survey, Section::VirtualDiskRecords, |all: &mut VirtualDiskRecords| {
             let Some(entry) = all.entries.get_mut(index) else { return };
@@ -232,7 +236,12 @@ const fn rank(condition: VdCondition) -> u8 {
 }
 
 /// What an array is worth by its level; `None` if its records do not tell.
-fn condition(disks: &dyn Disks, survey: &Survey, guid: Guid) -> Option<VdCondition> {
+fn condition(
+    disks: &dyn Disks,
+    survey: &Survey,
+    guid: Guid,
+    in_sync: Option<(u16, SlotSet)>,
+) -> Option<VdCondition> {
     let (_, geometry) = geometry(disks, survey, guid)?;
     let physical = survey.physical_disks(disks)?;
     let sets = (0..geometry.sets).map(|set| {
@@ -240,9 +249,10 @@ fn condition(disks: &dyn Disks, survey: &Survey, guid: Guid) -> Option<VdConditi
         let slots = (0u8..=u8::MAX).map(Slot);
         let references =
             record.into_iter().flat_map(|record| survey.references(disks, record)).zip(slots);
-        let readable = references.filter(|(reference, _)| {
-            let entry = physical.find(survey.order, *reference);
-            entry.is_some_and(|entry| entry.pd_state(survey.order).is_usable())
+        let readable = references.filter(|(reference, slot)| {
+            let state = physical.find(survey.order, *reference).map(|e| e.pd_state(survey.order));
+            let vouched = in_sync.is_some_and(|(of, slots)| of == set && slots.contains(*slot));
+            state.is_some_and(|state| state.is_usable() || (vouched && !is_gone(state)))
         });
         worth_of_set(&geometry, readable.map(|(_, slot)| slot).collect())
     });

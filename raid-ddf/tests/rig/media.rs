@@ -261,3 +261,17 @@ pub fn healthy() -> RuntimeState {
 pub fn extent(from: u64, len: u64) -> Extent {
     Extent::new(from, len)
 }
+
+/// A stamp far from those of any other rig.
+pub fn later(rig: &mut Rig) -> Stamp {
+    let stamp = rig.stamp();
+    Stamp { unix_seconds: stamp.unix_seconds + 86_400, random: !stamp.random }
+}
+
+impl Rig {
+    /// Disks that were read before, all live.
+    pub fn of(disks: Vec<Disk>) -> Self {
+        let live = disks.iter().map(|disk| disk.answer == Lookup::Complete).collect();
+        Self { media: vec![Medium::default(); disks.len()], disks, live, ticks: 1 << 20 }
+    }
+}

@@ -175,3 +175,16 @@ pub(crate) fn compare_sequences(a: u32, b: u32) -> Ordering {
         _ => Ordering::Less,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn record_numbers_are_ordered_around_their_wrap() {
+        assert_eq!(compare_sequences(0, u32::MAX), Ordering::Greater);
+        assert_eq!(compare_sequences(u32::MAX, 0), Ordering::Less);
+        assert_eq!(compare_sequences(3, 2), Ordering::Greater);
+        assert_eq!(compare_sequences(3, 3), Ordering::Equal);
+    }
+}

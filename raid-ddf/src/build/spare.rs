@@ -9,7 +9,7 @@ use crate::header::Section;
 use crate::integer::{U16, U32};
 use crate::physical_disk_records::{PdType, PhysicalDiskRecords, is_reference};
 use crate::record::Record;
-use crate::spare_assignment::{SpareAssignment, SpareAssignmentEntry};
+use crate::spare_assignment::SpareAssignment;
 use crate::structure::ConfigurationRecord;
 use crate::time::DdfTime;
 use crate::update::run_time::edit_disk;
@@ -74,8 +74,8 @@ fn assign(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize, stamp: Sta
     let Some(slot) = survey.member(&live, disk).and_then(|m| free_slot(&m.2)) else { return };
     edit_slot(disks, survey, disk, slot, |bytes| {
         bytes.fill(0xFF);
-        let room = bytes.len().saturating_sub(32) / size_of::<SpareAssignmentEntry>();
         let Some(record) = SpareAssignment::view_mut(bytes) else { return };
+        let room = record.entries.len();
         record.signature.set(order, SpareAssignment::SIGNATURE);
         record.timestamp = U32::new(order, DdfTime::from_unix(stamp.unix_seconds).0);
         record.spare_type = 0;

@@ -15,7 +15,8 @@ use super::request::RequestId;
 use super::{Engine, Owner, RowId};
 use crate::backplane::Transfer;
 use crate::ledger::Fragment;
-use raid_core::stripe::{self, Health, MemberIo, ReadStep, RowPlan};
+use raid_core::layout::Layout;
+use raid_core::stripe::{self, Health, MemberIo, NotPossible, ReadStep, RowPlan};
 use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
 use raid_sync::{Access, Ack, Admit, Grant, WaitFor};
 
@@ -145,6 +146,21 @@ impl RowTask {
     }
 }
 
+/// The plans of a write. Where parity is not known to agree with the data it is computed from all
+/// data rather than updated, unless lost data leaves no choice.
+fn write_plans(
+    layout: &Layout<'static>,
+    health: Health,
+    at: Extent,
+    agreed: bool,
+) -> Result<Vec<RowPlan>, NotPossible> {
+    let plans = stripe::write(layout, health, at);
+    if !agreed && let Ok(plans) = plans.distrusting_parity().collect() {
+        return Ok(plans);
+    }
+    stripe::write(layout, health, at).collect()
+}
+
 impl Engine {
     /// A piece may move on: it was begun, or what it was parked for has come.
     pub(super) fn advance_row(&mut self, id: RowId) {
@@ -236,14 +252,13 @@ impl Engine {
         task.work.clear();
         let mut possible = true;
         match &task.job {
-            Job::Write { .. } => {
-                for plan in stripe::write(&self.layout, health, task.at) {
-                    match plan {
-                        Ok(plan) => task.work.push(Work::new(plan, block_size)),
-                        Err(_) => possible = false,
-                    }
+            Job::Write { .. } => match write_plans(&self.layout, health, task.at, grant.agreed) {
+                Ok(plans) => {
+                    let work = plans.into_iter().map(|plan| Work::new(plan, block_size));
+                    task.work.extend(work);
                 }
-            }
+                Err(_) => possible = false,
+            },
             _ => {
                 for step in stripe::read(&self.layout, health, task.at, None) {
                     match step {

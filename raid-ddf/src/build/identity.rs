@@ -117,10 +117,7 @@ mod tests {
             (4_107_542_400, b"21000301"),
             (u64::MAX, b"99991231"),
         ] {
-            assert_eq!(
-                date(seconds).escape_ascii().to_string(),
-                expected.escape_ascii().to_string()
-            );
+            assert_eq!(date(seconds), *expected, "{seconds}");
         }
     }
 

@@ -96,8 +96,13 @@ impl Area {
         if block_size != 512 && block_size != 4096 {
             return None;
         }
-        let blocks = |bytes: u64| bytes.checked_div(block_size.into());
-        let in_blocks = |bytes: u32| bytes.div_ceil(block_size);
+        // Both are powers of two: a shift cannot panic, even where the check above is not seen.
+        let shift = block_size.trailing_zeros();
+        let blocks = |bytes: u64| bytes.checked_shr(shift);
+        let in_blocks = |bytes: u32| {
+            let round = block_size.saturating_sub(1);
+            bytes.saturating_add(round).checked_shr(shift).unwrap_or(u32::MAX)
+        };
         let table = |entries: u16| in_blocks(u32::from(entries).saturating_add(1) << 6);
         let lists = u32::from(options.max_primary_element_entries).saturating_mul(12);
         let record = in_blocks(lists.saturating_add(512));

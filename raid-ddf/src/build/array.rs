@@ -55,7 +55,7 @@ pub(crate) fn create(
     }
     add_entry(disks, &plan, request);
     // One record a set; the rest of its members get theirs when the change is spread.
-    for (set, members) in request.disks.chunks(plan.slots).enumerate() {
+    for (set, members) in request.disks.chunks(plan.slots.max(1)).enumerate() {
         let Some(first) = members.first() else { continue };
         let slot = plan.survey.member(&Live(disks), *first).and_then(|m| free_slot(&m.2));
         let Some(slot) = slot else { continue };

@@ -23,6 +23,12 @@
 //! each set's own state stands in the vendor's scratch space of its configuration records; see
 //! [`set_note`]. Marks are not stored: the format has no field for them.
 
+//!
+//! After an interrupted update, disks are one update apart, and discovery takes a disk that is two
+//! behind as stale. So whoever starts an array whose disks differ records the state it found, as it
+//! is, and commits that before anything else: a state that changes nothing counts as the update that
+//! was interrupted, not as another one.
+
 pub(crate) mod activate;
 pub(crate) mod copies;
 pub(crate) mod disk_set;

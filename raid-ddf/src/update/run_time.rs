@@ -6,6 +6,7 @@ use super::spread::{edit_newest, spread};
 use super::survey::{Live, RecordAt, Survey, set_of};
 use crate::assemble::Assembly;
 use crate::assemble::state::{join_sets, set_state as worth_of_set};
+use crate::crc::compute_crc;
 use crate::disk_bytes::Disks;
 use crate::geometry::{Codes, Writer};
 use crate::guid::Guid;
@@ -68,7 +69,7 @@ pub(crate) fn set_state(
 ) -> Result<(), ChangeError> {
     let live = Live(disks);
     let guid = Guid::from(array);
-    let survey = Survey::of_array(&live, guid)?;
+    let mut survey = Survey::of_array(&live, guid)?;
     let nowhere = |slot| ChangeError::NoSuchPlace(Place { set, slot });
     let at = survey.record(&live, guid, set).ok_or(nowhere(Slot(0)))?;
     let record = survey.at(&live, at).ok_or(nowhere(Slot(0)))?;
@@ -77,6 +78,7 @@ pub(crate) fn set_state(
     if let Some(slot) = named.without(slots).lowest() {
         return Err(nowhere(slot));
     }
+    let before = digest(&live, &survey);
     for slot in slots.iter() {
         set_member(disks, &survey, (guid, set), at, slot, wanted(state, slot));
     }
@@ -84,8 +86,20 @@ pub(crate) fn set_state(
     let all = set_note::record(disks, &survey, guid, set, note);
     let in_sync = slots.without(named);
     update_arrays(disks, &survey, guid, Some((set, in_sync)), |entry| all.store_in_entry(entry));
+    if !survey.aligned && before == digest(&Live(disks), &survey) {
+        // Nothing but what an interrupted update left undone: the same update, not another one, so
+        // that no disk falls two behind.
+        survey.next_sequence = survey.copies.sequence();
+    }
     spread(disks, &survey, stamp);
     Ok(())
+}
+
+/// Tells whether the newest shared sections have changed.
+fn digest(disks: &dyn Disks, survey: &Survey) -> Option<[u32; 2]> {
+    let structure = survey.copies.structure(disks.disk(survey.newest)?)?;
+    let crc = |section| Some(compute_crc(survey.crc, structure.section(section)?));
+    Some([crc(Section::PhysicalDiskRecords)?, crc(Section::VirtualDiskRecords)?])
 }
 
 /// What is to become of a member.

@@ -48,6 +48,8 @@ pub(crate) struct Survey {
     pub(crate) copies: Copies,
     /// Update counter of the next change; `None` where the configuration keeps none.
     pub(crate) next_sequence: Option<u32>,
+    /// Whether every copy on every live disk is of the same update.
+    pub(crate) aligned: bool,
     /// The live disks of the configuration.
     members: DiskSet,
     /// Those whose secondary copy counts.
@@ -110,7 +112,7 @@ impl Survey {
     /// The configuration `guid`.
     pub(crate) fn of(disks: &dyn Disks, guid: Guid) -> Result<Self, ChangeError> {
         let mut best: Option<(DdfDisk<'_>, Copies)> = None;
-        let mut highest = None;
+        let (mut highest, mut lowest, mut aligned) = (None, Some(u32::MAX), true);
         let [mut members, mut second, mut twin_sound] = [DiskSet::EMPTY; 3];
         for index in 0..disks.count() {
             let (Some(disk), Some(copies)) = (disks.disk(index), copies_of(disks, index)?) else {
@@ -129,6 +131,8 @@ impl Survey {
                 twin_sound.insert(index);
             }
             highest = highest.max(copies.sequence());
+            lowest = lowest.min(copies.sequence());
+            aligned &= copies.twin_sound || copies.twin.is_none();
             let choice = choose(disk, &mut |_| {});
             let Some(disk) = choice.and_then(|choice| DdfDisk::open(index, disk, choice)) else {
                 continue;
@@ -147,6 +151,7 @@ impl Survey {
             copies,
             // All ones stand for "not kept": the counter goes round before.
             next_sequence: highest.map(|n| if n >= u32::MAX - 1 { 1 } else { n.saturating_add(1) }),
+            aligned: aligned && lowest == highest,
             members,
             second,
             twin_sound,

@@ -100,6 +100,10 @@ impl Engine {
         if !matches!(journal.stage, Stage::Idle) {
             return;
         }
+        if !journal.open && !journal.renew && !self.sets[set].needs_ledger {
+            return self.release_queue(set);
+        }
+        let journal = &self.sets[set].journal;
         let full = journal.open && !journal.queue.is_empty() && !self.next_batch_fits(set);
         let journal = &mut self.sets[set].journal;
         if journal.renew || full {
@@ -110,6 +114,15 @@ impl Engine {
             }
         } else if journal.open && !journal.queue.is_empty() {
             self.append_batch(set);
+        }
+    }
+
+    /// The set became whole while rows waited: they need no ledger any more.
+    fn release_queue(&mut self, set: usize) {
+        for row in std::mem::take(&mut self.sets[set].journal.queue) {
+            self.sets[set].unledgered += 1;
+            self.leave_ledger(row);
+            self.write_row(row);
         }
     }
 

@@ -379,6 +379,13 @@ impl Engine {
         }
     }
 
+    /// A piece that waited for the ledger is written without it.
+    pub(super) fn leave_ledger(&mut self, id: RowId) {
+        if let Some(task) = self.rows.get_mut(&id) {
+            task.ledgered = Some(false);
+        }
+    }
+
     /// Writes the members of a piece whose content is known, and in the ledger if it must be.
     pub(super) fn write_row(&mut self, id: RowId) {
         let block_size = self.block_size();

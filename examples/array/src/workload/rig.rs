@@ -91,6 +91,8 @@ pub struct Rig {
     pub notices: Vec<(u16, Notice)>,
     /// Spares that took a place.
     pub seated: Vec<(Place, usize)>,
+    /// Sectors that writers and readers keep away from, in ascending order.
+    pub avoid: Vec<u64>,
     random: fastrand::Rng,
     writers: usize,
     under_way: HashMap<RequestId, Op>,
@@ -117,6 +119,7 @@ impl Rig {
             mismatches: Vec::new(),
             notices: Vec::new(),
             seated: Vec::new(),
+            avoid: Vec::new(),
             random: fastrand::Rng::with_seed(seed),
             writers,
             under_way: HashMap::new(),
@@ -283,8 +286,19 @@ impl Rig {
         self.take_events();
     }
 
-    /// Mostly small extents anywhere, some of several stripe rows, a few in one hot place.
+    /// An extent that holds no sector to be avoided.
     fn any_extent(&mut self) -> Extent {
+        loop {
+            let at = self.draw_extent();
+            let next = self.avoid.partition_point(|sector| *sector < at.start.0);
+            if self.avoid.get(next).is_none_or(|sector| *sector >= at.start.0 + at.len.0) {
+                return at;
+            }
+        }
+    }
+
+    /// Mostly small extents anywhere, some of several stripe rows, a few in one hot place.
+    fn draw_extent(&mut self) -> Extent {
         let longest = match self.random.u32(..10) {
             0 => 2048,
             1..4 => 256,
@@ -297,6 +311,14 @@ impl Rig {
             _ => self.random.u64(..=last),
         };
         Extent::new(start, len)
+    }
+
+    /// Puts everything written so far on stable storage.
+    pub fn flush(&mut self) {
+        self.settle();
+        let floor = self.oracle.submit_flush();
+        self.submit(Request::Flush, Op::Flush(floor));
+        self.settle();
     }
 
     /// Reads the whole array and compares every sector.

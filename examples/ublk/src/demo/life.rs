@@ -14,6 +14,7 @@ use raid_array::store::{CommitStep, Store};
 use raid_array::workload::{Oracle, Rig, SECTOR};
 use raid_core::array::{ArrayId, Geometry, Initialisation, Level, MemberState, Name, Place};
 use raid_core::backend::Backend;
+use raid_core::layout::Role;
 use raid_core::metadata::{ArrayRequest, DiskShape, Format, FormatWriter, Operation, Stamp};
 use raid_core::units::{Lba, Rows, Slot, SlotSet};
 use raid_sync::{Limits, Time};
@@ -509,7 +510,11 @@ impl Life<'_> {
             }
             let planted: u64 = rows.iter().map(|rows| rows.len).sum();
             life.faults.push(format!("{planted} blocks of disk {disk} corrupted silently"));
+            // Nobody can tell a reader of damaged data from one of good data, and a write beside it may
+            // carry the damage into parity: only the scrub meets these rows.
+            rig.avoid = life.sectors_of(rig, place.set, &rows);
             let found = life.scrub_once(rig, place.set, true)?;
+            rig.avoid.clear();
             life.judge_scrub(&found, place, &rows)?;
             for mismatch in &found {
                 let culprits: Vec<String> = (mismatch.culprits.iter())
@@ -531,6 +536,23 @@ impl Life<'_> {
                 found.len()
             ))
         });
+    }
+
+    /// The array's sectors beside and under `rows` of a set, in ascending order.
+    fn sectors_of(&self, rig: &Rig, set: u16, rows: &[Rows]) -> Vec<u64> {
+        let layout = rig.engine.layout();
+        let mut sectors = Vec::new();
+        for rows in rows {
+            for slot in (0..self.geometry.slots).map(|slot| Slot(slot as u8)) {
+                for row in rows.start.0..rows.end().0 {
+                    if let Role::Data(block) = layout.role(slot, row) {
+                        sectors.extend(layout.array_block(set, block));
+                    }
+                }
+            }
+        }
+        sectors.sort_unstable();
+        sectors
     }
 
     fn scrub_once(
@@ -585,15 +607,15 @@ impl Life<'_> {
 
     /// Stops cleanly and looks at the disks as the next start would.
     fn stop(&mut self, rig: &mut Rig) -> Result<String, String> {
-        rig.settle();
         rig.verify_all();
+        rig.flush();
         rig.engine.quiesce(rig.now());
         let clean = |rig: &Rig| {
             let mut sets = 0..rig.engine.set_count();
             rig.engine.is_idle() && sets.all(|set| rig.engine.status(set).clean)
         };
         if !rig.wait_until(clean) {
-            return Err("the array does not become clean".into());
+            return Err(format!("the array does not become clean: {:?}", rig.engine.status(0)));
         }
         let discovery = self.discover()?;
         let found = (discovery.arrays.iter())

@@ -75,7 +75,10 @@ fn life(geometry: Geometry, failures: &[Place], seed: u64) {
     rig.settle();
     rig.verify_all();
     good(&rig, "rebuilt");
-    assert!(rig.wait_until(|rig| rig.engine.is_idle()), "seed {seed}: work is left that nothing moves");
+    assert!(
+        rig.wait_until(|rig| rig.engine.is_idle()),
+        "seed {seed}: work is left that nothing moves"
+    );
 }
 
 #[test]

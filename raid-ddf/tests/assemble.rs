@@ -2,6 +2,7 @@
 //! Many disks: who is a member, who is stale, and what makes a volume unusable.
 #![allow(missing_docs)]
 
+#[path = "support/disks.rs"]
 mod support;
 
 use raid_core::array::{

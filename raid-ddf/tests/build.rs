@@ -3,6 +3,7 @@
 
 #[path = "rig/media.rs"]
 mod media;
+#[path = "support/disks.rs"]
 mod support;
 
 use media::{Rig, SMALL, geometry, raid10};

@@ -2,6 +2,7 @@
 //! One disk: where its metadata is looked for, and which copy is used when the copies differ.
 #![allow(missing_docs)]
 
+#[path = "support/disks.rs"]
 mod support;
 
 use raid_core::array::{ArrayState, MemberState};

@@ -10,6 +10,7 @@
 
 #[path = "rig/media.rs"]
 mod media;
+#[path = "support/disks.rs"]
 mod support;
 
 use media::{Medium, Rig, SMALL, Stepped, geometry, healthy};

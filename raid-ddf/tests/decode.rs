@@ -6,6 +6,7 @@
 //! from disk to disk.
 #![allow(missing_docs)]
 
+#[path = "support/disks.rs"]
 mod support;
 
 use raid_core::metadata::{DiskView, Piece};

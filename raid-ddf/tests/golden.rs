@@ -2,6 +2,7 @@
 //! The volumes on images of other implementations, against what is known of them.
 #![allow(missing_docs)]
 
+#[path = "support/disks.rs"]
 mod support;
 
 use raid_core::array::{ArrayState, Initialisation, MemberState};

@@ -2,6 +2,7 @@
 //! Disks that lie: whatever stands on them, discovery ends, reads little, and nothing panics.
 #![allow(missing_docs)]
 
+#[path = "support/disks.rs"]
 mod support;
 
 use proptest::prelude::*;

@@ -2,8 +2,11 @@
 //! The metadata of all disks of a configuration in memory: the one copy that discovery read, that
 //! run-time changes edit, and that commits write back.
 
-use crate::discover::{Discovery, FoundDisk};
-use raid_core::metadata::{DiskBuffer, DiskShape, DiskView, FormatWriter, Piece, PieceMut, Step};
+use crate::discover::{Claim, Discovery, FoundArray, FoundDisk};
+use raid_core::array::MemberState;
+use raid_core::metadata::{
+    DiskBuffer, DiskDescriptor, DiskShape, DiskView, FormatWriter, Piece, PieceMut, Step,
+};
 use raid_core::units::Lba;
 
 /// One disk's metadata.
@@ -15,6 +18,12 @@ pub struct DiskMetadata {
     pub pieces: Vec<(Lba, Vec<u8>)>,
     /// Whether commits write this disk.
     pub live: bool,
+}
+
+/// What the format of `array` says of a disk.
+fn claimed<'d>(disk: &'d FoundDisk, array: &FoundArray) -> Option<(DiskDescriptor, &'d Claim)> {
+    let claim = disk.claims.iter().find(|claim| claim.format == array.format)?;
+    Some((claim.descriptor?, claim))
 }
 
 impl DiskMetadata {
@@ -56,20 +65,39 @@ impl Store {
         self.disks[disk] = DiskMetadata::blank(format, shape);
     }
 
-    /// The metadata that discovery read of the disks that carry a format. The disks of others stay,
-    /// so that indices agree, without a byte and not live.
+    /// The metadata that discovery read of the disks of one array's configuration. The other disks
+    /// stay, so that indices agree, without a byte and not live.
+    ///
+    /// Live are the members in use of every array of the configuration, and its spares: what all
+    /// disks say alike must be written to all of them.
     #[must_use]
-    pub fn from_discovery(discovery: &Discovery, format: &str) -> Self {
-        let disk = |found: &FoundDisk| {
-            let claim = found.claims.iter().find(|claim| claim.format_name == format);
-            let pieces = claim.map(|claim| claim.pieces.as_slice()).unwrap_or_default();
+    pub fn from_discovery(discovery: &Discovery, array: &FoundArray) -> Self {
+        let configuration = (array.members.iter())
+            .filter_map(|member| discovery.disks.get(member.descriptor.disk?))
+            .find_map(|disk| Some(claimed(disk, array)?.0.configuration));
+        let in_use = |index: usize| {
+            let arrays = discovery.arrays.iter().filter(|other| other.format == array.format);
+            let members = arrays.flat_map(|array| &array.members).map(|member| member.descriptor);
+            let (mut used, mut given_up) = (false, false);
+            for member in members.filter(|member| member.disk == Some(index)) {
+                match member.state {
+                    MemberState::InSync | MemberState::Rebuilding => used = true,
+                    _ => given_up = true,
+                }
+            }
+            used && !given_up
+        };
+        let disk = |(index, found): (usize, &FoundDisk)| {
+            let own = claimed(found, array)
+                .filter(|(descriptor, _)| Some(descriptor.configuration) == configuration);
+            let pieces = own.map(|(_, claim)| claim.pieces.as_slice()).unwrap_or_default();
             DiskMetadata {
                 shape: found.shape,
                 pieces: pieces.iter().map(|piece| (piece.at, piece.bytes.clone())).collect(),
-                live: claim.is_some_and(|claim| claim.descriptor.is_some_and(|disk| disk.spare)),
+                live: own.is_some_and(|(descriptor, _)| descriptor.spare || in_use(index)),
             }
         };
-        Self { disks: discovery.disks.iter().map(disk).collect() }
+        Self { disks: discovery.disks.iter().enumerate().map(disk).collect() }
     }
 
     /// Lends all disks for reading.

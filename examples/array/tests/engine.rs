@@ -5,9 +5,6 @@
 mod array;
 #[path = "toy/format.rs"]
 mod format;
-mod toy {
-    pub(crate) use crate::format;
-}
 
 use array::{create, options, start};
 use raid_array::workload::Rig;

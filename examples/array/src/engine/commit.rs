@@ -14,13 +14,17 @@ use super::{Engine, Event, Owner};
 use crate::backplane::Transfer;
 use crate::store::CommitStep;
 use raid_core::array::{MemberDescriptor, Place};
-use raid_core::metadata::{DiskDescriptor, DiskShape, Finding, Inventory, Subject};
+use raid_core::metadata::{ChangeError, DiskDescriptor, DiskShape, Finding, Inventory, Subject};
 use raid_core::units::{Slot, SlotSet};
 use raid_sync::RecordSeq;
 use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Clone, Copy, Debug)]
 enum Job {
+    /// Write what was found at the start once more: an update that a power cut interrupted is then on
+    /// every disk, or on none. Without it a disk that missed that update and the next would be two
+    /// behind, and taken for a stale one.
+    Align { set: usize },
     /// Write the run-time state of a set.
     Record { set: usize, seq: RecordSeq },
     /// Put a spare into a place.
@@ -57,6 +61,10 @@ pub(super) struct Commits {
 }
 
 impl Commits {
+    pub(super) fn request_alignment(&mut self, set: usize) {
+        self.queue.push_back(Job::Align { set });
+    }
+
     pub(super) fn request_record(&mut self, set: usize, seq: RecordSeq) {
         self.queue.push_back(Job::Record { set, seq });
     }
@@ -157,6 +165,13 @@ impl Engine {
                 }
                 self.store.edit(|disks| format.set_state(disks, array, set as u16, &state, stamp))
             }
+            Job::Align { set } => {
+                let found = self.store.view(|disks| format.state(disks, array, set as u16));
+                let unknown = ChangeError::NoSuchArray(array);
+                self.store.edit(|disks| {
+                    format.set_state(disks, array, set as u16, &found.ok_or(unknown)?, stamp)
+                })
+            }
             Job::Activate { place, disk } => {
                 self.store.edit(|disks| format.activate(disks, array, place, disk, stamp))
             }
@@ -237,7 +252,7 @@ impl Engine {
         self.events.push_back(Event::Committed);
         let own = match run.job {
             Job::Record { set, .. } => Some(set),
-            Job::Activate { .. } | Job::AddSpare { .. } => None,
+            Job::Align { .. } | Job::Activate { .. } | Job::AddSpare { .. } => None,
         };
         for set in (0..self.sets.len()).filter(|set| Some(*set) != own) {
             let failed = self.slots_on(set, &run.failed);
@@ -258,7 +273,7 @@ impl Engine {
                     self.seat(place, disk);
                 }
             }
-            Job::AddSpare { .. } => {}
+            Job::Align { .. } | Job::AddSpare { .. } => {}
         }
     }
 

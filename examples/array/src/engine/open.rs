@@ -127,7 +127,7 @@ impl Engine {
         let found = (discovery.arrays.iter())
             .find(|found| found.descriptor.id == array && found.format_name == format.name())
             .ok_or(OpenError::NoSuchArray(array))?;
-        let store = Store::from_discovery(discovery, format.name());
+        let store = Store::from_discovery(discovery, found);
         let geometry = found.descriptor.geometry;
         let layout = Layout::new(&geometry)?;
         if layout.set_copies() > 1 {
@@ -160,6 +160,7 @@ impl Engine {
             engine.sets.push(opened);
         }
         for set in 0..engine.sets.len() {
+            engine.commits.request_alignment(set);
             engine.start_owed(set);
         }
         engine.run(engine.now);
@@ -183,9 +184,8 @@ impl Engine {
             let usable = matches!(member.state, MemberState::InSync | MemberState::Rebuilding);
             let disk = member.disk.filter(|_| usable);
             slots[member.place.slot.index()] = Seat { disk, start: member.start };
-            if let Some(disk) = disk {
+            if disk.is_some() {
                 absent.remove(member.place.slot);
-                self.store.disks[disk].live = true;
             }
         }
         let (format, array) = (self.format, self.array);

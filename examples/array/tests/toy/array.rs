@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! An array on simulated disks in memory, through power cuts.
 
-use super::format::Toy;
+use crate::format::Toy;
 use raid_array::backplane::{Backplane, IoId, MemberIo, Simulated, Transfer};
 use raid_array::discover::{Discovery, ReadAt, Source, discover};
 use raid_array::engine::{Engine, OpenError, Options};
@@ -29,7 +29,7 @@ impl ReadAt for Medium {
 }
 
 /// Makes the array on new disks; the last `spares` disks are spares. Returns the media.
-pub fn create(geometry: Geometry, spares: usize) -> (ArrayId, Vec<Box<dyn Member>>) {
+pub(crate) fn create(geometry: Geometry, spares: usize) -> (ArrayId, Vec<Box<dyn Member>>) {
     let members = usize::from(geometry.slots * geometry.sets);
     let shape = DiskShape { blocks: Blocks(geometry.member_blocks.0 + 8192), block_size: 512 };
     let shapes = vec![shape; members + spares];
@@ -64,7 +64,7 @@ pub fn create(geometry: Geometry, spares: usize) -> (ArrayId, Vec<Box<dyn Member
     (array, backplane.cut_power().unwrap())
 }
 
-pub fn options(force: bool) -> Options {
+pub(crate) fn options(force: bool) -> Options {
     Options {
         force,
         limits: Limits { rows_per_window: 64, windows: 2, min_rate: 200_000, ..Limits::default() },
@@ -75,7 +75,7 @@ pub fn options(force: bool) -> Options {
 }
 
 /// What discovery finds on these media; they are given back.
-pub fn look(media: Vec<Box<dyn Member>>) -> (Discovery, Vec<Box<dyn Member>>) {
+pub(crate) fn look(media: Vec<Box<dyn Member>>) -> (Discovery, Vec<Box<dyn Member>>) {
     let shared: Vec<std::sync::Arc<Medium>> =
         media.into_iter().map(|medium| std::sync::Arc::new(Medium(Mutex::new(medium)))).collect();
     struct Shared(std::sync::Arc<Medium>);
@@ -99,7 +99,7 @@ pub fn look(media: Vec<Box<dyn Member>>) -> (Discovery, Vec<Box<dyn Member>>) {
 }
 
 /// Starts the array from its media alone.
-pub fn start(
+pub(crate) fn start(
     array: ArrayId,
     media: Vec<Box<dyn Member>>,
     now: Time,

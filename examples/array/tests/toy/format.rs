@@ -17,7 +17,7 @@ use raid_core::metadata::{
 use raid_core::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};
 
 #[derive(Debug)]
-pub struct Toy;
+pub(crate) struct Toy;
 
 const MAGIC: &[u8; 8] = b"TOYRAID1";
 const RESERVE: u64 = 4096;

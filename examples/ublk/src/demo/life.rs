@@ -18,7 +18,7 @@ use raid_core::layout::Role;
 use raid_core::metadata::{ArrayRequest, DiskShape, Format, FormatWriter, Operation, Stamp};
 use raid_core::units::{Lba, Rows, Slot, SlotSet};
 use raid_sync::{Limits, Time};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Any fixed day, so that a seed gives the same bytes every time.
@@ -140,7 +140,7 @@ impl Life<'_> {
         if self.redundant() {
             self.scrub(&mut rig);
         }
-        self.stage("Clean stop", &mut rig, |life, rig| life.stop(rig));
+        self.stage("Clean stop", &mut rig, Self::stop);
         Ok(self.report(rig))
     }
 
@@ -199,7 +199,7 @@ impl Life<'_> {
         number
     }
 
-    fn open_file(&self, path: &PathBuf) -> Result<Box<dyn Member>, String> {
+    fn open_file(&self, path: &Path) -> Result<Box<dyn Member>, String> {
         let member = match path.exists() {
             true => FileMember::open(path),
             false => FileMember::create(path, self.disk.blocks.0),

@@ -34,7 +34,7 @@ pub(crate) fn inspect(shell: &mut Shell) -> Outcome {
         let mut scan = cargo("run --release -p raid-inspect -- scan");
         let (status, output) = shell.try_run(scan.args(&disks)).map_err(failed)?;
         let code = status.and_then(|status| status.code());
-        if code != Some(expected) || !output.contains(format) {
+        if code != Some(expected) || !output.contains(&format!("{format} member")) {
             let why = format!("{folder}: {format} and exit code {expected} expected, not {code:?}");
             return Err(Stop::Failed(why));
         }

@@ -3,9 +3,9 @@
 //!
 //! | call | module |
 //! |---|---|
-//! | `new_area`, `usable`, `workspace`, `initialise`, `create_array`, `add_spare` | [`build`](crate::build) |
+//! | `new_area`, `usable`, `workspace`, `initialise`, `create_array`, `add_spare` | [`build`] |
 //! | `state`, `set_state`, `activate` | [`update`](crate::update) |
-//! | `commit_step` | [`commit`](crate::commit) |
+//! | `commit_step` | [`commit`] |
 
 use crate::build::{self, Options};
 use crate::commit;

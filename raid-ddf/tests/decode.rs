@@ -12,7 +12,7 @@ mod support;
 use raid_core::metadata::{DiskView, Piece};
 use raid_core::units::{Extent, Lba};
 use raid_ddf::{
-    ByteOrder, ConfigurationRecord, CopyKind, DiskBytes, HeaderBlock, PhysicalDiskEntry, Record,
+    ByteOrder, ConfigurationRecord, CopyKind, DiskBytes, HeaderBlock, PhysicalDiskEntry,
     RecordSlot, Section, SpareAssignment, Structure, VdConfiguration, VirtualDiskEntry, anchor,
     matching_crc,
 };

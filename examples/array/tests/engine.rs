@@ -7,10 +7,13 @@ mod array;
 mod format;
 
 use array::{create, options, start};
+use format::Toy;
+use raid_array::backplane::Simulated;
+use raid_array::engine::{Engine, OpenError};
 use raid_array::workload::Rig;
 use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
-use raid_core::units::{Blocks, Slot};
-use raid_sync::Time;
+use raid_core::units::{Blocks, Slot, SlotSet};
+use raid_sync::{Refusal, Time};
 
 fn geometry(level: Level, placement: Placement, slots: u16, sets: u16) -> Geometry {
     Geometry {
@@ -104,4 +107,49 @@ fn mirrors_live_through_failures_and_a_power_cut_in_mid_rebuild() {
         let striped = geometry(Level::Raid1, Placement::Fixed, 2, 2);
         life(striped, &[place(1, (seed % 2) as u8), place(0, 1)], seed);
     }
+}
+
+/// A member that is lost together with the power: nothing has recorded its failure, so no ledger was
+/// kept, and rows in flight cannot be told from whole ones.
+#[test]
+fn a_parity_set_that_was_open_and_lost_a_member_with_the_power_is_refused_without_force() {
+    let geometry = geometry(Level::Raid5, Placement::NContinue, 4, 1);
+    let (array, media) = create(geometry, 0);
+    let mut rig = start(array, media, Time(0), 3, None, options(false)).unwrap();
+    rig.work(100);
+    let now = rig.now();
+    let (backplane, ..) = rig.cut_power();
+    let mut media = backplane.cut_power().unwrap();
+    drop(media.remove(1));
+    let (discovery, media) = array::look(media);
+    let mut backplane = Simulated::new(media, 4, now);
+    let before = discovery.arrays[0].descriptor;
+    let refused = Engine::open(&Toy, &discovery, array, &mut backplane, options(false));
+    match refused {
+        Err(OpenError::Refused { set: 0, missing, why: Refusal::DirtyAndDegraded { .. } }) => {
+            assert_eq!(missing, SlotSet::of(Slot(1)));
+        }
+        other => panic!("{other:?}"),
+    }
+    let (again, media) = array::look(backplane.cut_power().unwrap());
+    assert_eq!(again.arrays[0].descriptor, before, "a refused start changes nothing");
+    let mut backplane = Simulated::new(media, 5, now);
+    let forced = Engine::open(&Toy, &again, array, &mut backplane, options(true));
+    assert!(forced.is_ok_and(|engine| engine.status(0).failed.contains(Slot(1))));
+}
+
+#[test]
+fn a_set_that_has_lost_too_much_fails_its_requests_and_says_which_slots_are_missing() {
+    let geometry = geometry(Level::Raid5, Placement::NContinue, 4, 1);
+    let (array, media) = create(geometry, 0);
+    let mut rig = start(array, media, Time(0), 3, None, options(false)).unwrap();
+    rig.work(50);
+    for disk in [0, 2] {
+        rig.backplane.faults(disk).pull();
+    }
+    rig.work(50);
+    rig.settle();
+    assert!(rig.tally.errors.iter().any(|error| error.contains("slots missing: {0, 2}")));
+    assert_eq!(rig.tally.wrong_count, 0, "{:?}", rig.tally.wrong);
+    assert!(rig.wait_until(|rig| rig.engine.is_idle()), "work is left that nothing moves");
 }

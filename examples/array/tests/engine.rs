@@ -109,6 +109,36 @@ fn mirrors_live_through_failures_and_a_power_cut_in_mid_rebuild() {
     }
 }
 
+/// While a RAID-6 lacks two members one other holds the ledger. When a rebuilt member becomes that
+/// one, it must hold the whole of it.
+#[test]
+fn the_ledger_moves_to_a_member_that_was_rebuilt() {
+    let geometry = geometry(Level::Raid6, Placement::NContinue, 6, 1);
+    for seed in 0..4 {
+        let (array, media) = create(geometry, 1);
+        let mut rig = start(array, media, Time(0), seed, None, options(false)).unwrap();
+        rig.work(50);
+        rig.backplane.faults(0).pull();
+        rig.backplane.faults(5).pull();
+        rig.work(50);
+        rig.engine.take_spare(rig.now(), place(0, 0), 6);
+        rig.work_until(|rig| !rig.seated.is_empty());
+        rig.work_until(|rig| rig.engine.status(0).rebuilding.is_empty());
+        rig.work(50);
+        rig.backplane.faults(1).pull();
+        rig.work(150);
+        good(&rig, "one member rebuilt, another lost");
+        let now = rig.now();
+        let (backplane, oracle, ..) = rig.cut_power();
+        let mut media = backplane.cut_power().unwrap();
+        [5, 1, 0].into_iter().for_each(|disk| drop(media.remove(disk)));
+        let mut rig = start(array, media, now, seed, Some(oracle), options(false))
+            .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        rig.adopt_all();
+        good(&rig, "after the power cut");
+    }
+}
+
 /// A member that is lost together with the power: nothing has recorded its failure, so no ledger was
 /// kept, and rows in flight cannot be told from whole ones.
 #[test]

@@ -38,6 +38,8 @@ pub(super) struct Journal {
     pub(super) space: Vec<Option<Extent>>,
     pub(super) epoch: u64,
     pub(super) open: bool,
+    /// Members that hold the head of this epoch, and every batch that they were to hold.
+    holders: SlotSet,
     next_block: u64,
     number: u64,
     stage: Stage,
@@ -54,6 +56,7 @@ impl Journal {
             space,
             epoch: 0,
             open: false,
+            holders: SlotSet::EMPTY,
             next_block: 1,
             number: 0,
             stage: Stage::Idle,
@@ -103,10 +106,12 @@ impl Engine {
         if !journal.open && !journal.renew && !self.sets[set].needs_ledger {
             return self.release_queue(set);
         }
-        let journal = &self.sets[set].journal;
+        // A member that was rebuilt may be one of the few that hold the ledger from now on: it must not
+        // begin in the middle, nor keep the head of an epoch long gone.
+        let newcomer = !journal.holders.contains_all(self.sets[set].in_sync());
         let full = journal.open && !journal.queue.is_empty() && !self.next_batch_fits(set);
         let journal = &mut self.sets[set].journal;
-        if journal.renew || full {
+        if journal.renew || full || (journal.open && newcomer) {
             if journal.under_way == 0 {
                 journal.stage = Stage::Flushing;
                 journal.renew = false;
@@ -170,9 +175,10 @@ impl Engine {
     /// As many members as may still fail, plus one.
     fn ledger_copies(&self, set: usize) -> SlotSet {
         let whole = self.sets[set].in_sync();
+        let holders = whole & self.sets[set].journal.holders;
         let missing = self.sets[set].slots.len() as u16 - whole.len();
         let copies = u16::from(self.geometry.parity_strips()).saturating_sub(missing) + 1;
-        whole.iter().take(usize::from(copies)).collect()
+        holders.iter().take(usize::from(copies)).collect()
     }
 
     fn write_ledger(&mut self, set: usize, to: SlotSet, block: u64, bytes: Vec<u8>) {
@@ -211,6 +217,7 @@ impl Engine {
             }
             Stage::FlushingHead => {
                 journal.open = true;
+                journal.holders = worked;
                 journal.next_block = 1;
                 journal.number = 0;
                 self.resume_commit();

@@ -40,7 +40,7 @@ use journal::Journal;
 use raid_core::array::{ArrayId, Geometry, Place};
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
-use raid_core::metadata::{DiskShape, FormatWriter, Stamp};
+use raid_core::metadata::{ChangeError, DiskShape, FormatWriter, Stamp};
 use raid_core::units::{Lba, Row, Slot, SlotSet};
 use raid_sync::{Command, FlushId, Limits, Notice, Status, SyncCore, Time, WaitFor, WindowId};
 use request::PendingRequest;
@@ -92,6 +92,8 @@ pub enum Event {
     },
     /// A metadata commit is on all live disks.
     Committed,
+    /// The format refuses a change; nothing was written.
+    Refused(ChangeError),
 }
 
 /// Counters since the start.
@@ -132,6 +134,8 @@ struct Set {
     core: SyncCore<256, 8>,
     slots: Vec<Seat>,
     journal: Journal,
+    /// Member failures noticed so far.
+    failures: u64,
     /// Rows being written must be in the ledger first.
     needs_ledger: bool,
     /// Rows being written that are not in the ledger.
@@ -408,9 +412,7 @@ impl Engine {
     /// A member of a set no longer takes part.
     fn member_failed(&mut self, set: usize, slot: Slot) {
         self.sets[set].core.member_failed(slot);
-        if self.geometry.parity_strips() > 0 && self.sets[set].journal.available() {
-            self.sets[set].needs_ledger = true;
-        }
+        self.note_failures(set, SlotSet::of(slot));
     }
 
     fn disk_of(&self, set: usize, slot: Slot) -> Option<usize> {
@@ -436,10 +438,13 @@ impl Engine {
 
     /// Prepares for what the sync engine will do about failures reported with a result.
     fn note_failures(&mut self, set: usize, failed: SlotSet) {
-        let parity = self.geometry.parity_strips() > 0;
-        if !failed.is_empty() && parity && self.sets[set].journal.available() {
-            self.sets[set].needs_ledger = true;
+        if failed.is_empty() {
+            return;
         }
+        let parity = self.geometry.parity_strips() > 0;
+        let set = &mut self.sets[set];
+        set.failures += 1;
+        set.needs_ledger |= parity && set.journal.available();
     }
 
     /// The caller's clock and randomness for the format.

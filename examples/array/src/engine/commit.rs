@@ -47,8 +47,8 @@ struct Run {
     /// Steps that are left, by disk.
     steps: BTreeMap<usize, VecDeque<CommitStep>>,
     failed: Vec<usize>,
-    /// The record says that every member is in sync.
-    whole: bool,
+    /// The record says that every member is in sync; how many failures had been noticed by then.
+    whole: Option<u64>,
 }
 
 /// Commits that wait, and the one under way.
@@ -94,7 +94,7 @@ impl Engine {
                 stage: Stage::Draining,
                 steps: BTreeMap::new(),
                 failed: Vec::new(),
-                whole: false,
+                whole: None,
             };
             self.commits.run = Some(run);
         }
@@ -109,9 +109,12 @@ impl Engine {
         match stage {
             Stage::Draining => self.drain(job),
             Stage::OpeningLedger => {
-                if let Job::Record { set, .. } = job
-                    && self.sets[set].journal.open
-                {
+                let set = match job {
+                    Job::Record { set, .. } | Job::Align { set } => set,
+                    Job::Activate { place, .. } => usize::from(place.set),
+                    Job::AddSpare { .. } => return,
+                };
+                if self.sets[set].journal.open {
                     self.write_commit(job);
                 }
             }
@@ -120,6 +123,14 @@ impl Engine {
     }
 
     fn drain(&mut self, job: Job) {
+        if let Job::Activate { place, .. } = job {
+            let journal = &mut self.sets[usize::from(place.set)].journal;
+            if journal.open {
+                // What the ledger holds for the failed member must never be replayed onto the spare.
+                journal.request_open();
+                return self.set_stage(Stage::OpeningLedger);
+            }
+        }
         if let Job::Record { set, seq } = job {
             let Some(state) = self.sets[set].core.snapshot(seq) else {
                 // Overtaken by a later record.
@@ -160,8 +171,10 @@ impl Engine {
                         self.store.disks[disk].live = false;
                     }
                 }
+                let whole = (state.failed | state.rebuilding).is_empty();
+                let failures = self.sets[set].failures;
                 if let Some(run) = &mut self.commits.run {
-                    run.whole = (state.failed | state.rebuilding).is_empty();
+                    run.whole = whole.then_some(failures);
                 }
                 self.store.edit(|disks| format.set_state(disks, array, set as u16, &state, stamp))
             }
@@ -180,12 +193,11 @@ impl Engine {
                 self.store.edit(|disks| format.add_spare(disks, disk, stamp))
             }
         };
-        let live: Vec<usize> = match edited {
-            Ok(()) => (0..self.store.disks.len()).filter(|d| self.store.disks[*d].live).collect(),
-            // A state that the format cannot hold is written nowhere: every member fails the record.
-            Err(_) => Vec::new(),
-        };
-        let refused = edited.is_err();
+        if let Err(why) = edited {
+            return self.refuse_commit(job, why);
+        }
+        let live: Vec<usize> =
+            (0..self.store.disks.len()).filter(|disk| self.store.disks[*disk].live).collect();
         self.stats.commits += 1;
         let mut steps = BTreeMap::new();
         for disk in live {
@@ -194,15 +206,28 @@ impl Engine {
         if let Some(run) = &mut self.commits.run {
             run.stage = Stage::Writing;
             run.steps = steps;
-            if refused {
-                run.failed = (0..self.store.disks.len()).collect();
-            }
         }
         let disks: Vec<usize> = (self.commits.run.iter())
             .flat_map(|run| run.steps.keys().copied().collect::<Vec<_>>())
             .collect();
         disks.into_iter().for_each(|disk| self.next_commit_step(disk));
         self.finish_commit();
+    }
+
+    /// The format cannot hold the change. A record that is written nowhere fails every member; other
+    /// changes just do not happen.
+    fn refuse_commit(&mut self, job: Job, why: ChangeError) {
+        self.commits.run = None;
+        self.events.push_back(Event::Refused(why));
+        match job {
+            Job::Record { set, seq } => {
+                let failed = self.sets[set].all();
+                self.note_failures(set, failed);
+                let _ = self.sets[set].core.persisted(self.now, seq, failed);
+            }
+            Job::AddSpare { disk, .. } => self.store.disks[disk].live = false,
+            Job::Align { .. } | Job::Activate { .. } => {}
+        }
     }
 
     /// Starts the writes up to the next flush, or the flush.
@@ -262,7 +287,8 @@ impl Engine {
             Job::Record { set, seq } => {
                 let failed = self.slots_on(set, &run.failed);
                 self.note_failures(set, failed);
-                if run.whole && failed.is_empty() {
+                // A member that failed while the record was written needs the ledger again.
+                if run.whole == Some(self.sets[set].failures) {
                     self.sets[set].journal.close();
                     self.sets[set].needs_ledger = false;
                 }

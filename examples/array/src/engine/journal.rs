@@ -71,9 +71,21 @@ impl Journal {
         self.space.iter().flatten().count() > 0
     }
 
-    /// Asks for an open ledger of a new epoch.
+    /// Asks for an open ledger of a new epoch; it is closed until then.
     pub(super) fn request_open(&mut self) {
         self.renew = true;
+        self.open = false;
+    }
+
+    /// Rows that wait, for the caller to answer otherwise.
+    pub(super) fn take_queue(&mut self) -> VecDeque<RowId> {
+        std::mem::take(&mut self.queue)
+    }
+
+    /// Members that have room for a ledger.
+    fn with_room(&self) -> SlotSet {
+        let slots = (0u8..).map(Slot).zip(&self.space);
+        slots.filter(|(_, space)| space.is_some()).map(|(slot, _)| slot).collect()
     }
 
     /// The set is whole again: later rows need no ledger.
@@ -108,13 +120,15 @@ impl Engine {
         }
         // A member that was rebuilt may be one of the few that hold the ledger from now on: it must not
         // begin in the middle, nor keep the head of an epoch long gone.
-        let newcomer = !journal.holders.contains_all(self.sets[set].in_sync());
+        let in_sync = self.sets[set].in_sync() & journal.with_room();
+        let newcomer = !journal.holders.contains_all(in_sync);
         let full = journal.open && !journal.queue.is_empty() && !self.next_batch_fits(set);
         let journal = &mut self.sets[set].journal;
         if journal.renew || full || (journal.open && newcomer) {
             if journal.under_way == 0 {
                 journal.stage = Stage::Flushing;
                 journal.renew = false;
+                journal.open = false;
                 self.flush_members(set, self.sets[set].live(), Owner::Journal(set));
             }
         } else if journal.open && !journal.queue.is_empty() {
@@ -124,7 +138,7 @@ impl Engine {
 
     /// The set became whole while rows waited: they need no ledger any more.
     fn release_queue(&mut self, set: usize) {
-        for row in std::mem::take(&mut self.sets[set].journal.queue) {
+        for row in self.sets[set].journal.take_queue() {
             self.sets[set].unledgered += 1;
             self.leave_ledger(row);
             self.write_row(row);
@@ -142,10 +156,18 @@ impl Engine {
     /// What a row is about to write, member by member.
     fn fragments(&self, row: RowId) -> Vec<Fragment> {
         let Some(task) = self.rows.get(&row) else { return Vec::new() };
-        task.planned_writes(self.block_size())
+        // A member that has failed since is left out: a spare in its place must not be given, at a later
+        // replay, what the row held before writes that it missed.
+        let live = self.sets[task.set()].live();
+        let planned = task.planned_writes(self.block_size());
+        planned.into_iter().filter(|fragment| live.contains(fragment.slot)).collect()
     }
 
     fn append_batch(&mut self, set: usize) {
+        let copies = self.ledger_copies(set);
+        if copies.is_empty() {
+            return;
+        }
         let mut rows = Vec::new();
         let mut fragments = Vec::new();
         let room = {
@@ -169,7 +191,7 @@ impl Engine {
         journal.under_way += rows.len();
         journal.stage = Stage::Appending(rows);
         self.stats.ledger_bytes += batch.len() as u64;
-        self.write_ledger(set, self.ledger_copies(set), at, batch);
+        self.write_ledger(set, copies, at, batch);
     }
 
     /// As many members as may still fail, plus one.
@@ -221,6 +243,12 @@ impl Engine {
                 journal.next_block = 1;
                 journal.number = 0;
                 self.resume_commit();
+            }
+            // Nobody holds the batch: its rows must not be written. They wait for a new epoch.
+            Stage::Appending(rows) | Stage::FlushingBatch(rows) if worked.is_empty() => {
+                journal.under_way -= rows.len();
+                rows.into_iter().rev().for_each(|row| journal.queue.push_front(row));
+                journal.request_open();
             }
             Stage::Appending(rows) => {
                 journal.stage = Stage::FlushingBatch(rows);

@@ -42,7 +42,7 @@ pub struct Options {
     pub seed: u64,
 }
 
-/// Why an array was not started. Nothing was written.
+/// Why an array was not started. Nothing was written but, perhaps, rows that its ledger holds.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -192,7 +192,11 @@ impl Engine {
         let state = self.store.view(|disks| format.state(disks, array, set));
         let state = state.ok_or(OpenError::NoState { set })?;
         let space: Vec<Option<Extent>> = self.store.view(|disks| {
-            let space = |seat: &Seat| seat.disk.and_then(|disk| format.workspace(&disks[disk]));
+            // The ledger is laid out in blocks of 512 bytes.
+            let suited = |disk: &usize| disks[*disk].shape.block_size as usize == ledger::BLOCK;
+            let space = |seat: &Seat| {
+                seat.disk.filter(suited).and_then(|disk| format.workspace(&disks[disk]))
+            };
             slots.iter().map(space).collect()
         });
         let mut journal = Journal::new(space);
@@ -214,7 +218,7 @@ impl Engine {
             journal.request_open();
         }
         let parked = VecDeque::new();
-        Ok(Set { core, slots, journal, needs_ledger, unledgered: 0, parked })
+        Ok(Set { core, slots, journal, failures: 0, needs_ledger, unledgered: 0, parked })
     }
 
     fn redundancy(&self) -> Redundancy {
@@ -247,7 +251,9 @@ impl Engine {
         for (seat, space) in slots.iter().zip(&journal.space) {
             let (Some(disk), Some(space)) = (seat.disk, space) else { continue };
             let len = space.len.0 as usize * ledger::BLOCK;
-            let bytes = transfer(backplane, disk, Transfer::Read { at: space.start, len })?;
+            // A copy that cannot be read is no copy; another may do.
+            let read = transfer(backplane, disk, Transfer::Read { at: space.start, len });
+            let Ok(bytes) = read else { continue };
             let Some((epoch, batches)) = ledger::decode(&bytes, self.array, set) else { continue };
             journal.epoch = journal.epoch.max(epoch);
             let better = newest.as_ref().is_none_or(|(best, found): &(u64, Vec<_>)| {

@@ -126,6 +126,10 @@ impl RowTask {
         }
     }
 
+    pub(super) fn set(&self) -> usize {
+        self.set
+    }
+
     fn new_bytes(&self) -> &[u8] {
         match &self.job {
             Job::Write { bytes, .. } => bytes,
@@ -172,7 +176,9 @@ impl Engine {
     }
 
     fn admit_row(&mut self, id: RowId) {
-        let Some(task) = self.rows.get(&id) else { return };
+        let Some(task) = self.rows.get_mut(&id) else { return };
+        // A read that failed comes back here, and may have to wait.
+        task.phase = Phase::Admit;
         let (set, rows) = (task.set, task.rows);
         let access = match &task.job {
             Job::Write { durable, .. } => Access::Write { durable: *durable },
@@ -367,6 +373,10 @@ impl Engine {
             debug_assert!(computed.is_ok(), "{computed:?}");
         }
         let set = &mut self.sets[task.set];
+        if set.core.status().set_failed {
+            // No record will open a ledger any more.
+            return self.fail_row(id);
+        }
         task.ledgered = Some(set.needs_ledger);
         if set.needs_ledger {
             task.phase = Phase::Ledger;
@@ -471,8 +481,12 @@ impl Engine {
         self.row_done(id);
     }
 
-    /// A set has failed: acknowledgements that wait for its records will not be given.
+    /// A set has failed: acknowledgements that wait for its records will not be given, nor will a
+    /// ledger be opened.
     pub(super) fn fail_parked_acknowledgements(&mut self, set: usize) {
+        for row in self.sets[set].journal.take_queue() {
+            self.fail_row(row);
+        }
         let parked = std::mem::take(&mut self.sets[set].parked);
         let (acknowledgements, others) = parked.into_iter().partition(|parked| {
             (self.rows.get(&parked.row)).is_some_and(|task| task.phase == Phase::Acknowledge)

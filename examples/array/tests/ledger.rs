@@ -127,7 +127,7 @@ fn rows_that_wait_for_the_ledger_of_a_set_that_fails_are_answered() {
             rig.engine.is_idle() || k > 20000
         }) && rig.engine.is_idle();
         if !idle {
-            hung.push(steps)
+            hung.push(steps);
         }
     }
     assert!(hung.is_empty(), "{} of 80 hang: {hung:?}", hung.len());

@@ -15,6 +15,7 @@ mod report;
 mod shape;
 
 pub(crate) use shape::Options;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Runs the demo; exit code 0 only if every byte was right.
@@ -23,14 +24,16 @@ pub(crate) fn main(options: &Options) -> ExitCode {
         Ok(report) => {
             if options.json {
                 match serde_json::to_string_pretty(&report) {
-                    Ok(json) => println!("{json}"),
+                    Ok(json) => {
+                        let _ = writeln!(std::io::stdout(), "{json}");
+                    }
                     Err(error) => {
                         eprintln!("raid-ublk: {error}");
                         return ExitCode::from(4);
                     }
                 }
             } else {
-                println!("{report}");
+                let _ = writeln!(std::io::stdout(), "{report}");
             }
             if report.good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }

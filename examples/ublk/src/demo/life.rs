@@ -14,6 +14,7 @@ use raid_array::workload::{Oracle, Rig};
 use raid_core::array::{ArrayId, Geometry, Level, MemberState};
 use raid_core::metadata::{DiskShape, Format, FormatWriter};
 use raid_sync::{Limits, Time};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -95,7 +96,8 @@ fn writer(name: &str) -> Result<&'static dyn FormatWriter, String> {
 impl Life<'_> {
     fn say(&self, text: &str) {
         if !self.options.json {
-            println!("{text}");
+            // A reader who has seen enough is no reason to stop.
+            let _ = writeln!(std::io::stdout(), "{text}");
         }
     }
 

@@ -29,13 +29,13 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) seed: Option<u64>,
     /// Requests of each stage's workload.
-    #[arg(long, default_value_t = 1500)]
+    #[arg(long, default_value_t = 1500, value_parser = clap::value_parser!(u64).range(50..))]
     pub(crate) requests: u64,
     /// Writers at work at the same time.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) writers: u16,
-    /// Where the members' files are made; a temporary folder if absent. Files are removed at the end
-    /// unless something was wrong.
+    /// Where the members' files are made, and kept. Without it they are made in a temporary folder,
+    /// which is removed at the end unless something was wrong.
     #[arg(long)]
     pub(crate) dir: Option<PathBuf>,
     /// Report as JSON on standard output.
@@ -90,6 +90,9 @@ pub(crate) fn geometry(options: &Options) -> Result<Geometry, String> {
     let strip = options.chunk / 512;
     if !options.chunk.is_multiple_of(512) || !strip.is_power_of_two() || options.chunk > 1 << 20 {
         return Err("--chunk must be a power of two from 512 bytes to 1M".into());
+    }
+    if options.size > 1 << 40 {
+        return Err("--size must be at most 1024G".into());
     }
     let member_blocks = options.size / 512 / strip * strip;
     if member_blocks < 16 * strip {

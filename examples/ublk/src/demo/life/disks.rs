@@ -18,7 +18,7 @@ impl Life<'_> {
     pub(super) fn create(&mut self) -> Result<(), String> {
         let members = usize::from(self.geometry.slots) * usize::from(self.geometry.sets);
         for _ in 0..=members {
-            self.new_file();
+            self.new_file()?;
         }
         let shapes = vec![self.disk; members + 1];
         let mut store = Store::for_new_disks(self.format, &shapes);
@@ -58,10 +58,14 @@ impl Life<'_> {
     }
 
     /// The file of a disk that will be made at the next power on.
-    pub(super) fn new_file(&mut self) -> usize {
+    pub(super) fn new_file(&mut self) -> Result<usize, String> {
         let number = self.files.len();
-        self.files.push(Some(self.dir.join(format!("disk{number}.img"))));
-        number
+        let path = self.dir.join(format!("disk{number}.img"));
+        if path.exists() {
+            return Err(format!("{} exists already and is left as it is", path.display()));
+        }
+        self.files.push(Some(path));
+        Ok(number)
     }
 
     pub(super) fn open_file(&self, path: &Path) -> Result<Box<dyn Member>, String> {
@@ -112,7 +116,7 @@ impl Life<'_> {
     }
 
     pub(super) fn insert_disk(&mut self, rig: &mut Rig) -> Result<usize, String> {
-        let number = self.new_file();
+        let number = self.new_file()?;
         let path = self.files[number].clone().ok_or("no file")?;
         let disk = rig.backplane.insert(self.open_file(&path)?);
         self.present.push(number);

@@ -152,6 +152,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "ten seconds, event by event, of plain arithmetic")]
     fn sync_gets_its_minimum_under_any_load() {
         let mut fast = limits(1_000_000, u64::MAX);
         assert_eq!(opened_in(1, &limits(0, u64::MAX), true), 0);

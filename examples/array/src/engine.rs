@@ -33,6 +33,7 @@ pub use request::{Request, RequestError, RequestId};
 pub use window::Mismatch;
 
 use crate::backplane::{Completion, MemberIo, Transfer};
+use crate::ledger::Fragment;
 use crate::store::Store;
 use commit::Commits;
 use group::Groups;
@@ -41,7 +42,7 @@ use raid_core::array::{ArrayId, Geometry, Place};
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
 use raid_core::metadata::{ChangeError, DiskShape, FormatWriter, Stamp};
-use raid_core::units::{Lba, Row, Slot, SlotSet};
+use raid_core::units::{Extent, Lba, Row, Slot, SlotSet};
 use raid_sync::{Command, FlushId, Limits, Notice, Status, SyncCore, Time, WaitFor, WindowId};
 use request::PendingRequest;
 use row::RowTask;
@@ -419,6 +420,38 @@ impl Engine {
         let seat = self.sets[set].slots.get(slot.index())?;
         let live = self.sets[set].live().contains(slot);
         seat.disk.filter(|_| live)
+    }
+
+    /// A block of a member's extent as a block of its disk.
+    fn disk_block(&self, set: usize, slot: Slot, block: Lba) -> Lba {
+        let start = self.sets[set].slots.get(slot.index()).map_or(Lba(0), |seat| seat.start);
+        Lba(start.0 + block.0)
+    }
+
+    /// Reads runs of members; tagged in the order given.
+    fn read_members(&mut self, set: usize, wanted: Vec<(Slot, Extent)>, owner: Owner) {
+        let block = self.block_size() as usize;
+        let ios = (0u32..)
+            .zip(wanted)
+            .map(|(tag, (slot, at))| {
+                let len = at.len.0 as usize * block;
+                let at = self.disk_block(set, slot, at.start);
+                (self.disk_of(set, slot), tag, Transfer::Read { at, len })
+            })
+            .collect();
+        self.groups.start(owner, ios);
+    }
+
+    /// Writes runs of members; tagged with their slots.
+    fn write_members(&mut self, set: usize, writes: Vec<Fragment>, owner: Owner) {
+        let ios = writes
+            .into_iter()
+            .map(|Fragment { slot, at, bytes }| {
+                let at = self.disk_block(set, slot, at.start);
+                (self.disk_of(set, slot), u32::from(slot.0), Transfer::Write { at, bytes })
+            })
+            .collect();
+        self.groups.start(owner, ios);
     }
 
     /// Flushes the disks of these members.

@@ -13,11 +13,10 @@
 use super::group::Results;
 use super::request::RequestId;
 use super::{Engine, Owner, RowId};
-use crate::backplane::Transfer;
 use crate::ledger::Fragment;
 use raid_core::layout::Layout;
 use raid_core::stripe::{self, Health, MemberIo, NotPossible, ReadStep, RowPlan};
-use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
+use raid_core::units::{Extent, Rows, Slot, SlotSet};
 use raid_sync::{Access, Ack, Admit, Grant, WaitFor};
 
 /// What a piece is for.
@@ -298,21 +297,7 @@ impl Engine {
             }
         }
         let set = task.set;
-        let ios = (0u32..)
-            .zip(wanted)
-            .map(|(tag, (slot, at))| {
-                let len = at.len.0 as usize * block;
-                let at = self.disk_block(set, slot, at.start);
-                (self.disk_of(set, slot), tag, Transfer::Read { at, len })
-            })
-            .collect();
-        self.groups.start(Owner::Row(id), ios);
-    }
-
-    /// A block of a member's extent as a block of its disk.
-    pub(super) fn disk_block(&self, set: usize, slot: Slot, block: Lba) -> Lba {
-        let start = self.sets[set].slots.get(slot.index()).map_or(Lba(0), |seat| seat.start);
-        Lba(start.0 + block.0)
+        self.read_members(set, wanted, Owner::Row(id));
     }
 
     /// The I/O that a piece waited for is done.
@@ -404,15 +389,7 @@ impl Engine {
         let fragments = task.planned_writes(block_size);
         task.written = fragments.iter().map(|fragment| fragment.slot).collect();
         let set = task.set;
-        let ios = fragments
-            .into_iter()
-            .map(|fragment| {
-                let at = self.disk_block(set, fragment.slot, fragment.at.start);
-                let transfer = Transfer::Write { at, bytes: fragment.bytes };
-                (self.disk_of(set, fragment.slot), u32::from(fragment.slot.0), transfer)
-            })
-            .collect();
-        self.groups.start(Owner::Row(id), ios);
+        self.write_members(set, fragments, Owner::Row(id));
     }
 
     fn row_failures(&mut self, id: RowId, results: &Results) {

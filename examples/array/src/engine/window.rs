@@ -14,7 +14,7 @@
 use super::group::Results;
 use super::row::Work;
 use super::{Engine, Event, Owner, failed_slots};
-use crate::backplane::Transfer;
+use crate::ledger::Fragment;
 use raid_core::metadata::Operation;
 use raid_core::stripe::{self, Health, Repair};
 use raid_core::units::{Extent, Rows, Slot, SlotSet};
@@ -122,15 +122,7 @@ impl Engine {
                 wanted.push((io.slot, io.at));
             }
         }
-        let ios = (0u32..)
-            .zip(wanted)
-            .map(|(tag, (slot, at))| {
-                let len = at.len.0 as usize * block;
-                let at = self.disk_block(set, slot, at.start);
-                (self.disk_of(set, slot), tag, Transfer::Read { at, len })
-            })
-            .collect();
-        self.groups.start(Owner::Window(number), ios);
+        self.read_members(set, wanted, Owner::Window(number));
     }
 
     pub(super) fn window_resumed(&mut self, number: u64, results: Results) {
@@ -165,22 +157,14 @@ impl Engine {
             return self.end_window(index, SlotSet::EMPTY, SlotSet::EMPTY);
         }
         let set = self.windows[index].set;
-        let ios = writes
-            .into_iter()
-            .map(|(slot, at, bytes)| {
-                let at = self.disk_block(set, slot, at.start);
-                let transfer = Transfer::Write { at, bytes };
-                (self.disk_of(set, slot), u32::from(slot.0), transfer)
-            })
-            .collect();
         let task = &mut self.windows[index];
         task.phase = Phase::Writing;
         let owner = Owner::Window(task.number);
-        self.groups.start(owner, ios);
+        self.write_members(set, writes, owner);
     }
 
     /// Rebuild and resync: what the planner says.
-    fn compute(&mut self, index: usize) -> Vec<(Slot, Extent, Vec<u8>)> {
+    fn compute(&mut self, index: usize) -> Vec<Fragment> {
         let backend = self.backend;
         let block_size = self.geometry.block_size;
         let mut writes = Vec::new();
@@ -189,7 +173,7 @@ impl Engine {
             debug_assert!(computed.is_ok(), "{computed:?}");
             for io in plan.writes() {
                 let bytes = io.bytes(block_size, slab, &[]).unwrap_or_default();
-                writes.push((io.slot, io.at, bytes.to_vec()));
+                writes.push(Fragment { slot: io.slot, at: io.at, bytes: bytes.to_vec() });
             }
         }
         writes
@@ -197,7 +181,7 @@ impl Engine {
 
     /// Check and repair: what differs, and under the lock of a repair how to put it right: what is
     /// proven first, the rest from the data.
-    fn compare(&mut self, index: usize) -> Vec<(Slot, Extent, Vec<u8>)> {
+    fn compare(&mut self, index: usize) -> Vec<Fragment> {
         let backend = self.backend;
         let block_size = self.geometry.block_size;
         let task = &mut self.windows[index];
@@ -217,7 +201,7 @@ impl Engine {
                 let Ok(repaired) = plan.repair(backend, slab, policy) else { continue };
                 for io in repaired.writes() {
                     let bytes = io.bytes(block_size, slab, &[]).unwrap_or_default();
-                    writes.push((io.slot, io.at, bytes.to_vec()));
+                    writes.push(Fragment { slot: io.slot, at: io.at, bytes: bytes.to_vec() });
                 }
             }
         }

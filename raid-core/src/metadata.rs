@@ -10,13 +10,19 @@
 //! discovery   DiskView ──next_read──▶ Read{..} (repeat) ──▶ assemble ──▶ Inventory: arrays, members, findings
 //! creation    new_areas ▶ initialise ▶ create_array ▶ add_spare ─┐
 //! run time    RuntimeState / activate ───▶ edits DiskBuffers ────┴─▶ commit_step 0, 1, 2 … per disk
+//! end         delete_array │ dissolve ▶ commit on all disks ───────▶ erase_step 0, 1, 2 … per disk
 //! ```
 //!
 //! Everything here is object-safe and allocation-free: a tool holds `&[&dyn Format]` and names no
 //! format anywhere else.
 
-use crate::array::{ArrayDescriptor, ArrayId, Initialisation, MemberDescriptor, MemberId, Name};
-use crate::array::{Geometry, Place};
+mod change;
+mod writer;
+
+pub use change::{ArrayRequest, BadRange, ChangeError, DiskCondition, SpareRequest, Stamp};
+pub use writer::{FormatWriter, Step};
+
+use crate::array::{ArrayDescriptor, ArrayId, Initialisation, MemberDescriptor, MemberId, Place};
 use crate::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};
 use core::fmt;
 
@@ -248,104 +254,6 @@ pub struct RuntimeState {
     pub mark: Row,
 }
 
-/// What a new array should be.
-#[derive(Clone, Copy, Debug)]
-pub struct ArrayRequest<'a> {
-    /// Label.
-    pub name: Name,
-    /// Shape; `member_blocks` is what each member gives.
-    pub geometry: Geometry,
-    /// Indices of the disks, set by set, slot by slot.
-    pub disks: &'a [usize],
-    /// Redundancy at the start: `Full` if the caller has made all members agree.
-    pub initialisation: Initialisation,
-}
-
-/// The caller's clock and randomness, for stamps and identities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// Seconds since 1970-01-01 UTC.
-    pub unix_seconds: u64,
-    /// A fresh random number for every call.
-    pub random: u64,
-}
-
-/// One ordered step of writing metadata to one disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step<'a> {
-    /// Write these bytes. Writes between two flushes may land in any order, in part, or not at all.
-    Write {
-        /// Address of the first block.
-        at: Lba,
-        /// A whole number of blocks.
-        bytes: &'a [u8],
-    },
-    /// Everything written so far, user data included, is on stable storage before the next step.
-    Flush,
-}
-
-/// Why a metadata change was refused. A refused change leaves every buffer as it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ChangeError {
-    /// The format, or this version of it, cannot do this.
-    Unsupported(&'static str),
-    /// The request contradicts itself or the format's limits.
-    Invalid {
-        /// What is wrong.
-        what: &'static str,
-        /// The value asked for.
-        found: u64,
-        /// The limit or the value needed.
-        expected: u64,
-    },
-    /// No such array on these disks.
-    NoSuchArray(ArrayId),
-    /// No such place in the array.
-    NoSuchPlace(Place),
-    /// A disk is unsuited.
-    Disk {
-        /// Index of the disk.
-        disk: usize,
-        /// Why.
-        what: &'static str,
-    },
-    /// The metadata in the buffers does not hold together; nothing was changed.
-    Damaged {
-        /// Index of the disk.
-        disk: usize,
-        /// Address on it.
-        at: Lba,
-        /// What is wrong.
-        what: &'static str,
-        /// The value found.
-        found: u64,
-        /// The value expected.
-        expected: u64,
-    },
-}
-
-impl fmt::Display for ChangeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unsupported(what) => write!(f, "not supported by this format: {what}"),
-            Self::Invalid { what, found, expected } => {
-                write!(f, "{what}: asked for {found}, limit {expected}")
-            }
-            Self::NoSuchArray(id) => write!(f, "no array {id} on these disks"),
-            Self::NoSuchPlace(place) => write!(f, "no slot {} in set {}", place.slot, place.set),
-            Self::Disk { disk, what } => write!(f, "disk {disk}: {what}"),
-            Self::Damaged { disk, at, what, found, expected } => write!(
-                f,
-                "disk {disk}, block {}: {what}, found {found:#x}, expected {expected:#x}",
-                at.0
-            ),
-        }
-    }
-}
-
-impl core::error::Error for ChangeError {}
-
 /// A metadata format, for discovery: nothing here can write.
 pub trait Format: fmt::Debug + Sync {
     /// Short lower-case name, e.g. `ddf`.
@@ -363,94 +271,6 @@ pub trait Format: fmt::Debug + Sync {
     fn writer(&self) -> Option<&dyn FormatWriter> {
         None
     }
-}
-
-/// The writing half of a format: edits the caller's buffers, then says what to write in which order.
-///
-/// Nothing is written by these calls themselves. After `initialise`, `create_array`, `add_spare`,
-/// `set_state` or `activate` the caller runs the commit: for every live disk, steps 0, 1, 2 … until
-/// `None`. A crash between any two steps leaves the old or the new configuration.
-pub trait FormatWriter: Format {
-    /// What run-time state survives a restart.
-    fn capabilities(&self) -> Capabilities;
-
-    /// The `index`-th range that the metadata of a new disk takes; `None` past the last. The caller
-    /// makes a buffer of that size for each, filled with zeros.
-    fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent>;
-
-    /// Blocks of a new disk that arrays may use, from block 0.
-    fn usable(&self, shape: DiskShape) -> Blocks;
-
-    /// A run of blocks in the format's own reserve that is left to the implementation for notes of
-    /// its own, e.g. a row ledger. `None` on disks that another implementation set up.
-    fn workspace(&self, disk: &DiskView<'_>) -> Option<Extent>;
-
-    /// Makes an empty configuration over these disks.
-    ///
-    /// # Errors
-    /// [`ChangeError`]; the buffers are as they were.
-    fn initialise(&self, disks: &mut [DiskBuffer<'_>], stamp: Stamp) -> Result<(), ChangeError>;
-
-    /// Adds an array to the configuration.
-    ///
-    /// # Errors
-    /// [`ChangeError`]; the buffers are as they were.
-    fn create_array(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        request: &ArrayRequest<'_>,
-        stamp: Stamp,
-    ) -> Result<ArrayId, ChangeError>;
-
-    /// Makes an unused disk a global spare.
-    ///
-    /// # Errors
-    /// [`ChangeError`]; the buffers are as they were.
-    fn add_spare(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        disk: usize,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError>;
-
-    /// The run-time state of one set, as the newest trustworthy copy says; `None` if there is no such
-    /// array or set.
-    fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState>;
-
-    /// Records the run-time state of one set.
-    ///
-    /// # Errors
-    /// [`ChangeError`]; the buffers are as they were.
-    fn set_state(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        array: ArrayId,
-        set: u16,
-        state: &RuntimeState,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError>;
-
-    /// Puts a spare into a place whose member failed; the place is then `rebuilding`.
-    ///
-    /// # Errors
-    /// [`ChangeError`]; the buffers are as they were.
-    fn activate(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        array: ArrayId,
-        place: Place,
-        spare: usize,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError>;
-
-    /// The `index`-th step of writing `disk`; `None` past the last. `block` is room for one block of
-    /// that disk, for a header that differs from what the buffer will finally hold.
-    fn commit_step<'a>(
-        &self,
-        disk: &'a DiskBuffer<'_>,
-        index: usize,
-        block: &'a mut [u8],
-    ) -> Option<Step<'a>>;
 }
 
 /// The slot of a place, for callers that deal with one set.

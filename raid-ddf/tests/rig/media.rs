@@ -193,7 +193,10 @@ impl Rig {
     ) -> Result<ArrayId, ChangeError> {
         let stamp = self.stamp();
         let name = Name::new(name.as_bytes());
-        let request = ArrayRequest { name, geometry, disks, initialisation: Initialisation::Full };
+        let request = ArrayRequest {
+            initialisation: Initialisation::Full,
+            ..ArrayRequest::new(name, geometry, disks)
+        };
         self.edit(|buffers| Ddf.create_array(buffers, &request, stamp))
     }
 

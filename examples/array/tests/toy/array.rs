@@ -36,10 +36,8 @@ pub(crate) fn create(geometry: Geometry, spares: usize) -> (ArrayId, Vec<Box<dyn
     let mut store = Store::for_new_disks(&Toy, &shapes);
     let disks: Vec<usize> = (0..members).collect();
     let request = ArrayRequest {
-        name: Name::new(b"toy"),
-        geometry,
-        disks: &disks,
         initialisation: Initialisation::Full,
+        ..ArrayRequest::new(Name::new(b"toy"), geometry, &disks)
     };
     let stamp = Stamp { unix_seconds: 0, random: 77 };
     let array = store.edit(|buffers| {

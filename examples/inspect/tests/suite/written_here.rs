@@ -71,10 +71,9 @@ fn create(format: &dyn Format, geometry: Geometry) -> Option<Vec<SparseImage>> {
     store.edit(|disks| writer.initialise(disks, stamp(1))).unwrap();
     let disks: Vec<usize> = (0..count).rev().collect();
     let request = ArrayRequest {
-        name: Name::new(b"made"),
-        geometry,
-        disks: &disks,
         initialisation: Initialisation::Full,
+        unverified: true,
+        ..ArrayRequest::new(Name::new(b"made"), geometry, &disks)
     };
     match store.edit(|disks| writer.create_array(disks, &request, stamp(2))) {
         Ok(_) => {}

@@ -25,11 +25,11 @@ impl Life<'_> {
         let (format, geometry) = (self.format, self.geometry);
         let disks: Vec<usize> = (0..members).collect();
         let request = ArrayRequest {
-            name: Name::new(b"demo"),
-            geometry,
-            disks: &disks,
             // New files are zeros everywhere, and so is the parity of zeros.
             initialisation: Initialisation::Full,
+            // Nothing but this program is to read them.
+            unverified: true,
+            ..ArrayRequest::new(Name::new(b"demo"), geometry, &disks)
         };
         let mut stamp = || Stamp { unix_seconds: CREATED, random: self.random.u64(..) };
         let stamps = [stamp(), stamp(), stamp()];

@@ -12,6 +12,12 @@ use core::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ArrayId(pub [u8; 24]);
 
+impl ArrayId {
+    /// In place of a configuration: of a spare that serves every array of its format and belongs to
+    /// none of their configurations.
+    pub const ANY: Self = Self([0xFF; 24]);
+}
+
 /// Identity of a disk inside its format: 24 bytes, zero-padded if the format keeps fewer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub [u8; 24]);

@@ -17,9 +17,11 @@
 //! format anywhere else.
 
 mod change;
+mod disk_bytes;
 mod writer;
 
 pub use change::{ArrayRequest, BadRange, ChangeError, DiskCondition, SpareRequest, Stamp};
+pub use disk_bytes::{DiskBytes, Disks, LiveDisks};
 pub use writer::{FormatWriter, Step};
 
 use crate::array::{ArrayDescriptor, ArrayId, Initialisation, MemberDescriptor, MemberId, Place};
@@ -51,19 +53,6 @@ pub struct DiskView<'a> {
     pub shape: DiskShape,
     /// Runs read so far, in any order.
     pub pieces: &'a [Piece<'a>],
-}
-
-impl<'a> DiskView<'a> {
-    /// The bytes of `extent`, if one piece holds all of them.
-    #[must_use]
-    pub fn get(&self, extent: Extent) -> Option<&'a [u8]> {
-        self.pieces.iter().find_map(|piece| {
-            let from = extent.start.distance_from(piece.at)?.bytes(self.shape.block_size)?;
-            let len = extent.len.bytes(self.shape.block_size)?;
-            let to = usize::try_from(from.checked_add(len)?).ok()?;
-            piece.bytes.get(usize::try_from(from).ok()?..to)
-        })
-    }
 }
 
 /// A run of blocks in memory that is to be edited.

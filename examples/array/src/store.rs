@@ -3,7 +3,7 @@
 //! run-time changes edit, and that commits write back.
 
 use crate::discover::{Claim, Discovery, FoundArray, FoundDisk};
-use raid_core::array::MemberState;
+use raid_core::array::{ArrayId, MemberState};
 use raid_core::metadata::{
     DiskBuffer, DiskDescriptor, DiskShape, DiskView, FormatWriter, Piece, PieceMut, Step,
 };
@@ -69,7 +69,8 @@ impl Store {
     /// stay, so that indices agree, without a byte and not live.
     ///
     /// Live are the members in use of every array of the configuration, and its spares: what all
-    /// disks say alike must be written to all of them.
+    /// disks say alike must be written to all of them. A spare that belongs to no configuration is
+    /// lent as well, and is written only once it was taken: other arrays' engines may know it too.
     #[must_use]
     pub fn from_discovery(discovery: &Discovery, array: &FoundArray) -> Self {
         let configuration = (array.members.iter())
@@ -88,13 +89,15 @@ impl Store {
             used && !given_up
         };
         let disk = |(index, found): (usize, &FoundDisk)| {
+            let of_all =
+                |found: &DiskDescriptor| found.spare && found.configuration == ArrayId::ANY;
             let own = claimed(found, array)
-                .filter(|(descriptor, _)| Some(descriptor.configuration) == configuration);
+                .filter(|(found, _)| Some(found.configuration) == configuration || of_all(found));
             let pieces = own.map(|(_, claim)| claim.pieces.as_slice()).unwrap_or_default();
             DiskMetadata {
                 shape: found.shape,
                 pieces: pieces.iter().map(|piece| (piece.at, piece.bytes.clone())).collect(),
-                live: own.is_some_and(|(descriptor, _)| descriptor.spare || in_use(index)),
+                live: own.is_some_and(|(own, _)| own.spare && !of_all(&own) || in_use(index)),
             }
         };
         Self { disks: discovery.disks.iter().enumerate().map(disk).collect() }

@@ -12,7 +12,7 @@
 use super::group::Results;
 use super::{Engine, Event, Owner};
 use crate::backplane::Transfer;
-use crate::store::CommitStep;
+use crate::store::{CommitStep, Store};
 use raid_core::array::{MemberDescriptor, Place};
 use raid_core::metadata::{ChangeError, DiskDescriptor, DiskShape, Finding, Inventory, Subject};
 use raid_core::units::{Slot, SlotSet};
@@ -186,7 +186,18 @@ impl Engine {
                 })
             }
             Job::Activate { place, disk } => {
-                self.store.edit(|disks| format.activate(disks, array, place, disk, stamp))
+                // A spare of no configuration becomes one of this one.
+                let spare = |store: &mut Store, live: bool| {
+                    let spare = store.disks.get_mut(disk);
+                    spare.is_some_and(|spare| std::mem::replace(&mut spare.live, live))
+                };
+                let was_live = spare(&mut self.store, true);
+                let edited =
+                    self.store.edit(|disks| format.activate(disks, array, place, disk, stamp));
+                if edited.is_err() {
+                    spare(&mut self.store, was_live);
+                }
+                edited
             }
             Job::AddSpare { disk, shape } => {
                 self.store.insert(format, disk, shape);

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The blocks of disks that are in memory, whether to be read only or to be edited.
+//!
+//! Discovery lends [`DiskView`]s, run-time changes edit [`DiskBuffer`]s. Both are read by the same
+//! code, so a format has one parser.
+
+use super::{DiskBuffer, DiskShape, DiskView, PieceMut};
+use crate::units::{Blocks, Extent, Lba};
+use core::fmt;
+
+/// The blocks of one disk.
+#[derive(Clone, Copy, Debug)]
+pub enum DiskBytes<'a> {
+    /// Of a disk that is looked at.
+    View(DiskView<'a>),
+    /// Of a disk whose blocks are being edited.
+    Buffer {
+        /// Size.
+        shape: DiskShape,
+        /// The runs in memory.
+        pieces: &'a [PieceMut<'a>],
+    },
+}
+
+/// The bytes of `extent` in a run of blocks that starts at `at`.
+fn range(at: Lba, extent: Extent, block_size: u32) -> Option<core::ops::Range<usize>> {
+    let from = extent.start.distance_from(at)?.bytes(block_size)?;
+    let to = from.checked_add(extent.len.bytes(block_size)?)?;
+    Some(usize::try_from(from).ok()?..usize::try_from(to).ok()?)
+}
+
+impl<'a> DiskView<'a> {
+    /// The bytes of `extent`, if one piece holds all of them.
+    #[must_use]
+    pub fn get(&self, extent: Extent) -> Option<&'a [u8]> {
+        let size = self.shape.block_size;
+        self.pieces.iter().find_map(|piece| piece.bytes.get(range(piece.at, extent, size)?))
+    }
+}
+
+impl DiskBuffer<'_> {
+    /// The bytes of `extent` to be edited, if one piece holds all of them.
+    #[must_use]
+    pub fn get_mut(&mut self, extent: Extent) -> Option<&mut [u8]> {
+        let size = self.shape.block_size;
+        let mut pieces = self.pieces.iter_mut();
+        pieces.find_map(|piece| piece.bytes.get_mut(range(piece.at, extent, size)?))
+    }
+}
+
+impl<'a> DiskBytes<'a> {
+    /// The blocks of a buffer.
+    #[must_use]
+    pub fn of_buffer(buffer: &'a DiskBuffer<'_>) -> Self {
+        Self::Buffer { shape: buffer.shape, pieces: buffer.pieces }
+    }
+
+    /// Size of the disk.
+    #[must_use]
+    pub const fn shape(&self) -> DiskShape {
+        match self {
+            Self::View(view) => view.shape,
+            Self::Buffer { shape, .. } => *shape,
+        }
+    }
+
+    /// The bytes of `extent`, if one run holds all of them.
+    #[must_use]
+    pub fn get(&self, extent: Extent) -> Option<&'a [u8]> {
+        match self {
+            Self::View(view) => view.get(extent),
+            Self::Buffer { shape, pieces } => (pieces.iter())
+                .find_map(|piece| piece.bytes.get(range(piece.at, extent, shape.block_size)?)),
+        }
+    }
+
+    /// One block.
+    #[must_use]
+    pub fn block(&self, at: Lba) -> Option<&'a [u8]> {
+        self.get(Extent { start: at, len: Blocks(1) })
+    }
+
+    /// Whether a run that starts at `at` was asked for, so that it is in vain to ask again.
+    #[must_use]
+    pub fn was_asked(&self, at: Lba) -> bool {
+        match self {
+            Self::View(view) => view.pieces.iter().any(|piece| piece.at == at),
+            Self::Buffer { pieces, .. } => pieces.iter().any(|piece| piece.at == at),
+        }
+    }
+}
+
+/// A number of disks of which blocks are in memory.
+pub trait Disks: fmt::Debug {
+    /// How many.
+    fn count(&self) -> usize;
+
+    /// The blocks of one; `None` past the last.
+    fn disk(&self, index: usize) -> Option<DiskBytes<'_>>;
+}
+
+impl Disks for &[DiskView<'_>] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn disk(&self, index: usize) -> Option<DiskBytes<'_>> {
+        self.get(index).map(|view| DiskBytes::View(*view))
+    }
+}
+
+impl Disks for &[DiskBuffer<'_>] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn disk(&self, index: usize) -> Option<DiskBytes<'_>> {
+        self.get(index).map(DiskBytes::of_buffer)
+    }
+}
+
+/// The live ones among buffers, each at its index.
+#[derive(Debug)]
+pub struct LiveDisks<'d, 'b>(pub &'d [DiskBuffer<'b>]);
+
+impl Disks for LiveDisks<'_, '_> {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn disk(&self, index: usize) -> Option<DiskBytes<'_>> {
+        self.0.get(index).filter(|disk| disk.live).map(DiskBytes::of_buffer)
+    }
+}

@@ -114,6 +114,8 @@ mod command;
 mod config;
 mod defect;
 mod error;
+#[cfg(test)]
+mod exploration;
 mod mark;
 mod member;
 mod operation;

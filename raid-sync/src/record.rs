@@ -96,6 +96,16 @@ impl Records {
         }
     }
 
+    /// Whether a start from any member would find this said: the record being written may have reached
+    /// some of them already.
+    pub(crate) fn say(&self, said: impl Fn(&RuntimeState) -> bool) -> bool {
+        let written = match &self.stream {
+            Stream::Writing { image, .. } => said(image),
+            _ => true,
+        };
+        written && said(&self.recorded)
+    }
+
     pub(crate) fn wait(&mut self, seq: RecordSeq) {
         self.waited = self.waited.max(Some(seq));
     }
@@ -150,4 +160,17 @@ pub(crate) fn same(a: &RuntimeState, b: &RuntimeState, capabilities: &Capabiliti
         && (!capabilities.failure || (a.failed == b.failed && a.rebuilding == b.rebuilding))
         && (!capabilities.mark || (a.operation == b.operation && a.mark == b.mark))
         && a.initialisation == b.initialisation
+}
+
+/// For the exploration, which tells states apart by what may still happen.
+#[cfg(test)]
+impl Records {
+    /// Counts records from the last one, which is returned; there is one flush at a time.
+    pub(crate) fn forget_numbers(&mut self) -> RecordSeq {
+        let last = std::mem::replace(&mut self.last, RecordSeq(0));
+        let relative = |seq: &mut RecordSeq| seq.0 = seq.0.wrapping_sub(last.0);
+        self.waited.iter_mut().chain(&mut self.wake).for_each(relative);
+        self.last_flush = FlushId(0);
+        last
+    }
 }

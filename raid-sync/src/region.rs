@@ -95,6 +95,16 @@ impl Region {
     }
 }
 
+/// For the exploration, which tells states apart by what may still happen.
+#[cfg(test)]
+impl Region {
+    /// Counts time from `now`; more than `idle` is as good as `idle`.
+    pub(crate) fn forget_times(&mut self, now: u64, idle: u64) {
+        let quiet = now.saturating_sub(self.quiet_since).min(idle);
+        self.quiet_since = if self.state == State::Dirty { quiet } else { 0 };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

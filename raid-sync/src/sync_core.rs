@@ -11,6 +11,8 @@
 //! | `poll` | `poll`, `deadline` |
 
 mod admission;
+#[cfg(test)]
+mod canonical;
 mod completion;
 mod poll;
 mod report;
@@ -217,8 +219,11 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
     }
 
     fn describe(&self, claim: &Claim) -> RuntimeState {
-        // "Clean" would hide what the format cannot say: that a resync is owed, or who has failed.
-        let hidden = (claim.owed.is_some() && !self.capabilities.mark)
+        // "Clean" would hide what the record does not say: that a resync is owed, or who has failed. A
+        // parity set that lost a member before its parity agreed is rebuilt first, and the record then
+        // names the rebuild.
+        let named = claim.operation.map(|(operation, _)| operation);
+        let hidden = (claim.owed.is_some() && (!self.capabilities.mark || named != claim.owed))
             || (!claim.members.failed.is_empty() && !self.capabilities.failure);
         let clean = match self.tracks_writes() {
             true => claim.clean && !hidden,

@@ -181,6 +181,30 @@ impl<const N: usize> Tickets<N> {
     }
 }
 
+/// For the exploration, which tells states apart by what may still happen.
+#[cfg(test)]
+impl<const N: usize> Tickets<N> {
+    /// Forgets how often each place was used, and by whom.
+    pub(crate) fn forget_uses(&mut self) {
+        for entry in &mut self.entries {
+            entry.use_count = 0;
+            if entry.kind.is_none() {
+                *entry = Entry { start: 0, end: 0, windows: 0, elder: false, ..*entry };
+            }
+        }
+        if self.in_flight == 0 {
+            *self = Self::new();
+        }
+    }
+}
+
+#[cfg(test)]
+impl Ticket {
+    pub(crate) const fn index(self) -> u16 {
+        self.index
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

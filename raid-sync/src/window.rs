@@ -229,6 +229,27 @@ impl<const W: usize> Windows<W> {
     }
 }
 
+/// For the exploration, which tells states apart by what may still happen.
+#[cfg(test)]
+impl<const W: usize> Windows<W> {
+    /// Forgets how often each place was used, and when.
+    pub(crate) fn forget_uses(&mut self) {
+        for window in &mut self.windows {
+            (window.use_count, window.opened) = (0, 0);
+            if window.state == State::Free {
+                window.rows = Rows::new(0, 0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+impl WindowId {
+    pub(crate) const fn index(self) -> u8 {
+        self.index
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

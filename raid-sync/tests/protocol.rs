@@ -191,6 +191,38 @@ fn a_target_that_fails_during_the_last_flush_is_not_recorded_in_sync() {
     }
 }
 
+/// Found by the exploration: the record before says that the target is being filled, the one being
+/// written does not, and a start may find either.
+#[test]
+fn a_target_that_fails_while_the_last_record_is_written_holds_promises_until_the_next() {
+    let mut core = mirror(2, filling(1));
+    let mut commands = rebuild(&mut core);
+    for _ in 0..3 {
+        let (id, rows) = window(&commands);
+        core.copied(NOW, id, CopyResult::good(rows.len)).unwrap();
+        commands = settle(&mut core);
+    }
+    let (id, _) = window(&commands);
+    core.copied(NOW, id, CopyResult::good(4)).unwrap();
+    let Some(Command::Flush { id, .. }) = core.poll(NOW) else { panic!() };
+    core.flushed(NOW, id, NONE).unwrap();
+    let Some(Command::Persist { seq, .. }) = core.poll(NOW) else { panic!() };
+    assert_eq!(core.complete_flush(NONE), Ack::After(seq), "nothing has failed, but it may");
+    let Ack::After(promised) = core.complete_flush(slots(&[1])) else { panic!() };
+    assert!(promised > seq);
+    core.persisted(NOW, seq, NONE).unwrap();
+    while let Some(command) = core.poll(NOW) {
+        match command {
+            Command::Persist { seq, .. } => {
+                assert_eq!(core.snapshot(seq).unwrap().failed, slots(&[1]));
+                core.persisted(NOW, seq, NONE).unwrap();
+            }
+            Command::Wake(WaitFor::Record(woken)) => assert!(woken >= promised, "{woken:?}"),
+            _ => {}
+        }
+    }
+}
+
 #[test]
 fn several_members_are_filled_in_one_pass() {
     let mut core = mirror(3, RuntimeState { rebuilding: slots(&[1, 2]), ..clean() });
@@ -423,6 +455,37 @@ fn a_read_that_reconstructs_goes_beside_a_rebuild_but_not_beside_a_write() {
     assert_eq!(core.poll(NOW), Some(Command::Wake(WaitFor::Overlap)));
     assert!(matches!(read(&mut core, 8), Admit::Go(_)));
     assert_eq!(core.admit(NOW, Rows::new(8, 1), PLAIN), Admit::Wait(WaitFor::Overlap));
+}
+
+/// Found by the exploration: a record names one operation, and "clean, being rebuilt" would hide that
+/// the rebuild reads parity that was not made to agree.
+#[test]
+fn a_parity_set_rebuilt_before_its_parity_agrees_stays_unclean() {
+    let parity = config(3, Redundancy::Parity(1));
+    let unclean = RuntimeState { clean: false, ..clean() };
+    let mut core = Core::new(parity, &unclean, format(true), Start::Normal).unwrap();
+    assert_eq!(core.owed(), Some(Operation::Resync));
+    core.member_failed(Slot(2));
+    settle(&mut core);
+    core.member_joined(Slot(2)).unwrap();
+    settle(&mut core);
+    core.quiesce();
+    let rebuild = core.owed().unwrap();
+    assert_eq!(rebuild, Operation::Rebuild { targets: slots(&[2]) });
+    core.start(NOW, rebuild, AboveMark::Skip).unwrap();
+    while let Some(command) = core.poll(NOW) {
+        match command {
+            Command::Persist { seq, .. } => {
+                let record = core.snapshot(seq).unwrap();
+                assert_eq!((record.operation, record.clean), (Some(rebuild), false));
+                let again = Core::new(parity, &record, format(true), Start::Normal);
+                assert!(matches!(again, Err(Refusal::DirtyAndDegraded { .. })), "{again:?}");
+                core.persisted(NOW, seq, NONE).unwrap();
+            }
+            Command::Flush { id, .. } => core.flushed(NOW, id, NONE).unwrap(),
+            _ => {}
+        }
+    }
 }
 
 #[test]

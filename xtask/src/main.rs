@@ -5,23 +5,27 @@
 //! cargo xtask ci              every gate, in order, with a table at the end
 //! cargo xtask ci STEP…        only these
 //! cargo xtask ci --list       the gates and what each is for
+//! cargo xtask explore         the sync engine's deep explorations, some minutes
 //! ```
 
 mod ci;
+mod explore;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: cargo xtask ci [--list] [STEP…]
+usage: cargo xtask ci [--list] [STEP…] | explore
 
   ci          run every step and end with a table of what passed, failed and was skipped
   ci STEP…    run only these steps
-  ci --list   name the steps";
+  ci --list   name the steps
+  explore     explore the sync engine deeply and print the tables of docs/interlock.md";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     match arguments.next().as_deref() {
         Some("ci") => ci::main(&arguments.collect::<Vec<_>>()),
+        Some("explore") => explore::main(),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             ExitCode::SUCCESS

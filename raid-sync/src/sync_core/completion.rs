@@ -64,10 +64,13 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         if self.set_failed {
             return Ack::NoCopyLeft;
         }
-        if !promises || self.names_failures(&self.records.recorded) {
+        if !promises || self.records.say(|record| self.names_failures(record)) {
             return Ack::Now;
         }
-        let seq = self.records.covering(|image| self.names_failures(image));
+        // The record that ends a rebuild names nobody; if its target fails meanwhile, it wakes nobody.
+        let failed = self.members.failed;
+        let seq =
+            self.records.covering(|image| (image.failed | image.rebuilding).contains_all(failed));
         self.records.wait(seq);
         Ack::After(seq)
     }

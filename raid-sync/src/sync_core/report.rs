@@ -134,7 +134,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             self.raised(&raise);
         }
         self.fail_all(failed);
-        if everywhere {
+        if everywhere && self.names_failures(&image) {
             self.records.release(seq);
         }
         Ok(())

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Power failures: everything that may be left on the media, and the start from there.
+//!
+//! Of each row of each member any version may be left that was cached or on its way since the last
+//! completed flush. Of a record being written each member holds the new one or the one before (a torn
+//! record reads as the one before). A dead member may be back with what it last held, or stay away; or
+//! one more member stays away. Members stay away only as far as a record that was acknowledged on all
+//! others allows: with fewer, data is gone whatever the core does.
+
+use super::member::{COLUMNS, Cell, Member, ROWS, value, versions};
+use super::scenario::Scenario;
+use super::search::Fingerprint;
+use super::world::{Block, Left, Purpose, Wish, World, build};
+use crate::{Refusal, Time};
+use raid_core::metadata::{Operation, RuntimeState};
+use raid_core::units::{Slot, SlotSet};
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+/// What a power failure leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Stopped {
+    pub(super) members: Vec<Member>,
+    blocks: [[Block; COLUMNS]; ROWS],
+    distrusted: SlotSet,
+    left: Left,
+}
+
+/// What may be left of one member.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Options {
+    rows: [Vec<u32>; ROWS],
+    records: Vec<Option<(u8, RuntimeState)>>,
+    dead: bool,
+}
+
+fn add<T: PartialEq>(options: &mut Vec<T>, option: T) {
+    if !options.contains(&option) {
+        options.push(option);
+    }
+}
+
+impl World {
+    fn options(&self) -> Vec<Options> {
+        let option = |(slot, member): (Slot, &Member)| {
+            let mut rows = member.cells.map(|cell| {
+                let mut values = Vec::new();
+                cell.values().iter().for_each(|value| add(&mut values, *value));
+                values
+            });
+            let mut records = Vec::from([member.record]);
+            for job in self.jobs.iter().filter(|_| !member.dead) {
+                for leg in job.legs.iter().filter(|leg| leg.slot == slot.0) {
+                    for (values, value) in rows.iter_mut().zip(leg.rows) {
+                        value.into_iter().for_each(|value| add(values, value));
+                    }
+                }
+                match &job.purpose {
+                    Purpose::Persist { to, number, image, .. } if to.contains(slot) => {
+                        add(&mut records, Some((*number, *image)));
+                    }
+                    _ => {}
+                }
+            }
+            rows.iter_mut().for_each(|values| values.sort_unstable());
+            Options { rows, records, dead: member.dead }
+        };
+        (0u8..).map(Slot).zip(&self.members).map(option).collect()
+    }
+
+    /// Blocks as a start sees them: nothing counts but what was promised.
+    fn promised(&self) -> [[Block; COLUMNS]; ROWS] {
+        self.blocks.map(|columns| {
+            columns.map(|block| Block {
+                acknowledged: block.promised,
+                seen: block.promised,
+                ..block
+            })
+        })
+    }
+
+    /// Stands for all that a power failure here may leave.
+    pub(super) fn cut(&self) -> (u64, u64) {
+        Fingerprint::of(&(self.options(), self.promised(), self.distrusted, self.left))
+    }
+
+    /// Every outcome of a power failure in this state.
+    pub(super) fn power_fails<E>(
+        &self,
+        scenario: &Scenario,
+        then: &mut dyn FnMut(Stopped) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let options = self.options();
+        let left = Left { crashes: self.left.crashes - 1, ..self.left };
+        let mut away: Vec<SlotSet> = Vec::from([SlotSet::EMPTY]);
+        let dead: SlotSet = slots(&options).filter(|(_, o)| o.dead).map(|(slot, _)| slot).collect();
+        add(&mut away, dead);
+        scenario.all().iter().for_each(|slot| add(&mut away, dead | SlotSet::of(slot)));
+        scenario.all().iter().for_each(|slot| add(&mut away, SlotSet::of(slot)));
+        let trusted = scenario.all().without(self.distrusted);
+        away.retain(|away| trusted.without(*away).len() >= scenario.needed());
+        let stopped = Stopped {
+            members: self.members.clone(),
+            blocks: self.promised(),
+            distrusted: self.distrusted,
+            left,
+        };
+        for away in away {
+            let mut stopped = stopped.clone();
+            for (slot, member) in (0u8..).map(Slot).zip(&mut stopped.members) {
+                member.dead = away.contains(slot);
+            }
+            choose(&options, 0, stopped, then)?;
+        }
+        Ok(())
+    }
+}
+
+fn slots(options: &[Options]) -> impl Iterator<Item = (Slot, &Options)> {
+    (0u8..).map(Slot).zip(options)
+}
+
+/// All combinations, member by member.
+fn choose<E>(
+    options: &[Options],
+    index: usize,
+    stopped: Stopped,
+    then: &mut dyn FnMut(Stopped) -> Result<(), E>,
+) -> Result<(), E> {
+    let Some(option) = options.get(index) else { return then(stopped.renumbered()) };
+    // What an absent member holds matters if it may come back.
+    let matters = stopped.left.crashes > 0 || !stopped.members[index].dead;
+    let few = |len: usize| if matters { len } else { 1 };
+    for record in &option.records[..few(option.records.len())] {
+        for first in &option.rows[0][..few(option.rows[0].len())] {
+            for second in &option.rows[1][..few(option.rows[1].len())] {
+                let mut stopped = stopped.clone();
+                let member = &mut stopped.members[index];
+                member.cells = [Cell::of(*first), Cell::of(*second)];
+                member.record = *record;
+                choose(options, index + 1, stopped, then)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Stopped {
+    /// The same with versions and records numbered anew: those that are nowhere left do not count.
+    fn renumbered(mut self) -> Self {
+        for row in 0..ROWS {
+            for column in 0..COLUMNS {
+                let block = &mut self.blocks[row][column];
+                let left = self.members.iter().map(|m| versions(column, m.row(row as u64)));
+                let left = left.fold(1u16 << block.promised, |all, some| all | some);
+                let rank = |version: u8| (left & ((1 << version) - 1)).count_ones() as u8;
+                block.versions = left.count_ones() as u8;
+                let promised = rank(block.promised);
+                (block.promised, block.acknowledged, block.seen) = (promised, promised, promised);
+                block.lost = block.lost.map(|_| block.versions);
+                for member in &mut self.members {
+                    let old = member.row(row as u64);
+                    let mut new = old;
+                    let mine = versions(column, old);
+                    (0..16).filter(|v| mine & (1 << v) != 0).for_each(|v| new ^= value(column, v));
+                    (0..16)
+                        .filter(|v| mine & (1 << v) != 0)
+                        .for_each(|v| new ^= value(column, rank(v)));
+                    member.cells[row] = Cell::of(new);
+                }
+            }
+        }
+        let mut numbers: Vec<u8> = self.members.iter().filter_map(|m| Some(m.record?.0)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        for member in &mut self.members {
+            if let Some((number, _)) = &mut member.record {
+                *number = numbers.iter().position(|n| n == number).unwrap_or(0) as u8;
+            }
+        }
+        self
+    }
+
+    pub(super) fn fingerprint(&self) -> (u64, u64) {
+        Fingerprint::of(&("stopped", self))
+    }
+
+    /// What the newest record that is there says.
+    pub(super) fn found(&self) -> Option<RuntimeState> {
+        let here = self.members.iter().filter(|member| !member.dead);
+        here.filter_map(|member| member.record).max_by_key(|(number, _)| *number).map(|(_, r)| r)
+    }
+
+    /// The set started again; `None` if that was rightly refused.
+    pub(super) fn restart(self, scenario: &Scenario) -> Result<Option<World>, String> {
+        let found = self.found().ok_or("no member has a record")?;
+        // A disk without a record is not known as a member.
+        let here = |member: &Member| !member.dead && member.record.is_some();
+        let absent = (0u8..).map(Slot).zip(&self.members).filter(|(_, member)| !here(member));
+        let absent: SlotSet = absent.map(|(slot, _)| slot).collect();
+        let core = match build(scenario, absent, &found) {
+            Ok(core) => core,
+            Err(refusal) if justified(scenario, &refusal, &found, absent) => return Ok(None),
+            Err(refusal) => return Err(format!("{found:?} is refused: {refusal}")),
+        };
+        let mut world = World::new(scenario);
+        let numbers = self.members.iter().filter_map(|member| Some(member.record?.0));
+        world.records = numbers.max().unwrap_or(0);
+        world.core = core;
+        world.now = Time(0);
+        world.wishes = scenario.again.iter().map(|w| Wish::new(w, scenario.durable)).collect();
+        world.alone = self.left.crashes == 0;
+        world.blocks = self.blocks;
+        world.distrusted = self.distrusted;
+        world.left = self.left;
+        world.failed = world.core.status().failed;
+        world.members = self.members;
+        for (slot, member) in (0u8..).map(Slot).zip(&mut world.members) {
+            member.dead |= absent.contains(slot);
+        }
+        world.pump(scenario)?;
+        world.observe(scenario)?;
+        Ok(Some(world))
+    }
+}
+
+/// Whether the record that was found leaves the core no other choice.
+fn justified(
+    scenario: &Scenario,
+    refusal: &Refusal,
+    found: &RuntimeState,
+    absent: SlotSet,
+) -> bool {
+    let trusted = scenario.all().without(found.failed | found.rebuilding | absent);
+    match refusal {
+        Refusal::DirtyAndDegraded { .. } => {
+            let unclean = !found.clean || found.operation == Some(Operation::Resync);
+            scenario.parity && unclean && trusted != scenario.all()
+        }
+        Refusal::NoCopyLeft { .. } => trusted.len() < scenario.needed(),
+        _ => false,
+    }
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The core without its past, for the exploration: two cores that differ only in how often a place was
+//! used, in the numbers of past records, or in the time of day will do the same from now on.
+
+use super::SyncCore;
+use crate::record::RecordSeq;
+use crate::throttle::Throttle;
+use crate::time::Clock;
+
+impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
+    /// Such a core, and the number of the last record: relative to it the others count. The speed
+    /// limits must be such that time does not matter to them.
+    pub(crate) fn canonical(&self) -> (Self, RecordSeq) {
+        let mut core = self.clone();
+        let idle = core.config.limits.clean_after_idle;
+        core.region.forget_times(core.clock.elapsed(), idle);
+        core.tickets.forget_uses();
+        core.windows.forget_uses();
+        let last = core.records.forget_numbers();
+        core.clock = Clock::default();
+        core.throttle = Throttle::default();
+        core.checkpointed = 0;
+        core.counters.window_waits = 0;
+        (core, last)
+    }
+}

@@ -11,15 +11,19 @@
 //! Nothing is kept between the steps: disks are looked at again where they are needed, which is
 //! cheap, since a look is a cast and a few comparisons.
 
-mod disk;
+pub(crate) mod disk;
 mod member;
-mod newest;
+pub(crate) mod newest;
 mod raw_fields;
 mod shape;
 
 use crate::finding::{self, Place};
 use crate::locate::{Located, locate};
-use crate::{ConfigurationLine, DiskLineState, OpenMark, Tree, TreeLevel, Worth};
+use crate::set_line;
+use crate::{
+    ChecksumVerdict, ConfigurationLine, DiskLineState, MemberOrder, OpenMark, RaidType, Tree,
+    TreeLevel, Worth,
+};
 use disk::{Member, Standing, standing};
 use member::Resolver;
 use newest::Newest;
@@ -27,7 +31,7 @@ use raid_core::array::{
     ArrayDescriptor, ArrayId, ArrayState, Initialisation, Level, MemberDescriptor, MemberId,
     MemberState, Name, Secondary,
 };
-use raid_core::metadata::{DiskView, Inventory, Severity, Subject};
+use raid_core::metadata::{Disks, Inventory, Severity, Subject};
 use raid_core::units::{Blocks, Lba};
 use shape::Shape;
 
@@ -56,8 +60,8 @@ pub(crate) fn line_at(table_at: Lba, index: usize) -> Lba {
 }
 
 /// The member that disk `index` is by its own table.
-pub(crate) fn member_at<'a>(disks: &[DiskView<'a>], index: usize) -> Option<Member<'a>> {
-    match locate(disks.get(index)?) {
+pub(crate) fn member_at(disks: &dyn Disks, index: usize) -> Option<Member<'_>> {
+    match locate(disks.disk(index)?) {
         Located::Found(found) => match standing(index, &found) {
             Standing::Member(member) => Some(member),
             _ => None,
@@ -67,24 +71,29 @@ pub(crate) fn member_at<'a>(disks: &[DiskView<'a>], index: usize) -> Option<Memb
 }
 
 /// The members, by their own tables, of the array with this `raidmagic`.
-pub(crate) fn members_of<'d, 'a>(
-    disks: &'d [DiskView<'a>],
-    raidmagic: u32,
-) -> impl Iterator<Item = Member<'a>> + use<'d, 'a> {
-    (0..disks.len())
+pub(crate) fn members_of(disks: &dyn Disks, raidmagic: u32) -> impl Iterator<Item = Member<'_>> {
+    (0..disks.count())
         .filter_map(|index| member_at(disks, index))
         .filter(move |member| member.array() == raidmagic)
 }
 
-pub(crate) fn assemble(disks: &[DiskView<'_>], into: &mut dyn Inventory) {
-    for (index, view) in disks.iter().enumerate() {
-        disk::report(disks, index, view, into);
+pub(crate) fn assemble(disks: &dyn Disks, order: MemberOrder, into: &mut dyn Inventory) {
+    for index in 0..disks.count() {
+        disk::report(disks, index, into);
     }
-    for index in 0..disks.len() {
+    for index in 0..disks.count() {
         let Some(member) = member_at(disks, index) else { continue };
         let first = members_of(disks, member.array()).next();
-        if first.is_some_and(|first| first.disk == index) {
-            report_array(disks, member.array(), into);
+        if disk::was_deleted(disks, &member) {
+            let place = Place {
+                disk: Some(index),
+                array: Some(array_id(member.array())),
+                copy: "table header",
+                at: Some(member.table_at),
+            };
+            into.finding(&place.finding(finding::DELETED, member.array()));
+        } else if first.is_some_and(|first| first.disk == index) {
+            report_array(disks, member.array(), order, into);
         }
     }
 }
@@ -94,6 +103,8 @@ pub(crate) struct Report<'i> {
     pub(crate) into: &'i mut dyn Inventory,
     pub(crate) array: ArrayId,
     pub(crate) refused: bool,
+    /// Whose order of the members counts.
+    pub(crate) order: MemberOrder,
 }
 
 impl Report<'_> {
@@ -118,8 +129,8 @@ impl Report<'_> {
     }
 }
 
-fn report_array(disks: &[DiskView<'_>], raidmagic: u32, into: &mut dyn Inventory) {
-    let mut report = Report { into, array: array_id(raidmagic), refused: false };
+fn report_array(disks: &dyn Disks, raidmagic: u32, order: MemberOrder, into: &mut dyn Inventory) {
+    let mut report = Report { into, array: array_id(raidmagic), refused: false, order };
     let Some(newest) = Newest::choose(disks, raidmagic) else { return };
     newest.report_others(disks, &mut report);
     let Some(shape) = Shape::of(&newest.member, &mut report) else {
@@ -152,7 +163,7 @@ fn name(member: &Member<'_>) -> Name {
 }
 
 /// Whether every copy of the newest generation says that no write was under way.
-fn is_clean(disks: &[DiskView<'_>], newest: &Newest<'_>, report: &mut Report<'_>) -> bool {
+fn is_clean(disks: &dyn Disks, newest: &Newest<'_>, report: &mut Report<'_>) -> bool {
     let mut clean = true;
     for member in members_of(disks, newest.member.array()) {
         if !newest.is_current(&member) {
@@ -175,12 +186,6 @@ fn is_clean(disks: &[DiskView<'_>], newest: &Newest<'_>, report: &mut Report<'_>
 
 /// How far redundancy was established: the least of what the array lines say.
 fn initialisation(tree: &Tree<'_>) -> Initialisation {
-    use crate::ArrayLineState as State;
-    let one = |state| match state {
-        State::AwaitingBuild => Initialisation::None,
-        State::Building | State::DeadBuilding => Initialisation::Running,
-        _ => Initialisation::Full,
-    };
     let rank = |established: &Initialisation| match established {
         Initialisation::None => 0,
         Initialisation::Running => 1,
@@ -188,7 +193,7 @@ fn initialisation(tree: &Tree<'_>) -> Initialisation {
     };
     core::iter::once(tree.top())
         .chain(tree.sets().map(|set| set.line()))
-        .map(|line| one(line.array_state()))
+        .map(set_line::initialisation)
         .min_by_key(rank)
         .unwrap_or_default()
 }
@@ -197,6 +202,7 @@ fn initialisation(tree: &Tree<'_>) -> Initialisation {
 fn report_states(member: &Member<'_>, report: &mut Report<'_>) {
     use crate::ArrayLineState as State;
     let tree = &member.tree;
+    let mirrored = tree.top().raid_type() == RaidType::Raid1;
     for (index, line) in (tree.index()..).zip(tree.lines()) {
         let place = report.line(member, index);
         if line.level() == TreeLevel::Fwp {
@@ -207,7 +213,11 @@ fn report_states(member: &Member<'_>, report: &mut Report<'_>) {
         }
         let kind = match line.array_state() {
             State::Optimal => continue,
-            State::Rebuilding if !names_a_target(tree, index) => finding::NO_REBUILD_TARGET,
+            State::Rebuilding if !names_a_target(tree, index) && !is_torn(member) => {
+                finding::NO_REBUILD_TARGET
+            }
+            // A dead copy of what another set holds.
+            State::Dead { .. } if mirrored && index != tree.index() => finding::ARRAY_STATE_NOTED,
             State::Degraded { .. }
             | State::Rebuilding
             | State::AwaitingBuild
@@ -238,8 +248,15 @@ fn names_a_target(tree: &Tree<'_>, index: usize) -> bool {
     }
 }
 
+/// Whether some blocks of this copy are of an update that did not reach its first block.
+fn is_torn(member: &Member<'_>) -> bool {
+    let next = member.tree.top().raidseq.get().wrapping_add(1);
+    let newer = |line: &ConfigurationLine| line.raidseq.get() == next;
+    member.checksum() != ChecksumVerdict::Good && member.tree.lines().iter().any(newer)
+}
+
 /// What the array is worth: every set by its own rule, then the sets together.
-fn array_state(shape: &Shape, resolver: &Resolver<'_, '_>) -> ArrayState {
+fn array_state(shape: &Shape, resolver: &Resolver<'_>) -> ArrayState {
     let mirrored_sets = shape.geometry.secondary == Secondary::Mirrored;
     let mut copies = Copies { whole: 0, of: 0 };
     let mut worst = ArrayState::Optimal;
@@ -252,7 +269,7 @@ fn array_state(shape: &Shape, resolver: &Resolver<'_, '_>) -> ArrayState {
             }
         }
         let of_set = match shape.geometry.level {
-            Level::Raid1 => Copies { whole: good, of: all },
+            Level::Raid1 | Level::Single => Copies { whole: good, of: all },
             _ => Copies { whole: u32::from(good == all), of: 1 },
         };
         worst = worse(worst, of_set.state());
@@ -292,8 +309,8 @@ const fn worse(a: ArrayState, b: ArrayState) -> ArrayState {
     if rank(a) < rank(b) { b } else { a }
 }
 
-fn report_members(newest: &Newest<'_>, resolver: &Resolver<'_, '_>, report: &mut Report<'_>) {
-    for (place, index, line) in shape::places(&newest.member.tree) {
+fn report_members(newest: &Newest<'_>, resolver: &Resolver<'_>, report: &mut Report<'_>) {
+    for (place, index, line) in shape::places(&newest.member.tree, report.order) {
         let resolved = resolver.resolve(line);
         report.into.member(&MemberDescriptor {
             array: report.array,

@@ -71,6 +71,7 @@ pub struct ConfigurationLine {
 }
 
 const _: () = assert!(size_of::<ConfigurationLine>() == 64);
+const _: () = assert!(offset_of!(ConfigurationLine, raidcnt) == 0x00);
 const _: () = assert!(offset_of!(ConfigurationLine, raidseq) == 0x02);
 const _: () = assert!(offset_of!(ConfigurationLine, raidmagic) == 0x04);
 const _: () = assert!(offset_of!(ConfigurationLine, raidlevel) == 0x08);

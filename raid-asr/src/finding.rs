@@ -6,7 +6,7 @@
 //! | 1 … 19 | one disk: reserved block, table, own line |
 //! | 20 … 39 | an array's lines: counts, sizes, order, states |
 //! | 40 … 49 | the copies of an array's table against each other |
-//! | 50 … 69 | members and spares |
+//! | 50 … 69 | members and spares, and choices of the caller's |
 
 use raid_core::array::ArrayId;
 use raid_core::metadata::{Finding, Severity};
@@ -117,7 +117,9 @@ kinds! {
     /// Found: `drivemagic`.
     NOT_IN_NEWEST = 44, Warning, "disk is not in the newest copy of its array's table";
     /// Found: `drivemagic`.
-    TORN_UPDATE = 45, Damage, "copy is one generation older; data without redundancy is used all the same";
+    TORN_UPDATE = 45, Damage, "copy is older by one update that was cut short; its data is used all the same";
+    /// Found: the array's `raidmagic`.
+    DELETED = 46, Damage, "array was deleted, this copy of its table was not reached";
 
     /// Found: `drivemagic`.
     DUPLICATE_DISK = 50, Refusal, "another disk carries the same identity";
@@ -141,6 +143,8 @@ kinds! {
     DISK_TYPE = 59, Warning, "raidtype of a disk line is not its array's";
     /// Found: `raidstate`.
     SPARE_STATE = 60, Warning, "spare is not usable";
+    /// Found: the later line's id. Expected: at least the earlier line's.
+    ORDER_DECIDED = 61, Warning, "table order and address order of striped data differ, the caller chose";
 }
 
 /// What a finding is about.

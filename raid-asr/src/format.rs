@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The format as the rest of the stack sees it.
 
+use crate::MemberOrder;
 use crate::assemble;
 use crate::locate::{Located, locate};
-use raid_core::metadata::{DiskView, Format, Inventory, Lookup};
+use raid_core::metadata::{DiskBytes, DiskView, Format, FormatWriter, Inventory, Lookup};
 
 /// The Adaptec ASR format, for discovery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -17,7 +18,7 @@ impl Format for Asr {
     /// Asks for the last block, then for 16 blocks at `raidtbl`, and only if no table is there for
     /// the 16 blocks before the last.
     fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
-        match locate(disk) {
+        match locate(DiskBytes::View(*disk)) {
             Located::Unread(extent) => Lookup::Read(extent),
             Located::Absent => Lookup::Absent,
             Located::Trace(_) | Located::Found(_) => Lookup::Complete,
@@ -29,6 +30,33 @@ impl Format for Asr {
     /// Arrays are told apart by the `raidmagic` of their top line, never by name. An array that has
     /// a refusal is reported as failed.
     fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
-        assemble::assemble(disks, into);
+        assemble::assemble(&disks, MemberOrder::Undecided, into);
+    }
+
+    fn writer(&self) -> Option<&dyn FormatWriter> {
+        Some(self)
+    }
+}
+
+/// The same format, with the caller's word on the order of members where table and addresses
+/// contradict each other. Everything else is as [`Asr`] does it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AsrOrdered(pub MemberOrder);
+
+impl Format for AsrOrdered {
+    fn name(&self) -> &'static str {
+        Asr.name()
+    }
+
+    fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
+        Asr.next_read(disk)
+    }
+
+    fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
+        assemble::assemble(&disks, self.0, into);
+    }
+
+    fn writer(&self) -> Option<&dyn FormatWriter> {
+        Some(self)
     }
 }

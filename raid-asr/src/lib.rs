@@ -65,7 +65,9 @@
 extern crate std;
 
 mod assemble;
+mod build;
 mod checksum;
+mod commit;
 mod configuration_line;
 mod error;
 pub mod finding;
@@ -73,18 +75,24 @@ mod format;
 mod level;
 mod locate;
 mod name;
+mod order;
+mod record;
 mod reserved_block;
+mod set_line;
 mod state;
 mod table;
 mod table_header;
 mod tree;
+mod update;
+mod writer;
 
 pub use checksum::{Checksum, ChecksumVerdict};
 pub use configuration_line::{ConfigurationLine, LineFlags};
 pub use error::RecordError;
-pub use format::Asr;
+pub use format::{Asr, AsrOrdered};
 pub use level::{RaidType, TreeLevel};
 pub use name::LineName;
+pub use order::MemberOrder;
 pub use reserved_block::{DiskFlags, Identity, ReservedBlock};
 pub use state::{ArrayLineState, DiskLineState, Worth};
 pub use table::{OwnLine, RaidTable, Table};

@@ -12,7 +12,7 @@
 //! ranges of a disk are ever asked for.
 
 use crate::{Identity, RaidTable, RecordError, ReservedBlock, TABLE_BLOCKS, TAIL_BLOCKS, Table};
-use raid_core::metadata::DiskView;
+use raid_core::metadata::DiskBytes;
 use raid_core::units::{Extent, Lba};
 
 /// The only block size the format is defined for.
@@ -75,27 +75,21 @@ enum Fetched<'a> {
     Bytes(&'a [u8]),
 }
 
-fn fetch<'a>(disk: &DiskView<'a>, extent: Extent) -> Fetched<'a> {
+fn fetch(disk: DiskBytes<'_>, extent: Extent) -> Fetched<'_> {
     match disk.get(extent) {
         Some(bytes) => Fetched::Bytes(bytes),
         // The contract of `Lookup::Read`: a run that cannot be read is an empty piece.
-        None if disk
-            .pieces
-            .iter()
-            .any(|piece| piece.at == extent.start && piece.bytes.is_empty()) =>
-        {
-            Fetched::Unreadable
-        }
+        None if disk.is_unreadable(extent.start) => Fetched::Unreadable,
         None => Fetched::Unread(extent),
     }
 }
 
 /// Looks for the format on a disk, as far as it has been read.
-pub(crate) fn locate<'a>(disk: &DiskView<'a>) -> Located<'a> {
-    let blocks = disk.shape.blocks.0;
+pub(crate) fn locate<'a>(disk: DiskBytes<'a>) -> Located<'a> {
+    let blocks = disk.shape().blocks.0;
     let Some(last) = blocks.checked_sub(1) else { return Located::Absent };
     let at = Lba(last);
-    if disk.shape.block_size != BLOCK_SIZE {
+    if disk.shape().block_size != BLOCK_SIZE {
         return other_block_size(disk, at);
     }
     if blocks < TAIL_BLOCKS {
@@ -115,7 +109,7 @@ pub(crate) fn locate<'a>(disk: &DiskView<'a>) -> Located<'a> {
     }
 }
 
-fn other_block_size<'a>(disk: &DiskView<'a>, at: Lba) -> Located<'a> {
+fn other_block_size<'a>(disk: DiskBytes<'a>, at: Lba) -> Located<'a> {
     match fetch(disk, Extent { start: at, len: raid_core::units::Blocks(1) }) {
         Fetched::Unread(extent) => Located::Unread(extent),
         Fetched::Unreadable => Located::Absent,
@@ -130,7 +124,7 @@ fn other_block_size<'a>(disk: &DiskView<'a>, at: Lba) -> Located<'a> {
     }
 }
 
-fn without_reserved_block<'a>(disk: &DiskView<'a>, at: Lba) -> Located<'a> {
+fn without_reserved_block<'a>(disk: DiskBytes<'a>, at: Lba) -> Located<'a> {
     let table_at = usual_place(disk);
     match table_at_place(disk, table_at) {
         Err(extent) => Located::Unread(extent),
@@ -140,13 +134,13 @@ fn without_reserved_block<'a>(disk: &DiskView<'a>, at: Lba) -> Located<'a> {
 }
 
 /// Where every known writer puts the table: 17 blocks before the end.
-fn usual_place(disk: &DiskView<'_>) -> Lba {
-    Lba(disk.shape.blocks.0.saturating_sub(TAIL_BLOCKS))
+fn usual_place(disk: DiskBytes<'_>) -> Lba {
+    Lba(disk.shape().blocks.0.saturating_sub(TAIL_BLOCKS))
 }
 
 /// The copy at a place, or why there is none; the outer error is the run to read first.
 fn table_at_place<'a>(
-    disk: &DiskView<'a>,
+    disk: DiskBytes<'a>,
     at: Lba,
 ) -> Result<Result<TableCopy<'a>, TableFault>, Extent> {
     match fetch(disk, Extent::new(at.0, TABLE_BLOCKS)) {
@@ -159,10 +153,10 @@ fn table_at_place<'a>(
     }
 }
 
-fn find_table<'a>(disk: &DiskView<'a>, at: Lba, identity: Identity<'a>) -> Located<'a> {
+fn find_table<'a>(disk: DiskBytes<'a>, at: Lba, identity: Identity<'a>) -> Located<'a> {
     let found = |table, pointer_fault| Located::Found(Found { at, identity, table, pointer_fault });
     let usual = usual_place(disk);
-    let fault = match identity.table_at(disk.shape.blocks.0) {
+    let fault = match identity.table_at(disk.shape().blocks.0) {
         Err(error) => TableFault::Record { at, error },
         Ok(pointer) => match table_at_place(disk, Lba(pointer)) {
             Err(extent) => return Located::Unread(extent),

@@ -13,6 +13,7 @@
 //! No checksum covers this block (`asr.md` 1.2).
 
 use crate::RecordError;
+use crate::record::{Record, expect};
 use core::mem::{offset_of, size_of};
 use zerocopy::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -135,28 +136,52 @@ pub struct ReservedBlock {
 }
 
 const _: () = assert!(size_of::<ReservedBlock>() == 512);
+const _: () = assert!(offset_of!(ReservedBlock, b0idcode) == 0x000);
+const _: () = assert!(offset_of!(ReservedBlock, lunsave) == 0x004);
 const _: () = assert!(offset_of!(ReservedBlock, sdtype) == 0x00C);
+const _: () = assert!(offset_of!(ReservedBlock, ssavecyl) == 0x00E);
+const _: () = assert!(offset_of!(ReservedBlock, ssavehed) == 0x010);
+const _: () = assert!(offset_of!(ReservedBlock, ssavesec) == 0x011);
 const _: () = assert!(offset_of!(ReservedBlock, sb0flags) == 0x012);
 const _: () = assert!(offset_of!(ReservedBlock, jbod_enable) == 0x013);
+const _: () = assert!(offset_of!(ReservedBlock, lundsave) == 0x014);
+const _: () = assert!(offset_of!(ReservedBlock, svpdirty) == 0x015);
 const _: () = assert!(offset_of!(ReservedBlock, bios_info) == 0x016);
 const _: () = assert!(offset_of!(ReservedBlock, svwbskip) == 0x018);
+const _: () = assert!(offset_of!(ReservedBlock, svwbcln) == 0x01A);
+const _: () = assert!(offset_of!(ReservedBlock, svwbmax) == 0x01C);
+const _: () = assert!(offset_of!(ReservedBlock, res3) == 0x01E);
 const _: () = assert!(offset_of!(ReservedBlock, svwbmin) == 0x020);
+const _: () = assert!(offset_of!(ReservedBlock, res4) == 0x022);
 const _: () = assert!(offset_of!(ReservedBlock, svrcacth) == 0x024);
+const _: () = assert!(offset_of!(ReservedBlock, svwcacth) == 0x026);
 const _: () = assert!(offset_of!(ReservedBlock, svwbdly) == 0x028);
 const _: () = assert!(offset_of!(ReservedBlock, svsdtime) == 0x02A);
+const _: () = assert!(offset_of!(ReservedBlock, res5) == 0x02B);
 const _: () = assert!(offset_of!(ReservedBlock, firmval) == 0x02C);
+const _: () = assert!(offset_of!(ReservedBlock, firmbln) == 0x02E);
 const _: () = assert!(offset_of!(ReservedBlock, firmblk) == 0x030);
 const _: () = assert!(offset_of!(ReservedBlock, fstrsvrb) == 0x034);
 const _: () = assert!(offset_of!(ReservedBlock, sv_block_storage_tid) == 0x038);
 const _: () = assert!(offset_of!(ReservedBlock, svtid) == 0x03A);
+const _: () = assert!(offset_of!(ReservedBlock, svseccfl) == 0x03C);
+const _: () = assert!(offset_of!(ReservedBlock, res6) == 0x03D);
+const _: () = assert!(offset_of!(ReservedBlock, svhbanum) == 0x03E);
 const _: () = assert!(offset_of!(ReservedBlock, resver) == 0x03F);
 const _: () = assert!(offset_of!(ReservedBlock, drivemagic) == 0x040);
+const _: () = assert!(offset_of!(ReservedBlock, reserved) == 0x044);
 const _: () = assert!(offset_of!(ReservedBlock, testnum) == 0x058);
+const _: () = assert!(offset_of!(ReservedBlock, testflags) == 0x059);
+const _: () = assert!(offset_of!(ReservedBlock, max_error_count) == 0x05A);
 const _: () = assert!(offset_of!(ReservedBlock, count) == 0x05C);
+const _: () = assert!(offset_of!(ReservedBlock, start_time) == 0x060);
+const _: () = assert!(offset_of!(ReservedBlock, interval) == 0x064);
 const _: () = assert!(offset_of!(ReservedBlock, tstxt0) == 0x068);
+const _: () = assert!(offset_of!(ReservedBlock, tstxt1) == 0x069);
 const _: () = assert!(offset_of!(ReservedBlock, ser_num) == 0x06A);
 const _: () = assert!(offset_of!(ReservedBlock, res8) == 0x08A);
 const _: () = assert!(offset_of!(ReservedBlock, fw_test_magic) == 0x0F0);
+const _: () = assert!(offset_of!(ReservedBlock, fw_test_seq_num) == 0x0F4);
 const _: () = assert!(offset_of!(ReservedBlock, fw_test_res) == 0x0F8);
 const _: () = assert!(offset_of!(ReservedBlock, smagic) == 0x100);
 const _: () = assert!(offset_of!(ReservedBlock, raidtbl) == 0x104);
@@ -182,6 +207,8 @@ bitflags::bitflags! {
     }
 }
 
+impl Record for ReservedBlock {}
+
 impl ReservedBlock {
     /// `b0idcode` of every disk of the format.
     pub const MAGIC: u32 = 0x37FC_4D1E;
@@ -197,8 +224,7 @@ impl ReservedBlock {
     /// # Errors
     /// [`RecordError::Truncated`].
     pub fn view(bytes: &[u8]) -> Result<&Self, RecordError> {
-        let short = RecordError::Truncated { needed: size_of::<Self>(), got: bytes.len() };
-        Self::ref_from_prefix(bytes).map(|(record, _)| record).map_err(|_| short)
+        Self::of(bytes)
     }
 
     /// Looks at the front of `bytes` as a reserved block that is to be edited in place.
@@ -206,8 +232,7 @@ impl ReservedBlock {
     /// # Errors
     /// [`RecordError::Truncated`].
     pub fn view_mut(bytes: &mut [u8]) -> Result<&mut Self, RecordError> {
-        let short = RecordError::Truncated { needed: size_of::<Self>(), got: bytes.len() };
-        Self::mut_from_prefix(bytes).map(|(record, _)| record).map_err(|_| short)
+        Self::of_mut(bytes)
     }
 
     /// Looks at the front of `bytes` as a reserved block and checks both magics, then the version.
@@ -216,12 +241,8 @@ impl ReservedBlock {
     /// [`RecordError`]; [`RecordError::ReservedVersion`] only when both magics are right.
     pub fn check(bytes: &[u8]) -> Result<Identity<'_>, RecordError> {
         let block = Self::view(bytes)?;
-        if block.b0idcode.get() != Self::MAGIC {
-            return Err(RecordError::BlockMagic { found: block.b0idcode.get() });
-        }
-        if block.smagic.get() != Self::SOFTWARE_MAGIC {
-            return Err(RecordError::SoftwareMagic { found: block.smagic.get() });
-        }
+        expect(block.b0idcode, Self::MAGIC, |found| RecordError::BlockMagic { found })?;
+        expect(block.smagic, Self::SOFTWARE_MAGIC, |found| RecordError::SoftwareMagic { found })?;
         if block.resver != Self::VERSION {
             return Err(RecordError::ReservedVersion { found: block.resver });
         }

@@ -8,6 +8,7 @@
 //!
 //! Every member carries the table of its whole array; the members are each other's backup.
 
+use crate::record::{Record, expect};
 use crate::tree::{Node, Nodes, Tree};
 use crate::{Checksum, ConfigurationLine, RecordError, TableHeader};
 use core::mem::size_of;
@@ -27,6 +28,8 @@ pub struct RaidTable {
 
 const _: () = assert!(size_of::<RaidTable>() == 8192);
 
+impl Record for RaidTable {}
+
 impl RaidTable {
     /// Lines that fit on a disk, whatever `maxelm` says.
     pub const ROOM: u16 = 127;
@@ -36,8 +39,7 @@ impl RaidTable {
     /// # Errors
     /// [`RecordError::Truncated`].
     pub fn view(bytes: &[u8]) -> Result<&Self, RecordError> {
-        let short = RecordError::Truncated { needed: size_of::<Self>(), got: bytes.len() };
-        Self::ref_from_prefix(bytes).map(|(record, _)| record).map_err(|_| short)
+        Self::of(bytes)
     }
 
     /// Looks at the front of `bytes` as a table that is to be edited in place; end an edit with
@@ -46,8 +48,7 @@ impl RaidTable {
     /// # Errors
     /// [`RecordError::Truncated`].
     pub fn view_mut(bytes: &mut [u8]) -> Result<&mut Self, RecordError> {
-        let short = RecordError::Truncated { needed: size_of::<Self>(), got: bytes.len() };
-        Self::mut_from_prefix(bytes).map(|(record, _)| record).map_err(|_| short)
+        Self::of_mut(bytes)
     }
 
     /// Looks at the front of `bytes` as a table and checks magic, size of a line and number of
@@ -58,9 +59,7 @@ impl RaidTable {
     pub fn check(bytes: &[u8]) -> Result<Table<'_>, RecordError> {
         let raw = Self::view(bytes)?;
         let header = &raw.header;
-        if header.ridcode.get() != TableHeader::MAGIC {
-            return Err(RecordError::TableMagic { found: header.ridcode.get() });
-        }
+        expect(header.ridcode, TableHeader::MAGIC, |found| RecordError::TableMagic { found })?;
         if header.elmsize.get() != ConfigurationLine::SIZE {
             return Err(RecordError::LineSize { found: header.elmsize.get() });
         }

@@ -55,6 +55,7 @@ pub struct TableHeader {
 }
 
 const _: () = assert!(size_of::<TableHeader>() == 64);
+const _: () = assert!(offset_of!(TableHeader, ridcode) == 0x00);
 const _: () = assert!(offset_of!(TableHeader, rversion) == 0x04);
 const _: () = assert!(offset_of!(TableHeader, maxelm) == 0x08);
 const _: () = assert!(offset_of!(TableHeader, elmcnt) == 0x0A);

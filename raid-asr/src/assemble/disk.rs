@@ -2,15 +2,17 @@
 //! What one disk is by its own metadata, and what is wrong with that.
 
 use super::{array_id, line_at, member_id, raw_fields};
+use crate::build::table_extent;
 use crate::finding::{self, Place};
 use crate::locate::{Found, Located, TableCopy, TableFault, Trace, locate};
 use crate::tree::Node;
+use crate::update::survey::unused_at;
 use crate::{
-    Checksum, ChecksumVerdict, ConfigurationLine, OwnLine, RaidType, RecordError, Table,
+    Checksum, ChecksumVerdict, ConfigurationLine, OwnLine, RaidTable, RaidType, RecordError, Table,
     TableHeader, Tree, Worth,
 };
 use raid_core::array::ArrayId;
-use raid_core::metadata::{DiskDescriptor, DiskView, Inventory};
+use raid_core::metadata::{DiskBytes, DiskDescriptor, Disks, Inventory};
 use raid_core::units::{Blocks, Lba};
 
 /// A disk that is a member of an array by its own table.
@@ -59,6 +61,51 @@ pub(crate) enum Standing<'a> {
     InNoArray { own: usize },
 }
 
+/// The disks at hand with this identity.
+pub(crate) fn holders(
+    disks: &dyn Disks,
+    drivemagic: u32,
+) -> impl Iterator<Item = (usize, Found<'_>)> {
+    (0..disks.count()).filter_map(move |index| match locate(disks.disk(index)?) {
+        Located::Found(found) if found.identity.drivemagic() == Some(drivemagic) => {
+            Some((index, found))
+        }
+        _ => None,
+    })
+}
+
+/// Whether a disk at hand says that the array of `member` was deleted after `member` was written.
+pub(crate) fn was_deleted(disks: &dyn Disks, member: &Member<'_>) -> bool {
+    let stamp = member.table.header().timestamp.get();
+    (0..disks.count()).any(|index| {
+        let Some((view, Located::Found(found))) = disks.disk(index).map(|d| (d, locate(d))) else {
+            return false;
+        };
+        // An empty table that names an array is a note of ours; see `update/delete.rs`.
+        let header = unused_at(&found)
+            .and_then(|at| view.get(table_extent(at)))
+            .and_then(|bytes| RaidTable::view(bytes).ok())
+            .map(|table| &table.header);
+        header.is_some_and(|header| {
+            header.raidmagic.get() == member.array() && header.timestamp.get() > stamp
+        })
+    })
+}
+
+/// The array whose newest table names a disk that does not carry that table yet: a change that was
+/// cut short, or a spare that is taken.
+fn claimant(disks: &dyn Disks, drivemagic: u32) -> Option<u32> {
+    (0..disks.count()).find_map(|index| {
+        let member = super::member_at(disks, index)?;
+        let newest = super::Newest::choose(disks, member.array())?.member;
+        let mut lines = newest.tree.disks().map(|(_, line)| line);
+        let named = lines.any(|line| {
+            line.raidmagic.get() == drivemagic && line.disk_state().worth() != Worth::Nothing
+        });
+        (named && !was_deleted(disks, &newest)).then_some(newest.array())
+    })
+}
+
 /// Says what a disk is.
 pub(crate) fn standing<'a>(disk: usize, found: &Found<'a>) -> Standing<'a> {
     let TableCopy { at, table } = match found.table {
@@ -101,16 +148,12 @@ fn spare_of(table: Table<'_>, tree: Option<Tree<'_>>) -> Option<u32> {
 }
 
 /// Reports one disk.
-pub(crate) fn report(
-    disks: &[DiskView<'_>],
-    disk: usize,
-    view: &DiskView<'_>,
-    into: &mut dyn Inventory,
-) {
+pub(crate) fn report(disks: &dyn Disks, disk: usize, into: &mut dyn Inventory) {
+    let Some(view) = disks.disk(disk) else { return };
     match locate(view) {
         Located::Absent => {}
         // Without its last block, nothing says that the disk carries the format.
-        Located::Unread(extent) if extent.end() == Some(Lba(view.shape.blocks.0)) => {}
+        Located::Unread(extent) if extent.end() == Some(Lba(view.shape().blocks.0)) => {}
         Located::Unread(extent) => {
             let place = Place {
                 disk: Some(disk),
@@ -125,12 +168,12 @@ pub(crate) fn report(
     }
 }
 
-fn report_trace(disk: usize, view: &DiskView<'_>, trace: Trace<'_>, into: &mut dyn Inventory) {
+fn report_trace(disk: usize, view: DiskBytes<'_>, trace: Trace<'_>, into: &mut dyn Inventory) {
     let place = |copy, at| Place { disk: Some(disk), array: None, copy, at: Some(at) };
     match trace {
         Trace::BlockSize { at } => into.finding(&place("reserved block", at).mismatch(
             finding::BLOCK_SIZE,
-            view.shape.block_size,
+            view.shape().block_size,
             crate::locate::BLOCK_SIZE,
         )),
         Trace::ReservedBlock { at, record, error } => {
@@ -147,9 +190,9 @@ fn report_trace(disk: usize, view: &DiskView<'_>, trace: Trace<'_>, into: &mut d
     }
 }
 
-fn report_found(disks: &[DiskView<'_>], disk: usize, found: &Found<'_>, into: &mut dyn Inventory) {
+fn report_found(disks: &dyn Disks, disk: usize, found: &Found<'_>, into: &mut dyn Inventory) {
     let standing = standing(disk, found);
-    into.disk(&descriptor(disk, found, &standing));
+    into.disk(&descriptor(disks, disk, found, &standing));
     raw_fields::reserved_block(disk, found.identity.record(), into);
     report_pointer(disk, found, into);
     if let Ok(copy) = found.table {
@@ -162,29 +205,44 @@ fn report_found(disks: &[DiskView<'_>], disk: usize, found: &Found<'_>, into: &m
     }
 }
 
-fn descriptor(disk: usize, found: &Found<'_>, standing: &Standing<'_>) -> DiskDescriptor {
-    let (role, spare, configuration, sequence) = match standing {
-        Standing::Member(member) => {
-            let top = member.tree.top();
-            ("member", false, array_id(member.array()), Some(u64::from(top.raidseq.get())))
+fn descriptor(
+    disks: &dyn Disks,
+    disk: usize,
+    found: &Found<'_>,
+    standing: &Standing<'_>,
+) -> DiskDescriptor {
+    let claimed = match standing {
+        Standing::Spare { .. } | Standing::Unused => {
+            found.identity.drivemagic().and_then(|own| claimant(disks, own))
         }
-        Standing::Spare { line, for_array, .. } => {
-            let usable = line.disk_state().worth() == Worth::Holds;
-            let role = match (usable, for_array) {
-                (false, _) => "failed",
-                (true, None) => "global spare",
-                (true, Some(_)) => "dedicated spare",
-            };
-            let id = array_id(for_array.unwrap_or(TableHeader::ANY_ARRAY));
-            (role, usable, id, Some(u64::from(line.raidseq.get())))
-        }
-        Standing::Unused => ("unused", false, array_id(0), None),
-        Standing::NoTable(_) => ("no table", false, array_id(0), None),
-        Standing::NoDrivemagic => ("no identity", false, array_id(0), None),
-        Standing::NotListed => ("not in its own table", false, table_id(found), None),
-        Standing::ListedTwice { .. } => ("twice in its own table", false, table_id(found), None),
-        Standing::InNoArray { .. } => ("in no array", false, table_id(found), None),
+        _ => None,
     };
+    let claim = |array| ("member", false, array_id(array), None);
+    let (role, spare, configuration, sequence) =
+        claimed.map(claim).unwrap_or_else(|| match standing {
+            Standing::Member(member) => {
+                let top = member.tree.top();
+                ("member", false, array_id(member.array()), Some(u64::from(top.raidseq.get())))
+            }
+            Standing::Spare { line, for_array, .. } => {
+                let usable = line.disk_state().worth() == Worth::Holds;
+                let role = match (usable, for_array) {
+                    (false, _) => "failed",
+                    (true, None) => "global spare",
+                    (true, Some(_)) => "dedicated spare",
+                };
+                let id = for_array.map_or(ArrayId::ANY, array_id);
+                (role, usable, id, Some(u64::from(line.raidseq.get())))
+            }
+            Standing::Unused => ("unused", false, array_id(0), None),
+            Standing::NoTable(_) => ("no table", false, array_id(0), None),
+            Standing::NoDrivemagic => ("no identity", false, array_id(0), None),
+            Standing::NotListed => ("not in its own table", false, table_id(found), None),
+            Standing::ListedTwice { .. } => {
+                ("twice in its own table", false, table_id(found), None)
+            }
+            Standing::InNoArray { .. } => ("in no array", false, table_id(found), None),
+        });
     let usable = found.table.map_or(found.at, |copy| copy.at);
     DiskDescriptor {
         disk,
@@ -299,16 +357,12 @@ fn report_standing(
 }
 
 /// A member's header may name a spare of its own: says so if that disk is not at hand.
-fn report_spare_of_member(disks: &[DiskView<'_>], member: &Member<'_>, into: &mut dyn Inventory) {
+fn report_spare_of_member(disks: &dyn Disks, member: &Member<'_>, into: &mut dyn Inventory) {
     let spare = member.table.header().sparedrivemagic.get();
     if spare == 0 || spare == TableHeader::ANY_ARRAY {
         return;
     }
-    let at_hand = disks.iter().any(|view| match locate(view) {
-        Located::Found(found) => found.identity.drivemagic() == Some(spare),
-        _ => false,
-    });
-    if !at_hand {
+    if holders(disks, spare).next().is_none() {
         let place = Place {
             disk: Some(member.disk),
             array: Some(array_id(member.array())),

@@ -7,23 +7,24 @@
 //! | being filled | rebuilding | rebuilding | missing |
 //! | not to be used | failed | failed | failed |
 //!
-//! Without redundancy nothing can have gone on without a member, so a copy that is one generation
-//! older (an update that was cut short) or that cannot be read does not make its data stale.
+//! Two things do not make a member's data stale. Without redundancy nothing can have gone on without
+//! the member, so its copy may be one generation older or unreadable. And an update that was cut short
+//! leaves copies behind of members that took part in it; nothing depends on such an update yet.
 
 use super::Report;
-use super::disk::{Standing, standing};
+use super::disk::{Standing, holders, standing};
 use super::newest::{Age, Newest};
 use crate::finding::{self, Kind, Place};
-use crate::locate::{Found, Located, locate};
+use crate::locate::Found;
 use crate::{ConfigurationLine, DiskLineState, Worth};
 use raid_core::array::MemberState;
-use raid_core::metadata::DiskView;
+use raid_core::metadata::Disks;
 
 /// Finds and judges the members of one array.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Resolver<'d, 'a> {
-    pub(crate) disks: &'d [DiskView<'a>],
-    pub(crate) newest: &'d Newest<'a>,
+pub(crate) struct Resolver<'d> {
+    pub(crate) disks: &'d dyn Disks,
+    pub(crate) newest: &'d Newest<'d>,
     pub(crate) redundant: bool,
 }
 
@@ -50,17 +51,7 @@ impl Cause {
     }
 }
 
-impl<'a> Resolver<'_, 'a> {
-    /// The disks at hand with this identity.
-    fn holders(&self, drivemagic: u32) -> impl Iterator<Item = (usize, Found<'a>)> {
-        self.disks.iter().enumerate().filter_map(move |(index, view)| match locate(view) {
-            Located::Found(found) if found.identity.drivemagic() == Some(drivemagic) => {
-                Some((index, found))
-            }
-            _ => None,
-        })
-    }
-
+impl Resolver<'_> {
     fn has_current_copy(&self, disk: usize, found: &Found<'_>) -> bool {
         match standing(disk, found) {
             Standing::Member(member) => {
@@ -78,13 +69,12 @@ impl<'a> Resolver<'_, 'a> {
             _ => MemberState::Missing,
         };
         let none = |cause| Resolved { state: absent, disk: None, cause };
-        let mut holders = self.holders(drivemagic);
-        let (disk, found) = match (holders.next(), holders.next()) {
+        let mut at_hand = holders(self.disks, drivemagic);
+        let (disk, found) = match (at_hand.next(), at_hand.next()) {
             (None, _) => return none(None),
             (Some(only), None) => only,
             (Some((first, _)), Some(_)) => {
-                let mut current = self
-                    .holders(drivemagic)
+                let mut current = holders(self.disks, drivemagic)
                     .filter(|(disk, found)| self.has_current_copy(*disk, found));
                 match (current.next(), current.next()) {
                     (Some(only), None) => only,
@@ -124,17 +114,38 @@ impl<'a> Resolver<'_, 'a> {
         match standing {
             Standing::Member(member) => match self.newest.age(&member) {
                 Age::Current => answer(MemberState::InSync, None),
-                Age::Older { generations } if !self.redundant && generations <= 1 => {
+                Age::Older { generations } if self.was_cut_short(line, generations) => {
                     let cause = Cause::of(finding::TORN_UPDATE, disk, line);
                     answer(MemberState::InSync, Some(cause))
                 }
                 Age::Older { .. } | Age::SuspectNewer => answer(MemberState::Stale, None),
             },
+            Standing::Unused if self.creation_was_cut_short(line) => {
+                answer(MemberState::InSync, Some(Cause::of(finding::TORN_UPDATE, disk, line)))
+            }
             Standing::NoTable(_) if !self.redundant => {
                 answer(MemberState::InSync, Some(Cause::of(finding::NO_OWN_COPY, disk, line)))
             }
             _ => answer(MemberState::Stale, Some(Cause::of(finding::NO_OWN_COPY, disk, line))),
         }
+    }
+
+    /// Whether the newest change was being written to this member, too, when it ended: a member that
+    /// takes part in a change gets its generation in its line, before anything depends on the change.
+    /// Only writers that keep the timestamp are known to do so.
+    fn was_cut_short(&self, line: &ConfigurationLine, generations: u16) -> bool {
+        let takes_part = self.is_stamped() && line.raidseq == self.newest.member.tree.top().raidseq;
+        generations <= 1 && (!self.redundant || (generations == 1 && takes_part))
+    }
+
+    /// The same for the first change of all, which finds members without a line.
+    fn creation_was_cut_short(&self, line: &ConfigurationLine) -> bool {
+        let top = self.newest.member.tree.top();
+        self.is_stamped() && top.raidseq.get() == 1 && line.raidseq == top.raidseq
+    }
+
+    fn is_stamped(&self) -> bool {
+        self.newest.member.table.header().timestamp.get() != 0
     }
 
     /// Says what is wrong with the member of line `index`.

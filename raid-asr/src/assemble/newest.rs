@@ -4,6 +4,7 @@
 //! | decides | in this order |
 //! |---|---|
 //! | trust | a wrong checksum in a table of version 0 or 1 comes last |
+//! | `timestamp` | later by so much that `raidseq` may have gone round |
 //! | `raidseq` of the top line | later, counting round from 65535 to 0 |
 //! | `timestamp` | higher |
 //! | checksum | right |
@@ -16,7 +17,7 @@ use super::{Member, Report, members_of};
 use crate::finding;
 use crate::{ChecksumVerdict, TableHeader, Worth};
 use core::cmp::Ordering;
-use raid_core::metadata::DiskView;
+use raid_core::metadata::Disks;
 
 /// The newest copy of an array's table.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,17 @@ fn compare_sequences(a: u16, b: u16) -> Ordering {
     }
 }
 
+/// Writers that keep the timestamp count it on with every change. So between two of their copies less
+/// than half a round of `raidseq` apart there are fewer changes than seconds, and beyond that only
+/// the timestamp tells.
+fn compare_generations(a: &Member<'_>, b: &Member<'_>) -> Ordering {
+    let (own, other) = (timestamp(a), timestamp(b));
+    if own != 0 && other != 0 && own.abs_diff(other) > 0x7FFF {
+        return own.cmp(&other);
+    }
+    compare_sequences(sequence(a), sequence(b)).then(own.cmp(&other))
+}
+
 fn disks_given_up(member: &Member<'_>) -> usize {
     member.tree.disks().filter(|(_, line)| line.disk_state().worth() == Worth::Nothing).count()
 }
@@ -66,8 +78,7 @@ fn compare(a: &Member<'_>, b: &Member<'_>) -> Ordering {
     };
     let good = |member: &Member<'_>| member.checksum() == ChecksumVerdict::Good;
     (trusted(a).cmp(&trusted(b)))
-        .then_with(|| compare_sequences(sequence(a), sequence(b)))
-        .then_with(|| timestamp(a).cmp(&timestamp(b)))
+        .then_with(|| compare_generations(a, b))
         .then_with(|| good(a).cmp(&good(b)))
         .then_with(|| disks_given_up(a).cmp(&disks_given_up(b)))
         .then_with(|| b.own.cmp(&a.own))
@@ -76,21 +87,17 @@ fn compare(a: &Member<'_>, b: &Member<'_>) -> Ordering {
 
 impl<'a> Newest<'a> {
     /// The newest copy of this array's table; `None` if no disk carries one.
-    pub(crate) fn choose(disks: &[DiskView<'a>], raidmagic: u32) -> Option<Self> {
+    pub(crate) fn choose(disks: &'a dyn Disks, raidmagic: u32) -> Option<Self> {
         members_of(disks, raidmagic).max_by(compare).map(|member| Self { member })
     }
 
     /// How old a copy is.
     pub(crate) fn age(&self, member: &Member<'_>) -> Age {
         let (own, newest) = (sequence(member), sequence(&self.member));
-        match compare_sequences(own, newest) {
+        match compare_generations(member, &self.member) {
             Ordering::Greater => Age::SuspectNewer,
             Ordering::Less => Age::Older { generations: newest.wrapping_sub(own) },
-            Ordering::Equal => match timestamp(member).cmp(&timestamp(&self.member)) {
-                Ordering::Greater => Age::SuspectNewer,
-                Ordering::Less => Age::Older { generations: 0 },
-                Ordering::Equal => Age::Current,
-            },
+            Ordering::Equal => Age::Current,
         }
     }
 
@@ -100,7 +107,7 @@ impl<'a> Newest<'a> {
     }
 
     /// Says how the other copies differ from this one.
-    pub(crate) fn report_others(&self, disks: &[DiskView<'_>], report: &mut Report<'_>) {
+    pub(crate) fn report_others(&self, disks: &dyn Disks, report: &mut Report<'_>) {
         for other in members_of(disks, self.member.array()) {
             if other.disk == self.member.disk {
                 continue;

@@ -12,7 +12,8 @@
 
 use super::{Member, Report};
 use crate::finding::{self, Kind};
-use crate::{ConfigurationLine, RaidType, ReservedBlock, Set, Tree, TreeLevel};
+use crate::order::first_conflict;
+use crate::{ConfigurationLine, MemberOrder, RaidType, ReservedBlock, Set, Tree, TreeLevel};
 use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
 use raid_core::units::{Blocks, Slot};
 
@@ -24,13 +25,14 @@ pub(crate) struct Shape {
     pub(crate) size: Blocks,
 }
 
-/// The member lines with their places: sets and slots in table order.
+/// The member lines with their places: sets and slots in this order.
 pub(crate) fn places<'a>(
     tree: &Tree<'a>,
+    order: MemberOrder,
 ) -> impl Iterator<Item = (Place, usize, &'a ConfigurationLine)> + use<'a> {
-    (0u16..).zip(tree.sets()).flat_map(|(set, lines)| {
+    (0u16..).zip(order.sets(tree)).flat_map(move |(set, lines)| {
         (0u8..)
-            .zip(lines.disks())
+            .zip(order.disks(lines))
             .map(move |(slot, (index, line))| (Place { set, slot: Slot(slot) }, index, line))
     })
 }
@@ -178,6 +180,9 @@ fn levels(member: &Member<'_>, report: &mut Report<'_>) -> Option<Levels> {
     }
     let level = level_of(below.raid_type())?;
     if tree.top().level() == TreeLevel::Fwl {
+        // A mirror has at least two places; one disk under such a line stands for itself.
+        let single = level == Level::Raid1 && first.disk_count() == (1, 1);
+        let level = if single { Level::Single } else { level };
         return Some(Levels { level, secondary: Secondary::None });
     }
     let top = tree.top();
@@ -210,18 +215,14 @@ fn check_types(member: &Member<'_>, set: &Set<'_>, report: &mut Report<'_>) {
 fn check_order(member: &Member<'_>, levels: Levels, report: &mut Report<'_>) {
     let mut check =
         |striped: bool, lines: &mut dyn Iterator<Item = (usize, &ConfigurationLine)>| {
-            let mut highest: Option<&ConfigurationLine> = None;
-            for (index, line) in lines {
-                match highest {
-                    Some(earlier) if earlier.address() > line.address() => {
-                        let kind = if striped { finding::ORDER } else { finding::MIRROR_ORDER };
-                        let (found, expected) = (line.raidid.get(), earlier.raidid.get());
-                        mismatch(report, member, index, kind, found, expected);
-                        return;
-                    }
-                    _ => highest = Some(line),
-                }
-            }
+            let Some((index, line, earlier)) = first_conflict(lines) else { return };
+            let kind = match (striped, report.order) {
+                (true, MemberOrder::Undecided) => finding::ORDER,
+                (true, _) => finding::ORDER_DECIDED,
+                (false, _) => finding::MIRROR_ORDER,
+            };
+            let (found, expected) = (line.raidid.get(), earlier.raidid.get());
+            mismatch(report, member, index, kind, found, expected);
         };
     for set in member.tree.sets() {
         check(levels.level != Level::Raid1, &mut set.disks());

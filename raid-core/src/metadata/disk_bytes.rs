@@ -88,6 +88,19 @@ impl<'a> DiskBytes<'a> {
             Self::Buffer { pieces, .. } => pieces.iter().any(|piece| piece.at == at),
         }
     }
+
+    /// Whether a run that starts at `at` was asked for and could not be read.
+    #[must_use]
+    pub fn is_unreadable(&self, at: Lba) -> bool {
+        match self {
+            Self::View(view) => {
+                view.pieces.iter().any(|piece| piece.at == at && piece.bytes.is_empty())
+            }
+            Self::Buffer { pieces, .. } => {
+                pieces.iter().any(|piece| piece.at == at && piece.bytes.is_empty())
+            }
+        }
+    }
 }
 
 /// A number of disks of which blocks are in memory.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the core answers and what it asks for.
 
+use crate::bad_range::Filling;
+use crate::debt::Generation;
 use crate::error::Refusal;
 use crate::mark::Marks;
-use crate::operation::{Finish, Phase};
+use crate::operation::{Finish, Phase, Policy};
 use crate::record::{FlushId, RecordSeq};
 use crate::ticket::Ticket;
 use crate::window::WindowId;
@@ -100,7 +102,7 @@ pub enum Verify {
     /// Read all, compare, write nothing.
     Compare,
     /// Read all, compare, and write what differs.
-    CompareAndFix,
+    CompareAndFix(Policy),
 }
 
 /// Something the caller must do next.
@@ -165,6 +167,18 @@ pub enum Notice {
     SetFailed,
     /// This slot has no member.
     NeedsSpare(Slot),
+    /// Rows that differ, confirmed with writers kept out. Windows that ended together are told
+    /// together.
+    Mismatch {
+        /// The rows that were compared.
+        rows: Rows,
+        /// How many of them differ.
+        differing: u64,
+        /// They were put right.
+        repaired: bool,
+    },
+    /// The list of bad ranges is four fifths full, or full.
+    BadRanges(Filling),
     /// A parity set lost a member while its parity was not known to agree with its data: blocks
     /// reconstructed above the mark of the resync may be wrong.
     WriteHole,
@@ -178,9 +192,11 @@ pub struct CopyResult {
     pub read_failed: SlotSet,
     /// Members that could not be written; they fail.
     pub write_failed: SlotSet,
-    /// Rows done, counted from the start of the window. Fewer than all: the next row could not be read
+    /// Rows done, counted from the start of the command. Fewer than all: the next row could not be read
     /// from any member.
     pub good: u64,
+    /// How many rows from there on could not be read; 0 counts as 1.
+    pub unreadable: u64,
     /// Rows that differed.
     pub mismatched: u64,
 }
@@ -193,6 +209,7 @@ impl CopyResult {
             read_failed: SlotSet::EMPTY,
             write_failed: SlotSet::EMPTY,
             good: rows,
+            unreadable: 0,
             mismatched: 0,
         }
     }
@@ -217,6 +234,8 @@ pub struct Status {
     pub clean: bool,
     /// A change is not yet durable on all live members.
     pub unrecorded: bool,
+    /// Rows that the pass has done a second, since it was started or resumed.
+    pub rate: u64,
     /// Requests in flight.
     pub tickets: u16,
     /// Windows in use.
@@ -229,4 +248,12 @@ pub struct Status {
     pub mismatches: u64,
     /// Rows that the current or last scrub could not read.
     pub unreadable: u64,
+    /// Regions whose copies or parity may differ.
+    pub owed_regions: u32,
+    /// Bad ranges on the list.
+    pub bad_ranges: u16,
+    /// How full that list is.
+    pub filling: Filling,
+    /// Grows whenever a member stops receiving writes.
+    pub generation: Generation,
 }

@@ -2,6 +2,7 @@
 //! What a core is made for.
 
 use crate::member::Redundancy;
+use crate::operation::Policy;
 use crate::throttle::Limits;
 use raid_core::units::SlotSet;
 
@@ -27,6 +28,8 @@ pub struct Config {
     /// Every write whose acknowledgement follows a failure waits for the record of it; otherwise only
     /// those that promise durability do.
     pub strict: bool,
+    /// What a repair takes for the truth.
+    pub repair: Policy,
     /// Speed and patience.
     pub limits: Limits,
 }
@@ -44,6 +47,7 @@ impl Config {
             redundancy,
             overlap: true,
             strict: true,
+            repair: Policy::Majority,
             limits: Limits::default(),
         }
     }

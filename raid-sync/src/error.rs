@@ -26,8 +26,8 @@ pub enum Refusal {
         /// Members of the set.
         members: u16,
     },
-    /// The metadata format cannot record failures, so writes to a degraded set would be lost on the
-    /// next start.
+    /// The metadata format cannot record what this needs: failures, so that writes to a degraded set
+    /// would be lost on the next start; regions that were never written; a reshape.
     NeedsFormat,
     /// Rows outside the set, or none at all.
     OutOfRange {
@@ -48,6 +48,8 @@ pub enum Refusal {
     NotRedundant,
     /// The member is not in the state this call needs.
     Member(Slot),
+    /// The disk that returns was written without the others: neither may be taken for the newer one.
+    Diverged(Slot),
     /// The configuration contradicts itself or the capacity of the core.
     Config {
         /// What is wrong.
@@ -68,7 +70,7 @@ impl fmt::Display for Refusal {
             Self::DirtyAndDegraded { trusted, members } => {
                 write!(f, "unclean and degraded: {trusted} of {members} members hold their data")
             }
-            Self::NeedsFormat => f.write_str("the metadata format cannot record a failed member"),
+            Self::NeedsFormat => f.write_str("the metadata format cannot record what this needs"),
             Self::OutOfRange { rows, size } => {
                 write!(f, "{} rows from {} are not in a set of {size}", rows.len, rows.start.0)
             }
@@ -77,6 +79,9 @@ impl fmt::Display for Refusal {
             Self::ResyncFirst => f.write_str("copies must be made to agree first"),
             Self::NotRedundant => f.write_str("no redundancy to establish or compare"),
             Self::Member(slot) => write!(f, "member {slot} is not in the state this needs"),
+            Self::Diverged(slot) => {
+                write!(f, "the disk for slot {slot} was written without the others")
+            }
             Self::Config { what, found, expected } => {
                 write!(f, "{what}: found {found}, expected {expected}")
             }

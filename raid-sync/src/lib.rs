@@ -82,8 +82,6 @@
 //!
 //! The crate's tests break each of these on purpose and require the crash simulator to notice.
 //!
-//! Not here yet: dirty regions and the debt of absent members (one flag covers the set), lists of bad
-//! ranges (an unreadable row ends a rebuild), reshape.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs, missing_debug_implementations, unreachable_pub)]
@@ -110,33 +108,47 @@ extern crate self as raid_sync;
 #[path = "../tests/support/world.rs"]
 mod world;
 
+mod assembly;
+mod bad_range;
 mod command;
 mod config;
+mod debt;
 mod defect;
 mod error;
 #[cfg(test)]
 mod exploration;
+mod log;
 mod mark;
 mod member;
 mod operation;
 mod record;
 mod region;
+mod reshape;
 mod sync_core;
 mod throttle;
 mod ticket;
 mod time;
 mod window;
 
+#[cfg(test)]
+mod mutation;
+
+pub use assembly::{Freshest, Seen, SplitBrain, freshest};
+pub use bad_range::{BadRange, Filling};
 pub use command::{
     Access, Ack, Admit, Command, CopyResult, Grant, Notice, ReadPlan, Status, Verify, WaitFor,
 };
 pub use config::{Config, Start};
+pub use debt::{DEBTORS, Debtor, Generation, MemberKey};
 pub use error::{Refusal, Unexpected};
+pub use log::{Found, Log};
 pub use mark::Marks;
 pub use member::Redundancy;
-pub use operation::{AboveMark, Finish, Phase};
+pub use operation::{AboveMark, Finish, Phase, Policy, Scope};
 pub use record::{FlushId, RecordSeq};
-pub use sync_core::SyncCore;
+pub use region::RegionRecord;
+pub use reshape::{Clearance, Direction, ReshapeMark};
+pub use sync_core::{Return, SyncCore};
 pub use throttle::Limits;
 pub use ticket::Ticket;
 pub use time::Time;

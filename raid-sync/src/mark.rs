@@ -18,7 +18,9 @@
 //! | lowest windows landed | | | end of the last of them | |
 //! | flush of all members returned, nothing failed meanwhile | | `done` at its start | | |
 //! | record written | what it said | | | |
+//! | rows that are not owed passed over | | | | the next owed row |
 //! | pass stopped, windows closed | | | | `done` |
+//! | rows became owed behind the cursor, no window in use | their start | their start | their start | their start |
 //! | other target, other source of truth | 0 | 0 | 0 | 0 |
 
 use raid_core::units::Row;
@@ -75,6 +77,14 @@ impl Mark {
         self.durable = row.min(self.flushed);
     }
 
+    /// Rows from here on are owed again, and no window is open.
+    pub(crate) fn back_to(&mut self, row: Row) {
+        self.durable = self.durable.min(row);
+        self.flushed = self.flushed.min(row);
+        self.done = self.done.min(row);
+        self.issued = self.issued.min(row);
+    }
+
     /// The pass has stopped and no window is open.
     pub(crate) const fn stop(&mut self) {
         self.issued = self.done;
@@ -92,10 +102,14 @@ mod tests {
 
     #[test]
     fn no_event_breaks_the_order_of_the_cursors() {
-        let events: [fn(&mut Mark, Row); 5] =
-            [Mark::open_to, Mark::land_to, Mark::flushed_to, Mark::recorded_at, |mark, _| {
-                mark.stop();
-            }];
+        let events: [fn(&mut Mark, Row); 6] = [
+            Mark::open_to,
+            Mark::land_to,
+            Mark::flushed_to,
+            Mark::recorded_at,
+            Mark::back_to,
+            |mark, _| mark.stop(),
+        ];
         let (rows, mut seen) = ([0, 3, 8].map(Row), std::vec![Mark::ZERO]);
         let mut next = 0;
         while let Some(&mark) = seen.get(next) {

@@ -30,6 +30,31 @@ pub enum AboveMark {
     WriteThrough,
 }
 
+/// Which rows an operation works on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// What is owed: the debt of returning members, the regions whose copies may differ. A resync or
+    /// initialise of which nothing is owed takes all rows.
+    #[default]
+    Owed,
+    /// All rows.
+    All,
+    /// Initialise only: none. Nothing needs to agree before it is written, and the log remembers what
+    /// never was. Needs a format that records regions.
+    Unwritten,
+}
+
+/// What a repair takes for the truth when copies differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Policy {
+    /// What redundancy proves: the copy that most members hold, or the one wrong block that two
+    /// parities point at; where nothing is proven, the first member, or the data.
+    #[default]
+    Majority,
+    /// The first member of a mirror; the data columns of a parity set.
+    First,
+}
+
 /// Where an operation stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Phase {
@@ -66,6 +91,9 @@ pub enum Finish {
     SourceFailed,
     /// This row cannot be read from any member; the position is kept.
     Unreadable(Row),
+    /// This row cannot be read from any source, and the target's list of bad ranges has no room for
+    /// it, or the format has no list: the target stays out of sync, the position is kept.
+    NoRoomForBadRanges(Row),
 }
 
 /// Which of the kept marks an operation moves.

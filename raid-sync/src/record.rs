@@ -14,6 +14,7 @@
 //! | Flushing | something lowered | Writing, raise dropped | `Persist` (the flush's report is awaited) |
 //! | Flushing | flushed | Flushed | |
 //! | Flushed | nothing lowered since | Writing | `Persist` of the prepared record |
+//! | Flushed | it was only for the log's own memory | Idle | |
 //! | Flushed | something lowered | Writing, raise dropped | `Persist` of the lower one |
 //! | Writing | persisted everywhere | Idle | waiters up to this number woken |
 //! | Writing | persisted, members failed at it | Idle | they are failed: the next record wakes |
@@ -21,6 +22,7 @@
 //!
 //! A failed set writes nothing: the members then still say what was true when it last could serve.
 
+use crate::defect::{Defect, planted};
 use raid_core::metadata::{Capabilities, RuntimeState};
 use raid_core::units::{Row, SlotSet};
 
@@ -46,6 +48,10 @@ pub(crate) struct Raise {
     pub(crate) mark: Option<Row>,
     /// The operation is complete.
     pub(crate) finish: bool,
+    /// Regions of the dirty log, or the flag, become clean.
+    pub(crate) clean: bool,
+    /// There is a record to write; else only the log's own memory depends on the flush.
+    pub(crate) recorded: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +94,11 @@ impl Records {
         matches!(self.stream, Stream::Writing { .. }).then_some(self.last)
     }
 
+    /// The number of the last record that was issued.
+    pub(crate) const fn last(&self) -> RecordSeq {
+        self.last
+    }
+
     /// The first record that will hold something: the one being written if its image `covers` it.
     pub(crate) fn covering(&self, covers: impl Fn(&RuntimeState) -> bool) -> RecordSeq {
         match &self.stream {
@@ -116,7 +127,9 @@ impl Records {
         image: RuntimeState,
         raise: Option<Raise>,
     ) -> RecordSeq {
-        self.last = self.last.next();
+        if !planted(Defect::SameSequence) {
+            self.last = self.last.next();
+        }
         self.stream = Stream::Writing { to, image, raise };
         self.last
     }

@@ -6,7 +6,8 @@
 //! | `restart` | `new`: what the metadata says becomes a state |
 //! | `admission` | `admit`, `plan_read` |
 //! | `completion` | `complete`, `complete_flush`, and what an acknowledgement waits for |
-//! | `steering` | `start`, `pause`, `resume`, `abort`, limits and range, members coming and going |
+//! | `steering` | `start`, `pause`, `resume`, `abort`, limits and range |
+//! | `membership` | members that fail, join, return, or cannot be written in places |
 //! | `report` | `copied`, `flushed`, `persisted` |
 //! | `poll` | `poll`, `deadline` |
 
@@ -14,43 +15,73 @@ mod admission;
 #[cfg(test)]
 mod canonical;
 mod completion;
+mod membership;
 mod poll;
 mod report;
 mod restart;
 mod steering;
 
+pub use membership::Return;
+
+use crate::bad_range::{BadRanges, Filling};
 use crate::command::Status;
 use crate::config::Config;
-#[cfg(test)]
+use crate::debt::{Debtors, Generation, MemberKey};
 use crate::defect::Defect;
+use crate::log::Log;
 use crate::mark::{Mark, Marks};
 use crate::member::{Members, Redundancy};
 use crate::operation::{Family, Finish, Phase, Running, family};
 use crate::record::{RecordSeq, Records, Stream, same};
-use crate::region::{self, Region};
+use crate::region::DirtyLog;
 use crate::throttle::Throttle;
 use crate::ticket::Tickets;
 use crate::time::Clock;
 use crate::window::Windows;
 use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, Operation, RuntimeState};
-use raid_core::units::{Row, SlotSet};
+use raid_core::units::{Row, Rows, Slot, SlotSet};
+
+/// Slots, from the first on, of which the core keeps the identity. A member in a later slot is always
+/// filled in full when it comes back.
+const NAMED: usize = 32;
 
 /// The sync marks and the write interlock of one redundancy set.
 ///
-/// Up to `TICKETS` requests in flight (fewer than 65535) and `WINDOWS` windows (at most 32). One
-/// owner: the embedder brings the lock.
+/// | parameter | room for |
+/// |---|---|
+/// | `TICKETS` | requests in flight, fewer than 65535 |
+/// | `WINDOWS` | windows, at most 32 |
+/// | `REGIONS` | regions of the dirty log, at most 2²⁴; with one region there is no partial resync |
+/// | `BAD` | bad ranges of all members together |
+///
+/// One owner: the embedder brings the lock. All memory is in the value; see [the crate](crate#memory).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SyncCore<const TICKETS: usize = 256, const WINDOWS: usize = 8> {
+pub struct SyncCore<
+    const TICKETS: usize = 256,
+    const WINDOWS: usize = 8,
+    const REGIONS: usize = 1,
+    const BAD: usize = 0,
+> {
     config: Config,
     capabilities: Capabilities,
     /// The operator accepted that the format cannot name failed members.
     forced: bool,
     members: Members,
+    names: [MemberKey; NAMED],
+    generation: Generation,
+    /// What every live member's record says, and what the one being written says.
+    generation_recorded: Generation,
+    generation_writing: Generation,
     set_failed: bool,
-    region: Region,
-    /// Copies or parity may disagree at and above `equalise.done`, and which operation mends it.
+    log: DirtyLog<REGIONS>,
+    debtors: Debtors,
+    bad: BadRanges<BAD>,
+    /// Copies or parity may disagree in the regions that are owed, at and above `equalise.done`, and
+    /// which operation mends it.
     owed: Option<Operation>,
+    /// Rows from here on became owed behind `equalise.done`: the pass goes back when no window is open.
+    back: Option<Row>,
     initialisation: Initialisation,
     rebuild: Mark,
     equalise: Mark,
@@ -67,8 +98,6 @@ pub struct SyncCore<const TICKETS: usize = 256, const WINDOWS: usize = 8> {
     counters: Counters,
     overlap_waiters: Waiters,
     ticket_waiters: Waiters,
-    #[cfg(test)]
-    pub(crate) defect: Option<Defect>,
 }
 
 /// What has happened and was not yet told.
@@ -80,6 +109,8 @@ struct News {
     needs_spare: SlotSet,
     marks: Option<Marks>,
     finished: Option<(Operation, Finish)>,
+    mismatch: Option<(Rows, u64, bool)>,
+    filling: Option<Filling>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -87,6 +118,9 @@ struct Counters {
     window_waits: u64,
     mismatches: u64,
     unreadable: u64,
+    /// Rows that the pass has done, and since when it counts.
+    pass: u64,
+    pass_since: u64,
 }
 
 /// Whether anybody is parked under a value, and is to be woken.
@@ -112,7 +146,9 @@ struct Claim {
     clean: bool,
 }
 
-impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
+impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
+    SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
+{
     /// Members that a user's flush must go to.
     #[must_use]
     pub fn live(&self) -> SlotSet {
@@ -148,6 +184,36 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         }
     }
 
+    /// What record `seq` must say beyond its [`snapshot`](Self::snapshot), while it is being written,
+    /// for formats that can hold it. The rows and regions that it speaks of must be taken in one go.
+    #[must_use]
+    pub fn log(&self, seq: RecordSeq) -> Option<Log<'_>> {
+        let Stream::Writing { raise, .. } = &self.records.stream else { return None };
+        if self.records.writing() != Some(seq) {
+            return None;
+        }
+        let finishes = raise.is_some_and(|raise| raise.finish);
+        let paid = if finishes { self.members.filling } else { SlotSet::EMPTY };
+        let lasting = self.debtors.bits(self.debtors.slots().without(paid));
+        let (debtors, generation) = (&self.debtors, self.generation_writing);
+        let raised = raise.is_some();
+        Some(Log { generation, debtors, lasting, regions: &self.log, bad: &self.bad, raised })
+    }
+
+    /// Rows of a region of the dirty log, and how many regions there are.
+    #[must_use]
+    pub fn regions(&self) -> (u64, usize) {
+        (self.log.grain.start(1).0, self.log.grain.count)
+    }
+
+    /// Regions that the member of this slot has missed writes to; `None` where no account is kept: it
+    /// holds everything, or owes everything.
+    #[must_use]
+    pub fn debt(&self, slot: Slot) -> Option<u32> {
+        let bit = self.debtors.bit(slot);
+        (bit != 0).then(|| self.log.debts(bit))
+    }
+
     /// Where the set stands.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -158,15 +224,42 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             failed: self.members.failed,
             rebuilding: self.members.rebuilding(),
             set_failed: self.set_failed,
-            clean: self.records.recorded.clean && self.region.state == region::State::Clean,
+            clean: self.records.recorded.clean && self.log.is_clean(),
             unrecorded: self.lower_due() || self.records.writing().is_some(),
+            rate: self.rate(),
             tickets: self.tickets.in_flight(),
             windows: self.windows.used(),
             oldest_window: self.windows.oldest().map(|opened| self.clock.since(opened)),
             window_waits: self.counters.window_waits,
             mismatches: self.counters.mismatches,
             unreadable: self.counters.unreadable,
+            owed_regions: self.log.owed_regions(),
+            bad_ranges: u16::try_from(self.bad.len()).unwrap_or(u16::MAX),
+            filling: self.bad.filling(),
+            generation: self.generation,
         }
+    }
+
+    fn rate(&self) -> u64 {
+        // In microseconds, so that no product leaves 64 bits in a lifetime.
+        let passed = self.clock.since(self.counters.pass_since).checked_div(1000).unwrap_or(0);
+        let rows = self.counters.pass.saturating_mul(1_000_000);
+        rows.checked_div(passed).filter(|_| self.running.is_some()).unwrap_or(0)
+    }
+
+    /// Rows below this agree, whatever the log says.
+    fn agreed_below(&self) -> Row {
+        self.back.map_or(self.equalise.done, |back| back.min(self.equalise.done))
+    }
+
+    /// Members being filled that are given what is written to this row: all below the cursor, above it
+    /// those that do not owe its region.
+    fn filled_at(&self, row: Row, cursor: Row) -> SlotSet {
+        if row < cursor {
+            return self.members.filling;
+        }
+        let bits = self.debtors.bits(self.members.filling);
+        self.debtors.slots_of(bits & !self.log.debt(row)) & self.members.filling
     }
 
     fn mark_of(&self, family: Family) -> &Mark {
@@ -221,10 +314,10 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
     fn describe(&self, claim: &Claim) -> RuntimeState {
         // "Clean" would hide what the record does not say: that a resync is owed, or who has failed. A
         // parity set that lost a member before its parity agreed is rebuilt first, and the record then
-        // names the rebuild.
+        // names the rebuild. A log by region names what is owed itself.
         let named = claim.operation.map(|(operation, _)| operation);
-        let hidden = (claim.owed.is_some() && (!self.capabilities.mark || named != claim.owed))
-            || (!claim.members.failed.is_empty() && !self.capabilities.failure);
+        let unsaid = claim.owed.is_some() && (!self.capabilities.mark || named != claim.owed);
+        let hidden = (unsaid && !self.log.by_region) || self.hides_failures(claim);
         let clean = match self.tracks_writes() {
             true => claim.clean && !hidden,
             false => self.records.recorded.clean,
@@ -239,13 +332,18 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         }
     }
 
+    /// Whether a clean record would hide a failure that the format cannot name.
+    fn hides_failures(&self, claim: &Claim) -> bool {
+        !claim.members.failed.is_empty() && !self.capabilities.failure
+    }
+
     fn claim(&self) -> Claim {
         Claim {
             members: self.members,
             owed: self.owed,
             initialisation: self.initialisation,
             operation: self.shown(&self.members, self.owed, true),
-            clean: self.region.state == region::State::Clean,
+            clean: self.log.is_clean(),
         }
     }
 
@@ -256,33 +354,49 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
 
     /// Whether the metadata claims more than is true, or a write waits for its dirty record.
     fn lower_due(&self) -> bool {
-        let wanted = self.tracks_writes() && self.region.state == region::State::DirtyWanted;
-        wanted || !same(&self.lower_image(), &self.records.recorded, &self.capabilities)
+        let wanted = self.tracks_writes() && self.log.is_wanted();
+        let bad = self.capabilities.bad_ranges > 0 && self.bad.is_unrecorded();
+        wanted || bad || !same(&self.lower_image(), &self.records.recorded, &self.capabilities)
     }
 
-    /// Members that hold the row at which `rows` starts, whether its copies agree, and up to where
-    /// both hold.
+    /// Members that hold the row at `start`, whether its copies agree, and up to where both hold.
     fn holders(&self, start: Row, end: Row) -> (SlotSet, bool, Row) {
         let (mut holders, mut agreed, mut end) = (self.members.trusted(), true, end);
-        if self.owed.is_some() {
-            agreed = start < self.equalise.done;
-            if agreed {
-                end = end.min(self.equalise.done);
-            } else if self.members.redundancy == Redundancy::Mirror {
-                // Copies may differ: one of them speaks for all, so that no two reads disagree.
-                holders = holders.lowest().map_or(SlotSet::EMPTY, SlotSet::of);
+        if self.owed.is_some() || self.log.may_disagree() {
+            let below = self.agreed_below();
+            agreed = start < below || !self.log.disagrees(start);
+            if start < below {
+                end = end.min(below);
+            } else {
+                end = self.log.alike(start, end, 0);
+                if !agreed && self.members.redundancy == Redundancy::Mirror {
+                    // Copies may differ: one of them speaks for all, so that no two reads disagree.
+                    holders = holders.lowest().map_or(SlotSet::EMPTY, SlotSet::of);
+                }
             }
         }
         if !self.members.filling.is_empty() {
-            let done = match self.has(crate::defect::Defect::ReadByIssued) {
+            let done = match self.has(Defect::ReadByIssued) {
                 true => self.rebuild.issued,
                 false => self.rebuild.done,
             };
+            holders = holders | self.filled_at(start, done);
             if start < done {
-                holders = holders | self.members.filling;
                 end = end.min(done);
+            } else {
+                end = self.log.alike(start, end, self.debtors.bits(self.members.filling));
             }
         }
         (holders, agreed, end)
+    }
+
+    /// The same, without the members that cannot give these rows back.
+    fn readable(&self, start: Row, end: Row) -> (SlotSet, bool, Row) {
+        let (holders, agreed, end) = self.holders(start, end);
+        if self.bad.is_empty() {
+            return (holders, agreed, end);
+        }
+        let (bad, end) = self.bad.at(start, end);
+        (holders.without(bad), agreed, end)
     }
 }

@@ -14,6 +14,8 @@
 //! A bucket holds no more than one window, so a pause, a slow disk or a clock that jumps is never
 //! followed by a burst.
 
+use crate::defect::{Defect, planted};
+
 const NS_PER_S: u64 = 1_000_000_000;
 
 /// Limits of an operation; they apply from the next window on.
@@ -107,7 +109,15 @@ impl Throttle {
         let promised = (limits.min_rate > 0).then_some(self.min.room_at);
         let quiet_at = self.user_at.map_or(0, |at| at.saturating_add(limits.yield_for));
         let allowed = (limits.max_rate > 0).then_some(self.max.room_at.max(quiet_at));
-        match promised.into_iter().chain(allowed).min() {
+        let due = promised.into_iter().chain(allowed).min();
+        if planted(Defect::UnsignedThrottle) {
+            return match due.map(|at| at.wrapping_sub(now)) {
+                Some(0) => Turn::Now,
+                Some(wait) => Turn::At(now.saturating_add(wait)),
+                None => Turn::Never,
+            };
+        }
+        match due {
             Some(at) if at <= now => Turn::Now,
             Some(u64::MAX) | None => Turn::Never,
             Some(at) => Turn::At(at),

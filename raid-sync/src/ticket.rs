@@ -53,6 +53,7 @@ struct Entry {
 pub(crate) struct Closed {
     pub(crate) kind: Kind,
     pub(crate) windows: u32,
+    pub(crate) rows: Rows,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -125,7 +126,8 @@ impl<const N: usize> Tickets<N> {
         if self.in_flight == 0 {
             self.high = 0;
         }
-        Some(Closed { kind, windows: entry.windows })
+        let rows = Rows::new(entry.start, entry.end.saturating_sub(entry.start));
+        Some(Closed { kind, windows: entry.windows, rows })
     }
 
     fn used(&mut self) -> impl Iterator<Item = &mut Entry> {
@@ -160,6 +162,11 @@ impl<const N: usize> Tickets<N> {
                 && start < entry.end
                 && entry.kind.is_some_and(|other| other.writes() || kind.writes())
         })
+    }
+
+    /// Whether a write to any of these rows is in flight.
+    pub(crate) fn is_written(&self, rows: Rows) -> bool {
+        self.writes > 0 && self.conflicts(rows, Kind::Reconstruct)
     }
 
     /// A member has failed: reports of the tickets now in flight may still name it.

@@ -10,6 +10,9 @@
 //! | Closing | last counted ticket completes | Closing, ready | wait | |
 //! | Closing, ready | polled | Active | wait | `Copy` goes out |
 //! | Closing | pause or abort | Free | go on | waiters woken |
+//! | Active | copied up to a row that no source could give | Active, from the next row on | wait | a bad range is noted |
+//! | Active | copied, bad ranges noted on the way | Recording | wait | their record is due |
+//! | Recording | the record is durable | Landed | go on | waiters woken |
 //! | Active | copied | Landed | go on | waiters woken |
 //! | Active | copied, operation is being aborted | Free | go on | waiters woken |
 //! | Landed | all lower windows have landed | Free | go on | `done` moves up |
@@ -32,9 +35,22 @@ pub struct WindowId {
 pub(crate) enum State {
     Free,
     Looking,
-    Closing { tickets: u16 },
+    Closing {
+        tickets: u16,
+    },
     Active,
+    /// Until the record is durable that holds bad ranges up to this version.
+    Recording {
+        version: u32,
+    },
     Landed,
+}
+
+impl State {
+    /// Whether user writes are kept out.
+    const fn closed(self) -> bool {
+        matches!(self, Self::Closing { .. } | Self::Active | Self::Recording { .. })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +59,9 @@ struct Window {
     state: State,
     use_count: u32,
     opened: u64,
+    /// Rows done so far, from the start, and rows of the command under way.
+    progress: u64,
+    part: u64,
     waited: bool,
     wake: bool,
 }
@@ -59,6 +78,10 @@ pub(crate) enum Edge {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Windows<const W: usize> {
     windows: [Window; W],
+    /// First rows of the closed windows, and the rows after their last: side by side, because every
+    /// admission reads them all. The others are never reached.
+    starts: [u64; W],
+    ends: [u64; W],
     used: u8,
     closed: u8,
 }
@@ -73,10 +96,13 @@ impl<const W: usize> Windows<W> {
             state: State::Free,
             use_count: 0,
             opened: 0,
+            progress: 0,
+            part: 0,
             waited: false,
             wake: false,
         };
-        Self { windows: array::from_fn(|_| free), used: 0, closed: 0 }
+        let (starts, ends) = ([u64::MAX; W], [0; W]);
+        Self { windows: array::from_fn(|_| free), starts, ends, used: 0, closed: 0 }
     }
 
     /// Windows that are not free.
@@ -95,7 +121,14 @@ impl<const W: usize> Windows<W> {
             u8::try_from(n).unwrap_or(u8::MAX)
         };
         self.used = count(|state| state != State::Free);
-        self.closed = count(|state| matches!(state, State::Closing { .. } | State::Active));
+        self.closed = count(State::closed);
+        let edges = self.starts.iter_mut().zip(&mut self.ends);
+        for (window, (start, end)) in self.windows.iter().zip(edges) {
+            (*start, *end) = match window.state.closed() {
+                true => (window.rows.start.0, window.rows.end().0),
+                false => (u64::MAX, 0),
+            };
+        }
     }
 
     fn set(&mut self, index: u8, state: State) {
@@ -120,6 +153,8 @@ impl<const W: usize> Windows<W> {
         let window = self.windows.get_mut(index)?;
         window.rows = rows;
         window.opened = now;
+        window.progress = 0;
+        window.part = 0;
         window.state = State::Looking;
         let id = WindowId { index: u8::try_from(index).ok()?, use_count: window.use_count };
         self.recount();
@@ -157,20 +192,76 @@ impl<const W: usize> Windows<W> {
     }
 
     /// Which window, if any, keeps a request for `rows` out, or up to where it may go.
+    #[inline]
     pub(crate) fn edge(&self, rows: Rows) -> Edge {
-        let mut end = rows.end();
-        for (index, window) in (0u8..).zip(&self.windows) {
-            if !matches!(window.state, State::Closing { .. } | State::Active) {
-                continue;
+        let first = rows.start.0;
+        let mut end = rows.end().0;
+        let mut hit = None;
+        for (index, (start, stop)) in (0u8..).zip(self.starts.iter().zip(&self.ends)) {
+            if *start <= first && first < *stop {
+                hit = Some(index);
             }
-            if window.rows.start <= rows.start && rows.start < window.rows.end() {
-                return Edge::Blocked(WindowId { index, use_count: window.use_count });
-            }
-            if rows.start < window.rows.start {
-                end = end.min(window.rows.start);
-            }
+            // A closed window above the first row; the free ones are at the very end.
+            end = if first < *start { end.min(*start) } else { end };
         }
-        Edge::ClearTo(end)
+        match hit {
+            Some(index) => {
+                let use_count =
+                    self.windows.get(usize::from(index)).map_or(0, |window| window.use_count);
+                Edge::Blocked(WindowId { index, use_count })
+            }
+            None => Edge::ClearTo(Row(end)),
+        }
+    }
+
+    /// Rows of a window that are still to be done.
+    pub(crate) fn rest(&self, id: WindowId) -> Option<Rows> {
+        let (rows, _) = self.get(id)?;
+        let progress = self.windows.get(usize::from(id.index))?.progress;
+        let start = Row(rows.start.0.saturating_add(progress));
+        Some(Rows { start, len: rows.len.saturating_sub(progress) })
+    }
+
+    /// Rows that are commanded next.
+    pub(crate) fn command(&mut self, id: WindowId, rows: u64) {
+        if let Some(window) = self.windows.get_mut(usize::from(id.index)) {
+            window.part = rows;
+        }
+    }
+
+    /// Rows of the command under way.
+    pub(crate) fn commanded_rows(&self, id: WindowId) -> Option<Rows> {
+        let rest = self.rest(id)?;
+        let part = self.windows.get(usize::from(id.index))?.part;
+        Some(Rows { len: rest.len.min(part), ..rest })
+    }
+
+    /// Rows of a window are done, one way or the other.
+    pub(crate) fn advance(&mut self, id: WindowId, rows: u64) {
+        if self.get(id).is_some()
+            && let Some(window) = self.windows.get_mut(usize::from(id.index))
+        {
+            window.progress = window.progress.saturating_add(rows).min(window.rows.len);
+        }
+    }
+
+    /// A window whose bad ranges are durable.
+    pub(crate) fn recorded(&self, durable: impl Fn(u32) -> bool) -> Option<(WindowId, Rows)> {
+        self.find(|window| match window.state {
+            State::Recording { version } => durable(version),
+            _ => false,
+        })
+    }
+
+    /// A window that waits for the record of bad ranges.
+    pub(crate) fn recording(&self) -> Option<(WindowId, Rows)> {
+        self.find(|window| matches!(window.state, State::Recording { .. }))
+    }
+
+    /// The first row of the lowest window in use.
+    pub(crate) fn lowest(&self) -> Option<Row> {
+        let used = self.windows.iter().filter(|window| window.state != State::Free);
+        used.map(|window| window.rows.start).min()
     }
 
     /// Somebody is parked under this window.
@@ -267,6 +358,7 @@ mod tests {
             (State::Closing { tickets: 1 }, true),
             (State::Closing { tickets: 0 }, true),
             (State::Active, true),
+            (State::Recording { version: 0 }, true),
             (State::Landed, false),
             (State::Free, false),
         ] {

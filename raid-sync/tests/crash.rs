@@ -18,8 +18,9 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn run(setup: Setup, seed: u64, acts: &[Act]) -> Result<Seen, String> {
-    let build: &world::Build =
-        &|config, found, capabilities| SyncCore::new(config, found, capabilities, Start::Normal);
+    let build: &world::Build = &|config, found, capabilities| {
+        SyncCore::restore(config, found, capabilities, Start::Normal)
+    };
     let mut world = World::new(setup, seed, build);
     for act in acts {
         world.act(*act)?;

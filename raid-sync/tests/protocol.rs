@@ -371,7 +371,7 @@ fn an_unreadable_source_row_ends_a_rebuild_and_keeps_the_mark() {
     let (second, _) = window(&settle(&mut core));
     core.copied(NOW, second, CopyResult::good(1)).unwrap();
     let finished = run(&mut core, Vec::new()).unwrap();
-    assert_eq!(finished.1, Finish::Unreadable(Row(5)));
+    assert_eq!(finished.1, Finish::NoRoomForBadRanges(Row(5)));
     assert_eq!(core.status().rebuilding, slots(&[1]), "never silently in sync");
 }
 
@@ -403,7 +403,7 @@ fn a_repair_counts_and_fixes_only_what_still_differs_under_the_lock() {
     let differs = CopyResult { mismatched: 2, ..CopyResult::good(4) };
     core.copied(NOW, first, differs).unwrap();
     let commands = settle(&mut core);
-    assert!(matches!(commands[0], Command::Copy { verify: Verify::CompareAndFix, .. }));
+    assert!(matches!(commands[0], Command::Copy { verify: Verify::CompareAndFix(_), .. }));
     core.copied(NOW, first, CopyResult { mismatched: 1, ..differs }).unwrap();
     let commands = settle(&mut core);
     assert_eq!(run(&mut core, commands), Some((Operation::Repair, Finish::Complete)));

@@ -690,11 +690,8 @@ pub(super) fn build(
     found: &RuntimeState,
 ) -> Result<Core, Refusal> {
     let config = scenario.config(absent);
-    let mut core = Core::new(config, found, scenario.capabilities(), Start::Normal)?;
-    if let Some(defect) = scenario.defect {
-        core.plant(defect, found);
-    }
-    Ok(core)
+    crate::defect::plant(scenario.defect);
+    Core::new(config, found, scenario.capabilities(), Start::Normal)
 }
 
 /// The member that holds the parity of a row; it turns.

@@ -7,9 +7,9 @@
 //! |---|---|---|
 //! | is the data there, are the rows in the set? | refuse | the same |
 //! | is its first row in a window that keeps writers out? | wait for the window; else clip at the next one | only windows that rewrite what it reads |
-//! | does it cross `issued` of a rebuild? | clip: below the target must be written, above it may | clip at `done` |
+//! | does it cross `issued` of a rebuild, or the edge of what a member owes? | clip: a target must be written below, and where it owes nothing; elsewhere it may | clip at `done` |
 //! | does it share rows with a request in flight? | wait, if overlaps are serialised | only with writes |
-//! | is the set recorded dirty? | wait for the record | not asked |
+//! | are its regions recorded dirty? | wait for the record | not asked |
 //! | is there a free ticket? | wait | the same |
 //!
 //! Clipping instead of splitting keeps request objects out of the core: the caller sends the prefix
@@ -21,9 +21,11 @@ use crate::defect::Defect;
 use crate::error::Refusal;
 use crate::member::Redundancy;
 use crate::operation::{AboveMark, Running};
+use crate::region::Write;
 use crate::ticket::Kind;
 use crate::time::Time;
 use crate::window::Edge;
+use raid_core::metadata::Operation;
 use raid_core::units::{Row, Rows, SlotSet};
 
 /// Where a request goes and how far both sets hold.
@@ -35,7 +37,9 @@ struct Route {
     end: Row,
 }
 
-impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
+impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
+    SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
+{
     /// Whether a request for `rows` may start, and how much of it.
     pub fn admit(&mut self, now: Time, rows: Rows, access: Access) -> Admit {
         self.clock.advance(now);
@@ -63,8 +67,9 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             self.overlap_waiters.waited = true;
             return Admit::Wait(WaitFor::Overlap);
         }
-        if access != Access::Reconstruct && !self.may_write() {
-            let seq = self.records.covering(|image| !image.clean);
+        if access != Access::Reconstruct && !self.may_write(rows) {
+            let log = &self.log;
+            let seq = self.records.covering(|image| !image.clean && log.is_being_recorded(rows));
             self.records.wait(seq);
             return Admit::Wait(WaitFor::Record(seq));
         }
@@ -74,6 +79,10 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         };
         if access != Access::Reconstruct {
             self.throttle.user_wrote(self.clock.elapsed());
+            let missing = self.debtors.slots().without(route.must);
+            if !missing.is_empty() {
+                self.log.charge(rows, self.debtors.bits(missing));
+            }
         }
         let Route { must, may, read, agreed, .. } = route;
         Admit::Go(Grant { ticket, rows, must, may, read, agreed })
@@ -88,11 +97,12 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
     /// [`Refusal::OutOfRange`], [`Refusal::NoCopyLeft`].
     pub fn plan_read(&self, rows: Rows, not_from: SlotSet) -> Result<ReadPlan, Refusal> {
         self.in_range(rows)?;
-        let (holders, _, end) = self.holders(rows.start, rows.end());
+        let (holders, _, end) = self.readable(rows.start, rows.end());
         let mut from = holders.without(not_from);
         if from.is_empty() && self.members.redundancy == Redundancy::Mirror {
             // Where copies may differ one of them speaks; if it cannot be read, the next one does.
-            let next = self.members.trusted().without(not_from).lowest();
+            let (bad, _) = self.bad.at(rows.start, end);
+            let next = self.members.trusted().without(not_from).without(bad).lowest();
             from = next.map_or(SlotSet::EMPTY, SlotSet::of);
         }
         if !self.members.suffice(from) {
@@ -102,7 +112,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         Ok(ReadPlan { rows: Rows { start: rows.start, len }, from })
     }
 
-    fn in_range(&self, rows: Rows) -> Result<(), Refusal> {
+    pub(super) fn in_range(&self, rows: Rows) -> Result<(), Refusal> {
         let end = rows.start.0.checked_add(rows.len);
         match rows.len > 0 && end.is_some_and(|end| end <= self.config.rows) {
             true => Ok(()),
@@ -147,8 +157,9 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         }
     }
 
+    #[inline]
     fn route(&self, start: Row, end: Row, access: Access) -> Route {
-        let (read, agreed, read_end) = self.holders(start, end);
+        let (read, agreed, read_end) = self.readable(start, end);
         if access == Access::Reconstruct {
             let empty = SlotSet::EMPTY;
             return Route { must: empty, may: empty, read, agreed, end: read_end };
@@ -164,24 +175,36 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         };
         if self.has(Defect::SkipStraddlingWrite) && start < cursor && cursor < end {
             route.end = end;
-        } else if start < cursor {
-            route.must = trusted | filling;
+            return route;
+        }
+        let filled = self.filled_at(start, cursor);
+        route.must = trusted | filled;
+        if start < cursor {
             route.end = route.end.min(cursor);
         } else if self.running.is_some_and(|running| running.above == AboveMark::WriteThrough) {
-            route.may = filling;
+            route.may = filling.without(filled);
         }
         route
     }
 
-    /// Whether the set is recorded dirty; if not, a record to that effect is due.
-    fn may_write(&mut self) -> bool {
-        use crate::region::State;
+    /// Whether the regions of these rows are recorded dirty; if not, a record to that effect is due.
+    fn may_write(&mut self, rows: Rows) -> bool {
         if !self.tracks_writes() {
             return true;
         }
-        if self.has(Defect::DirtyUntilCleanCompletes) && self.region.state == State::CleanWanted {
+        #[cfg(test)]
+        if self.has(Defect::DirtyUntilCleanCompletes) && self.log.is_being_cleaned(rows) {
             return true;
         }
-        self.region.write_wanted() || self.has(Defect::DirtyAfterWrite)
+        match self.log.write_wanted(rows) {
+            Write::Goes => return true,
+            Write::Waits => {}
+            Write::IsFirst => {
+                // Nothing in the region agreed so far, and nothing needed to.
+                self.owed = self.owed.or(Some(Operation::Resync));
+                self.owed_from(rows);
+            }
+        }
+        self.has(Defect::DirtyAfterWrite)
     }
 }

@@ -7,13 +7,15 @@ use crate::record::RecordSeq;
 use crate::throttle::Throttle;
 use crate::time::Clock;
 
-impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
+impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
+    SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
+{
     /// Such a core, and the number of the last record: relative to it the others count. The speed
     /// limits must be such that time does not matter to them.
     pub(crate) fn canonical(&self) -> (Self, RecordSeq) {
         let mut core = self.clone();
         let idle = core.config.limits.clean_after_idle;
-        core.region.forget_times(core.clock.elapsed(), idle);
+        core.log.forget_times(core.clock.elapsed(), idle);
         core.tickets.forget_uses();
         core.windows.forget_uses();
         let last = core.records.forget_numbers();
@@ -21,6 +23,8 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         core.throttle = Throttle::default();
         core.checkpointed = 0;
         core.counters.window_waits = 0;
+        core.counters.pass = 0;
+        core.counters.pass_since = 0;
         (core, last)
     }
 }

@@ -2,7 +2,7 @@
 //! What follows when a request has completed: windows drain, failures are noted, and the
 //! acknowledgement is given or held.
 //!
-//! | a member failed and no record names it yet | strict | relaxed |
+//! | a member failed, or has a new bad range, and no record names it yet | strict | relaxed |
 //! |---|---|---|
 //! | plain write, members have volatile caches | after the record | now |
 //! | plain write, no volatile cache | after the record | after the record |
@@ -21,7 +21,9 @@ use crate::time::Time;
 use raid_core::metadata::RuntimeState;
 use raid_core::units::SlotSet;
 
-impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
+impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
+    SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
+{
     /// An admitted request has completed on all its members, or failed on those in `failed`.
     ///
     /// # Errors
@@ -34,7 +36,9 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
     ) -> Result<Ack, Unexpected> {
         self.clock.advance(now);
         let closed = self.tickets.close(ticket).ok_or(Unexpected::Ticket(ticket))?;
-        if closed.windows != 0 {
+        if self.has(Defect::DrainAnyWindow) {
+            self.windows.drained(u32::MAX);
+        } else if closed.windows != 0 {
             self.windows.drained(closed.windows);
         }
         self.overlap_waiters.due();
@@ -43,7 +47,10 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         let Kind::Write { durable } = closed.kind else {
             return Ok(if failed.is_empty() { Ack::Now } else { self.read_ack() });
         };
-        self.region.touched(self.clock.elapsed());
+        self.log.touched(self.clock.elapsed());
+        if !self.bad.is_empty() {
+            self.bad.heal(self.members.trusted().without(failed), closed.rows);
+        }
         let cached = self.config.volatile.intersects(self.members.live());
         let promises = self.config.strict || durable || !cached;
         Ok(self.ack(promises && !self.has(Defect::AcknowledgeEarly)))
@@ -64,13 +71,16 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         if self.set_failed {
             return Ack::NoCopyLeft;
         }
-        if !promises || self.records.say(|record| self.names_failures(record)) {
+        let recorded = self.records.say(|record| self.names_failures(record));
+        if !promises || (recorded && !self.bad.is_unrecorded()) {
             return Ack::Now;
         }
         // The record that ends a rebuild names nobody; if its target fails meanwhile, it wakes nobody.
         let failed = self.members.failed;
-        let seq =
-            self.records.covering(|image| (image.failed | image.rebuilding).contains_all(failed));
+        let bad = self.bad.is_being_recorded();
+        let seq = self
+            .records
+            .covering(|image| bad && (image.failed | image.rebuilding).contains_all(failed));
         self.records.wait(seq);
         Ack::After(seq)
     }

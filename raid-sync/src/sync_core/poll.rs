@@ -9,6 +9,7 @@ use crate::command::{Command, Notice, Verify, WaitFor};
 use crate::defect::Defect;
 use crate::operation::{Family, Finish, Phase, Running};
 use crate::record::{Raise, Stream};
+use crate::region::{Cleaning, Write};
 use crate::throttle::Turn;
 use crate::time::Time;
 use crate::window::{State, WindowId};
@@ -16,7 +17,9 @@ use raid_core::array::Initialisation;
 use raid_core::metadata::{Operation, RuntimeState};
 use raid_core::units::{Row, Rows, SlotSet};
 
-impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
+impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
+    SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
+{
     /// The next thing to do. To be called after every other call and at [`deadline`](Self::deadline),
     /// until it returns `None`. Calling it more often does no harm.
     pub fn poll(&mut self, now: Time) -> Option<Command> {
@@ -47,11 +50,12 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             _ => None,
         };
         let clean = (self.tickets.writes() == 0 && self.tracks_writes())
-            .then(|| self.region.clean_from(limits.clean_after_idle))
+            .then(|| self.log.clean_from(limits.clean_after_idle))
             .flatten();
+        let sweep = self.log.sweep_from(limits.clean_after_idle).filter(|_| self.tracks_writes());
         let moved = self.position_to_record().is_some();
         let checkpoint = moved.then(|| self.checkpointed.saturating_add(limits.checkpoint_every));
-        let due = [window, clean, checkpoint]
+        let due = [window, clean, sweep, checkpoint]
             .into_iter()
             .flatten()
             .filter(|at| *at > now && *at < u64::MAX)
@@ -63,11 +67,23 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
 
     /// Phases that end without a report.
     fn settle(&mut self) {
+        self.go_back();
         while let Some(running) = self.running {
+            while let Some((window, _)) = self.windows.recorded(|version| self.bad.holds(version)) {
+                self.windows.put(window, State::Landed);
+                self.advance_done();
+            }
+            if running.phase == Phase::Running {
+                self.skip_ahead(running);
+            }
             let mark = self.mark_of(running.family());
             let all_done = self.windows.used() == 0 && mark.done >= running.limit;
-            let quiet = self.windows.closing().is_none() && !self.windows.commanded();
+            let kept = self.has(Defect::PauseKeepsWindows) && running.phase == Phase::Pausing;
+            let busy = self.windows.closing().is_some() && !kept;
+            let recording = self.windows.recording().is_some() && running.phase == Phase::Pausing;
+            let quiet = !busy && !recording && !self.windows.commanded();
             match running.phase {
+                Phase::Running if all_done && self.must_go_back(running) => self.go_back(),
                 Phase::Preparing if !self.lower_due() => self.enter(Phase::Running),
                 Phase::Running if all_done && running.limit.0 >= self.config.rows => {
                     if self.has(Defect::TrustBeforeRecord) && running.family() == Family::Rebuild {
@@ -76,7 +92,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
                     self.enter(Phase::Finishing);
                 }
                 Phase::Running if all_done => self.enter(Phase::Pausing),
-                Phase::Pausing if quiet && self.windows.used() > 0 => self.stop(running),
+                Phase::Pausing if quiet && !kept && self.windows.used() > 0 => self.stop(running),
                 Phase::Pausing if quiet && self.position_to_record().is_none() => {
                     self.stop(running);
                     self.enter(Phase::Paused);
@@ -85,11 +101,58 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
                 Phase::Aborting if quiet => {
                     self.stop(running);
                     self.running = None;
+                    self.go_back();
                     self.news.finished = Some((running.operation, running.why));
                 }
                 Phase::Finishing if !self.is_recorded(running.operation) => self.finish(),
                 _ => return,
             }
+        }
+    }
+
+    /// Regions became owed behind the cursor. Once no window is open the cursor goes back to them.
+    fn go_back(&mut self) {
+        let busy = self.running.is_some_and(|running| running.family() == Family::Equalise)
+            && self.windows.used() > 0;
+        if let Some(back) = self.back.filter(|_| !busy && !self.has(Defect::EndAtCursor)) {
+            self.equalise.back_to(back);
+            self.back = None;
+        }
+    }
+
+    /// The end of a pass is "nothing is owed", not "the cursor is at the end" (`sync.md` I14).
+    fn must_go_back(&self, running: Running) -> bool {
+        running.family() == Family::Equalise
+            && self.back.is_some()
+            && !self.has(Defect::EndAtCursor)
+    }
+
+    /// The first row at or above `from` that the pass must work on.
+    pub(super) fn next_needed(&self, family: Family, from: Row) -> Option<Row> {
+        match family {
+            Family::Scrub => Some(from),
+            Family::Equalise => self.log.next_owed(from),
+            Family::Rebuild => {
+                let filling = self.members.filling;
+                match self.debtors.slots().contains_all(filling) {
+                    true => self.log.next_debt(from, self.debtors.bits(filling)),
+                    false => Some(from),
+                }
+            }
+        }
+    }
+
+    /// Rows that nobody owes need no window.
+    fn skip_ahead(&mut self, running: Running) {
+        let issued = self.mark_of(running.family()).issued;
+        if issued >= running.limit {
+            return;
+        }
+        let next = self.next_needed(running.family(), issued);
+        let next = next.unwrap_or(running.limit).min(running.limit);
+        if next > issued {
+            self.mark_mut(running.family()).open_to(next);
+            self.advance_done();
         }
     }
 
@@ -101,7 +164,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
 
     /// No copy is under way: nothing above `done` counts.
     fn stop(&mut self, running: Running) {
-        while let Some((window, _)) = self.windows.landed() {
+        while let Some((window, _)) = self.windows.landed().or(self.windows.recording()) {
             self.windows.put(window, State::Free);
         }
         if self.has(Defect::AbortAdvancesDone) && running.phase == Phase::Aborting {
@@ -147,6 +210,12 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         if let Some(marks) = news.marks.take() {
             return Some(Notice::MarkMoved(marks));
         }
+        if let Some(filling) = news.filling.take() {
+            return Some(Notice::BadRanges(filling));
+        }
+        if let Some((rows, differing, repaired)) = news.mismatch.take() {
+            return Some(Notice::Mismatch { rows, differing, repaired });
+        }
         let (operation, why) = news.finished.take()?;
         Some(Notice::Finished { operation, why })
     }
@@ -154,10 +223,17 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
     // ---- records
 
     fn next_record(&mut self) -> Option<Command> {
-        if self.set_failed || matches!(self.records.stream, Stream::Writing { .. }) {
+        if self.set_failed {
             return None;
         }
         let lowered = self.lower_due();
+        if matches!(self.records.stream, Stream::Writing { .. }) {
+            let image = self.lower_image();
+            let beside = self.has(Defect::TwoRecords)
+                && lowered
+                && self.records.covering(|written| *written == image) != self.records.last();
+            return beside.then(|| self.issue(image, None));
+        }
         if lowered {
             self.drop_raise();
         }
@@ -170,7 +246,13 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
     }
 
     fn issue(&mut self, image: RuntimeState, raise: Option<Raise>) -> Command {
-        let to = self.members.live();
+        let mut to = self.members.live();
+        if self.has(Defect::RecordToFailed) {
+            to = to | image.failed;
+        }
+        self.log.issued();
+        self.bad.issued();
+        self.generation_writing = self.generation;
         let seq = self.records.issue(to, image, raise);
         Command::Persist { seq, to }
     }
@@ -178,9 +260,6 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
     /// Collects what may be raised, and asks for the flush that it needs.
     fn raise(&mut self) -> Option<Command> {
         let raise = self.collect()?;
-        if raise.image.clean {
-            self.region.prepare_clean();
-        }
         let mut slots = self.members.live() & self.config.volatile;
         if self.has(Defect::FlushTargetOnly) {
             slots = slots & self.members.filling;
@@ -189,30 +268,66 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             if let (Some(mark), Some(running)) = (raise.mark, self.running) {
                 self.mark_mut(running.family()).flushed_to(mark);
             }
+            if !raise.recorded {
+                self.log.forgotten();
+                return None;
+            }
             return Some(self.issue(raise.image, Some(raise)));
         }
         let id = self.records.flush(slots, raise);
         Some(Command::Flush { id, slots })
     }
 
-    fn collect(&self) -> Option<Raise> {
+    fn collect(&mut self) -> Option<Raise> {
         let finish = self.running.is_some_and(|running| running.phase == Phase::Finishing);
         let mark = self.checkpoint_due().filter(|_| !finish);
         let claim = if finish { self.finished_claim() } else { self.claim() };
-        let cleaned = self.describe(&Claim { clean: true, ..claim });
-        let clean = self.clean_due() && cleaned.clean;
-        if !finish && mark.is_none() && !clean {
+        let cleaning = self.prepare_clean(&claim);
+        let heal = self.bad.any_healed();
+        let recorded =
+            finish || mark.is_some() || heal || (cleaning.any && self.is_logged(cleaning));
+        if !recorded && !cleaning.any {
             return None;
         }
-        let mut image = match clean {
-            true => cleaned,
-            false if finish => self.describe(&self.finished_claim()),
-            false => self.lower_image(),
+        let clean = cleaning.any && self.is_logged(cleaning);
+        let mut image = match (clean, finish) {
+            (true, _) => self.describe(&Claim { clean: cleaning.all, ..claim }),
+            (false, true) => self.describe(&claim),
+            (false, false) => self.lower_image(),
         };
         if let Some(mark) = mark {
             image.mark = mark;
         }
-        Some(Raise { image, mark, finish })
+        Some(Raise { image, mark, finish, clean, recorded })
+    }
+
+    /// Whether records tell what was prepared.
+    const fn is_logged(&self, cleaning: Cleaning) -> bool {
+        self.log.by_region || cleaning.all
+    }
+
+    /// Takes the regions out of the log that no write touches any more.
+    fn prepare_clean(&mut self, claim: &Claim) -> Cleaning {
+        if !self.tracks_writes() {
+            return Cleaning::default();
+        }
+        let (now, idle) = (self.clock.elapsed(), self.config.limits.clean_after_idle);
+        let due = |from: Option<u64>| from.is_some_and(|from| from <= now);
+        let quiet = self.tickets.writes() == 0 && due(self.log.clean_from(idle));
+        let may = self.log.by_region || self.describe(&Claim { clean: true, ..*claim }).clean;
+        if quiet && may && !self.hides_failures(claim) {
+            return self.log.prepare_clean(true);
+        }
+        if !due(self.log.sweep_from(idle)) {
+            return Cleaning::default();
+        }
+        let cleaning = match self.hides_failures(claim) {
+            true => Cleaning::default(),
+            false => self.log.prepare_clean(false),
+        };
+        let tickets = &self.tickets;
+        self.log.rest(now, |rows| tickets.is_written(rows));
+        cleaning
     }
 
     /// What will be true once the operation is recorded complete.
@@ -238,6 +353,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         let mark = self.mark_of(running.family());
         let position = match self.has(Defect::MarkAtIssue) {
             true => mark.issued,
+            false if running.family() == Family::Equalise => self.agreed_below(),
             false => mark.done,
         };
         let moves = matches!(running.phase, Phase::Running | Phase::Pausing);
@@ -255,13 +371,6 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         due.then_some(position)
     }
 
-    fn clean_due(&self) -> bool {
-        let idle = self.config.limits.clean_after_idle;
-        self.tracks_writes()
-            && self.tickets.writes() == 0
-            && self.region.clean_from(idle).is_some_and(|from| from <= self.clock.elapsed())
-    }
-
     // ---- copies
 
     fn next_copy(&mut self) -> Option<Command> {
@@ -271,16 +380,29 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
                 false => self.windows.ready(),
             };
             if let Some((window, rows)) = ready {
+                if !self.may_fix(rows) {
+                    return None;
+                }
                 self.windows.put(window, State::Active);
-                return self.copy(window, rows, false);
+                if let Some(command) = self.copy(window, false) {
+                    return Some(command);
+                }
+                continue;
             }
             let (window, rows) = self.open_window()?;
             if self.running.is_some_and(|running| running.family() == Family::Scrub) {
-                return self.copy(window, rows, true);
+                return self.copy(window, true);
             }
             let tickets = self.drain(window, rows);
             self.windows.put(window, State::Closing { tickets });
         }
+    }
+
+    /// A repair writes members that are trusted: like a user's write, after a record that says so.
+    fn may_fix(&mut self, rows: Rows) -> bool {
+        let repair = self.running.is_some_and(|running| running.operation == Operation::Repair);
+        !(repair && self.log.by_region && self.tracks_writes())
+            || self.log.write_wanted(rows) == Write::Goes
     }
 
     fn may_open(&self) -> bool {
@@ -301,26 +423,54 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         let start = self.mark_of(running.family()).issued;
         let len = self.config.limits.rows_per_window.max(1);
         let len = len.checked_next_multiple_of(self.config.align).unwrap_or(u64::MAX);
-        let rows = Rows { start, len: len.min(running.limit.0.saturating_sub(start.0)) };
+        let mut rows = Rows { start, len: len.min(running.limit.0.saturating_sub(start.0)) };
+        if running.family() != Family::Scrub {
+            let end = self.log.alike(start, rows.end(), self.debtors.bits(self.members.filling));
+            rows.len = end.0.saturating_sub(start.0);
+        }
         let window = self.windows.open(rows, now)?;
         self.mark_mut(running.family()).open_to(rows.end());
         self.throttle.opened(now, rows.len, &self.config.limits);
         Some((window, rows))
     }
 
-    fn copy(&self, window: WindowId, rows: Rows, look: bool) -> Option<Command> {
-        let operation = self.running?.operation;
+    /// What to do about the rest of a window, unless it is clear that no source can give it.
+    fn copy(&mut self, window: WindowId, look: bool) -> Option<Command> {
+        let running = self.running?;
+        let rows = self.windows.rest(window)?;
+        let operation = running.operation;
         let trusted = self.members.trusted();
+        let policy = self.config.repair;
+        let bad = self.bad.within(rows);
         let (from, targets, verify) = match operation {
             Operation::Rebuild { .. } => {
                 let (holders, _, _) = self.holders(rows.start, rows.end());
-                (holders.without(self.members.filling), self.members.filling, Verify::Overwrite)
+                let targets = self.targets(rows.start);
+                (holders.without(self.members.filling), targets, Verify::Overwrite)
             }
             Operation::Check => (trusted, SlotSet::EMPTY, Verify::Compare),
+            Operation::Repair if self.has(Defect::RepairAtFirstLook) => {
+                (trusted, trusted, Verify::CompareAndFix(policy))
+            }
             Operation::Repair if look => (trusted, SlotSet::EMPTY, Verify::Compare),
-            Operation::Repair => (trusted, trusted, Verify::CompareAndFix),
+            Operation::Repair => (trusted, trusted, Verify::CompareAndFix(policy)),
             _ => (trusted, trusted, Verify::Overwrite),
         };
+        let from = from.without(bad);
+        let (from, rows) = match running.family() {
+            Family::Rebuild if !self.members.suffice(from) => {
+                // A source that is known to give back something else is none. Perhaps only in part.
+                let (here, end) = self.bad.at(rows.start, rows.end());
+                let len = end.0.saturating_sub(rows.start.0);
+                (trusted.without(here), Rows { len, ..rows })
+            }
+            _ => (from, rows),
+        };
+        self.windows.command(window, rows.len);
+        if !self.members.suffice(from) && running.family() == Family::Rebuild {
+            self.unreadable(window, 0, rows, targets, Family::Rebuild);
+            return None;
+        }
         Some(Command::Copy { window, rows, operation, from, targets, verify })
     }
 }

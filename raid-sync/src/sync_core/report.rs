@@ -14,7 +14,9 @@ use raid_core::array::Initialisation;
 use raid_core::metadata::Operation;
 use raid_core::units::{Row, Rows, SlotSet};
 
-impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
+impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
+    SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
+{
     /// The copy of a window has ended.
     ///
     /// # Errors
@@ -30,28 +32,130 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             _ => return Err(Unexpected::Window(window)),
         };
         self.clock.advance(now);
+        let rest = self.windows.commanded_rows(window).unwrap_or(rows);
+        let good = result.good.min(rest.len);
+        let targets = self.targets(rest.start);
+        self.wrote(Rows { len: good, ..rest }, state, &result);
         self.fail_all(result.write_failed);
         let phase = self.running.map_or(Phase::Aborting, |running| running.phase);
         if phase == Phase::Aborting {
             self.windows.put(window, State::Free);
             return Ok(());
         }
-        let scrub = self.running.is_some_and(|running| running.family() == Family::Scrub);
-        let short = result.good < rows.len;
+        let family = self.running.map_or(Family::Scrub, |running| running.family());
+        let short = good < rest.len;
         if state == State::Looking && (result.mismatched > 0 || short) {
             self.look_again(window, rows, phase);
-        } else if short && !scrub {
-            self.windows.put(window, State::Free);
-            self.end(Finish::Unreadable(Row(rows.start.0.saturating_add(result.good))));
+        } else if short && family != Family::Scrub {
+            let row = Row(rest.start.0.saturating_add(good));
+            let left = rest.len.saturating_sub(good);
+            let lost = Rows { start: row, len: result.unreadable.max(1).min(left) };
+            self.unreadable(window, good, lost, targets, family);
         } else {
-            let bad = rows.len.saturating_sub(result.good);
             let counters = &mut self.counters;
+            let bad = rest.len.saturating_sub(good);
             counters.mismatches = counters.mismatches.saturating_add(result.mismatched);
             counters.unreadable = counters.unreadable.saturating_add(bad);
-            self.windows.put(window, State::Landed);
-            self.advance_done();
+            if result.mismatched > 0 && family == Family::Scrub {
+                self.tell_mismatch(rest, result.mismatched);
+            }
+            self.part_done(window, rest.len);
         }
         Ok(())
+    }
+
+    /// Members that a window at this row writes: those that owe its region.
+    pub(super) fn targets(&self, row: Row) -> SlotSet {
+        match self.running.map(|running| running.operation) {
+            Some(Operation::Rebuild { .. }) => {
+                let filling = self.members.filling;
+                let kept = self.debtors.bits(filling);
+                let owing = self.debtors.slots_of(kept & self.log.debt(row)) & filling;
+                owing | filling.without(self.debtors.slots())
+            }
+            Some(Operation::Check) | None => SlotSet::EMPTY,
+            Some(_) => self.members.trusted(),
+        }
+    }
+
+    /// What a copy has changed: bad ranges that were written again, and what absent members miss.
+    fn wrote(&mut self, rows: Rows, state: State, result: &CopyResult) {
+        if rows.len == 0 || state == State::Looking {
+            return;
+        }
+        let written = self.targets(rows.start).without(result.write_failed);
+        self.bad.heal(written, rows);
+        let fixed = match self.running.map(|running| running.operation) {
+            Some(Operation::Repair) => result.mismatched > 0,
+            // A rebuild gives its targets what the others hold: nobody misses anything by it.
+            Some(Operation::Resync | Operation::Initialise) => true,
+            _ => false,
+        };
+        let missing = self.debtors.slots().without(self.members.trusted());
+        if fixed && !missing.is_empty() && !self.has(Defect::SyncWritesUncharged) {
+            self.log.charge(rows, self.debtors.bits(missing));
+        }
+    }
+
+    /// A row that no source gives. A target takes it as a bad range, if there is room; then the rest of
+    /// the window goes on.
+    pub(super) fn unreadable(
+        &mut self,
+        window: WindowId,
+        good: u64,
+        lost: Rows,
+        targets: SlotSet,
+        family: Family,
+    ) {
+        let rebuild = family == Family::Rebuild;
+        let targets = targets & self.members.live();
+        if rebuild && targets.is_empty() {
+            // Those it was for are gone.
+            self.windows.put(window, State::Free);
+            return;
+        }
+        if !(rebuild && self.note_bad(targets, lost)) {
+            self.windows.put(window, State::Free);
+            return self.end(match rebuild {
+                true => Finish::NoRoomForBadRanges(lost.start),
+                false => Finish::Unreadable(lost.start),
+            });
+        }
+        self.part_done(window, good.saturating_add(lost.len));
+    }
+
+    /// Rows of a window are done; perhaps all of them.
+    fn part_done(&mut self, window: WindowId, rows: u64) {
+        self.windows.advance(window, rows);
+        match self.windows.rest(window).is_some_and(|rest| rest.len > 0) {
+            true => self.windows.put(window, State::Closing { tickets: 0 }),
+            false => self.land(window),
+        }
+    }
+
+    /// All rows of a window are done. Bad ranges of it must be durable before `done` may pass.
+    fn land(&mut self, window: WindowId) {
+        let rebuild = self.running.is_some_and(|running| running.family() == Family::Rebuild);
+        if rebuild && self.bad.is_unrecorded() && !self.has(Defect::BadRangeAfterDone) {
+            let version = self.bad.version();
+            return self.windows.put(window, State::Recording { version });
+        }
+        self.windows.put(window, State::Landed);
+        self.advance_done();
+    }
+
+    fn tell_mismatch(&mut self, rows: Rows, differing: u64) {
+        let repaired = self.running.is_some_and(|running| running.operation == Operation::Repair);
+        let (rows, differing) = match self.news.mismatch {
+            Some((told, before, _)) => {
+                let start = told.start.min(rows.start);
+                let end = told.end().max(rows.end());
+                let len = end.0.saturating_sub(start.0);
+                (Rows { start, len }, before.saturating_add(differing))
+            }
+            None => (rows, differing),
+        };
+        self.news.mismatch = Some((rows, differing, repaired));
     }
 
     /// The copies differed while users could write: they may have been caught in the middle of a
@@ -73,12 +177,28 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         self.tickets.hold_for(rows, Windows::<WINDOWS>::bit(window), !rewrites)
     }
 
-    /// Moves `done` over the longest run of landed windows.
-    fn advance_done(&mut self) {
+    /// Moves `done` over the longest run of landed windows, and over what nobody owes.
+    pub(super) fn advance_done(&mut self) {
         let Some(family) = self.running.map(|running| running.family()) else { return };
-        while let Some((window, rows)) = self.windows.landed_at(self.mark_of(family).done) {
-            self.mark_mut(family).land_to(rows.end());
-            self.windows.put(window, State::Free);
+        loop {
+            let from = self.mark_of(family).done;
+            if let Some((window, rows)) = self.windows.landed_at(from) {
+                self.mark_mut(family).land_to(rows.end());
+                self.windows.put(window, State::Free);
+                self.counters.pass = self.counters.pass.saturating_add(rows.len);
+            } else {
+                let issued = self.mark_of(family).issued;
+                let open = self.windows.lowest().map_or(issued, |lowest| lowest.min(issued));
+                let next = self.next_needed(family, from).map_or(open, |needed| needed.min(open));
+                if next <= from {
+                    return;
+                }
+                self.mark_mut(family).land_to(next);
+            }
+            if family == Family::Equalise {
+                let to = self.agreed_below();
+                self.log.agreed(from, to);
+            }
         }
     }
 
@@ -96,6 +216,14 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             && let Some(mark) = raise.mark
         {
             self.mark_mut(running.family()).flushed_to(mark);
+        }
+        if let Stream::Flushed(raise) = &self.records.stream
+            && failed.is_empty()
+            && !raise.recorded
+        {
+            // Nothing but the log's own memory depended on this flush.
+            self.log.forgotten();
+            self.records.stream = Stream::Idle;
         }
         if !failed.is_empty() {
             self.drop_raise();
@@ -126,11 +254,18 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             self.records.recorded = image;
         }
         let everywhere = failed.is_empty();
-        if everywhere || image.clean {
-            // A clean record that only some members hold is a clean record.
-            self.region.recorded(image.clean, self.clock.elapsed());
+        let raised = raise.filter(|_| failed != to);
+        let cleaned = raised.is_some_and(|raise| raise.clean);
+        self.log.durable(everywhere, cleaned, self.clock.elapsed());
+        #[cfg(test)]
+        if cleaned && self.has(Defect::ForgetDebtWhenClean) {
+            self.log.forgive_clean();
         }
-        if let Some(raise) = raise.filter(|_| failed != to) {
+        self.bad.durable(everywhere, raised.is_some());
+        if everywhere {
+            self.generation_recorded = self.generation_writing;
+        }
+        if let Some(raise) = raised {
             self.raised(&raise);
         }
         self.fail_all(failed);
@@ -144,7 +279,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
     pub(super) fn drop_raise(&mut self) {
         let prepared = matches!(self.records.stream, Stream::Flushing(_) | Stream::Flushed(_));
         if prepared && !self.has(Defect::SkipRecheck) {
-            self.region.drop_clean();
+            self.log.drop_clean();
             self.records.stream = Stream::Idle;
         }
     }
@@ -167,6 +302,9 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         let Some(running) = self.running.take() else { return };
         match running.family() {
             Family::Rebuild => {
+                for slot in self.members.filling.iter() {
+                    self.close_account(slot);
+                }
                 self.members.trust_filled();
                 self.rebuild = Mark::ZERO;
             }
@@ -175,6 +313,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
                     self.initialisation = Initialisation::Full;
                 }
                 self.owed = None;
+                self.back = None;
                 self.equalise = Mark::ZERO;
             }
             Family::Scrub => self.scrub_of = None,

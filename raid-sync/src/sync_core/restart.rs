@@ -11,29 +11,44 @@
 //! | unclean, ledger replayed | nothing owed, rebuild from 0 | nothing owed, rebuild from 0 |
 //! | too few trusted members | refused | refused |
 //!
-//! One dirty flag covers the whole set, so after an unclean stop rows below a mark may differ as well:
-//! the mark is used only if the record is clean, whatever the format could do (`sync.md` result 3).
-//! That a mark belongs to the disk in the slot and to no other (I11) is for the format to check: it
-//! reports mark 0 if the identities differ.
+//! Where one dirty flag covers the whole set, rows below a mark may differ after an unclean stop as well:
+//! the mark is used only if the record is clean (`sync.md` result 3). Where the format records regions:
+//!
+//! | found | region | member being filled, or absent with an account |
+//! |---|---|---|
+//! | clean | agrees | owes it if its account says so |
+//! | dirty | owed a resync, if two members are trusted; recorded again before the first write | owes it |
+//! | below the mark of a rebuild, clean | agrees | holds it |
+//! | unwritten | agrees when it is written | the same |
+//!
+//! A mark and an account belong to one disk and no other (I11): where a format gives the identities of
+//! those who are [`seated`](crate::Found::seated), they are compared; otherwise it reports mark 0 and no
+//! account if they differ.
 
+use super::membership::unnamed;
 use super::{Counters, News, SyncCore, Waiters};
+use crate::bad_range::BadRanges;
 use crate::config::{Config, Start};
+use crate::debt::{Debtor, Debtors};
 use crate::defect::Defect;
 use crate::error::Refusal;
+use crate::log::Found;
 use crate::mark::Mark;
 use crate::member::{Members, Redundancy};
 use crate::operation::{Family, family};
 use crate::record::Records;
-use crate::region::Region;
+use crate::region::DirtyLog;
 use crate::throttle::Throttle;
 use crate::ticket::Tickets;
 use crate::time::Clock;
 use crate::window::Windows;
 use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, Operation, RuntimeState};
-use raid_core::units::{Row, SlotSet};
+use raid_core::units::{Row, Rows, Slot, SlotSet};
 
-impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
+impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
+    SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
+{
     /// A core for the set that `config` describes and of which the metadata says `found`.
     ///
     /// # Errors
@@ -44,27 +59,49 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         capabilities: Capabilities,
         start: Start,
     ) -> Result<Self, Refusal> {
+        Self::restore(config, &Found::plain(*found), capabilities, start)
+    }
+
+    /// The same, from a format that holds regions, bad ranges, or generations.
+    ///
+    /// # Errors
+    /// [`Refusal::Config`], [`Refusal::NoCopyLeft`], [`Refusal::DirtyAndDegraded`].
+    pub fn restore(
+        config: Config,
+        found: &Found<'_>,
+        capabilities: Capabilities,
+        start: Start,
+    ) -> Result<Self, Refusal> {
         check(&config)?;
-        let members = members(&config, found);
+        let state = &found.state;
+        let members = members(&config, state);
         let (trusted, needed) = (members.trusted(), members.needed());
         if !members.suffice(trusted) {
             return Err(Refusal::NoCopyLeft { trusted: trusted.len(), needed });
         }
-        let owed = owed(&members, found, start);
+        let owed = owed(&members, state, start);
         let parity = matches!(members.redundancy, Redundancy::Parity(_));
         if parity && owed.is_some() && !members.redundant() && start == Start::Normal {
             let (trusted, members) = (trusted.len(), members.all.len());
             return Err(Refusal::DirtyAndDegraded { trusted, members });
         }
+        let by_region = capabilities.dirty && capabilities.mark_after_unclean;
         let mut core = Self {
             config,
             capabilities,
             forced: start == Start::Force,
             members,
+            names: unnamed(),
+            generation: found.generation,
+            generation_recorded: found.generation,
+            generation_writing: found.generation,
             set_failed: false,
-            region: Region::new(found.clean),
+            log: DirtyLog::new(config.rows, config.align, by_region),
+            debtors: Debtors::default(),
+            bad: BadRanges::new(capabilities.bad_ranges),
             owed,
-            initialisation: found.initialisation,
+            back: None,
+            initialisation: state.initialisation,
             rebuild: Mark::ZERO,
             equalise: Mark::ZERO,
             scrub: Mark::ZERO,
@@ -72,7 +109,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             running: None,
             tickets: Tickets::new(),
             windows: Windows::new(),
-            records: Records::new(confirmed(found)),
+            records: Records::new(confirmed(state)),
             throttle: Throttle::default(),
             clock: Clock::default(),
             checkpointed: 0,
@@ -84,15 +121,96 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             counters: Counters::default(),
             overlap_waiters: Waiters::default(),
             ticket_waiters: Waiters::default(),
-            #[cfg(test)]
-            defect: None,
         };
-        core.keep_mark(found);
+        core.keep_names(found);
+        core.keep_mark(state);
+        core.keep_log(found);
+        core.keep_accounts(found);
         Ok(core)
     }
 
+    fn keep_names(&mut self, found: &Found<'_>) {
+        for (slot, key) in found.seated {
+            self.name(*slot, *key);
+        }
+        for range in found.bad {
+            let _ = self.bad.add(range.slot, range.rows);
+        }
+        self.bad.found();
+    }
+
+    /// Takes over the regions, or what stands for them.
+    fn keep_log(&mut self, found: &Found<'_>) {
+        let rows = Rows::new(0, self.config.rows);
+        if self.log.by_region && found.regions.len() == self.log.grain.count {
+            self.debtors.restore(&found.debtors);
+            self.log.found(found.regions, self.owed.is_some());
+            if found.state.clean && self.owed.is_some() {
+                self.log.owe(rows);
+            }
+            self.owed = self.owed.filter(|_| self.log.owes());
+        } else if !found.state.clean {
+            self.log.found_unclean(self.owed.is_some());
+        } else if self.owed.is_some() {
+            self.log.owe(rows);
+        }
+        let done = self.equalise.done;
+        self.log.agreed(Row(0), done);
+    }
+
+    /// Takes over who owes what, and begins accounts for those who are away since now.
+    fn keep_accounts(&mut self, found: &Found<'_>) {
+        let away = self.members.failed.without(found.state.failed).without(found.state.rebuilding);
+        let shrank = !away.is_empty();
+        let filled = match found.state.operation {
+            Some(Operation::Rebuild { .. }) if self.capabilities.mark => found.state.mark,
+            _ => Row(0),
+        };
+        let named = |slot: Slot| {
+            let seat = found.seated.iter().find(|(seated, _)| *seated == slot);
+            seat.map(|(_, key)| *key)
+        };
+        let known = self.debtors.slots();
+        for slot in known.without(self.members.untrusted()).iter() {
+            self.close_account(slot);
+        }
+        for slot in self.members.rebuilding().iter() {
+            let account = self.debtors.get(slot).copied();
+            let here = named(slot);
+            let same = account.is_some_and(|account| here.is_none_or(|id| id == account.id));
+            if !same && !self.has(Defect::AnyIdentity) && self.log.by_region {
+                if self.members.filling.contains(slot) && account.is_some() {
+                    self.rebuild = Mark::ZERO;
+                }
+                self.owe_everything(slot, here.unwrap_or_default());
+            } else if account.is_none() {
+                self.owe_everything(slot, here.unwrap_or_default());
+            } else {
+                // The rows below the mark are there, but for those that were being written.
+                let below = if self.members.filling.contains(slot) { filled } else { Row(0) };
+                let below = if self.rebuild == Mark::ZERO { below } else { Row(0) };
+                let bit = self.debtors.bit(slot);
+                self.log.charge_leaver(bit, below);
+            }
+        }
+        for slot in (self.members.failed & self.debtors.slots()).iter() {
+            let bit = self.debtors.bit(slot);
+            self.log.charge_leaver(bit, Row(0));
+        }
+        for slot in away.iter() {
+            let (id, left) = (named(slot).unwrap_or_default(), self.generation);
+            let bit = self.debtors.keep(Debtor { slot, id, since: left, left });
+            if bit != 0 {
+                self.log.charge_leaver(bit, Row(0));
+            }
+        }
+        if shrank {
+            self.generation = self.generation.next(self.generation_bits()).0;
+        }
+    }
+
     /// Takes over the recorded position, if it may be trusted.
-    pub(crate) fn keep_mark(&mut self, found: &RuntimeState) {
+    fn keep_mark(&mut self, found: &RuntimeState) {
         let Some(operation) = found.operation.filter(|_| self.capabilities.mark) else { return };
         let whole = found.mark.0.checked_rem(self.config.align).unwrap_or(0);
         let mark = Mark::at(Row(found.mark.0.saturating_sub(whole)));

@@ -1,42 +1,68 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Operations started and stopped, members coming and going.
+//! Operations started and stopped, and what they work on.
 
 use super::SyncCore;
+use crate::defect::Defect;
 use crate::error::Refusal;
 use crate::mark::Mark;
-use crate::member::Redundancy;
-use crate::operation::{AboveMark, Family, Finish, Phase, Running, family};
+use crate::operation::{AboveMark, Family, Finish, Phase, Running, Scope, family};
 use crate::throttle::Limits;
 use crate::time::Time;
 use crate::window::{State, Windows};
 use raid_core::array::Initialisation;
 use raid_core::metadata::Operation;
-use raid_core::units::{Row, Rows, Slot, SlotSet};
+use raid_core::units::{Row, Rows};
 
-impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
-    /// Starts an operation; it goes on where it stood if its position was kept.
-    ///
-    /// A rebuild fills all its targets in one pass; if they are not those of the kept position, it
-    /// begins at row 0. A resync that is not owed makes everything agree anew.
+impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
+    SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
+{
+    /// Starts an operation over what is owed; it goes on where it stood if its position was kept.
     ///
     /// # Errors
-    /// [`Refusal::Busy`], [`Refusal::NoCopyLeft`], [`Refusal::NotRedundant`],
-    /// [`Refusal::ResyncFirst`], [`Refusal::Member`].
+    /// As [`start_over`](Self::start_over).
     pub fn start(
         &mut self,
         now: Time,
         operation: Operation,
         above: AboveMark,
     ) -> Result<(), Refusal> {
+        self.start_over(now, operation, Scope::Owed, above)
+    }
+
+    /// Starts an operation over these rows.
+    ///
+    /// A rebuild fills all its targets in one pass; if they are not those of the kept position, it
+    /// begins at row 0. A resync that is not owed makes everything agree anew.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`], [`Refusal::NoCopyLeft`], [`Refusal::NotRedundant`],
+    /// [`Refusal::ResyncFirst`], [`Refusal::Member`], [`Refusal::NeedsFormat`].
+    pub fn start_over(
+        &mut self,
+        now: Time,
+        operation: Operation,
+        scope: Scope,
+        above: AboveMark,
+    ) -> Result<(), Refusal> {
         self.startable(operation)?;
+        if scope == Scope::Unwritten && !(operation == Operation::Initialise && self.log.by_region)
+        {
+            return Err(Refusal::NeedsFormat);
+        }
         self.clock.advance(now);
         match operation {
-            Operation::Rebuild { targets } if targets != self.members.filling => {
-                self.members.fill(targets);
-                self.rebuild = Mark::ZERO;
+            Operation::Rebuild { targets } => {
+                if targets != self.members.filling {
+                    self.members.fill(targets);
+                    self.rebuild = Mark::ZERO;
+                }
+                if scope == Scope::All {
+                    self.rebuild = Mark::ZERO;
+                    let bits = self.debtors.bits(targets);
+                    self.log.charge_all(bits);
+                }
             }
-            Operation::Rebuild { .. } => {}
-            Operation::Resync | Operation::Initialise => self.owe(operation),
+            Operation::Resync | Operation::Initialise => self.owe(operation, scope),
             _ => {
                 if self.scrub_of != Some(operation) {
                     self.scrub = Mark::ZERO;
@@ -46,10 +72,24 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
                 self.counters.unreadable = 0;
             }
         }
-        self.throttle.reset();
-        self.checkpointed = self.clock.elapsed();
+        self.begin_pass();
         self.running = Some(Running::new(operation, above, Row(self.config.rows)));
         Ok(())
+    }
+
+    fn begin_pass(&mut self) {
+        self.throttle.reset();
+        self.checkpointed = self.clock.elapsed();
+        self.counters.pass = 0;
+        self.counters.pass_since = self.clock.elapsed();
+    }
+
+    /// A change of shape: no format records its three positions yet, so none can be begun.
+    ///
+    /// # Errors
+    /// [`Refusal::NeedsFormat`], always.
+    pub const fn reshape(&mut self) -> Result<(), Refusal> {
+        Err(Refusal::NeedsFormat)
     }
 
     fn startable(&self, operation: Operation) -> Result<(), Refusal> {
@@ -82,14 +122,51 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         }
     }
 
-    fn owe(&mut self, operation: Operation) {
-        if self.owed.is_none() {
+    fn owe(&mut self, operation: Operation, scope: Scope) {
+        let everything = Rows::new(0, self.config.rows);
+        if scope == Scope::Unwritten {
+            self.log.unwritten();
+            self.owed = None;
+        } else if self.owed.is_none() || scope == Scope::All {
             self.equalise = Mark::ZERO;
+            self.back = None;
+            self.log.owe(everything);
+        }
+        if operation == Operation::Initialise || self.owed.is_none() {
             self.owed = Some(operation);
         }
         if operation == Operation::Initialise {
-            self.owed = Some(operation);
             self.initialisation = Initialisation::Running;
+        }
+    }
+
+    /// Copies or parity of these rows may differ, and the core cannot know: a request was given up in
+    /// the middle, a ledger was lost. They are owed a resync; a resync under way goes back to them.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfRange`], [`Refusal::NotRedundant`].
+    pub fn owe_rows(&mut self, rows: Rows) -> Result<(), Refusal> {
+        self.in_range(rows)?;
+        if !self.members.redundant() {
+            return Err(Refusal::NotRedundant);
+        }
+        self.log.owe(rows);
+        if self.owed.is_none() {
+            self.owed = Some(Operation::Resync);
+        }
+        self.owed_from(rows);
+        Ok(())
+    }
+
+    /// Regions of these rows have become owed: the pass must not end before it has been there.
+    pub(super) fn owed_from(&mut self, rows: Rows) {
+        let region = self.log.grain.of(rows.start.0);
+        let start = self.log.grain.start(region);
+        if start < self.equalise.issued {
+            self.back = Some(self.back.map_or(start, |back| back.min(start)));
+            self.equalise.durable = self.equalise.durable.min(start);
+            self.equalise.flushed = self.equalise.flushed.min(start);
+            self.drop_raise();
         }
     }
 
@@ -102,7 +179,9 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
         match self.running.as_mut() {
             Some(running) if matches!(running.phase, Phase::Preparing | Phase::Running) => {
                 running.phase = Phase::Pausing;
-                self.give_up_windows();
+                if !self.has(Defect::PauseKeepsWindows) {
+                    self.give_up_windows();
+                }
                 Ok(())
             }
             _ => Err(Refusal::NoOperation),
@@ -118,8 +197,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
             Some(running) if running.phase == Phase::Paused => {
                 running.phase = Phase::Preparing;
                 self.clock.advance(now);
-                self.throttle.reset();
-                self.checkpointed = self.clock.elapsed();
+                self.begin_pass();
                 Ok(())
             }
             _ => Err(Refusal::NoOperation),
@@ -183,87 +261,7 @@ impl<const TICKETS: usize, const WINDOWS: usize> SyncCore<TICKETS, WINDOWS> {
     /// For a clean stop: pause the operation, call this, and poll until
     /// [`Status::clean`](crate::Status::clean) or nothing is asked for any more.
     pub const fn quiesce(&mut self) {
-        self.region.hurry();
-    }
-
-    /// A member is gone. Nothing happens if it was gone before.
-    pub fn member_failed(&mut self, slot: Slot) {
-        if !self.members.live().contains(slot) {
-            return;
-        }
-        let was_filled = self.members.rebuilding().contains(slot);
-        self.members.fail(slot);
-        self.tickets.age();
-        self.news.needs_spare.insert(slot);
-        if self.members.filling.is_empty() {
-            self.rebuild = Mark::ZERO;
-        }
-        if !self.members.suffice(self.members.trusted()) {
-            self.news.set_failed |= !self.set_failed;
-            self.set_failed = true;
-            self.end(Finish::SourceFailed);
-            return;
-        }
-        if !was_filled {
-            self.news.degraded = true;
-            self.agreement_after_loss();
-        }
-        let Some(running) = self.running else { return };
-        match running.family() {
-            Family::Rebuild if self.members.filling.is_empty() => self.end(Finish::TargetFailed),
-            Family::Rebuild => {
-                let operation = Operation::Rebuild { targets: self.members.filling };
-                self.running = Some(Running { operation, ..running });
-            }
-            _ if !self.members.redundant() => self.end(Finish::SourceFailed),
-            _ => {}
-        }
-    }
-
-    /// A trusted member was lost: what is left to agree?
-    fn agreement_after_loss(&mut self) {
-        match (self.owed, self.members.redundancy) {
-            (None, _) => {}
-            (Some(operation), Redundancy::Mirror) => {
-                if self.members.trusted().len() == 1 {
-                    self.owed = None;
-                    if operation == Operation::Initialise {
-                        self.initialisation = Initialisation::Full;
-                    }
-                }
-            }
-            (Some(_), _) => self.news.write_hole = true,
-        }
-    }
-
-    /// Another disk sits in the slot of a failed member. It holds nothing yet: a rebuild is owed.
-    ///
-    /// # Errors
-    /// [`Refusal::Member`] if the slot is not one of a failed member; [`Refusal::Busy`] while
-    /// requests or commands that name the old disk are out, or its failure is not recorded yet: try
-    /// again after the next report.
-    pub fn member_joined(&mut self, slot: Slot) -> Result<(), Refusal> {
-        if !self.members.failed.contains(slot) || self.set_failed {
-            return Err(Refusal::Member(slot));
-        }
-        // Before a record says that the old disk failed, a restart would take the new one for it.
-        let unnamed = !self.names_failures(&self.records.recorded);
-        if unnamed || self.tickets.elders() || self.windows.commanded() || self.records_name(slot) {
-            return Err(Refusal::Busy);
-        }
-        self.members.join(slot);
-        self.news.needs_spare.remove(slot);
-        Ok(())
-    }
-
-    fn records_name(&self, slot: Slot) -> bool {
-        use crate::record::Stream;
-        let written = match &self.records.stream {
-            Stream::Writing { to, .. } => *to,
-            _ => SlotSet::EMPTY,
-        };
-        let flushed = self.records.flush_out.unwrap_or(SlotSet::EMPTY);
-        (written | flushed).contains(slot)
+        self.log.hurry();
     }
 
     /// Ends the operation, for this reason, once its copies under way are back.

@@ -185,7 +185,7 @@ impl Engine {
         let backend = self.backend;
         let block_size = self.geometry.block_size;
         let task = &mut self.windows[index];
-        let repairs = task.verify == Verify::CompareAndFix;
+        let repairs = matches!(task.verify, Verify::CompareAndFix(_));
         let mut writes = Vec::new();
         for Work { plan, slab } in &mut task.work {
             let set = task.set as u16;
@@ -213,7 +213,7 @@ impl Engine {
     fn is_confirmed(&mut self, task: &WindowTask) -> bool {
         let looks = self.looks.entry((task.set, task.window, task.rows.start)).or_default();
         *looks += 1;
-        task.verify == Verify::CompareAndFix || *looks > 1
+        matches!(task.verify, Verify::CompareAndFix(_)) || *looks > 1
     }
 
     fn end_window(&mut self, index: usize, read_failed: SlotSet, write_failed: SlotSet) {
@@ -225,7 +225,7 @@ impl Engine {
         let mismatched = task.mismatches.iter().map(|mismatch| mismatch.rows.len).sum();
         let good = if read_failed.is_empty() { task.rows.len } else { 0 };
         let confirmed = self.is_confirmed(&task);
-        let result = CopyResult { read_failed, write_failed, good, mismatched };
+        let result = CopyResult { read_failed, write_failed, good, mismatched, unreadable: 0 };
         let _ = self.sets[set].core.copied(self.now, task.window, result);
         if confirmed {
             let events = task.mismatches.into_iter().map(Event::Mismatch);

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Which of the members' records speaks for the set (`sync.md` I7, I16).
+//!
+//! | records | verdict |
+//! |---|---|
+//! | all of one generation | the one with the highest number speaks |
+//! | some of an older generation | the newest speaks; the older members are stale |
+//! | two that each call the other's member absent | split brain: refused, never merged |
+//!
+//! A stale member is not lost: if the newest record keeps its debt, only that is copied.
+
+use crate::debt::Generation;
+use crate::defect::{Defect, planted};
+use core::fmt;
+use raid_core::units::{Slot, SlotSet};
+
+/// One member's own record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Where the record was found.
+    pub slot: Slot,
+    /// Its generation.
+    pub generation: Generation,
+    /// Its number in the generation and beyond: records are numbered without a gap.
+    pub number: u64,
+    /// Who takes no part, it says.
+    pub absent: SlotSet,
+    /// When it was written, by a clock that may have been set. Never decides.
+    pub stamp: u64,
+}
+
+/// The verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freshest {
+    /// Place, among the records given, of the one that speaks.
+    pub newest: usize,
+    /// Members whose own record is older.
+    pub stale: SlotSet,
+}
+
+/// Two members were each written without the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SplitBrain {
+    /// One of them.
+    pub one: Slot,
+    /// The other.
+    pub other: Slot,
+}
+
+impl fmt::Display for SplitBrain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "members {} and {} were each written without the other", self.one, self.other)
+    }
+}
+
+impl core::error::Error for SplitBrain {}
+
+/// Chooses the record that speaks; `None` if there is none. `bits` is the width of the generation
+/// counter.
+///
+/// # Errors
+/// [`SplitBrain`].
+pub fn freshest(records: &[Seen], bits: u8) -> Result<Option<Freshest>, SplitBrain> {
+    for (index, one) in records.iter().enumerate() {
+        let rest = records.iter().skip(index.saturating_add(1));
+        for other in rest {
+            if one.absent.contains(other.slot) && other.absent.contains(one.slot) {
+                return Err(SplitBrain { one: one.slot, other: other.slot });
+            }
+        }
+    }
+    let newer = |a: &Seen, b: &Seen| match planted(Defect::NewestByStamp) {
+        true => a.stamp > b.stamp,
+        false => {
+            a.generation.is_newer_than(b.generation, bits)
+                || (a.generation == b.generation && a.number > b.number)
+        }
+    };
+    let mut newest: Option<(usize, &Seen)> = None;
+    for (index, record) in records.iter().enumerate() {
+        if newest.is_none_or(|(_, best)| newer(record, best)) {
+            newest = Some((index, record));
+        }
+    }
+    Ok(newest.map(|(newest, best)| {
+        let older = |record: &&Seen| {
+            record.generation != best.generation || best.absent.contains(record.slot)
+        };
+        let stale = records.iter().filter(older).map(|record| record.slot).collect();
+        Freshest { newest, stale }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(slot: u8, generation: u64, number: u64, absent: &[u8]) -> Seen {
+        let absent = absent.iter().map(|slot| Slot(*slot)).collect();
+        Seen { slot: Slot(slot), generation: Generation(generation), number, absent, stamp: 0 }
+    }
+
+    #[test]
+    fn the_table_of_verdicts_holds() {
+        let verdict = |records: &[Seen]| freshest(records, 32);
+        let stale = |slots: &[u8]| slots.iter().map(|slot| Slot(*slot)).collect::<SlotSet>();
+        assert_eq!(verdict(&[]), Ok(None));
+        let (a, b) = (seen(0, 3, 10, &[]), seen(1, 3, 11, &[]));
+        assert_eq!(verdict(&[a, b]), Ok(Some(Freshest { newest: 1, stale: stale(&[]) })));
+        let gone = seen(0, 4, 5, &[1]);
+        assert_eq!(verdict(&[b, gone]), Ok(Some(Freshest { newest: 1, stale: stale(&[1]) })));
+        let other = seen(1, 4, 9, &[0]);
+        let split = SplitBrain { one: Slot(0), other: Slot(1) };
+        assert_eq!(verdict(&[gone, other]), Err(split));
+        let wrapped = seen(0, 0, 1, &[]);
+        let before = seen(1, 0xffff_ffff, 99, &[]);
+        assert_eq!(verdict(&[before, wrapped]).unwrap().unwrap().newest, 1);
+    }
+}

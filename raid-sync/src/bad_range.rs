@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Rows that a member in use cannot give back: the list of bad ranges.
+//!
+//! | state | input | next |
+//! |---|---|---|
+//! | – | a row could not be read from any source, or not written on this member | Bad: no read goes there; a record is due |
+//! | Bad | written again, on this member, without an error | Healed: no read goes there yet |
+//! | Healed | bad again | Bad |
+//! | Healed | all members flushed, a record without it durable | – |
+//!
+//! The list is sorted by slot and row; neighbours are joined. Up to `N` ranges, and never more than the
+//! format can hold: a range that finds no room fails its member, or ends the operation
+//! (`sync.md` I8).
+
+use raid_core::units::{Row, Rows, Slot, SlotSet};
+
+/// Rows of one member that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BadRange {
+    /// Whose.
+    pub slot: Slot,
+    /// Which.
+    pub rows: Rows,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Entry {
+    slot: u8,
+    healed: bool,
+    start: u64,
+    end: u64,
+}
+
+const EMPTY: Entry = Entry { slot: 0, healed: false, start: 0, end: 0 };
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct BadRanges<const N: usize> {
+    entries: [Entry; N],
+    used: usize,
+    room: usize,
+    /// Grows with every range that became bad; what a record must hold.
+    version: u32,
+    recorded: u32,
+    writing: u32,
+}
+
+impl<const N: usize> core::fmt::Debug for BadRanges<N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.entries.iter().take(self.used)).finish()
+    }
+}
+
+/// How full the list is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Filling {
+    /// Less than four fifths.
+    #[default]
+    Low,
+    /// Four fifths or more.
+    High,
+    /// No room is left: the next range fails its member.
+    Full,
+}
+
+impl<const N: usize> BadRanges<N> {
+    pub(crate) fn new(room: u16) -> Self {
+        let room = usize::from(room).min(N);
+        Self { entries: [EMPTY; N], used: 0, room, version: 0, recorded: 0, writing: 0 }
+    }
+
+    fn list(&self) -> &[Entry] {
+        self.entries.get(..self.used).unwrap_or_default()
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.used
+    }
+
+    pub(crate) const fn filling(&self) -> Filling {
+        match self.room {
+            0 => Filling::Low,
+            room if self.used >= room => Filling::Full,
+            room if self.used.saturating_mul(5) >= room.saturating_mul(4) => Filling::High,
+            _ => Filling::Low,
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = BadRange> + '_ {
+        self.list().iter().map(Entry::public)
+    }
+
+    /// Ranges that a record which raises trust still holds.
+    pub(crate) fn lasting(&self) -> impl Iterator<Item = BadRange> + '_ {
+        self.list().iter().filter(|entry| !entry.healed).map(Entry::public)
+    }
+
+    /// Whether there is a range that may be taken off the list.
+    pub(crate) fn any_healed(&self) -> bool {
+        self.list().iter().any(|entry| entry.healed)
+    }
+
+    // ---- the record
+
+    pub(crate) const fn is_unrecorded(&self) -> bool {
+        self.version != self.recorded
+    }
+
+    /// Whether the record being written holds every range.
+    pub(crate) const fn is_being_recorded(&self) -> bool {
+        self.version == self.writing
+    }
+
+    pub(crate) const fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Whether everything up to this version is durable.
+    pub(crate) const fn holds(&self, version: u32) -> bool {
+        self.recorded.wrapping_sub(version) < 1 << 31
+    }
+
+    /// The list is what a record says.
+    pub(crate) const fn found(&mut self) {
+        self.recorded = self.version;
+    }
+
+    pub(crate) const fn issued(&mut self) {
+        self.writing = self.version;
+    }
+
+    pub(crate) fn durable(&mut self, everywhere: bool, raised: bool) {
+        if everywhere {
+            self.recorded = self.writing;
+        }
+        if raised {
+            self.retain(|entry| !entry.healed);
+        }
+    }
+
+    // ---- the list
+
+    fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
+        let mut kept = 0usize;
+        for index in 0..self.used {
+            let Some(entry) = self.entries.get(index).copied() else { break };
+            if keep(&entry) {
+                if let Some(place) = self.entries.get_mut(kept) {
+                    *place = entry;
+                }
+                kept = kept.saturating_add(1);
+            }
+        }
+        for entry in self.entries.iter_mut().take(self.used).skip(kept) {
+            *entry = EMPTY;
+        }
+        self.used = kept;
+    }
+
+    /// Puts an entry at its place, joined with its neighbours where they are alike.
+    fn insert(&mut self, new: Entry) -> bool {
+        let mut new = new;
+        let joins = |entry: &Entry, new: &Entry| {
+            entry.slot == new.slot
+                && entry.healed == new.healed
+                && entry.start <= new.end
+                && new.start <= entry.end
+        };
+        for entry in self.list() {
+            if joins(entry, &new) {
+                new.start = new.start.min(entry.start);
+                new.end = new.end.max(entry.end);
+            }
+        }
+        self.retain(|entry| !joins(entry, &new));
+        if self.used >= self.room {
+            return false;
+        }
+        let at = self.list().partition_point(|entry| entry.key() < new.key());
+        let end = self.used.saturating_add(1);
+        if let Some(tail) = self.entries.get_mut(at..end) {
+            tail.rotate_right(1);
+            if let Some(first) = tail.first_mut() {
+                *first = new;
+            }
+        }
+        self.used = end;
+        true
+    }
+
+    /// Takes `rows` out of the entries that `of` names; the parts outside stay.
+    fn cut(&mut self, slot: Slot, rows: Rows, of: impl Fn(&Entry) -> bool) -> bool {
+        let (start, end) = (rows.start.0, rows.end().0);
+        let hit = |entry: &Entry| {
+            entry.slot == slot.0 && entry.start < end && start < entry.end && of(entry)
+        };
+        let mut ok = true;
+        while let Some(entry) = self.list().iter().copied().find(|entry| hit(entry)) {
+            self.retain(|other| *other != entry);
+            if entry.start < start {
+                ok &= self.insert(Entry { end: start, ..entry });
+            }
+            if end < entry.end {
+                ok &= self.insert(Entry { start: end, ..entry });
+            }
+        }
+        ok
+    }
+
+    /// These rows of this member are bad. Whether there was room; if not, nothing has changed.
+    pub(crate) fn add(&mut self, slot: Slot, rows: Rows) -> bool {
+        let before = self.clone();
+        let entry = Entry { slot: slot.0, healed: false, start: rows.start.0, end: rows.end().0 };
+        let known = |old: &Entry| {
+            old.slot == slot.0 && !old.healed && old.start <= entry.start && entry.end <= old.end
+        };
+        if self.list().iter().any(known) {
+            return true;
+        }
+        if !(self.cut(slot, rows, |_| true) && self.insert(entry)) {
+            *self = before;
+            return false;
+        }
+        self.version = self.version.wrapping_add(1);
+        true
+    }
+
+    /// These rows of these members were written without an error. Where there is no room to tell a
+    /// part of a range from the rest, it stays bad.
+    pub(crate) fn heal(&mut self, slots: SlotSet, rows: Rows) {
+        let (start, end) = (rows.start.0, rows.end().0);
+        let hit = |entry: &Entry| {
+            !entry.healed
+                && slots.contains(Slot(entry.slot))
+                && entry.start < end
+                && start < entry.end
+        };
+        // Each turn heals one range, or finds no room and stops.
+        while let Some(entry) = self.list().iter().copied().find(|entry| hit(entry)) {
+            let before = self.clone();
+            let part = Rows::new(entry.start.max(start), 0);
+            let len = entry.end.min(end).saturating_sub(part.start.0);
+            let part = Rows { len, ..part };
+            let healed = Entry { healed: true, start: part.start.0, end: part.end().0, ..entry };
+            let slot = Slot(entry.slot);
+            if !(self.cut(slot, part, |old| !old.healed) && self.insert(healed)) {
+                *self = before;
+                return;
+            }
+        }
+    }
+
+    /// The member is gone, or holds other data.
+    pub(crate) fn forget(&mut self, slot: Slot) {
+        self.retain(|entry| entry.slot != slot.0);
+    }
+
+    /// Members that cannot be read at this row, and up to where that is so.
+    pub(crate) fn at(&self, row: Row, end: Row) -> (SlotSet, Row) {
+        let (mut slots, mut end) = (SlotSet::EMPTY, end);
+        for entry in self.list() {
+            if entry.start <= row.0 && row.0 < entry.end {
+                slots.insert(Slot(entry.slot));
+                end = end.min(Row(entry.end));
+            } else if row.0 < entry.start {
+                end = end.min(Row(entry.start));
+            }
+        }
+        (slots, end)
+    }
+
+    /// Members that have a bad range somewhere in these rows.
+    pub(crate) fn within(&self, rows: Rows) -> SlotSet {
+        let (start, end) = (rows.start.0, rows.end().0);
+        let hit = |entry: &&Entry| entry.start < end && start < entry.end;
+        self.list().iter().filter(hit).map(|entry| Slot(entry.slot)).collect()
+    }
+}
+
+impl Entry {
+    const fn key(&self) -> (u8, u64) {
+        (self.slot, self.start)
+    }
+
+    fn public(&self) -> BadRange {
+        let len = self.end.saturating_sub(self.start);
+        BadRange { slot: Slot(self.slot), rows: Rows::new(self.start, len) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+    use std::vec::Vec;
+
+    fn rows(start: u64, len: u64) -> Rows {
+        Rows::new(start, len)
+    }
+
+    #[test]
+    fn neighbours_are_joined_and_parts_are_healed() {
+        let mut bad = BadRanges::<4>::new(4);
+        assert!(bad.add(Slot(1), rows(4, 2)) && bad.add(Slot(1), rows(8, 2)));
+        assert!(bad.add(Slot(0), rows(5, 1)) && bad.add(Slot(1), rows(6, 2)));
+        let all: Vec<_> = bad.iter().map(|b| (b.slot.0, b.rows.start.0, b.rows.len)).collect();
+        assert_eq!(all, [(0, 5, 1), (1, 4, 6)]);
+        assert_eq!(bad.at(Row(5), Row(99)), (SlotSet::first(2), Row(6)));
+        assert_eq!(bad.at(Row(0), Row(99)), (SlotSet::EMPTY, Row(4)));
+        bad.heal(SlotSet::of(Slot(1)), rows(6, 1));
+        assert_eq!(bad.at(Row(6), Row(99)).0, SlotSet::of(Slot(1)), "not before a record");
+        assert_eq!(bad.lasting().count(), 3);
+        bad.durable(true, true);
+        assert_eq!(bad.at(Row(6), Row(99)).0, SlotSet::EMPTY);
+    }
+
+    #[test]
+    fn a_full_list_changes_nothing_and_says_so() {
+        let mut bad = BadRanges::<512>::new(u16::MAX);
+        for n in 0..512u64 {
+            let filling = bad.filling();
+            assert_eq!(filling, if n < 410 { Filling::Low } else { Filling::High }, "{n}");
+            assert!(bad.add(Slot(0), rows(n * 2, 1)));
+        }
+        assert_eq!(bad.filling(), Filling::Full);
+        let before = bad.clone();
+        assert!(!bad.add(Slot(0), rows(5000, 1)), "the 513th");
+        assert_eq!(bad, before);
+        assert!(bad.add(Slot(0), rows(1, 1)), "joined with its neighbours");
+        assert_eq!(bad.len(), 511);
+        assert!(!BadRanges::<4>::new(0).add(Slot(0), rows(0, 1)), "a format without a list");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 512 })
+        })]
+
+        #[test]
+        fn the_list_equals_a_naive_set(
+            acts in prop::collection::vec((0..4u8, 0..2u8, 0..40u64, 1..9u64), 1..80),
+        ) {
+            let mut bad = BadRanges::<64>::new(64);
+            // Healed or not, of each bad row.
+            let mut naive: BTreeMap<(u8, u64), bool> = BTreeMap::new();
+            for (act, slot, start, len) in acts {
+                let span = (start..start + len).map(|row| (slot, row));
+                match act {
+                    0 | 1 => {
+                        prop_assert!(bad.add(Slot(slot), rows(start, len)));
+                        span.for_each(|key| _ = naive.insert(key, false));
+                    }
+                    2 => {
+                        bad.heal(SlotSet::of(Slot(slot)), rows(start, len));
+                        span.for_each(|key| _ = naive.get_mut(&key).map(|healed| *healed = true));
+                    }
+                    _ => {
+                        bad.durable(true, true);
+                        naive.retain(|_, healed| !*healed);
+                    }
+                }
+                for row in 0..50 {
+                    let (slots, end) = bad.at(Row(row), Row(50));
+                    for slot in 0..2 {
+                        prop_assert_eq!(slots.contains(Slot(slot)), naive.contains_key(&(slot, row)));
+                    }
+                    for next in row..end.0 {
+                        prop_assert_eq!(bad.at(Row(next), Row(50)).0, slots);
+                    }
+                }
+                let lasting: u64 = bad.lasting().map(|range| range.rows.len).sum();
+                let expected = naive.values().filter(|healed| !**healed).count() as u64;
+                prop_assert_eq!(lasting, expected);
+                let ends: Vec<_> =
+                    bad.iter().map(|b| (b.slot.0, b.rows.start.0, b.rows.end().0)).collect();
+                prop_assert!(ends.is_sorted());
+            }
+        }
+    }
+}

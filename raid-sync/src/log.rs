@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a format that can hold more than a [`RuntimeState`] stores and gives back: generation, regions,
+//! debts, bad ranges, and whose they are.
+//!
+//! Always the whole state, never a difference. A format that holds less keeps to
+//! [`SyncCore::snapshot`](crate::SyncCore::snapshot).
+
+use crate::bad_range::{BadRange, BadRanges};
+use crate::debt::{DEBTORS, Debtor, Debtors, Generation, MemberKey};
+use crate::region::{DirtyLog, RegionRecord};
+use raid_core::metadata::RuntimeState;
+use raid_core::units::Slot;
+
+/// The part of a record that goes beyond [`RuntimeState`], while the record is being written.
+///
+/// It is a view of the core: take all of it in one go, for every member the same.
+pub struct Log<'a> {
+    pub(crate) generation: Generation,
+    pub(crate) debtors: &'a Debtors,
+    /// Bits of the debtors that the record still names.
+    pub(crate) lasting: u8,
+    pub(crate) regions: &'a dyn Regions,
+    pub(crate) bad: &'a dyn Bad,
+    /// The record raises trust: ranges that were written again are left out.
+    pub(crate) raised: bool,
+}
+
+pub(crate) trait Regions {
+    fn each(&self, debtors: u8, to: &mut dyn FnMut(RegionRecord));
+}
+
+impl<const N: usize> Regions for DirtyLog<N> {
+    fn each(&self, debtors: u8, to: &mut dyn FnMut(RegionRecord)) {
+        self.records(debtors).for_each(to);
+    }
+}
+
+pub(crate) trait Bad {
+    fn each(&self, raised: bool, to: &mut dyn FnMut(BadRange));
+}
+
+impl<const N: usize> Bad for BadRanges<N> {
+    fn each(&self, raised: bool, to: &mut dyn FnMut(BadRange)) {
+        match raised {
+            true => self.lasting().for_each(to),
+            false => self.iter().for_each(to),
+        }
+    }
+}
+
+impl Log<'_> {
+    /// The generation of the set.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Whose debt the regions speak of: the place of a debtor here is its bit there.
+    #[must_use]
+    pub fn debtors(&self) -> [Option<Debtor>; DEBTORS] {
+        let mut debtors = self.debtors.places;
+        for entry in &mut debtors {
+            let lasts = |debtor: &Debtor| self.debtors.bit(debtor.slot) & self.lasting != 0;
+            *entry = entry.filter(lasts);
+        }
+        debtors
+    }
+
+    /// Gives each region of the set, from the first on.
+    pub fn regions(&self, mut to: impl FnMut(RegionRecord)) {
+        self.regions.each(self.lasting, &mut to);
+    }
+
+    /// Gives each bad range, sorted by slot and row.
+    pub fn bad_ranges(&self, mut to: impl FnMut(BadRange)) {
+        self.bad.each(self.raised, &mut to);
+    }
+}
+
+impl core::fmt::Debug for Log<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Log")
+            .field("generation", &self.generation)
+            .field("debtors", &self.debtors())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the newest valid record says, and who is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// The part that every format has.
+    pub state: RuntimeState,
+    /// Generation of the record.
+    pub generation: Generation,
+    /// Whose debt the regions speak of.
+    pub debtors: [Option<Debtor>; DEBTORS],
+    /// The regions; empty if the record holds none. Another number of regions than the set has now
+    /// counts as none.
+    pub regions: &'a [RegionRecord],
+    /// The bad ranges.
+    pub bad: &'a [BadRange],
+    /// Who sits in the slots now, as far as the format leaves it to the core to compare: a mark and a
+    /// debt belong to one disk (`sync.md` I11).
+    pub seated: &'a [(Slot, MemberKey)],
+}
+
+impl Found<'_> {
+    /// What a format has found that holds no more than this.
+    #[must_use]
+    pub const fn plain(state: RuntimeState) -> Self {
+        let (regions, bad, seated) = (&[], &[], &[]);
+        Self { state, generation: Generation(0), debtors: [None; DEBTORS], regions, bad, seated }
+    }
+}

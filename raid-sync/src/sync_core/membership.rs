@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Members that fail, join, return, or cannot be written in places.
+//!
+//! | who comes to the slot | owes |
+//! |---|---|
+//! | the disk that left, with the generation in which it left | what its account says |
+//! | the same disk, account lost or not kept | everything |
+//! | the same disk, with an older generation | everything |
+//! | the same disk, with a newer generation | refused: it was written without the others |
+//! | another disk | everything |
+
+use super::{NAMED, SyncCore};
+use crate::debt::{Debtor, Generation, MemberKey};
+use crate::defect::Defect;
+use crate::error::Refusal;
+use crate::mark::Mark;
+use crate::member::Redundancy;
+use crate::operation::{Family, Finish, Running};
+use crate::record::Stream;
+use raid_core::array::Initialisation;
+use raid_core::metadata::Operation;
+use raid_core::units::{Row, Rows, Slot, SlotSet};
+
+/// What a returning disk must be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Return {
+    /// The regions that it missed: so many.
+    Partial {
+        /// Regions to copy.
+        regions: u32,
+    },
+    /// All rows.
+    Full,
+}
+
+impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
+    SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
+{
+    /// A member is gone. Nothing happens if it was gone before.
+    pub fn member_failed(&mut self, slot: Slot) {
+        if !self.members.live().contains(slot) {
+            return;
+        }
+        let was_filled = self.members.rebuilding().contains(slot);
+        self.keep_account(slot, was_filled);
+        self.members.fail(slot);
+        self.tickets.age();
+        self.news.needs_spare.insert(slot);
+        if self.members.filling.is_empty() {
+            self.rebuild = Mark::ZERO;
+        }
+        let holders = match self.has(Defect::CountFillingLegs) {
+            true => self.members.trusted() | self.members.filling,
+            false => self.members.trusted(),
+        };
+        if !self.members.suffice(holders) {
+            self.news.set_failed |= !self.set_failed;
+            self.set_failed = true;
+            self.end(Finish::SourceFailed);
+            return;
+        }
+        if !was_filled {
+            self.news.degraded = true;
+            self.agreement_after_loss();
+        }
+        let Some(running) = self.running else { return };
+        match running.family() {
+            Family::Rebuild if self.members.filling.is_empty() => self.end(Finish::TargetFailed),
+            Family::Rebuild => {
+                let operation = Operation::Rebuild { targets: self.members.filling };
+                self.running = Some(Running { operation, ..running });
+            }
+            _ if !self.members.redundant() => self.end(Finish::SourceFailed),
+            _ => {}
+        }
+    }
+
+    /// What the leaving member has missed so far, and the generation in which it leaves.
+    fn keep_account(&mut self, slot: Slot, was_filled: bool) {
+        let left = self.generation;
+        let since = self.generation_recorded;
+        let (next, wrapped) = self.generation.next(self.generation_bits());
+        self.generation = next;
+        if wrapped {
+            // Numbers that return cannot tell old from new: whoever is away is filled in full.
+            for absent in self.members.failed.iter() {
+                self.close_account(absent);
+            }
+        }
+        let id = self.name_of(slot);
+        let known = self.debtors.bit(slot) != 0;
+        let bit = match was_filled && !known {
+            // It held nothing that an account could start from.
+            true => 0,
+            false => self.debtors.keep(Debtor { slot, id, since, left }),
+        };
+        let filled = match was_filled && self.members.filling.contains(slot) {
+            true => self.rebuild.flushed,
+            false => Row(0),
+        };
+        if !was_filled && bit != 0 {
+            self.log.forgive(bit);
+        }
+        if bit != 0 {
+            self.log.charge_leaver(bit, filled);
+        }
+        if wrapped {
+            self.close_account(slot);
+        }
+    }
+
+    /// Width of the generation counter; the core's own where no record holds one.
+    pub(super) const fn generation_bits(&self) -> u8 {
+        match self.capabilities.generation_bits {
+            0 => 64,
+            bits => bits,
+        }
+    }
+
+    pub(super) fn close_account(&mut self, slot: Slot) {
+        let bit = self.debtors.forget(slot);
+        if bit != 0 {
+            self.log.forgive(bit);
+        }
+    }
+
+    /// From now on it owes everything.
+    pub(super) fn owe_everything(&mut self, slot: Slot, id: MemberKey) {
+        let (since, left) = (self.generation, self.generation);
+        let bit = self.debtors.keep(Debtor { slot, id, since, left });
+        if bit != 0 {
+            self.log.charge_all(bit);
+        }
+    }
+
+    fn name_of(&self, slot: Slot) -> MemberKey {
+        self.names.get(slot.index()).copied().unwrap_or_default()
+    }
+
+    pub(super) fn name(&mut self, slot: Slot, key: MemberKey) {
+        if let Some(name) = self.names.get_mut(slot.index()) {
+            *name = key;
+        }
+    }
+
+    /// A trusted member was lost: what is left to agree?
+    fn agreement_after_loss(&mut self) {
+        match (self.owed, self.members.redundancy) {
+            (None, _) => {}
+            (Some(operation), Redundancy::Mirror) => {
+                if self.members.trusted().len() == 1 {
+                    self.owed = None;
+                    self.back = None;
+                    self.log.forgive_all();
+                    if operation == Operation::Initialise {
+                        self.initialisation = Initialisation::Full;
+                    }
+                }
+            }
+            (Some(_), _) => self.news.write_hole = true,
+        }
+    }
+
+    /// Another disk sits in the slot of a failed member. It holds nothing yet: a rebuild is owed.
+    ///
+    /// # Errors
+    /// [`Refusal::Member`] if the slot is not one of a failed member; [`Refusal::Busy`] while
+    /// requests or commands that name the old disk are out, or its failure is not recorded yet: try
+    /// again after the next report.
+    pub fn member_joined(&mut self, slot: Slot) -> Result<(), Refusal> {
+        self.seat(slot, MemberKey(0))
+    }
+
+    /// A disk with this identity sits in the slot of a failed member; its own record shows the
+    /// generation `seen`. If it is the disk that left, it is owed only what it missed.
+    ///
+    /// # Errors
+    /// As [`member_joined`](Self::member_joined); [`Refusal::Diverged`] if it was written without the
+    /// others.
+    pub fn member_returned(
+        &mut self,
+        slot: Slot,
+        id: MemberKey,
+        seen: Generation,
+    ) -> Result<Return, Refusal> {
+        self.seatable(slot)?;
+        let bits = self.generation_bits();
+        let account = self.debtors.get(slot).copied();
+        let same = self.has(Defect::AnyIdentity)
+            || (id != MemberKey(0) && account.is_some_and(|account| account.id == id));
+        let Some(account) = account.filter(|_| same) else {
+            self.seat(slot, id)?;
+            return Ok(Return::Full);
+        };
+        if seen.is_newer_than(account.left, bits) {
+            return Err(Refusal::Diverged(slot));
+        }
+        if account.since.is_newer_than(seen, bits) {
+            self.seat(slot, id)?;
+            return Ok(Return::Full);
+        }
+        self.members.join(slot);
+        self.news.needs_spare.remove(slot);
+        self.name(slot, id);
+        Ok(Return::Partial { regions: self.log.debts(self.debtors.bit(slot)) })
+    }
+
+    fn seat(&mut self, slot: Slot, id: MemberKey) -> Result<(), Refusal> {
+        self.seatable(slot)?;
+        self.members.join(slot);
+        self.news.needs_spare.remove(slot);
+        self.bad.forget(slot);
+        self.name(slot, id);
+        self.owe_everything(slot, id);
+        Ok(())
+    }
+
+    fn seatable(&self, slot: Slot) -> Result<(), Refusal> {
+        if !self.members.failed.contains(slot) || self.set_failed {
+            return Err(Refusal::Member(slot));
+        }
+        // Before a record says that the old disk failed, a restart would take the new one for it.
+        let unnamed = !self.names_failures(&self.records.recorded);
+        match unnamed
+            || self.tickets.elders()
+            || self.windows.commanded()
+            || self.records_name(slot)
+        {
+            true => Err(Refusal::Busy),
+            false => Ok(()),
+        }
+    }
+
+    fn records_name(&self, slot: Slot) -> bool {
+        let written = match &self.records.stream {
+            Stream::Writing { to, .. } => *to,
+            _ => SlotSet::EMPTY,
+        };
+        let flushed = self.records.flush_out.unwrap_or(SlotSet::EMPTY);
+        (written | flushed).contains(slot)
+    }
+
+    /// Nothing on the member is to be taken as it is, e.g. after its medium was exchanged under it: it
+    /// will be filled in full. For a member that waits to be filled.
+    ///
+    /// # Errors
+    /// [`Refusal::Member`] if it does not wait.
+    pub fn distrust(&mut self, slot: Slot) -> Result<(), Refusal> {
+        if !self.members.waiting.contains(slot) {
+            return Err(Refusal::Member(slot));
+        }
+        let id = self.name_of(slot);
+        self.owe_everything(slot, id);
+        Ok(())
+    }
+
+    /// These rows could not be written on this member, which otherwise works: to be told before the
+    /// write is [`complete`](Self::complete). They go on the list of bad ranges, and the
+    /// acknowledgement waits for the record of that; without room the member fails.
+    ///
+    /// Whether it stays.
+    pub fn unwritable(&mut self, slot: Slot, rows: Rows) -> bool {
+        if !self.members.live().contains(slot) {
+            return false;
+        }
+        if self.note_bad(SlotSet::of(slot), rows) {
+            return true;
+        }
+        self.member_failed(slot);
+        false
+    }
+
+    /// Puts rows of these members on the list of bad ranges. Whether there was room for all.
+    pub(super) fn note_bad(&mut self, slots: SlotSet, rows: Rows) -> bool {
+        let before = self.bad.filling();
+        let room = slots.iter().all(|slot| self.bad.add(slot, rows));
+        let now = self.bad.filling();
+        if now > before {
+            self.news.filling = Some(now);
+        }
+        if room {
+            self.drop_raise();
+        }
+        room
+    }
+}
+
+/// The slots of which the core keeps the identity.
+pub(super) const fn unnamed() -> [MemberKey; NAMED] {
+    [MemberKey(0); NAMED]
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Members come and go, and so does the power.
+
+use super::*;
+
+impl World<'_> {
+    pub(super) fn kill(&mut self, choice: u64) {
+        let slot = self.slot(choice);
+        let mut left = self.trusted() & self.alive();
+        left.remove(slot);
+        if left.len() >= self.needed() {
+            self.disks[slot.index()].dead = true;
+        }
+    }
+
+    pub(super) fn replace(&mut self, choice: u64) {
+        let slot = self.slot(choice);
+        if self.core.member_joined(slot).is_ok() {
+            self.disks[slot.index()] = Disk::new(self.setup.rows, 0xdead);
+        }
+    }
+
+    pub(super) fn start_owed(&mut self) {
+        let above = match self.setup.write_through {
+            true => AboveMark::WriteThrough,
+            false => AboveMark::Skip,
+        };
+        if let Some(operation) = self.core.owed() {
+            let _ = self.core.start(Time(self.now), operation, above);
+        }
+    }
+
+    pub(super) fn crash(&mut self, seed: u64) -> Verdict {
+        let mut random = Random::new(seed);
+        let trusted = self.trusted();
+        for job in std::mem::take(&mut self.jobs) {
+            job.legs.into_iter().for_each(|leg| self.tear(leg, &mut random));
+        }
+        self.disks.iter_mut().for_each(|disk| disk.crash(&mut random));
+        self.requests.clear();
+        self.acks.clear();
+        self.seen.crashes += 1;
+        // A dead member may be back, with what it last held; a live one may be lost.
+        for disk in &mut self.disks {
+            disk.dead &= random.coin();
+        }
+        if random.below(4) == 0 {
+            let lost = self.slot(random.next());
+            let mut left = trusted & self.alive();
+            left.remove(lost);
+            if left.len() >= self.needed() {
+                self.disks[lost.index()].dead = true;
+            }
+        }
+        self.restart(trusted)
+    }
+
+    /// A leg in flight at the crash has landed, or not, or in part.
+    pub(super) fn tear(&mut self, leg: Leg, random: &mut Random) {
+        let disk = &mut self.disks[usize::from(leg.slot())];
+        if disk.dead || random.coin() {
+            return;
+        }
+        match leg {
+            Leg::Data { blocks, .. } => {
+                for (row, value) in blocks {
+                    if random.coin() {
+                        disk.write(row, value, false);
+                    }
+                }
+            }
+            Leg::Flush { up_to, .. } => disk.flush(up_to),
+            // A torn record reads back as the older one, so it is "not landed".
+            Leg::Record { number, image, .. } => disk.record = Some((number, image)),
+            Leg::Read { .. } => {}
+        }
+    }
+
+    pub(super) fn restart(&mut self, was_trusted: SlotSet) -> Verdict {
+        // A disk without a record is not known as a member.
+        let known = |slot: &Slot| self.disks[slot.index()].record.is_some();
+        let alive: SlotSet = self.alive().iter().filter(known).collect();
+        if (was_trusted & alive).len() < self.needed() {
+            // Only members that had been given up are left: nothing on them says so.
+            self.over = true;
+            return Ok(());
+        }
+        let records = self.disks.iter().filter(|disk| !disk.dead).filter_map(|disk| disk.record);
+        let (_, found) = records.max_by_key(|(number, _)| *number).ok_or("no record")?;
+        let absent = SlotSet::first(self.setup.members).without(alive);
+        self.say(|| format!("   {alive:?} say {found:?}"));
+        let config = Self::config(&self.setup, absent);
+        match (self.build)(config, &Found::plain(found), Self::capabilities(&self.setup)) {
+            Ok(core) => self.core = core,
+            Err(Refusal::DirtyAndDegraded { .. }) if self.setup.parity => {
+                self.seen.refused += 1;
+                self.over = true;
+                return Ok(());
+            }
+            Err(refusal) => return Err(format!("restart refused: {refusal} with {found:?}")),
+        }
+        for block in self.blocks.iter_mut().flatten() {
+            block.acknowledged = block.promised;
+            block.seen = block.promised;
+        }
+        Ok(())
+    }
+}

@@ -17,13 +17,16 @@
 pub(crate) mod array;
 pub(crate) mod codes;
 pub(crate) mod container;
+pub(crate) mod delete;
 pub(crate) mod extents;
 pub(crate) mod identity;
+pub(crate) mod join;
+pub(crate) mod request;
 pub(crate) mod spare;
 
 use crate::crc::CrcVariant;
 use crate::disk_bytes::DiskBytes;
-use crate::header::Section;
+use crate::header::{Revision, Section};
 use crate::integer::ByteOrder;
 use crate::update::copies::Copies;
 pub use container::initialise;
@@ -38,10 +41,50 @@ const RESERVE: u64 = 32 << 20;
 /// Length of the workspace, and distance of the primary structure from the end, in bytes.
 const HALF: u64 = 16 << 20;
 
+/// Who a new configuration says it was made by (`ddf.md` 4.2).
+///
+/// Readers go by the vendor where writers use a code in a way of their own (`Linux-MD`, `FreeBSD `):
+/// what is written then follows that writer. The [`workspace`](crate::Ddf) of a configuration is used
+/// only under the name of this library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Controller {
+    /// T10 vendor. The first byte is neither `20`, `00` nor `FF`.
+    pub vendor: [u8; 8],
+    /// The last characters of its serial number; `None`: made from the stamp.
+    pub serial: Option<[u8; 16]>,
+    /// PCI identity: vendor, device, sub vendor, sub device; all ones where not known.
+    pub pci: [u16; 4],
+    /// Product, padded with blanks.
+    pub product: [u8; 16],
+}
+
+impl Controller {
+    /// This library.
+    pub const OWN: Self =
+        Self { vendor: VENDOR, serial: None, pci: [u16::MAX; 4], product: *b"raid-rs         " };
+}
+
+/// A bad block log on every disk of a new configuration.
+///
+/// That addresses of bad blocks count from the start of the disk is unverified, and no other
+/// implementation known uses a log. So it is made only on demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadBlockOptions {
+    /// Entries; rounded up to whole blocks.
+    pub entries: u16,
+    /// Blocks kept in the workspace to move bad ones to.
+    pub spare_blocks: u32,
+}
+
 /// How a new configuration is to be written. [`Options::default`] is for Linux and LSI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
+    /// Who made it.
+    pub controller: Controller,
+    /// Revision 1.0, 1.2 or 2.0. `None`: 1.2 on blocks of 512 bytes, 2.0 on larger ones. mdadm reads
+    /// 1.x only; MDF and RAID-5R need 2.0.
+    pub revision: Option<Revision>,
     /// Byte order of everything: big-endian, unless for Adaptec.
     pub order: ByteOrder,
     /// Which CRC: B for Linux and LSI, A for FreeBSD and Adaptec.
@@ -54,17 +97,33 @@ pub struct Options {
     pub max_partitions: u16,
     /// Members that a set may have: 16, 64, 256, 1024 or 4096.
     pub max_primary_element_entries: u16,
+    /// A bad block log, if there is to be one.
+    pub bad_block_log: Option<BadBlockOptions>,
 }
 
 impl Options {
     /// For Linux and LSI: 255 disks, 63 arrays, 15 of them on a disk, 256 members in a set.
     pub const LINUX: Self = Self {
+        controller: Controller::OWN,
+        revision: None,
         order: ByteOrder::Big,
         crc: CrcVariant::B,
         max_pd_entries: 255,
         max_vd_entries: 63,
         max_partitions: 15,
         max_primary_element_entries: 256,
+        bad_block_log: None,
+    };
+
+    /// For FreeBSD's graid and, as far as known, Adaptec: its CRC and its small tables, revision 2.0.
+    /// Big-endian; Adaptec's own order is [`ByteOrder::Little`].
+    pub const GRAID: Self = Self {
+        revision: Some(Revision::V2_0),
+        crc: CrcVariant::A,
+        max_pd_entries: 15,
+        max_vd_entries: 15,
+        max_primary_element_entries: 16,
+        ..Self::LINUX
     };
 }
 
@@ -83,8 +142,10 @@ pub(crate) struct Area {
     pub(crate) workspace: Extent,
     /// Blocks of a copy, header included.
     pub(crate) copy: Blocks,
-    /// Offset from the header and length of each section.
-    pub(crate) sections: [(Section, u32, u32); 5],
+    /// Offset from the header and length of each section; a length of 0: none.
+    pub(crate) sections: [(Section, u32, u32); 6],
+    /// Blocks that bad ones may be moved to.
+    pub(crate) spares: Extent,
     /// Blocks of a configuration record.
     pub(crate) record: u16,
 }
@@ -113,6 +174,12 @@ impl Area {
             (Section::VirtualDiskRecords, table(options.max_vd_entries)),
             (Section::ConfigurationRecords, record.checked_mul(records)?),
             (Section::PhysicalDiskData, 1),
+            (
+                Section::BadBlockLog,
+                options
+                    .bad_block_log
+                    .map_or(0, |log| in_blocks((u32::from(log.entries) << 4).saturating_add(32))),
+            ),
         ];
         let mut end = 1u32;
         let sections = lengths.map(|(section, length)| {
@@ -123,7 +190,10 @@ impl Area {
         let copy = Blocks(end.into());
         let usable = shape.blocks.0.checked_sub(blocks(RESERVE)?).filter(|usable| *usable > 0)?;
         let primary = Lba(shape.blocks.0.checked_sub(blocks(HALF)?)?);
+        let spare_blocks = options.bad_block_log.map_or(0, |log| log.spare_blocks.into());
+        let spares = primary.0.checked_sub(spare_blocks)?;
         let area = Self {
+            spares: Extent::new(spares, spare_blocks),
             primary,
             secondary: Lba(usable),
             anchor: Lba(shape.blocks.0.checked_sub(1)?),
@@ -132,8 +202,9 @@ impl Area {
             sections,
             record: u16::try_from(record).ok()?,
         };
-        // Both halves hold a copy, and one of them the anchor.
-        (copy.0 < blocks(HALF)?).then_some(area)
+        // Both halves hold a copy, one of them the anchor, and the other one the spare blocks.
+        let taken = copy.0.checked_add(spare_blocks.max(1))?;
+        (taken <= blocks(HALF)?).then_some(area)
     }
 
     /// Blocks that arrays may use.
@@ -145,7 +216,7 @@ impl Area {
     pub(crate) fn section(&self, copy: Lba, section: Section) -> Option<Extent> {
         let (_, offset, length) = self.sections.into_iter().find(|(s, ..)| *s == section)?;
         let start = copy.checked_add(Blocks(offset.into()))?;
-        Some(Extent { start, len: Blocks(length.into()) })
+        Some(Extent { start, len: Blocks(length.into()) }).filter(|extent| extent.len.0 > 0)
     }
 
     /// The ranges that the metadata takes.
@@ -167,8 +238,8 @@ pub fn new_area(shape: DiskShape, index: usize, options: &Options) -> Option<Ext
 
 /// Blocks of a new disk that arrays may use; none on a disk that is too small.
 #[must_use]
-pub(crate) fn usable(shape: DiskShape) -> Blocks {
-    Area::new(shape, &Options::LINUX).map_or(Blocks(0), |area| area.usable())
+pub(crate) fn usable(shape: DiskShape, options: &Options) -> Blocks {
+    Area::new(shape, options).map_or(Blocks(0), |area| area.usable())
 }
 
 /// The part of the workspace that nothing of the structure stands in, on disks of a configuration
@@ -184,6 +255,12 @@ pub(crate) fn workspace(disk: DiskBytes<'_>) -> Option<Extent> {
     let len = Blocks(u64::from(header.workspace_length.present(order)?));
     let whole = Extent { start, len };
     let end = whole.end().filter(|end| end.0 <= disk.shape().blocks.0)?;
+    // Blocks that bad ones are moved to stand at its end.
+    let log = copies.structure(disk).and_then(|structure| structure.bad_block_log());
+    let end = log
+        .map(|log| Lba(log.first_spare_lba.get(order)))
+        .filter(|spares| *spares >= start)
+        .map_or(end, |spares| spares.min(end));
     // Only a copy at its very start, as written here, leaves one free run.
     let free = copies.copies().try_fold(start, |free, at| {
         let last = Section::ALL.into_iter().filter_map(|s| copies.extent(at, s)?.end()).max()?;

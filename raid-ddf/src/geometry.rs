@@ -195,31 +195,33 @@ impl Codes<'_> {
         self.record.vd_guid.vendor() == OWN_VENDOR
     }
 
-    /// What deserves a word about a geometry although it can be mapped (`ddf.md` 5, 7).
+    /// What deserves a word about a geometry although it can be mapped.
     pub(crate) fn remark(&self, geometry: &Geometry) -> Option<Fault> {
-        if self.is_own() {
-            return None;
+        if self.is_own() { None } else { doubt(self.writer, geometry) }
+    }
+}
+
+/// What is not settled about a geometry in a configuration made by `writer` (`ddf.md` 5, 7).
+pub(crate) fn doubt(writer: Writer, geometry: &Geometry) -> Option<Fault> {
+    let striped = geometry.sets > 1;
+    let plain_mirrors = geometry.level == Level::Raid1;
+    match (geometry.level, geometry.placement, geometry.secondary) {
+        (_, _, Secondary::Spanned | Secondary::Mirrored | Secondary::Concatenated) => {
+            Some(Fault::Unverified)
         }
-        let striped = geometry.sets > 1;
-        let plain_mirrors = geometry.level == Level::Raid1;
-        match (geometry.level, geometry.placement, geometry.secondary) {
-            (_, _, Secondary::Spanned | Secondary::Mirrored | Secondary::Concatenated) => {
-                Some(Fault::Unverified)
-            }
-            (_, _, Secondary::Striped) if striped && !plain_mirrors => Some(Fault::Unverified),
-            (Level::Raid5E | Level::Mdf, ..) => Some(Fault::Unverified),
-            (Level::Raid5EE, Placement::NContinue | Placement::ZeroContinue, _) => {
-                Some(Fault::Unverified)
-            }
-            (Level::Raid5EE | Level::Raid5R, ..) | (_, Placement::ZeroContinue, _) => {
-                Some(Fault::OneUnconfirmed)
-            }
-            (Level::Raid1E, Placement::Far, _) => Some(Fault::FarLayout),
-            (Level::Raid6, Placement::ZeroRestart, _) if self.writer == Writer::Graid => {
-                Some(Fault::GraidQualifier)
-            }
-            _ => None,
+        (_, _, Secondary::Striped) if striped && !plain_mirrors => Some(Fault::Unverified),
+        (Level::Raid3 | Level::Raid5E | Level::Mdf, ..) => Some(Fault::Unverified),
+        (Level::Raid5EE, Placement::NContinue | Placement::ZeroContinue, _) => {
+            Some(Fault::Unverified)
         }
+        (Level::Raid5EE | Level::Raid5R, ..) | (_, Placement::ZeroContinue, _) => {
+            Some(Fault::OneUnconfirmed)
+        }
+        (Level::Raid1E, Placement::Far, _) => Some(Fault::FarLayout),
+        (Level::Raid6, Placement::ZeroRestart, _) if writer == Writer::Graid => {
+            Some(Fault::GraidQualifier)
+        }
+        _ => None,
     }
 }
 

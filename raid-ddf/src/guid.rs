@@ -101,6 +101,12 @@ impl From<Guid> for MemberId {
     }
 }
 
+impl From<MemberId> for Guid {
+    fn from(id: MemberId) -> Self {
+        Self(id.0)
+    }
+}
+
 /// Printable characters as they are, the rest as `\xNN`.
 impl fmt::Display for Guid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

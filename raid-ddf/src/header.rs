@@ -238,6 +238,8 @@ impl Section {
 pub struct Revision(pub [u8; 8]);
 
 impl Revision {
+    /// 1.0, what much firmware writes.
+    pub const V1_0: Self = Self(*b"01.00.00");
     /// 1.2, what mdadm writes.
     pub const V1_2: Self = Self(*b"01.02.00");
     /// 2.0, what graid writes.
@@ -261,6 +263,23 @@ impl fmt::Debug for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Revision({self})")
     }
+}
+
+/// The address of one section among those of a header, shared or to be edited.
+macro_rules! section_of {
+    ($sections:expr, $section:expr) => {{
+        let [cd, pdr, vdr, cr, pdd, bbm, diagnostic, logs] = $sections;
+        match $section {
+            Section::ControllerData => cd,
+            Section::PhysicalDiskRecords => pdr,
+            Section::VirtualDiskRecords => vdr,
+            Section::ConfigurationRecords => cr,
+            Section::PhysicalDiskData => pdd,
+            Section::BadBlockLog => bbm,
+            Section::DiagnosticSpace => diagnostic,
+            Section::VendorSpecificLogs => logs,
+        }
+    }};
 }
 
 impl DdfHeader {
@@ -305,33 +324,13 @@ impl DdfHeader {
     /// Where the header says a section is.
     #[must_use]
     pub const fn section(&self, section: Section) -> &SectionAddress {
-        let [cd, pdr, vdr, cr, pdd, bbm, diagnostic, logs] = &self.sections;
-        match section {
-            Section::ControllerData => cd,
-            Section::PhysicalDiskRecords => pdr,
-            Section::VirtualDiskRecords => vdr,
-            Section::ConfigurationRecords => cr,
-            Section::PhysicalDiskData => pdd,
-            Section::BadBlockLog => bbm,
-            Section::DiagnosticSpace => diagnostic,
-            Section::VendorSpecificLogs => logs,
-        }
+        section_of!(&self.sections, section)
     }
 
     /// As [`section`](Self::section), to be edited.
     #[must_use]
     pub const fn section_mut(&mut self, section: Section) -> &mut SectionAddress {
-        let [cd, pdr, vdr, cr, pdd, bbm, diagnostic, logs] = &mut self.sections;
-        match section {
-            Section::ControllerData => cd,
-            Section::PhysicalDiskRecords => pdr,
-            Section::VirtualDiskRecords => vdr,
-            Section::ConfigurationRecords => cr,
-            Section::PhysicalDiskData => pdd,
-            Section::BadBlockLog => bbm,
-            Section::DiagnosticSpace => diagnostic,
-            Section::VendorSpecificLogs => logs,
-        }
+        section_of!(&mut self.sections, section)
     }
 
     /// The blocks of a section of the copy whose header stands at `header_lba`. `None`: there is no

@@ -96,6 +96,7 @@ mod controller_data;
 mod crc;
 mod disk;
 mod disk_bytes;
+mod erase;
 mod error;
 mod finding;
 mod format;
@@ -120,7 +121,7 @@ mod writer;
 
 pub use assemble::{Assembly, Configuration, Role, SetRecord, VirtualDisk};
 pub use bad_block_log::{BadBlockCounts, BadBlockEntry, BadBlockLog};
-pub use build::{Options, initialise, new_area};
+pub use build::{BadBlockOptions, Controller, Options, initialise, new_area};
 pub use choice::Choice;
 pub use controller_data::ControllerData;
 pub use crc::{CrcVariant, compute_crc, matching_crc, seal, stored_crc};
@@ -150,3 +151,4 @@ pub use vendor_unique_configuration::VendorUniqueConfiguration;
 pub use virtual_disk_records::{
     UserAccess, VdCondition, VdFlags, VdType, VirtualDiskEntry, VirtualDiskRecords,
 };
+pub use writer::DdfProfile;

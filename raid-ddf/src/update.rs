@@ -30,8 +30,12 @@
 //! was interrupted, not as another one.
 
 pub(crate) mod activate;
+pub(crate) mod bad_blocks;
+pub(crate) mod checkpoint;
+pub(crate) mod condition;
 pub(crate) mod copies;
 pub(crate) mod disk_set;
+pub(crate) mod import;
 pub(crate) mod run_time;
 pub(crate) mod set_note;
 pub(crate) mod spread;

@@ -3,27 +3,92 @@
 //!
 //! | call | module |
 //! |---|---|
-//! | `new_area`, `usable`, `workspace`, `initialise`, `create_array`, `add_spare` | [`build`] |
-//! | `state`, `set_state`, `activate` | [`update`](crate::update) |
+//! | `new_area`, `usable`, `workspace`, `initialise`, `create_array`, `largest_member`, `*_spare` | [`build`] |
+//! | `delete_array`, `remove_disk`, `dissolve` | [`delete`] |
+//! | `state`, `set_state`, `activate`, `*_condition`, `*_bad_range`, `import` | [`update`](crate::update) |
 //! | `commit_step` | [`commit`] |
+//! | `erase_step` | [`erase`] |
 
-use crate::build::{self, Options};
+use crate::build::{self, Options, delete, request, spare};
 use crate::commit;
 use crate::disk_bytes::DiskBytes;
+use crate::erase;
 use crate::format::Ddf;
-use crate::update::{activate, run_time};
-use raid_core::array::{ArrayId, Place};
+use crate::update::{activate, bad_blocks, condition, import, run_time};
+use raid_core::array::{ArrayId, MemberId, Place};
 use raid_core::metadata::{
-    ArrayRequest, Capabilities, ChangeError, DiskBuffer, DiskShape, DiskView, FormatWriter,
-    RuntimeState, Stamp, Step,
+    ArrayRequest, BadRange, Capabilities, ChangeError, DiskBuffer, DiskCondition, DiskShape,
+    DiskView, Format, FormatWriter, Inventory, Lookup, RuntimeState, SpareRequest, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent};
 
-impl FormatWriter for Ddf {
-    /// Who failed, who is being filled and whether copies agree; no marks and no bad ranges.
+/// The format with choices of the caller's. [`Ddf`] is [`DdfProfile::LINUX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DdfProfile {
+    /// What new disks look like.
+    pub options: Options,
+    /// Whether the position of an operation is kept, in the vendor's scratch space of configuration
+    /// records. Off by default: whether other implementations keep those bytes is unverified.
+    pub checkpoints: bool,
+}
+
+impl DdfProfile {
+    /// New disks for Linux and LSI, no checkpoints.
+    pub const LINUX: Self = Self::new(Options::LINUX);
+
+    /// New disks as `options` say, no checkpoints.
+    #[must_use]
+    pub const fn new(options: Options) -> Self {
+        Self { options, checkpoints: false }
+    }
+
+    /// The same with checkpoints.
+    #[must_use]
+    pub const fn with_checkpoints(self) -> Self {
+        Self { checkpoints: true, ..self }
+    }
+}
+
+impl Ddf {
+    const fn profile(self) -> DdfProfile {
+        DdfProfile::LINUX
+    }
+}
+
+impl DdfProfile {
+    const fn profile(self) -> Self {
+        self
+    }
+}
+
+impl Format for DdfProfile {
+    fn name(&self) -> &'static str {
+        Ddf.name()
+    }
+
+    fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
+        Ddf.next_read(disk)
+    }
+
+    fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
+        Ddf.assemble(disks, into);
+    }
+
+    fn writer(&self) -> Option<&dyn FormatWriter> {
+        Some(self)
+    }
+}
+
+/// One text for both: a trait of another crate has no blanket implementation here.
+macro_rules! format_writer {
+    ($($format:ty),*) => { $(
+impl FormatWriter for $format {
+    /// Who failed, who is being filled and whether copies agree; marks only with checkpoints. A bad
+    /// block log holds ranges that were moved, which is not what a bad range of a member is.
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            mark: false,
+            mark: self.profile().checkpoints,
             mark_after_unclean: false,
             dirty: true,
             failure: true,
@@ -33,23 +98,23 @@ impl FormatWriter for Ddf {
     }
 
     fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
-        build::new_area(shape, index, &Options::LINUX)
+        build::new_area(shape, index, &self.profile().options)
     }
 
     fn usable(&self, shape: DiskShape) -> Blocks {
-        build::usable(shape)
+        build::usable(shape, &self.profile().options)
     }
 
     fn workspace(&self, disk: &DiskView<'_>) -> Option<Extent> {
         build::workspace(DiskBytes::View(*disk))
     }
 
-    /// As [`initialise`](crate::initialise) with [`Options::LINUX`].
+    /// As [`initialise`](crate::initialise) with the options of the profile.
     fn initialise(&self, disks: &mut [DiskBuffer<'_>], stamp: Stamp) -> Result<(), ChangeError> {
-        build::initialise(disks, stamp, &Options::LINUX)
+        build::initialise(disks, stamp, &self.profile().options)
     }
 
-    /// Each member's extent is the first run of its disk that is free.
+    /// Where the request leaves it open, a member's extent is the first run of its disk that is free.
     fn create_array(
         &self,
         disks: &mut [DiskBuffer<'_>],
@@ -67,7 +132,7 @@ impl FormatWriter for Ddf {
         disk: usize,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
-        build::spare::add(disks, disk, stamp)
+        spare::assign(disks, &SpareRequest::global(disk), stamp)
     }
 
     fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
@@ -82,7 +147,7 @@ impl FormatWriter for Ddf {
         state: &RuntimeState,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
-        run_time::set_state(disks, array, set, state, stamp)
+        run_time::set_state(disks, (array, set), state, self.profile().checkpoints, stamp)
     }
 
     fn activate(
@@ -104,4 +169,108 @@ impl FormatWriter for Ddf {
     ) -> Option<Step<'a>> {
         commit::step(disk, index, block)
     }
+
+    fn largest_member(
+        &self,
+        disks: &[DiskBuffer<'_>],
+        request: &ArrayRequest<'_>,
+    ) -> Result<Blocks, ChangeError> {
+        request::largest_member(disks, request)
+    }
+
+    fn delete_array(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        array: ArrayId,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        delete::array(disks, array, stamp)
+    }
+
+    fn assign_spare(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        request: &SpareRequest<'_>,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        spare::assign(disks, request, stamp)
+    }
+
+    fn release_spare(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        disk: usize,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        spare::release(disks, disk, stamp)
+    }
+
+    fn remove_disk(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        disk: MemberId,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        delete::disk(disks, disk, stamp)
+    }
+
+    fn disk_condition(&self, disks: &[DiskView<'_>], disk: MemberId) -> Option<DiskCondition> {
+        condition::condition(disks, disk)
+    }
+
+    fn set_disk_condition(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        disk: MemberId,
+        condition: DiskCondition,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        condition::set_condition(disks, disk, condition, stamp)
+    }
+
+    fn bad_range(&self, disk: &DiskView<'_>, index: usize) -> Option<BadRange> {
+        bad_blocks::bad_range(DiskBytes::View(*disk), index)
+    }
+
+    /// Only ranges that were moved, in a log that [`Options::bad_block_log`] made.
+    fn add_bad_range(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        disk: usize,
+        range: BadRange,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        bad_blocks::add(disks, disk, range, stamp)
+    }
+
+    fn import(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        configuration: ArrayId,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        import::import(disks, configuration, stamp)
+    }
+
+    fn dissolve(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        configuration: ArrayId,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        delete::configuration(disks, configuration, stamp)
+    }
+
+    fn erase_step<'a>(
+        &self,
+        disk: &DiskBuffer<'_>,
+        index: usize,
+        block: &'a mut [u8],
+    ) -> Option<Step<'a>> {
+        erase::step(disk, index, block)
+    }
 }
+    )* };
+}
+
+format_writer!(Ddf, DdfProfile);

@@ -174,6 +174,7 @@ fn a_refused_array_changes_no_byte() {
     let stamp = rig.stamp();
     rig.edit(|disks| Ddf.add_spare(disks, 4, stamp)).unwrap();
     rig.live[3] = false;
+    rig.unverified = false;
     let five = geometry(Level::Raid5, Placement::NContinue, 3);
     let two = geometry(Level::Raid0, Placement::Fixed, 2);
     let large = Geometry { member_blocks: Blocks(65_536 - 4096 + 1), ..two };
@@ -207,8 +208,8 @@ fn a_refused_array_changes_no_byte() {
         assert_eq!(rig.bytes(), before, "{why}");
     }
     assert!(rig.create("seventeen letters", two, &[0, 2]).is_err());
-    let mdf = Geometry { parities: 3, ..geometry(Level::Mdf, Placement::NContinue, 5) };
-    assert!(matches!(rig.create("x", mdf, &[0, 1, 2, 0, 1]), Err(ChangeError::Unsupported(_))));
+    let mdf = Geometry { parities: 1, ..geometry(Level::Mdf, Placement::NContinue, 3) };
+    assert!(matches!(rig.create("x", mdf, &[0, 1, 2]), Err(ChangeError::Unsupported(_))));
     for disk in [0, 3, 4, 9] {
         let stamp = rig.stamp();
         assert!(rig.edit(|disks| Ddf.add_spare(disks, disk, stamp)).is_err(), "spare {disk}");

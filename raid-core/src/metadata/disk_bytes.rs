@@ -4,7 +4,7 @@
 //! Discovery lends [`DiskView`]s, run-time changes edit [`DiskBuffer`]s. Both are read by the same
 //! code, so a format has one parser.
 
-use super::{DiskBuffer, DiskShape, DiskView, PieceMut};
+use super::{DiskBuffer, DiskShape, DiskView, Piece, PieceMut};
 use crate::units::{Blocks, Extent, Lba};
 use core::fmt;
 
@@ -72,6 +72,21 @@ impl<'a> DiskBytes<'a> {
             Self::Buffer { shape, pieces } => (pieces.iter())
                 .find_map(|piece| piece.bytes.get(range(piece.at, extent, shape.block_size)?)),
         }
+    }
+
+    /// The runs in memory.
+    pub fn runs(&self) -> impl Iterator<Item = Extent> + use<'a> {
+        let (views, buffers): (&'a [Piece<'a>], &'a [PieceMut<'a>]) = match self {
+            Self::View(view) => (view.pieces, &[]),
+            Self::Buffer { pieces, .. } => (&[], pieces),
+        };
+        let views = views.iter().map(|piece| (piece.at, piece.bytes.len()));
+        let buffers = buffers.iter().map(|piece| (piece.at, piece.bytes.len()));
+        let size = self.shape().block_size;
+        views.chain(buffers).map(move |(start, len)| {
+            let blocks = u64::try_from(len).unwrap_or(0).checked_div(size.into()).unwrap_or(0);
+            Extent { start, len: Blocks(blocks) }
+        })
     }
 
     /// One block.

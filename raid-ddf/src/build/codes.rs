@@ -36,6 +36,8 @@ impl LevelCodes {
         };
         let rotating = |zero| match geometry.placement {
             Placement::ZeroRestart => Ok(zero),
+            // The code that the standard's RAID-6 begins with is taken there.
+            Placement::ZeroContinue if zero == 0 => Ok(1),
             Placement::NRestart => Ok(2),
             Placement::NContinue => Ok(3),
             _ => Err(ChangeError::Unsupported("a placement that only other formats have")),
@@ -44,6 +46,7 @@ impl LevelCodes {
             Level::Raid0 => (PrimaryLevel::Raid0, 0),
             Level::Raid1 => (PrimaryLevel::Raid1, u8::from(geometry.slots > 2)),
             Level::Raid1E => (PrimaryLevel::Raid1E, shifted(geometry.placement, writer)?),
+            Level::Raid3 => (PrimaryLevel::Raid3, fixed_parity(geometry.placement)?),
             Level::Raid4 => (PrimaryLevel::Raid4, fixed_parity(geometry.placement)?),
             Level::Raid5 => (PrimaryLevel::Raid5, rotating(0)?),
             Level::Raid5E => (PrimaryLevel::Raid5E, rotating(0)?),
@@ -54,7 +57,7 @@ impl LevelCodes {
             Level::Mdf => (PrimaryLevel::Mdf, rotating(0)?),
             Level::Single => (PrimaryLevel::Single, 0),
             Level::Concat => (PrimaryLevel::Concat, 0),
-            _ => return Err(ChangeError::Unsupported("this level: its mapping is not known")),
+            _ => return Err(ChangeError::Unsupported("a level that DDF has no code for")),
         };
         if matches!(geometry.level, Level::Raid6 | Level::Mdf)
             && geometry.q_numbering != QNumbering::BySlot

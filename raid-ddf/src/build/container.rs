@@ -2,6 +2,7 @@
 //! A new configuration without arrays: the structure on each of its disks.
 
 use super::{Area, Options, identity};
+use crate::bad_block_log::{BadBlockCounts, BadBlockLog};
 use crate::controller_data::ControllerData;
 use crate::crc::seal;
 use crate::guid::Guid;
@@ -65,9 +66,10 @@ pub fn initialise(
     options: &Options,
 ) -> Result<(), ChangeError> {
     let block_size = check(disks, options)?;
-    let (guid, controller) =
-        (identity::created(options.order, stamp, HEADER_SALT), identity::controller(stamp));
-    let revision = if block_size == 512 { Revision::V1_2 } else { Revision::V2_0 };
+    let guid = identity::created(&options.controller, options.order, stamp, HEADER_SALT);
+    let controller = identity::controller(&options.controller, stamp);
+    let usual = if block_size == 512 { Revision::V1_2 } else { Revision::V2_0 };
+    let revision = options.revision.unwrap_or(usual);
     let container = Container { guid, controller, revision, sequence: 1, stamp, options: *options };
     let live = disks.iter().filter(|disk| disk.live).map(|disk| disk.shape);
     // The entries of all disks, made anew for each: there is no place to keep them.
@@ -118,6 +120,10 @@ fn check(disks: &[DiskBuffer<'_>], options: &Options) -> Result<u32, ChangeError
         }
         check_room(index, disk, options)?;
     }
+    let revision = options.revision.unwrap_or(Revision::V2_0);
+    if first.shape.block_size != 512 && revision.major() != Some(2) {
+        return Err(ChangeError::Unsupported("blocks larger than 512 bytes before DDF 2.0"));
+    }
     Ok(first.shape.block_size)
 }
 
@@ -138,6 +144,17 @@ fn check_options(options: &Options) -> Result<(), ChangeError> {
     }
     if partitions == 0 {
         return Err(invalid("arrays on a disk", 0, 1));
+    }
+    if options.bad_block_log.is_some_and(|log| log.entries == 0) {
+        return Err(invalid("entries of the bad block log", 0, 1));
+    }
+    let [first, ..] = options.controller.vendor;
+    if matches!(first, 0x20 | 0x00 | 0xFF) {
+        return Err(invalid("first byte of the vendor", first.into(), usize::from(b'A')));
+    }
+    let known = [Revision::V1_0, Revision::V1_2, Revision::V2_0];
+    if options.revision.is_some_and(|revision| !known.contains(&revision)) {
+        return Err(ChangeError::Unsupported("a revision other than 1.0, 1.2 and 2.0"));
     }
     Ok(())
 }
@@ -207,13 +224,18 @@ fn write_header(
     header.max_partitions = U16::new(order, options.max_partitions);
     header.configuration_record_length = U16::new(order, area.record);
     header.max_primary_element_entries = U16::new(order, options.max_primary_element_entries);
-    for (section, offset, length) in area.sections {
+    for (section, offset, length) in area.sections.into_iter().filter(|(.., len)| *len > 0) {
         *header.section_mut(section) =
             SectionAddress { offset: U32::new(order, offset), length: U32::new(order, length) };
     }
-    for section in [Section::BadBlockLog, Section::DiagnosticSpace, Section::VendorSpecificLogs] {
-        *header.section_mut(section) =
-            SectionAddress { offset: U32::ALL_ONES, length: U32::new(order, 0) };
+    for section in Section::ALL {
+        let address = header.section_mut(section);
+        if address.offset == U32::ALL_ONES {
+            address.length = U32::new(order, 0);
+        }
+    }
+    if let (Some(log), Some(2)) = (options.bad_block_log, container.revision.major()) {
+        header.max_mapped_block_entries = U32::new(order, log.entries.into());
     }
     edit(header);
 }
@@ -229,7 +251,11 @@ fn write_sections(
     edit(disk, area, copy, Section::ControllerData, |data: &mut ControllerData| {
         data.signature.set(order, ControllerData::SIGNATURE);
         data.controller_guid = container.controller;
-        data.product_id = *b"raid-rs         ";
+        let [vendor, device, sub_vendor, sub_device] =
+            options.controller.pci.map(|id| U16::new(order, id));
+        (data.vendor_id, data.device_id) = (vendor, device);
+        (data.sub_vendor_id, data.sub_device_id) = (sub_vendor, sub_device);
+        data.product_id = options.controller.product;
     });
     edit(disk, area, copy, Section::PhysicalDiskRecords, |records: &mut PhysicalDiskRecords| {
         records.signature.set(order, PhysicalDiskRecords::SIGNATURE);
@@ -247,6 +273,13 @@ fn write_sections(
         data.pd_reference = U32::new(order, names.reference);
         data.forced_ref_flag = 1;
         data.forced_pd_guid_flag = 1;
+    });
+    edit(disk, area, copy, Section::BadBlockLog, |log: &mut BadBlockLog| {
+        let spare_blocks = u32::try_from(area.spares.len.0).unwrap_or(u32::MAX);
+        log.signature.set(order, BadBlockLog::SIGNATURE);
+        let counts = BadBlockCounts { entries: 0, spare_blocks };
+        log.set_counts(order, container.revision, counts);
+        log.first_spare_lba = U64::new(order, area.spares.start.0);
     });
 }
 

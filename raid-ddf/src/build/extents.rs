@@ -14,35 +14,79 @@ pub(crate) fn first_fit(
     disk: usize,
     len: Blocks,
 ) -> Option<Lba> {
+    gaps(disks, survey, disk).find(|gap| gap.len >= len).map(|gap| gap.start)
+}
+
+/// The free run of disk `disk` that block `at` lies in, from there on.
+pub(crate) fn free_from(
+    disks: &dyn Disks,
+    survey: &Survey,
+    disk: usize,
+    at: Lba,
+) -> Option<Blocks> {
+    gaps(disks, survey, disk).find_map(|gap| {
+        let skipped = at.distance_from(gap.start)?;
+        gap.len.0.checked_sub(skipped.0).filter(|left| *left > 0).map(Blocks)
+    })
+}
+
+/// The longest free run of disk `disk`.
+pub(crate) fn longest_free(disks: &dyn Disks, survey: &Survey, disk: usize) -> Blocks {
+    gaps(disks, survey, disk).map(|gap| gap.len).max().unwrap_or(Blocks(0))
+}
+
+/// The runs of disk `disk` that no array has, in ascending order.
+fn gaps(disks: &dyn Disks, survey: &Survey, disk: usize) -> impl Iterator<Item = Extent> {
+    let space = space(disks, survey, disk);
+    let mut from = 0;
+    core::iter::from_fn(move || {
+        let (reference, size, limit) = space?;
+        while from < limit {
+            let taken = || taken(disks, survey, reference, size);
+            let after = |extent: &Extent| extent.end().map_or(u64::MAX, |end| end.0);
+            if let Some(here) = taken().find(|e| e.start.0 <= from && after(e) > from) {
+                from = after(&here);
+                continue;
+            }
+            let next = taken().map(|e| e.start.0).filter(|start| *start > from).min();
+            let end = next.map_or(limit, |next| next.min(limit));
+            let gap = Extent::new(from, end.saturating_sub(from));
+            from = end;
+            return Some(gap);
+        }
+        None
+    })
+}
+
+/// The reference of disk `disk`, the size it was set up with, and where its reserve begins: at that
+/// size, and never past what stands in the reserve.
+fn space(disks: &dyn Disks, survey: &Survey, disk: usize) -> Option<(u32, u64, u64)> {
     let reference = survey.reference(disks, disk)?;
     let entry = survey.physical_disks(disks)?.find(survey.order, reference)?;
     let (_, copies, _) = survey.member(disks, disk)?;
-    // Where the reserve begins: the size that was set, and never past what stands in the reserve.
     let size = entry.configured_size.get(survey.order);
     let parts = copies.copies().flat_map(|copy| {
         let sections = Section::ALL.into_iter().filter_map(move |s| copies.extent(copy, s));
         sections.map(|extent| extent.start).chain([copy])
     });
-    let limit = parts.fold(size, |limit, part| limit.min(part.0));
-    let mut start = Lba(0);
-    loop {
-        let wanted = Extent { start, len };
-        if wanted.end()?.0 > limit {
-            return None;
-        }
-        let taken = survey
-            .records(disks)
-            .filter(|(at, record)| {
-                let newest = survey.record(disks, record.vd_guid, set_of(record));
-                !newest.is_some_and(|newest| newer(newest.sequence, at.sequence))
-            })
-            .filter_map(|(_, record)| extent_on(disks, survey, record, reference, size))
-            .find(|extent| extent.overlaps(wanted));
-        match taken {
-            Some(taken) => start = taken.end()?,
-            None => return Some(start),
-        }
-    }
+    Some((reference, size, parts.fold(size, |limit, part| limit.min(part.0))))
+}
+
+/// The extents that arrays have on the disk with this reference.
+fn taken(
+    disks: &dyn Disks,
+    survey: &Survey,
+    reference: u32,
+    size: u64,
+) -> impl Iterator<Item = Extent> {
+    survey
+        .records(disks)
+        .filter(|(at, record)| {
+            let newest = survey.record(disks, record.vd_guid, set_of(record));
+            !newest.is_some_and(|newest| newer(newest.sequence, at.sequence))
+        })
+        .filter_map(move |(_, record)| extent_on(disks, survey, record, reference, size))
+        .filter(|extent| extent.len.0 > 0)
 }
 
 /// The extent that a record gives to the disk with this reference.

@@ -3,28 +3,32 @@
 //!
 //! | | bytes 0-7 | 8-15 | 16-19 | 20-23 |
 //! |---|---|---|---|---|
-//! | configuration, virtual disk | vendor | controller type, not set | time | random |
-//! | controller | vendor | time, hex | random, hex | |
+//! | configuration, virtual disk | vendor | controller type | time | random |
+//! | controller | vendor | serial, or time, hex | random, hex | |
 //! | disk (forced) | vendor | `yyyymmdd` | random, hex | |
 
-use super::VENDOR;
+use super::{Controller, VENDOR};
 use crate::guid::Guid;
-use crate::integer::{ByteOrder, U32};
+use crate::integer::{ByteOrder, U16, U32};
 use crate::time::DdfTime;
 use raid_core::metadata::Stamp;
 use zerocopy::IntoBytes;
 
 /// GUID of a configuration or a virtual disk.
-pub(crate) fn created(order: ByteOrder, stamp: Stamp, salt: u32) -> Guid {
+pub(crate) fn created(controller: &Controller, order: ByteOrder, stamp: Stamp, salt: u32) -> Guid {
+    let pci = controller.pci.map(|id| U16::new(order, id));
     let time = U32::new(order, DdfTime::from_unix(stamp.unix_seconds).0);
     let random = U32::new(order, number(stamp, salt));
-    join([&VENDOR, &[0xFF; 8], time.as_bytes(), random.as_bytes()])
+    join([&controller.vendor, pci.as_bytes(), time.as_bytes(), random.as_bytes()])
 }
 
-/// GUID of the software that writes.
-pub(crate) fn controller(stamp: Stamp) -> Guid {
+/// GUID of the controller that writes.
+pub(crate) fn controller(controller: &Controller, stamp: Stamp) -> Guid {
+    if let Some(serial) = &controller.serial {
+        return join([&controller.vendor, serial, &[], &[]]);
+    }
     let time = hex(DdfTime::from_unix(stamp.unix_seconds).0);
-    join([&VENDOR, &time, &hex(number(stamp, u32::MAX)), &[]])
+    join([&controller.vendor, &time, &hex(number(stamp, u32::MAX)), &[]])
 }
 
 /// GUID of a disk whose serial number is not known.
@@ -136,9 +140,20 @@ mod tests {
         let disk = disk(stamp, 3);
         assert_eq!(&disk.0[..16], b"RAID-RS 20240301");
         assert!(disk.0[16..].iter().all(u8::is_ascii_hexdigit));
-        let array = created(ByteOrder::Big, stamp, 0);
+        let array = created(&Controller::OWN, ByteOrder::Big, stamp, 0);
         assert_eq!(array.created(ByteOrder::Big).to_unix(), Some(1_709_294_400));
-        assert_eq!(&controller(stamp).0[..8], b"RAID-RS ");
+        assert_eq!(&array.0[8..16], [0xFF; 8]);
+        let lsi = Controller {
+            vendor: *b"LSI     ",
+            pci: [0x1000, 0x005B, 0x1000, 0x9270],
+            ..Controller::OWN
+        };
+        let theirs = created(&lsi, ByteOrder::Big, stamp, 0);
+        assert_eq!(&theirs.0[..16], b"LSI     \x10\x00\x00\x5B\x10\x00\x92\x70");
+        assert_eq!(&controller(&Controller::OWN, stamp).0[..8], b"RAID-RS ");
+        let serial = Some(*b"      SV34116348");
+        let named = controller(&Controller { serial, ..lsi }, stamp);
+        assert_eq!(&named.0, b"LSI           SV34116348");
         assert_eq!(hex(0x0189_ABEF), *b"0189ABEF");
     }
 }

@@ -1,40 +1,118 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A disk that stands by for any array: one of the configuration that nothing uses, or a blank one
-//! that joins it.
+//! A disk that stands by: for any array or for some, for good or until the failed disk is replaced.
+//! It is one of the configuration that nothing uses, or a blank one that joins it.
 
-use super::container::{Container, DiskNames, check_room, entry, insert, seal_all, write};
-use super::{Area, Options};
+use super::join::join;
 use crate::guid::Guid;
-use crate::header::Section;
 use crate::integer::{U16, U32};
-use crate::physical_disk_records::{PdType, PhysicalDiskRecords, is_reference};
+use crate::physical_disk_records::PdType;
 use crate::record::Record;
-use crate::spare_assignment::SpareAssignment;
-use crate::structure::ConfigurationRecord;
+use crate::spare_assignment::{SpareAssignment, SpareType};
 use crate::time::DdfTime;
 use crate::update::run_time::edit_disk;
-use crate::update::spread::{edit_newest, edit_slot, free_slot, spread};
+use crate::update::spread::{change_record, clear_slot, edit_slot, free_slot, spread};
 use crate::update::survey::{Live, Survey, copies_of, invalid};
-use raid_core::metadata::{ChangeError, DiskBuffer, Stamp};
+use raid_core::array::{ArrayId, Place};
+use raid_core::metadata::{ChangeError, DiskBuffer, SpareRequest, Stamp};
+use raid_core::units::Slot;
 
-/// Makes an unused or blank disk a global spare.
-pub(crate) fn add(
+/// Makes an unused or blank disk a spare.
+pub(crate) fn assign(
     disks: &mut [DiskBuffer<'_>],
-    disk: usize,
+    request: &SpareRequest<'_>,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
     let live = Live(disks);
+    let disk = request.disk;
     let survey = match copies_of(&live, disk)? {
         Some(_) => {
             let survey = Survey::of_disk(&live, disk)?;
             check_unused(&live, &survey, disk)?;
+            check_served(&live, &survey, request)?;
             survey
         }
-        None => join(disks, disk, stamp)?,
+        None => join(disks, disk, stamp, &|live, survey| check_served(live, survey, request))?,
     };
-    assign(disks, &survey, disk, stamp);
+    let Some(reference) = survey.reference(&Live(disks), disk) else { return Ok(()) };
+    write_assignment(disks, &survey, request, stamp);
+    for index in 0..served_count(&Live(disks), &survey, request) {
+        let Some((guid, set)) = nth_served(&Live(disks), &survey, request, index) else { break };
+        change_record(disks, &survey, (guid, set), stamp, |record| {
+            let order = survey.order;
+            let mut free = record.associated_spares.iter_mut();
+            if let Some(free) = free.find(|spare| spare.present(order).is_none()) {
+                free.set(order, reference);
+            }
+        });
+    }
+    let order = survey.order;
+    let own =
+        if request.serves.is_empty() { PdType::GLOBAL_SPARE } else { PdType::CONFIGURED_SPARE };
+    edit_disk(disks, &survey, reference, |entry| {
+        let unused = entry.pd_type(order).difference(PdType::PARTICIPATING | SPARES);
+        entry.set_pd_type(order, unused | own);
+    });
     spread(disks, &survey, stamp);
     Ok(())
+}
+
+/// Both kinds of spares.
+pub(crate) const SPARES: PdType = PdType::GLOBAL_SPARE.union(PdType::CONFIGURED_SPARE);
+
+/// Makes a spare an unused disk.
+pub(crate) fn release(
+    disks: &mut [DiskBuffer<'_>],
+    disk: usize,
+    stamp: Stamp,
+) -> Result<(), ChangeError> {
+    let refuse = |what| Err(ChangeError::Disk { disk, what });
+    let live = Live(disks);
+    let survey = Survey::of_disk(&live, disk)?;
+    let order = survey.order;
+    let assignment = survey.assignment(&live, disk);
+    let Some(reference) = survey.reference(&live, disk) else { return refuse("without a name") };
+    let entry = survey.physical_disks(&live).and_then(|all| all.find(order, reference));
+    if assignment.is_none() && !entry.is_some_and(|e| e.pd_type(order).intersects(SPARES)) {
+        return refuse("not a spare");
+    }
+    if survey.names(&live, reference, None) {
+        return refuse("a member of an array");
+    }
+    if let Some((slot, _)) = assignment {
+        clear_slot(disks, &survey, disk, slot);
+    }
+    dissociate(disks, &survey, reference, stamp);
+    edit_disk(disks, &survey, reference, |entry| {
+        entry.set_pd_type(order, entry.pd_type(order).difference(SPARES));
+    });
+    spread(disks, &survey, stamp);
+    Ok(())
+}
+
+/// Takes a spare out of the records of the sets that it was associated with.
+pub(crate) fn dissociate(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    reference: u32,
+    stamp: Stamp,
+) {
+    let order = survey.order;
+    for disk in 0..disks.len() {
+        for slot in 0..survey.slots(&Live(disks), disk) {
+            let live = Live(disks);
+            let Some(record) = survey.volume(&live, disk, slot) else { continue };
+            if !record.associated_spares.iter().any(|spare| spare.get(order) == reference) {
+                continue;
+            }
+            let set = (record.vd_guid, crate::update::survey::set_of(record));
+            change_record(disks, survey, set, stamp, |record| {
+                let spares = record.associated_spares.iter_mut();
+                for spare in spares.filter(|spare| spare.get(order) == reference) {
+                    *spare = U32::ALL_ONES;
+                }
+            });
+        }
+    }
 }
 
 fn check_unused(live: &Live<'_, '_>, survey: &Survey, disk: usize) -> Result<(), ChangeError> {
@@ -47,17 +125,13 @@ fn check_unused(live: &Live<'_, '_>, survey: &Survey, disk: usize) -> Result<(),
     if !entry.pd_state(survey.order).is_usable() {
         return refuse("failed, missing or being filled");
     }
-    let newest = |record: &crate::vd_configuration::VdConfiguration| {
-        survey.references(live, record).any(|reference| reference == own)
-    };
-    if survey.records(live).any(|(_, record)| newest(record)) {
+    if survey.names(live, own, None) {
         return refuse("a member of an array");
     }
     let Some((_, _, structure)) = survey.member(live, disk) else {
         return refuse("not a live disk of the configuration");
     };
-    let spare = |record| matches!(record, ConfigurationRecord::Spare(_));
-    if structure.records().any(|slot| spare(slot.record)) {
+    if survey.assignment(live, disk).is_some() {
         return refuse("a spare already");
     }
     if free_slot(&structure).is_none() {
@@ -66,109 +140,104 @@ fn check_unused(live: &Live<'_, '_>, survey: &Survey, disk: usize) -> Result<(),
     Ok(())
 }
 
-/// Writes the spare's own record, and its type into the newest records.
-fn assign(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize, stamp: Stamp) {
+/// Refuses arrays and sets that are not there, and more than there is room for.
+fn check_served(
+    live: &Live<'_, '_>,
+    survey: &Survey,
+    request: &SpareRequest<'_>,
+) -> Result<(), ChangeError> {
+    for (array, set) in request.serves {
+        let guid = Guid::from(*array);
+        let none = ChangeError::NoSuchArray(*array);
+        survey.virtual_disk(live, guid).ok_or(none)?;
+        let sets = survey.sets(live, guid);
+        let wanted = set.map_or(0..sets, |set| set..set.saturating_add(1));
+        if wanted.is_empty() {
+            return Err(none);
+        }
+        for set in wanted {
+            let nowhere = ChangeError::NoSuchPlace(Place { set, slot: Slot(0) });
+            let at = survey.record(live, guid, set).ok_or(nowhere)?;
+            let record = survey.at(live, at).ok_or(nowhere)?;
+            let mut spares = record.associated_spares.iter();
+            if spares.all(|spare| spare.present(survey.order).is_some()) {
+                return Err(invalid("spares dedicated to one set", 9, 8));
+            }
+        }
+    }
+    let (wanted, room) = (served_count(live, survey, request), room(survey));
+    if wanted > room {
+        return Err(invalid("sets that a spare serves", wanted, room));
+    }
+    Ok(())
+}
+
+/// Entries of a spare assignment record.
+fn room(survey: &Survey) -> usize {
+    let blocks = u64::from(survey.copies.header.configuration_record_length.get(survey.order));
+    let bytes = blocks.saturating_mul(survey.block_size.into()).saturating_sub(32);
+    usize::try_from(bytes / 32).unwrap_or(0)
+}
+
+fn served_count(live: &Live<'_, '_>, survey: &Survey, request: &SpareRequest<'_>) -> usize {
+    let sets = |(array, set): &(ArrayId, Option<u16>)| match set {
+        Some(_) => 1,
+        None => usize::from(survey.sets(live, Guid::from(*array))),
+    };
+    request.serves.iter().map(sets).fold(0, usize::saturating_add)
+}
+
+/// The `index`-th set that the spare is to serve.
+fn nth_served(
+    live: &Live<'_, '_>,
+    survey: &Survey,
+    request: &SpareRequest<'_>,
+    index: usize,
+) -> Option<(Guid, u16)> {
+    let mut sets = request.serves.iter().flat_map(|(array, set)| {
+        let guid = Guid::from(*array);
+        let sets = set.map_or(0..survey.sets(live, guid), |set| set..set.saturating_add(1));
+        sets.map(move |set| (guid, set))
+    });
+    sets.nth(index)
+}
+
+/// Writes the spare's own record. The sets that it serves are looked up one by one: the buffers are
+/// edited in between.
+fn write_assignment(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    request: &SpareRequest<'_>,
+    stamp: Stamp,
+) {
     let order = survey.order;
-    let live = Live(disks);
-    let Some(reference) = survey.reference(&live, disk) else { return };
-    let Some(slot) = survey.member(&live, disk).and_then(|m| free_slot(&m.2)) else { return };
+    let disk = request.disk;
+    let Some(slot) = survey.member(&Live(disks), disk).and_then(|m| free_slot(&m.2)) else {
+        return;
+    };
+    let count = served_count(&Live(disks), survey, request);
+    let mut kind = SpareType::empty();
+    kind.set(SpareType::DEDICATED, count > 0);
+    kind.set(SpareType::REVERTIBLE, request.revertible);
+    kind.set(SpareType::ENCLOSURE_AFFINITY, request.same_enclosure);
     edit_slot(disks, survey, disk, slot, |bytes| {
         bytes.fill(0xFF);
         let Some(record) = SpareAssignment::view_mut(bytes) else { return };
         let room = record.entries.len();
         record.signature.set(order, SpareAssignment::SIGNATURE);
         record.timestamp = U32::new(order, DdfTime::from_unix(stamp.unix_seconds).0);
-        record.spare_type = 0;
-        record.populated_saes = U16::new(order, 0);
+        record.spare_type = kind.bits();
+        record.populated_saes = U16::new(order, u16::try_from(count).unwrap_or(u16::MAX));
         record.max_sae_supported = U16::new(order, u16::try_from(room).unwrap_or(u16::MAX));
     });
-    edit_disk(disks, survey, reference, |entry| {
-        let unused = entry.pd_type(order).difference(PdType::PARTICIPATING);
-        entry.set_pd_type(order, unused | PdType::GLOBAL_SPARE);
-    });
-}
-
-/// Makes a blank disk one of the configuration that the other live disks form.
-fn join(disks: &mut [DiskBuffer<'_>], disk: usize, stamp: Stamp) -> Result<Survey, ChangeError> {
-    let refuse = |what| ChangeError::Disk { disk, what };
-    let live = Live(disks);
-    let blank = disks.get(disk).filter(|blank| blank.live).ok_or(refuse("not a live disk"))?;
-    let survey = only_configuration(&live)?;
-    let header = &survey.copies.header;
-    let order = survey.order;
-    let options = Options {
-        order,
-        crc: survey.crc,
-        max_pd_entries: header.max_pd_entries.get(order),
-        max_vd_entries: header.max_vd_entries.get(order),
-        max_partitions: header.max_partitions.get(order),
-        max_primary_element_entries: header.max_primary_element_entries.get(order),
-    };
-    if blank.shape.block_size != survey.block_size {
-        return Err(refuse("another block size than the configuration"));
+    for index in 0..count {
+        let Some((guid, set)) = nth_served(&Live(disks), survey, request, index) else { return };
+        edit_slot(disks, survey, disk, slot, |bytes| {
+            let Some(record) = SpareAssignment::view_mut(bytes) else { return };
+            if let Some(entry) = record.entries.get_mut(index) {
+                entry.vd_guid = guid;
+                entry.secondary_element = U16::new(order, set);
+            }
+        });
     }
-    let area = check_room(disk, blank, &options)?;
-    let same = area
-        .sections
-        .iter()
-        .all(|(section, _, length)| header.section(*section).length.get(order) == *length);
-    if !same || area.record != header.configuration_record_length.get(order) {
-        return Err(refuse("the configuration has tables of other sizes than new disks"));
-    }
-    let full = invalid("physical disk records, all used", 0, 1);
-    let records = survey.physical_disks(&live).ok_or(full)?;
-    let free = records.all(order).iter().position(|e| e.pd_guid.is_unused()).ok_or(full)?;
-    let mut names = (0..=u32::from(u16::MAX)).map(|salt| DiskNames::new(stamp, salt));
-    let names = names
-        .find(|names| {
-            let known = |reference| records.find(order, reference).is_some();
-            let guid = records.used(order).any(|(_, entry)| entry.pd_guid == names.guid);
-            is_reference(names.reference) && !known(names.reference) && !guid
-        })
-        .ok_or(full)?;
-    let container = Container {
-        guid: survey.guid,
-        controller: Guid::UNUSED,
-        revision: header.revision(),
-        // Older than every disk of the configuration, so that it learns from them.
-        sequence: 0,
-        stamp,
-        options,
-    };
-    make_member(disks, &survey, &container, &area, (disk, free), names);
-    Survey::of(&Live(disks), survey.guid)
-}
-
-fn make_member(
-    disks: &mut [DiskBuffer<'_>],
-    survey: &Survey,
-    container: &Container,
-    area: &Area,
-    (disk, free): (usize, usize),
-    names: DiskNames,
-) {
-    let make = entry(container, names, area.usable().0, survey.block_size);
-    let section = Section::PhysicalDiskRecords;
-    edit_newest(disks, survey, section, |records: &mut PhysicalDiskRecords| {
-        insert(records, survey.order, free, make);
-    });
-    survey.seal_newest(disks);
-    if let Some(disk) = disks.get_mut(disk) {
-        write(disk, container, area, names);
-        seal_all(disk, &container.options, area);
-    }
-}
-
-/// The configuration of the live disks, if they are of one.
-fn only_configuration(live: &Live<'_, '_>) -> Result<Survey, ChangeError> {
-    let mut found: Option<Guid> = None;
-    for index in 0..live.0.len() {
-        let Some(copies) = copies_of(live, index)? else { continue };
-        let guid = copies.header.ddf_header_guid;
-        if found.is_some_and(|known| known != guid) {
-            return Err(ChangeError::Unsupported("a blank disk and several configurations"));
-        }
-        found = Some(guid);
-    }
-    Survey::of(live, found.ok_or(invalid("live disks of a configuration", 0, 1))?)
 }

@@ -1,36 +1,43 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A spare takes the place of a member that failed.
 //!
-//! The record of the set names the spare from now on, with the first run of the spare that is free;
-//! the spare gives up its assignment and counts as being filled. A revertible spare is committed:
-//! it stays a member. The failed disk keeps its entry, and stays failed.
+//! The record of the set names the spare from now on, with the first run of the spare that is free,
+//! and the spare counts as being filled. The failed disk keeps its entry, and stays failed.
+//!
+//! | spare | its assignment | when the failed disk was replaced |
+//! |---|---|---|
+//! | committable | taken away | stays a member |
+//! | revertible | kept, marked active | gives its place to the disk activated there, and is a spare again |
+//!
+//! The format has no way to name two disks for one slot, so a place that a revertible spare gives up
+//! is without its data until the other disk is filled.
 
 use super::run_time::{edit_disk, update_arrays};
-use super::spread::{edit_record, edit_slot, free_slot, spread};
-use super::survey::{Live, RecordAt, Survey};
+use super::spread::{change_record, clear_slot, edit_slot, free_slot, spread};
+use super::survey::{Live, Survey, set_of};
 use crate::build::extents::first_fit;
+use crate::build::spare::{SPARES, dissociate};
 use crate::guid::Guid;
-use crate::integer::U32;
 use crate::physical_disk_records::{PdState, PdType, is_reference};
-use crate::spare_assignment::SpareType;
-use crate::structure::{ConfigurationRecord, Structure};
-use crate::time::DdfTime;
+use crate::record::Record;
+use crate::spare_assignment::{SpareAssignment, SpareType};
+use crate::structure::Structure;
 use crate::vd_configuration::VdConfiguration;
 use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{ChangeError, DiskBuffer, Stamp};
 use raid_core::units::{Blocks, Lba};
-use zerocopy::FromBytes;
 
 /// What was found sound before anything is edited.
 struct Plan {
     survey: Survey,
-    at: RecordAt,
-    /// Slot of the spare's assignment, if it has one.
-    assignment: Option<usize>,
+    /// Slot of the spare's assignment, if it has one, and whether it is revertible.
+    assignment: Option<(usize, bool)>,
     start: Lba,
     reference: u32,
     /// The member that is replaced, if the record names one.
     old: Option<u32>,
+    /// The active revertible spare that gives up the place, and the slot of its assignment.
+    returning: Option<(usize, usize)>,
 }
 
 /// Puts a spare into a place whose member failed.
@@ -44,23 +51,13 @@ pub(crate) fn activate(
     let guid = Guid::from(array);
     let plan = plan(disks, guid, place, spare)?;
     let (survey, order) = (&plan.survey, plan.survey.order);
-    if let Some(slot) = plan.assignment {
-        edit_slot(disks, survey, spare, slot, |bytes| {
-            if let Ok((signature, _)) = U32::mut_from_prefix(bytes) {
-                *signature = U32::ALL_ONES;
-            }
-        });
+    match plan.assignment {
+        Some((slot, true)) => set_active(disks, survey, spare, slot, true),
+        Some((slot, false)) => clear_slot(disks, survey, spare, slot),
+        None => {}
     }
     let lists = survey.element_slots(&Live(disks));
-    edit_record(disks, survey, plan.at.disk, plan.at.slot, |record| {
-        let next = record.sequence_number.get(order).wrapping_add(1);
-        record.sequence_number.set(order, next);
-        record.timestamp.set(order, DdfTime::from_unix(stamp.unix_seconds).0);
-        for dedicated in &mut record.associated_spares {
-            if dedicated.get(order) == plan.reference {
-                *dedicated = U32::ALL_ONES;
-            }
-        }
+    change_record(disks, survey, (guid, place.set), stamp, |record| {
         let Some(lists) = record.elements_mut(lists) else { return };
         if let Some(reference) = lists.references.get_mut(place.slot.index()) {
             reference.set(order, plan.reference);
@@ -69,29 +66,71 @@ pub(crate) fn activate(
             start.set(order, plan.start.0);
         }
     });
+    if !matches!(plan.assignment, Some((_, true))) {
+        dissociate(disks, survey, plan.reference, stamp);
+    }
     edit_disk(disks, survey, plan.reference, |entry| {
-        let spares = PdType::GLOBAL_SPARE | PdType::CONFIGURED_SPARE;
-        let pd_type = entry.pd_type(order).difference(spares) | PdType::PARTICIPATING;
+        // Where the bit of a spare is set, configuration records on the disk do not count.
+        let pd_type = entry.pd_type(order).difference(SPARES) | PdType::PARTICIPATING;
         entry.set_pd_type(order, pd_type);
         let state = entry.pd_state(order) | PdState::ONLINE | PdState::REBUILDING;
         entry.set_pd_state(order, state);
     });
+    if let Some((disk, slot)) = plan.returning {
+        give_back(disks, survey, (guid, place.set), disk, slot);
+    }
     retire(disks, survey, plan.old);
     update_arrays(disks, survey, guid, None, |_| {});
     spread(disks, survey, stamp);
     Ok(())
 }
 
+/// Marks a spare's own record: it holds data now, or no more.
+fn set_active(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    disk: usize,
+    slot: usize,
+    active: bool,
+) {
+    edit_slot(disks, survey, disk, slot, |bytes| {
+        if let Some(record) = SpareAssignment::view_mut(bytes) {
+            let mut kind = record.spare_type();
+            kind.set(SpareType::ACTIVE, active);
+            record.spare_type = kind.bits();
+        }
+    });
+}
+
+/// Makes an active revertible spare a spare again.
+fn give_back(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    (guid, set): (Guid, u16),
+    disk: usize,
+    slot: usize,
+) {
+    let order = survey.order;
+    let live = Live(disks);
+    let Some(reference) = survey.reference(&live, disk) else { return };
+    let assignment = survey.assignment(&live, disk).map(|(_, record)| record.spare_type());
+    let dedicated = assignment.is_some_and(|kind| kind.contains(SpareType::DEDICATED));
+    if let Some(record) = survey.slot_of(&live, disk, guid, set) {
+        clear_slot(disks, survey, disk, record);
+    }
+    set_active(disks, survey, disk, slot, false);
+    edit_disk(disks, survey, reference, |entry| {
+        let own = if dedicated { PdType::CONFIGURED_SPARE } else { PdType::GLOBAL_SPARE };
+        entry.set_pd_type(order, entry.pd_type(order) | own);
+        let state = entry.pd_state(order).difference(PdState::REBUILDING);
+        entry.set_pd_state(order, state);
+    });
+}
+
 /// A disk that no array names any more takes part in none.
 fn retire(disks: &mut [DiskBuffer<'_>], survey: &Survey, old: Option<u32>) {
     let Some(old) = old else { return };
-    let live = Live(disks);
-    let named = survey.records(&live).any(|(at, record)| {
-        let newest = survey.record(&live, record.vd_guid, super::survey::set_of(record));
-        newest.is_some_and(|newest| newest.sequence == at.sequence)
-            && survey.references(&live, record).any(|reference| reference == old)
-    });
-    if !named {
+    if !survey.names(&Live(disks), old, None) {
         edit_disk(disks, survey, old, |entry| {
             let order = survey.order;
             entry.set_pd_type(order, entry.pd_type(order).difference(PdType::PARTICIPATING));
@@ -116,7 +155,9 @@ fn plan(
     let refuse = |what| ChangeError::Disk { disk: spare, what };
     let physical = survey.physical_disks(&live).ok_or(nowhere)?;
     let find = |reference| physical.find(order, reference);
-    if old.and_then(find).is_some_and(|entry| entry.pd_state(order).is_usable()) {
+    let returning = old.and_then(|old| active_spare(&live, &survey, old));
+    let usable = old.and_then(find).is_some_and(|entry| entry.pd_state(order).is_usable());
+    if usable && returning.is_none() {
         let what = "slot whose member has not failed";
         return Err(ChangeError::Invalid { what, found: place.slot.0.into(), expected: 0 });
     }
@@ -130,39 +171,53 @@ fn plan(
     if survey.references(&live, record).any(|element| element == reference) {
         return Err(refuse("a member of the set already"));
     }
-    let assignment = serves(&survey, &structure, record, entry.pd_type(order)).map_err(refuse)?;
-    if assignment.is_none() && free_slot(&structure).is_none() {
+    let assignment = survey.assignment(&live, spare);
+    let assignment =
+        serves(&survey, &structure, assignment, record, entry.pd_type(order)).map_err(refuse)?;
+    if !matches!(assignment, Some((_, false))) && free_slot(&structure).is_none() {
         return Err(refuse("no room for another configuration record"));
     }
     let len = Blocks(record.block_count.get(order));
     let fit = first_fit(&live, &survey, spare, len).filter(|_| len.0 > 0);
     let start = fit.ok_or(refuse("no room for another extent of this size"))?;
-    Ok(Plan { survey, at, assignment, start, reference, old })
+    Ok(Plan { survey, assignment, start, reference, old, returning })
 }
 
-/// The slot of the spare's assignment if it serves the set of `record`, `None` if it needs none.
+/// The live disk with this reference and the slot of its assignment, if it is an active revertible
+/// spare that serves nothing else.
+fn active_spare(live: &Live<'_, '_>, survey: &Survey, reference: u32) -> Option<(usize, usize)> {
+    let mut disks = 0..live.0.len();
+    let disk = disks.find(|disk| survey.reference(live, *disk) == Some(reference))?;
+    let (slot, record) = survey.assignment(live, disk)?;
+    let (_, _, structure) = survey.member(live, disk)?;
+    let returns = record.spare_type().contains(SpareType::ACTIVE | SpareType::REVERTIBLE);
+    (returns && structure.volumes().count() == 1).then_some((disk, slot))
+}
+
+/// The slot of the spare's assignment if it serves the set of `record`, and whether it is revertible;
+/// `None` if it needs none.
 fn serves(
     survey: &Survey,
     structure: &Structure<'_>,
+    assignment: Option<(usize, &SpareAssignment)>,
     record: &VdConfiguration,
     pd_type: PdType,
-) -> Result<Option<usize>, &'static str> {
+) -> Result<Option<(usize, bool)>, &'static str> {
     let order = survey.order;
-    let assignment = structure.records().find_map(|slot| match slot.record {
-        ConfigurationRecord::Spare(spare) => Some((slot.index, spare)),
-        _ => None,
-    });
     let Some((slot, spare)) = assignment else {
         // mdadm writes no assignment for its spares.
-        let spares = PdType::GLOBAL_SPARE | PdType::CONFIGURED_SPARE;
-        return if pd_type.intersects(spares) { Ok(None) } else { Err("not a spare") };
+        return if pd_type.intersects(SPARES) { Ok(None) } else { Err("not a spare") };
     };
+    let kind = spare.spare_type();
     let listed = spare.used(order).any(|entry| {
         let set = entry.secondary_element.get(order);
-        entry.vd_guid == record.vd_guid && (set == super::survey::set_of(record) || set == u16::MAX)
+        entry.vd_guid == record.vd_guid && (set == set_of(record) || set == u16::MAX)
     });
-    if spare.spare_type().contains(SpareType::DEDICATED) && !listed {
+    if kind.contains(SpareType::DEDICATED) && !listed {
         return Err("a spare of other arrays");
     }
-    Ok(Some(slot))
+    if kind.contains(SpareType::ACTIVE) && structure.volumes().next().is_some() {
+        return Err("a spare in use");
+    }
+    Ok(Some((slot, kind.contains(SpareType::REVERTIBLE))))
 }

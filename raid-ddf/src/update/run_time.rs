@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The run-time state of one set: read from the metadata, and recorded in it.
 
+use super::checkpoint::Checkpoint;
 use super::set_note::{self, SetNote};
 use super::spread::{edit_newest, spread};
 use super::survey::{Live, RecordAt, Survey, set_of};
 use crate::assemble::Assembly;
 use crate::assemble::state::{join_sets, set_state as worth_of_set};
-use crate::crc::compute_crc;
+use crate::crc::{compute_crc, plain_crc};
 use crate::disk_bytes::Disks;
 use crate::geometry::{Codes, Writer};
 use crate::guid::Guid;
@@ -40,18 +41,42 @@ pub(crate) fn state(disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<
         }
     }
     let shared = SetNote::of_entry(entry);
-    let own = SetNote::of_record(claim.record, claim.disk.order(), newest.sequence())
+    let (order, sequence) = (newest.order(), newest.sequence());
+    let number = u8::try_from(set).ok()?;
+    // Only disks that the newest update reached speak for it.
+    let told = || {
+        let disks = volume.configuration().disks().filter(|disk| disk.sequence() == sequence);
+        disks.filter_map(|disk| disk.record_of(&entry.vd_guid, number))
+    };
+    let own = told()
+        .find_map(|record| SetNote::of_record(record, order, sequence))
         .filter(|_| volume.sets() > 1);
     let note = own.map_or(shared, |own| own.within(shared));
     let operation = (!rebuilding.is_empty()).then_some(Operation::Rebuild { targets: rebuilding });
-    Some(RuntimeState {
+    let state = RuntimeState {
         clean: note.clean,
         failed,
         rebuilding,
         initialisation: note.initialisation,
         operation,
         mark: Row(0),
-    })
+    };
+    let kept = told().find_map(|record| Checkpoint::of_record(record, order, sequence));
+    let kept = kept.filter(|kept| match kept.operation {
+        Operation::Rebuild { targets } => targets.lowest().is_some_and(|slot| {
+            let disk = claim.reference(slot).and_then(|reference| newest.entry_of(reference));
+            targets == rebuilding
+                && disk.is_some_and(|disk| kept.is_of(disk.pd_reference.get(order), &disk.pd_guid))
+        }),
+        _ => rebuilding.is_empty(),
+    });
+    Some(kept.map_or(state, |kept| RuntimeState {
+        clean: kept.note.clean,
+        initialisation: kept.note.initialisation,
+        operation: Some(kept.operation),
+        mark: kept.mark,
+        ..state
+    }))
 }
 
 /// Whether a disk has been given up.
@@ -59,12 +84,12 @@ fn is_gone(state: PdState) -> bool {
     state.intersects(PdState::FAILED.union(PdState::MISSING))
 }
 
-/// Records the run-time state of one set.
+/// Records the run-time state of one set; the position of its operation only if `checkpoints`.
 pub(crate) fn set_state(
     disks: &mut [DiskBuffer<'_>],
-    array: ArrayId,
-    set: u16,
+    (array, set): (ArrayId, u16),
     state: &RuntimeState,
+    checkpoints: bool,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
     let live = Live(disks);
@@ -78,15 +103,21 @@ pub(crate) fn set_state(
     if let Some(slot) = named.without(slots).lowest() {
         return Err(nowhere(slot));
     }
-    let before = digest(&live, &survey);
+    let before = digest(&live, &survey, (guid, set));
     for slot in slots.iter() {
         set_member(disks, &survey, (guid, set), at, slot, wanted(state, slot));
     }
+    let checkpoint = if checkpoints { checkpoint(&Live(disks), &survey, at, state) } else { None };
     let note = SetNote { clean: state.clean, initialisation: state.initialisation };
+    let note = checkpoint.map_or(note, |checkpoint| checkpoint.careful());
+    set_note::keep(disks, &survey, guid, set, None);
     let all = set_note::record(disks, &survey, guid, set, note);
+    if checkpoint.is_some() {
+        set_note::keep(disks, &survey, guid, set, checkpoint);
+    }
     let in_sync = slots.without(named);
     update_arrays(disks, &survey, guid, Some((set, in_sync)), |entry| all.store_in_entry(entry));
-    if !survey.aligned && before == digest(&Live(disks), &survey) {
+    if !survey.aligned && before == digest(&Live(disks), &survey, (guid, set)) {
         // Nothing but what an interrupted update left undone: the same update, not another one, so
         // that no disk falls two behind.
         survey.next_sequence = survey.copies.sequence();
@@ -95,11 +126,28 @@ pub(crate) fn set_state(
     Ok(())
 }
 
-/// Tells whether the newest shared sections have changed.
-fn digest(disks: &dyn Disks, survey: &Survey) -> Option<[u32; 2]> {
+/// The position of the operation, with the disk that it belongs to.
+fn checkpoint(
+    disks: &dyn Disks,
+    survey: &Survey,
+    at: RecordAt,
+    state: &RuntimeState,
+) -> Option<Checkpoint> {
+    let record = survey.at(disks, at)?;
+    Checkpoint::of_state(state, |slot| {
+        let reference = survey.references(disks, record).nth(slot.index())?;
+        let entry = survey.physical_disks(disks)?.find(survey.order, reference)?;
+        Some((reference, entry.pd_guid))
+    })
+}
+
+/// Tells whether the newest shared sections have changed, or what the set says for itself.
+fn digest(disks: &dyn Disks, survey: &Survey, (guid, set): (Guid, u16)) -> Option<[u32; 3]> {
     let structure = survey.copies.structure(disks.disk(survey.newest)?)?;
     let crc = |section| Some(compute_crc(survey.crc, structure.section(section)?));
-    Some([crc(Section::PhysicalDiskRecords)?, crc(Section::VirtualDiskRecords)?])
+    let record = survey.record(disks, guid, set).and_then(|at| survey.at(disks, at))?;
+    let space = plain_crc(&[&record.vendor_specific_scratch_space]);
+    Some([crc(Section::PhysicalDiskRecords)?, crc(Section::VirtualDiskRecords)?, space])
 }
 
 /// What is to become of a member.

@@ -15,6 +15,7 @@
 //! the array's own fields count. When all sets agree the space is all ones again. Space that holds
 //! anything else is another vendor's: then the worst counts until it is cleared there.
 
+use super::checkpoint::{self, Checkpoint};
 use super::spread::edit_record;
 use super::survey::{Live, Survey};
 use crate::build::VENDOR;
@@ -54,6 +55,9 @@ impl SetNote {
         order: ByteOrder,
         sequence: Option<u32>,
     ) -> Option<Self> {
+        if let Some(checkpoint) = Checkpoint::of_record(record, order, sequence) {
+            return Some(checkpoint.careful());
+        }
         let stored = Stored::ref_from_bytes(&record.vendor_specific_scratch_space).ok()?;
         if stored.vendor != VENDOR || stored.update.get(order) != update(record, order, sequence) {
             return None;
@@ -114,22 +118,24 @@ fn update(record: &VdConfiguration, order: ByteOrder, sequence: Option<u32>) -> 
 /// Whether the scratch space is free or ours.
 fn is_ours(record: &VdConfiguration) -> bool {
     let space = &record.vendor_specific_scratch_space;
-    *space == EMPTY || space.starts_with(&VENDOR)
+    *space == EMPTY || space.starts_with(&VENDOR) || checkpoint::is_one(space)
 }
 
 /// Carries the note of a record over to the update that is being made, if it counts; takes it away
 /// if it does not.
 pub(crate) fn renew(record: &mut VdConfiguration, survey: &Survey) {
     let order = survey.order;
+    let checkpoint = Checkpoint::of_record(record, order, survey.copies.sequence());
     let note = SetNote::of_record(record, order, survey.copies.sequence());
     if survey.next_sequence.is_none() {
         let next = record.sequence_number.get(order).wrapping_add(1);
         record.sequence_number.set(order, next);
     }
-    match note {
-        Some(note) => note.store(record, order, survey.next_sequence),
-        None if is_ours(record) => record.vendor_specific_scratch_space = EMPTY,
-        None => {}
+    match (checkpoint, note) {
+        (Some(checkpoint), _) => checkpoint.store(record, order, survey.next_sequence),
+        (None, Some(note)) => note.store(record, order, survey.next_sequence),
+        (None, None) if is_ours(record) => record.vendor_specific_scratch_space = EMPTY,
+        (None, None) => {}
     }
 }
 
@@ -167,7 +173,30 @@ pub(crate) fn record(
     all
 }
 
-/// Stores a note in every record of a set, or takes it away.
+/// Keeps a checkpoint in every record of set `set`; where the space is another vendor's there is none.
+pub(crate) fn keep(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    guid: Guid,
+    set: u16,
+    checkpoint: Option<Checkpoint>,
+) {
+    for disk in 0..disks.len() {
+        let Some(slot) = survey.slot_of(&Live(disks), disk, guid, set) else { continue };
+        edit_record(disks, survey, disk, slot, |record| match checkpoint {
+            Some(checkpoint) if is_ours(record) => {
+                checkpoint.store(record, survey.order, survey.copies.sequence());
+            }
+            None if checkpoint::is_one(&record.vendor_specific_scratch_space) => {
+                record.vendor_specific_scratch_space = EMPTY;
+            }
+            _ => {}
+        });
+    }
+}
+
+/// Stores a note in every record of a set, or takes it away. A checkpoint that counts stays: it says
+/// the same.
 fn store_on_all(
     disks: &mut [DiskBuffer<'_>],
     survey: &Survey,
@@ -177,8 +206,10 @@ fn store_on_all(
 ) {
     for disk in 0..disks.len() {
         let Some(slot) = survey.slot_of(&Live(disks), disk, guid, set) else { continue };
+        let (order, sequence) = (survey.order, survey.copies.sequence());
         edit_record(disks, survey, disk, slot, |record| match note {
             _ if !is_ours(record) => {}
+            _ if Checkpoint::of_record(record, order, sequence).is_some() => {}
             Some(note) => note.store(record, survey.order, survey.copies.sequence()),
             None => record.vendor_specific_scratch_space = EMPTY,
         });

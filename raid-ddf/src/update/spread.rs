@@ -15,7 +15,9 @@ use super::set_note;
 use super::survey::{Live, RecordAt, Survey, newer, set_of};
 use crate::crc::seal;
 use crate::disk_bytes::DiskBytes;
+use crate::guid::Guid;
 use crate::header::{DdfHeader, Section};
+use crate::integer::U32;
 use crate::level::PrimaryLevel;
 use crate::locate::CopyKind;
 use crate::record::Record;
@@ -24,17 +26,19 @@ use crate::time::DdfTime;
 use crate::vd_configuration::VdConfiguration;
 use raid_core::metadata::{DiskBuffer, Stamp};
 use raid_core::units::{Blocks, Extent};
+use zerocopy::FromBytes;
 
 /// Sections that are the same on all disks.
 const GLOBAL: [Section; 3] =
     [Section::ControllerData, Section::PhysicalDiskRecords, Section::VirtualDiskRecords];
 
 /// Sections that carry a CRC of their own and may have been edited.
-const SEALED: [Section; 4] = [
+const SEALED: [Section; 5] = [
     Section::ControllerData,
     Section::PhysicalDiskRecords,
     Section::VirtualDiskRecords,
     Section::PhysicalDiskData,
+    Section::BadBlockLog,
 ];
 
 /// Open_Flag of a copy that is being written, or that is to be written before the other one.
@@ -67,29 +71,22 @@ pub(crate) fn spread(disks: &mut [DiskBuffer<'_>], survey: &Survey, stamp: Stamp
     }
 }
 
-/// The configuration record in slot `slot`.
-fn volume<'d>(structure: &Structure<'d>, slot: usize) -> Option<&'d VdConfiguration> {
-    structure.records().nth(slot).and_then(|slot| match slot.record {
-        ConfigurationRecord::VirtualDisk(record) => Some(record),
-        _ => None,
-    })
-}
-
 /// A slot without a record.
 pub(crate) fn free_slot(structure: &Structure<'_>) -> Option<usize> {
     let mut records = structure.records();
     records.find(|slot| matches!(slot.record, ConfigurationRecord::Unused)).map(|slot| slot.index)
 }
 
-/// Replaces the records on `disk` of which another disk has a newer one.
+/// Replaces the records on `disk` of which another disk has a newer one, and takes away those of
+/// arrays that were deleted while this disk was not reached.
 fn refresh_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
-    for slot in 0.. {
+    for slot in 0..survey.slots(&Live(disks), disk) {
         let live = Live(disks);
-        let Some((_, _, structure)) = survey.member(&live, disk) else { return };
-        if slot >= structure.records().count() {
-            return;
+        let Some(record) = survey.volume(&live, disk, slot) else { continue };
+        if survey.is_behind(&live, disk) && !survey.lists(&live, record) {
+            clear_slot(disks, survey, disk, slot);
+            continue;
         }
-        let Some(record) = volume(&structure, slot) else { continue };
         let sequence = record.sequence_number.get(survey.order);
         let (level, size) = (record.primary_raid_level, record.block_count);
         let best = survey.record(&live, record.vd_guid, set_of(record));
@@ -104,13 +101,10 @@ fn refresh_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
 
 /// Puts the records that stand on `disk` onto the disks they list and that lack them.
 fn hand_out_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
-    for slot in 0.. {
+    for slot in 0..survey.slots(&Live(disks), disk) {
         let live = Live(disks);
-        let Some((_, _, structure)) = survey.member(&live, disk) else { return };
-        if slot >= structure.records().count() {
-            return;
-        }
-        let Some(record) = volume(&structure, slot) else { continue };
+        let record = survey.volume(&live, disk, slot);
+        let Some(record) = record.filter(|record| survey.lists(&live, record)) else { continue };
         let sequence = record.sequence_number.get(survey.order);
         for other in 0..disks.len() {
             if let Some(free) = lacks(disks, survey, (disk, slot), other) {
@@ -128,7 +122,7 @@ fn lacks(
     other: usize,
 ) -> Option<usize> {
     let live = Live(disks);
-    let record = volume(&survey.member(&live, from.0)?.2, from.1)?;
+    let record = survey.volume(&live, from.0, from.1)?;
     let own = survey.reference(&live, other)?;
     let listed = survey.references(&live, record).any(|reference| reference == own);
     let (_, _, structure) = survey.member(&live, other)?;
@@ -163,6 +157,16 @@ pub(crate) fn edit_slot(
     }
 }
 
+/// Makes slot `slot` of the copy that counts on `disk` unused. Only the signature goes, as the
+/// standard has it (`ddf.md` 1.3).
+pub(crate) fn clear_slot(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize, slot: usize) {
+    edit_slot(disks, survey, disk, slot, |bytes| {
+        if let Ok((signature, _)) = U32::mut_from_prefix(bytes) {
+            *signature = U32::ALL_ONES;
+        }
+    });
+}
+
 /// Edits a configuration record of the copy that counts on `disk`, and seals it.
 pub(crate) fn edit_record(
     disks: &mut [DiskBuffer<'_>],
@@ -178,6 +182,28 @@ pub(crate) fn edit_record(
     });
 }
 
+/// Edits the newest record of a set, which counts as a change of the record itself. [`spread`] gives
+/// it to the other members.
+pub(crate) fn change_record(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    (guid, set): (Guid, u16),
+    stamp: Stamp,
+    edit: impl FnOnce(&mut VdConfiguration),
+) {
+    let order = survey.order;
+    let Some(at) = survey.record(&Live(disks), guid, set) else { return };
+    edit_record(disks, survey, at.disk, at.slot, |record| {
+        let next = record.sequence_number.get(order).wrapping_add(1);
+        record.sequence_number.set(order, next);
+        // The time must not go back (`ddf.md` 2.6).
+        let now = DdfTime::from_unix(stamp.unix_seconds).0;
+        let before = record.timestamp.present(order).unwrap_or(0);
+        record.timestamp.set(order, now.max(before));
+        edit(record);
+    });
+}
+
 /// Edits a section of the newest disk's chosen copy. [`spread`] seals it.
 pub(crate) fn edit_newest<T: Record + ?Sized>(
     disks: &mut [DiskBuffer<'_>],
@@ -185,8 +211,20 @@ pub(crate) fn edit_newest<T: Record + ?Sized>(
     section: Section,
     edit: impl FnOnce(&mut T),
 ) {
-    let at = survey.copies.extent(survey.copies.chosen, section);
-    let bytes = at.and_then(|at| get_mut(disks.get_mut(survey.newest)?, at));
+    edit_own(disks, survey, survey.newest, section, edit);
+}
+
+/// Edits a section of the copy that counts on `disk`. [`spread`] seals it.
+pub(crate) fn edit_own<T: Record + ?Sized>(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    disk: usize,
+    section: Section,
+    edit: impl FnOnce(&mut T),
+) {
+    let copies = survey.member(&Live(disks), disk).map(|member| member.1);
+    let at = copies.and_then(|copies| copies.extent(copies.chosen, section));
+    let bytes = at.and_then(|at| get_mut(disks.get_mut(disk)?, at));
     if let Some(record) = bytes.and_then(T::view_mut) {
         edit(record);
     }
@@ -223,13 +261,8 @@ fn count(
 
 /// What counts with the update in the records themselves.
 fn renew_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
-    for slot in 0.. {
-        let live = Live(disks);
-        let Some((_, _, structure)) = survey.member(&live, disk) else { return };
-        if slot >= structure.records().count() {
-            return;
-        }
-        if volume(&structure, slot).is_some() {
+    for slot in 0..survey.slots(&Live(disks), disk) {
+        if survey.volume(&Live(disks), disk, slot).is_some() {
             edit_record(disks, survey, disk, slot, |record| set_note::renew(record, survey));
         }
     }

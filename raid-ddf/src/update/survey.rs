@@ -14,10 +14,12 @@ use crate::guid::Guid;
 use crate::header::Section;
 use crate::integer::ByteOrder;
 use crate::locate::CopyKind;
-use crate::physical_disk_records::PhysicalDiskRecords;
+use crate::physical_disk_records::{PhysicalDiskRecords, is_reference};
+use crate::spare_assignment::SpareAssignment;
 use crate::structure::{ConfigurationRecord, Structure};
 use crate::vd_configuration::VdConfiguration;
 use crate::virtual_disk_records::VirtualDiskRecords;
+use raid_core::array::ArrayId;
 use raid_core::metadata::{ChangeError, DiskBuffer};
 
 /// The live ones among the disks given.
@@ -90,23 +92,56 @@ impl Survey {
         }
     }
 
+    /// The configuration that its caller names by what discovery told.
+    pub(crate) fn of_configuration(disks: &dyn Disks, id: ArrayId) -> Result<Self, ChangeError> {
+        Self::of(disks, Guid::from(id)).map_err(|error| match error {
+            ChangeError::Invalid { .. } => ChangeError::NoSuchArray(id),
+            other => other,
+        })
+    }
+
     /// The configuration that array `guid` belongs to.
     pub(crate) fn of_array(disks: &dyn Disks, guid: Guid) -> Result<Self, ChangeError> {
         let none = ChangeError::NoSuchArray(guid.into());
         if guid.is_unused() {
             return Err(none);
         }
+        let knows = |copies: &Copies, structure: &Structure<'_>| {
+            let records = structure.virtual_disks();
+            records.is_some_and(|records| records.find(copies.order, &guid).is_some())
+        };
+        let survey = Self::knowing(disks, &knows)?.ok_or(none)?;
+        survey.virtual_disk(disks, guid).map(|_| survey).ok_or(none)
+    }
+
+    /// The configuration whose records list the disk with this GUID, at hand or not.
+    pub(crate) fn listing(disks: &dyn Disks, guid: &Guid) -> Result<Self, ChangeError> {
+        let none = ChangeError::Disk { disk: disks.count(), what: "listed by no configuration" };
+        if guid.is_unused() {
+            return Err(none);
+        }
+        let knows = |copies: &Copies, structure: &Structure<'_>| {
+            let records = structure.physical_disks();
+            records.is_some_and(|all| all.used(copies.order).any(|(_, e)| e.pd_guid == *guid))
+        };
+        let survey = Self::knowing(disks, &knows)?.ok_or(none)?;
+        survey.reference_of(disks, guid).map(|_| survey).ok_or(none)
+    }
+
+    /// The configuration of the first disk that knows what is looked for.
+    fn knowing(
+        disks: &dyn Disks,
+        knows: &dyn Fn(&Copies, &Structure<'_>) -> bool,
+    ) -> Result<Option<Self>, ChangeError> {
         for index in 0..disks.count() {
             let (Some(disk), Some(copies)) = (disks.disk(index), copies_of(disks, index)?) else {
                 continue;
             };
-            let records = copies.structure(disk).and_then(|structure| structure.virtual_disks());
-            if records.is_some_and(|records| records.find(copies.order, &guid).is_some()) {
-                let survey = Self::of(disks, copies.header.ddf_header_guid)?;
-                return survey.virtual_disk(disks, guid).map(|_| survey).ok_or(none);
+            if copies.structure(disk).is_some_and(|structure| knows(&copies, &structure)) {
+                return Self::of(disks, copies.header.ddf_header_guid).map(Some);
             }
         }
-        Err(none)
+        Ok(None)
     }
 
     /// The configuration `guid`.
@@ -203,6 +238,12 @@ impl Survey {
         Some((disk, copies, copies.structure(disk)?))
     }
 
+    /// Whether the copy that counts on disk `disk` is of an earlier update than the newest.
+    pub(crate) fn is_behind(&self, disks: &dyn Disks, disk: usize) -> bool {
+        let own = self.member(disks, disk).and_then(|(_, copies, _)| copies.sequence());
+        own.is_some() && own < self.copies.sequence()
+    }
+
     /// The short name of disk `index`.
     pub(crate) fn reference(&self, disks: &dyn Disks, index: usize) -> Option<u32> {
         let (_, _, structure) = self.member(disks, index)?;
@@ -249,7 +290,13 @@ impl Survey {
         self.records(disks)
             .filter(|(_, record)| record.vd_guid == guid && set_of(record) == set)
             .map(|(at, _)| at)
-            .reduce(|best, at| if newer(at.sequence, best.sequence) { at } else { best })
+            .reduce(|best, at| {
+                let equal = at.sequence == best.sequence;
+                // What the update that was interrupted has written there says more.
+                let better =
+                    equal && self.is_behind(disks, best.disk) && !self.is_behind(disks, at.disk);
+                if better || newer(at.sequence, best.sequence) { at } else { best }
+            })
     }
 
     /// The slot of disk `disk` that holds the record of set `set` of array `guid`.
@@ -275,11 +322,63 @@ impl Survey {
 
     /// The record that stands at `at`.
     pub(crate) fn at<'d>(&self, disks: &'d dyn Disks, at: RecordAt) -> Option<&'d VdConfiguration> {
-        let (_, _, structure) = self.member(disks, at.disk)?;
-        structure.records().nth(at.slot).and_then(|slot| match slot.record {
+        self.volume(disks, at.disk, at.slot)
+    }
+
+    /// The configuration record in slot `slot` of disk `disk`.
+    pub(crate) fn volume<'d>(
+        &self,
+        disks: &'d dyn Disks,
+        disk: usize,
+        slot: usize,
+    ) -> Option<&'d VdConfiguration> {
+        let (_, _, structure) = self.member(disks, disk)?;
+        structure.records().nth(slot).and_then(|slot| match slot.record {
             ConfigurationRecord::VirtualDisk(record) => Some(record),
             _ => None,
         })
+    }
+
+    /// Whether the newest record of a set names the disk with this reference; those of array
+    /// `except` do not count.
+    pub(crate) fn names(&self, disks: &dyn Disks, reference: u32, except: Option<Guid>) -> bool {
+        self.records(disks).any(|(at, record)| {
+            let newest = self.record(disks, record.vd_guid, set_of(record));
+            except != Some(record.vd_guid)
+                && newest.is_some_and(|newest| newest.sequence == at.sequence)
+                && self.references(disks, record).any(|element| element == reference)
+        })
+    }
+
+    /// The short name of the disk with this GUID, at hand or not.
+    pub(crate) fn reference_of(&self, disks: &dyn Disks, guid: &Guid) -> Option<u32> {
+        let records = self.physical_disks(disks)?;
+        let (_, entry) = records.used(self.order).find(|(_, entry)| entry.pd_guid == *guid)?;
+        Some(entry.pd_reference.get(self.order)).filter(|reference| is_reference(*reference))
+    }
+
+    /// The spare assignment record of disk `disk`, and its slot.
+    pub(crate) fn assignment<'d>(
+        &self,
+        disks: &'d dyn Disks,
+        disk: usize,
+    ) -> Option<(usize, &'d SpareAssignment)> {
+        let (_, _, structure) = self.member(disks, disk)?;
+        structure.records().find_map(|slot| match slot.record {
+            ConfigurationRecord::Spare(spare) => Some((slot.index, spare)),
+            _ => None,
+        })
+    }
+
+    /// How many slots for records disk `disk` has; 0 if it is no live disk of this configuration.
+    pub(crate) fn slots(&self, disks: &dyn Disks, disk: usize) -> usize {
+        self.member(disks, disk).map_or(0, |(_, _, structure)| structure.records().count())
+    }
+
+    /// Whether the newest virtual disk records list the array of a record.
+    pub(crate) fn lists(&self, disks: &dyn Disks, record: &VdConfiguration) -> bool {
+        let records = self.virtual_disks(disks);
+        records.is_some_and(|records| records.find(self.order, &record.vd_guid).is_some())
     }
 
     /// Stores the CRC of the newest physical disk records after an edit that is surveyed again.

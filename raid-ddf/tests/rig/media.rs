@@ -50,6 +50,8 @@ pub struct Rig {
     pub media: Vec<Medium>,
     pub disks: Vec<Disk>,
     pub live: Vec<bool>,
+    /// The word of whoever creates arrays here that unconfirmed codes may be written.
+    pub unverified: bool,
     ticks: u64,
 }
 
@@ -74,6 +76,7 @@ impl Rig {
             media: vec![Medium::default(); shapes.len()],
             disks: shapes.iter().map(disk).collect(),
             live: vec![true; shapes.len()],
+            unverified: true,
             ticks: 0,
         }
     }
@@ -195,6 +198,7 @@ impl Rig {
         let name = Name::new(name.as_bytes());
         let request = ArrayRequest {
             initialisation: Initialisation::Full,
+            unverified: self.unverified,
             ..ArrayRequest::new(name, geometry, disks)
         };
         self.edit(|buffers| Ddf.create_array(buffers, &request, stamp))
@@ -275,6 +279,7 @@ impl Rig {
     /// Disks that were read before, all live.
     pub fn of(disks: Vec<Disk>) -> Self {
         let live = disks.iter().map(|disk| disk.answer == Lookup::Complete).collect();
-        Self { media: vec![Medium::default(); disks.len()], disks, live, ticks: 1 << 20 }
+        let media = vec![Medium::default(); disks.len()];
+        Self { media, disks, live, unverified: true, ticks: 1 << 20 }
     }
 }

@@ -15,7 +15,7 @@ use crate::physical_disk_records::{
 };
 use crate::record::Record;
 use crate::time::DdfTime;
-use crate::update::copies::{block, get_mut};
+use crate::update::copies::block;
 use crate::update::disk_set::DiskSet;
 use crate::update::spread::CLOSED;
 use crate::update::survey::invalid;
@@ -184,7 +184,7 @@ pub(crate) fn write(
     names: DiskNames,
 ) {
     for range in area.ranges() {
-        if let Some(bytes) = get_mut(disk, range) {
+        if let Some(bytes) = disk.get_mut(range) {
             bytes.fill(0xFF);
         }
     }
@@ -207,7 +207,7 @@ fn write_header(
     edit: impl FnOnce(&mut DdfHeader),
 ) {
     let (options, order) = (&container.options, container.options.order);
-    let Some(header) = get_mut(disk, block(at)).and_then(DdfHeader::view_mut) else { return };
+    let Some(header) = disk.get_mut(block(at)).and_then(DdfHeader::view_mut) else { return };
     header.signature.set(order, DdfHeader::SIGNATURE);
     header.ddf_header_guid = container.guid;
     header.ddf_rev = container.revision.0;
@@ -290,7 +290,7 @@ fn edit<T: Record + ?Sized>(
     section: Section,
     edit: impl FnOnce(&mut T),
 ) {
-    let bytes = area.section(copy, section).and_then(|extent| get_mut(disk, extent));
+    let bytes = area.section(copy, section).and_then(|extent| disk.get_mut(extent));
     if let Some(record) = bytes.and_then(T::view_mut) {
         edit(record);
     }
@@ -354,7 +354,7 @@ pub(crate) fn seal_all(disk: &mut DiskBuffer<'_>, options: &Options, area: &Area
         sealed.filter_map(move |section| area.section(copy, section))
     });
     for extent in headers.into_iter().chain(sections) {
-        if let Some(bytes) = get_mut(disk, extent) {
+        if let Some(bytes) = disk.get_mut(extent) {
             seal(options.crc, options.order, bytes);
         }
     }

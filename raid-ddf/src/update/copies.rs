@@ -12,18 +12,8 @@ use crate::integer::ByteOrder;
 use crate::locate::{CopyKind, HeaderBlock, anchor};
 use crate::record::Record;
 use crate::structure::Structure;
-use raid_core::metadata::DiskBuffer;
-use raid_core::units::{Blocks, Extent, Lba};
 
-/// The bytes of `extent`, to be edited.
-pub(crate) fn get_mut<'b>(disk: &'b mut DiskBuffer<'_>, extent: Extent) -> Option<&'b mut [u8]> {
-    let block_size = disk.shape.block_size;
-    let len = usize::try_from(extent.len.bytes(block_size)?).ok()?;
-    disk.pieces.iter_mut().find_map(|piece| {
-        let skip = extent.start.distance_from(piece.at)?.bytes(block_size)?;
-        piece.bytes.get_mut(usize::try_from(skip).ok()?..)?.get_mut(..len)
-    })
-}
+use raid_core::units::{Blocks, Extent, Lba};
 
 /// One block at `at`.
 pub(crate) const fn block(at: Lba) -> Extent {

@@ -7,7 +7,6 @@
 //!
 //! Configurations are never merged: whose procedure that is, is unverified.
 
-use super::copies::get_mut;
 use super::spread::{clear_slot, edit_newest, spread};
 use super::survey::{Live, Survey, copies_of};
 use crate::disk_bytes::Disks;
@@ -60,7 +59,7 @@ fn make_known(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
     let Some((bytes, copies, _)) = survey.member(&live, disk) else { return };
     let anchor = anchor(bytes).map(|(_, anchor)| anchor.at);
     for at in [Some(copies.chosen), anchor].into_iter().flatten() {
-        let Some(bytes) = disks.get_mut(disk).and_then(|disk| get_mut(disk, block(at))) else {
+        let Some(bytes) = disks.get_mut(disk).and_then(|disk| disk.get_mut(block(at))) else {
             continue;
         };
         if let Some(header) = DdfHeader::view_mut(bytes).filter(|h| h.foreign_flag != KNOWN) {

@@ -10,7 +10,7 @@
 //! that were being written. The twin of a copy that differed is marked open in the buffer, so that
 //! [`commit`](crate::commit) writes it before it touches the good one.
 
-use super::copies::{Copies, block, get_mut};
+use super::copies::{Copies, block};
 use super::set_note;
 use super::survey::{Live, RecordAt, Survey, newer, set_of};
 use crate::crc::seal;
@@ -150,7 +150,7 @@ pub(crate) fn edit_slot(
     edit: impl FnOnce(&mut [u8]),
 ) {
     let at = survey.member(&Live(disks), disk).and_then(|member| member.1.slot(slot));
-    let bytes = at.and_then(|at| get_mut(disks.get_mut(disk)?, at));
+    let bytes = at.and_then(|at| disks.get_mut(disk)?.get_mut(at));
     if let Some(bytes) = bytes {
         edit(bytes);
         seal(survey.crc, survey.order, bytes);
@@ -224,7 +224,7 @@ pub(crate) fn edit_own<T: Record + ?Sized>(
 ) {
     let copies = survey.member(&Live(disks), disk).map(|member| member.1);
     let at = copies.and_then(|copies| copies.extent(copies.chosen, section));
-    let bytes = at.and_then(|at| get_mut(disks.get_mut(disk)?, at));
+    let bytes = at.and_then(|at| disks.get_mut(disk)?.get_mut(at));
     if let Some(record) = bytes.and_then(T::view_mut) {
         edit(record);
     }
@@ -242,11 +242,11 @@ fn count(
     let Some(disk) = disks.get_mut(disk) else { return };
     for section in SEALED {
         let at = copies.extent(copies.chosen, section);
-        if let Some(bytes) = at.and_then(|at| get_mut(disk, at)) {
+        if let Some(bytes) = at.and_then(|at| disk.get_mut(at)) {
             seal(copies.crc, copies.order, bytes);
         }
     }
-    let Some(bytes) = get_mut(disk, block(copies.chosen)) else { return };
+    let Some(bytes) = disk.get_mut(block(copies.chosen)) else { return };
     if let Some(header) = DdfHeader::view_mut(bytes) {
         if let Some(next) = survey.next_sequence {
             header.sequence_number.set(copies.order, next);
@@ -278,7 +278,7 @@ fn copy_to_twin(disks: &mut [DiskBuffer<'_>], copies: &Copies, disk: usize) {
         }
     }
     copy(disks, (disk, block(copies.chosen)), (disk, block(twin)));
-    let bytes = disks.get_mut(disk).and_then(|disk| get_mut(disk, block(twin)));
+    let bytes = disks.get_mut(disk).and_then(|disk| disk.get_mut(block(twin)));
     let Some(bytes) = bytes else { return };
     if let Some(header) = DdfHeader::view_mut(bytes) {
         let kind = copies.kind.other();
@@ -301,7 +301,7 @@ fn copy(disks: &mut [DiskBuffer<'_>], from: (usize, Extent), to: (usize, Extent)
             return;
         };
         room.copy_from_slice(source);
-        let target = disks.get_mut(to.0).and_then(|disk| get_mut(disk, to_at));
+        let target = disks.get_mut(to.0).and_then(|disk| disk.get_mut(to_at));
         if let Some(target) = target.filter(|target| target.len() == room.len()) {
             target.copy_from_slice(room);
         }

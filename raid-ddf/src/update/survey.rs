@@ -4,7 +4,7 @@
 //! All checks happen here, before the first byte is edited. A change then edits the *newest* disk's
 //! chosen copy and lets [`spread`](super::spread) carry it everywhere.
 
-use super::copies::{Copies, Unusable, get_mut};
+use super::copies::{Copies, Unusable};
 use super::disk_set::DiskSet;
 use crate::choice::choose;
 use crate::crc::{CrcVariant, seal};
@@ -384,7 +384,7 @@ impl Survey {
     /// Stores the CRC of the newest physical disk records after an edit that is surveyed again.
     pub(crate) fn seal_newest(&self, disks: &mut [DiskBuffer<'_>]) {
         let at = self.copies.extent(self.copies.chosen, Section::PhysicalDiskRecords);
-        if let Some(bytes) = at.and_then(|at| get_mut(disks.get_mut(self.newest)?, at)) {
+        if let Some(bytes) = at.and_then(|at| disks.get_mut(self.newest)?.get_mut(at)) {
             seal(self.crc, self.order, bytes);
         }
     }

@@ -14,8 +14,8 @@ const BLOCK: usize = 512;
 /// A geometry small enough to be held in memory; most are sound, not all.
 pub fn geometry(input: &mut Input<'_>) -> Geometry {
     use Placement::{
-        Adjacent, Far, Fixed, NContinue, NRestart, Offset, ParityFirst, ParityLast, ZeroContinue,
-        ZeroRestart,
+        Adjacent, Far, FarCopies, Fixed, NContinue, NRestart, NearCopies, Offset, OffsetCopies,
+        ParityFirst, ParityLast, ZeroContinue, ZeroRestart,
     };
     let levels = [
         Level::Raid0,
@@ -31,6 +31,7 @@ pub fn geometry(input: &mut Input<'_>) -> Geometry {
         Level::Single,
         Level::Concat,
         Level::Raid3,
+        Level::Raid10,
     ];
     let placements = [
         Fixed,
@@ -43,12 +44,16 @@ pub fn geometry(input: &mut Input<'_>) -> Geometry {
         Adjacent,
         Offset,
         Far,
+        NearCopies(3),
+        OffsetCopies(3),
+        FarCopies(3),
     ];
     let level = levels[usize::from(input.byte()) % levels.len()];
     let fitting: &[Placement] = match level {
         Level::Raid0 | Level::Raid1 | Level::Single | Level::Concat => &placements[..1],
-        Level::Raid1E => &placements[7..],
-        Level::Raid4 => &placements[1..3],
+        Level::Raid1E => &placements[7..10],
+        Level::Raid10 => &placements[7..],
+        Level::Raid3 | Level::Raid4 => &placements[1..3],
         Level::Raid5EE => &placements[3..5],
         _ => &placements[3..7],
     };
@@ -56,7 +61,7 @@ pub fn geometry(input: &mut Input<'_>) -> Geometry {
         level,
         placement: fitting[usize::from(input.byte()) % fitting.len()],
         slots: u16::from(input.byte() % 9),
-        strip: Blocks(input.below(6)),
+        strip: Blocks(if level == Level::Raid3 { 0 } else { input.below(6) }),
         member_blocks: Blocks(input.below(40)),
         secondary: Secondary::None,
         sets: 1,
@@ -71,7 +76,7 @@ pub fn geometry(input: &mut Input<'_>) -> Geometry {
 fn tolerance(geometry: &Geometry) -> u16 {
     match geometry.level {
         Level::Raid1 => geometry.slots - 1,
-        Level::Raid1E => 1,
+        Level::Raid1E | Level::Raid10 => 1,
         _ => u16::from(geometry.parity_strips().min(2)),
     }
 }

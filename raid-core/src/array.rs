@@ -8,6 +8,8 @@
 use crate::units::{Blocks, Lba, Slot};
 use core::fmt;
 
+mod md;
+
 /// Identity of an array: 24 bytes as the format keeps them, zero-padded if it keeps fewer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ArrayId(pub [u8; 24]);
@@ -92,6 +94,9 @@ pub enum Level {
     Raid1,
     /// Two copies of every strip, shifted over any number of members.
     Raid1E,
+    /// Several copies of every strip, over any number of members of one set: Linux md's raid10. (Striped
+    /// mirrors are [`Self::Raid1`] under a secondary level.)
+    Raid10,
     /// Byte-level striping with one parity member.
     Raid3,
     /// Striping with one parity member.
@@ -118,8 +123,8 @@ pub enum Level {
 ///
 /// | here | DDF | Linux md |
 /// |---|---|---|
-/// | `ParityFirst` | RAID-4 RLQ 00 | parity-first |
-/// | `ParityLast` | RAID-4 RLQ 01 | parity-last |
+/// | `ParityFirst` | RAID-3 and RAID-4 RLQ 00 | parity-first |
+/// | `ParityLast` | RAID-3 and RAID-4 RLQ 01 | parity-last |
 /// | `ZeroRestart` | rotating parity 0, data restart | right-asymmetric |
 /// | `ZeroContinue` | – | right-symmetric |
 /// | `NRestart` | rotating parity N, data restart | left-asymmetric |
@@ -127,6 +132,10 @@ pub enum Level {
 /// | `Adjacent` | RAID-1E RLQ 00 | raid10 near-2 |
 /// | `Offset` | RAID-1E RLQ 01 | raid10 offset-2 |
 /// | `Far` | – (mdadm stores it as RLQ 01) | raid10 far-2 |
+/// | `NearCopies(n)`, `OffsetCopies(n)`, `FarCopies(n)` | – | raid10 n*n*, o*n*, f*n* |
+///
+/// md's names are constants too, as [`Self::LEFT_SYMMETRIC`], and its numbers are understood by
+/// [`Self::of_md_parity`] and [`Self::of_md_raid10`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Placement {
@@ -151,6 +160,13 @@ pub enum Placement {
     Offset,
     /// The second copy in the second half of the next member.
     Far,
+    /// So many copies, on neighbouring members of the same row.
+    NearCopies(u8),
+    /// So many copies, each one row down and one member on from the one before.
+    OffsetCopies(u8),
+    /// So many copies, each in the next part of the next member; a member has as many parts as there
+    /// are copies.
+    FarCopies(u8),
 }
 
 /// Which power of the generator a data block has in Q.
@@ -191,7 +207,8 @@ pub struct Geometry {
     pub placement: Placement,
     /// Members of each set, 1 to 256.
     pub slots: u16,
-    /// Blocks of a strip; 0 where the level has none.
+    /// Blocks of a strip; 0 where the level has none (mirrors, concatenation, RAID-3, which
+    /// interleaves bytes).
     pub strip: Blocks,
     /// Blocks that each member gives to the array. Concatenation keeps each member's own size with
     /// the member.
@@ -221,6 +238,7 @@ impl Geometry {
                 _ => "raid1",
             },
             Level::Raid1E => "raid1e",
+            Level::Raid10 => "raid10",
             Level::Raid3 => "raid3",
             Level::Raid4 => "raid4",
             Level::Raid5 => "raid5",
@@ -266,6 +284,9 @@ impl Placement {
             Self::Adjacent => "adjacent",
             Self::Offset => "offset",
             Self::Far => "far",
+            Self::NearCopies(_) => "near-copies",
+            Self::OffsetCopies(_) => "offset-copies",
+            Self::FarCopies(_) => "far-copies",
         }
     }
 }

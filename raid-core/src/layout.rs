@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!          array blocks
-//!               │ split / array_block          secondary   striped, mirrored, concatenated
+//!               │ split / array_block          secondary   striped, mirrored, concatenated, spanned
 //!        data blocks of a set
 //!               │ locate, copies / role        primary     one module a family, below
 //!   (slot, block of the member's extent)
@@ -13,7 +13,8 @@
 //! |---|---|
 //! | `striped` | RAID-0 |
 //! | here | RAID-1, single disk: every slot holds every block |
-//! | `shifted` | RAID-1E |
+//! | `shifted` | RAID-1E, md's raid10 |
+//! | `interleaved` | RAID-3 |
 //! | `rotation`, `row` | RAID-4, 5, 5E, 5EE, 5R, 6, MDF |
 //! | `concatenated` | concatenation |
 //!
@@ -47,7 +48,9 @@
 //! ```
 
 mod concatenated;
+mod divisor;
 mod error;
+mod interleaved;
 mod rotation;
 mod row;
 mod secondary;
@@ -55,17 +58,20 @@ mod shifted;
 mod striped;
 mod validate;
 
+pub(crate) use divisor::Divisor;
 pub use error::GeometryError;
+pub use interleaved::ByteLocation;
 pub use row::{RowMap, StripRole};
-pub use secondary::{SetPiece, Split};
+pub use secondary::{Elements, SetPiece, Split};
+pub(crate) use shifted::Spread;
 
 use crate::array::{Geometry, Level};
 use crate::units::{Blocks, Extent, Lba, Rows, Slot, SlotSet};
 use concatenated::Sizes;
 use core::num::NonZeroU64;
+use interleaved::Interleaved;
 use rotation::Rotation;
-use secondary::Joint;
-use shifted::Shift;
+use shifted::Shifted;
 
 /// A place on a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +94,12 @@ pub enum Role {
     },
     /// Parity of its row: 0 is P, 1 is Q.
     Parity(u8),
+    /// Bytes of several data blocks of the set, taken in turn (RAID-3): see
+    /// [`Layout::byte_at`].
+    Interleaved {
+        /// The first of those data blocks; they are as many as there are data members.
+        first: u64,
+    },
     /// Spare space (RAID-5E, RAID-5EE).
     HotSpace,
     /// Nothing: past the last full row.
@@ -102,8 +114,7 @@ pub struct Layout<'m> {
     geometry: Geometry,
     family: Family<'m>,
     strips: Strips,
-    joint: Joint,
-    size: u64,
+    joint: Elements<'m>,
 }
 
 /// How a level maps blocks.
@@ -111,7 +122,8 @@ pub struct Layout<'m> {
 enum Family<'m> {
     Striped,
     Mirrored,
-    Shifted(Shift),
+    Shifted(Shifted),
+    Interleaved(Interleaved, RowMap),
     Parity(Rotation),
     Concatenated(Sizes<'m>),
 }
@@ -120,7 +132,7 @@ enum Family<'m> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Strips {
     /// Blocks of a strip; 1 where the level has none.
-    len: NonZeroU64,
+    len: Divisor,
     /// Slots of the set.
     slots: NonZeroU64,
     /// Data strips of a row; as many as slots where rows are not of parity.
@@ -158,21 +170,21 @@ impl<'m> Layout<'m> {
     /// Blocks of the array. The host may be shown less, never more.
     #[must_use]
     pub const fn size(&self) -> Blocks {
-        Blocks(self.size)
+        self.joint.size()
     }
 
     /// Data blocks of one set.
     #[must_use]
     pub const fn set_blocks(&self) -> Blocks {
-        Blocks(self.joint.set_blocks)
+        Blocks(self.joint.set_blocks())
     }
 
     /// [`Row`](crate::units::Row)s of one set; spare space at the end of members has none.
     #[must_use]
     pub fn rows(&self) -> u64 {
         match self.family {
-            Family::Parity(_) => self.strips.block(self.strips.rows, 0),
-            _ => self.joint.set_blocks,
+            Family::Parity(_) | Family::Interleaved(..) => self.strips.block(self.strips.rows, 0),
+            _ => self.joint.set_blocks(),
         }
     }
 
@@ -180,7 +192,7 @@ impl<'m> Layout<'m> {
     #[must_use]
     pub const fn row_unit(&self) -> u64 {
         match self.family {
-            Family::Mirrored | Family::Concatenated(_) => 1,
+            Family::Mirrored | Family::Concatenated(_) | Family::Interleaved(..) => 1,
             _ => self.strips.len.get(),
         }
     }
@@ -191,56 +203,62 @@ impl<'m> Layout<'m> {
         SlotSet::first(self.geometry.slots)
     }
 
-    /// How many copies of a data block there are, the first included.
+    /// How many copies of a data block there are, the first included; 0 for RAID-3, which keeps no
+    /// block in one place.
     #[must_use]
-    pub const fn copy_count(&self) -> u16 {
+    pub fn copy_count(&self) -> u16 {
         match self.family {
             Family::Mirrored => self.geometry.slots,
-            Family::Shifted(_) => 2,
+            Family::Shifted(shifted) => shifted.copies(),
+            Family::Interleaved(..) => 0,
             _ => 1,
         }
     }
 
-    /// Where data block `block` of a set is, the first copy; `None` past the end of the set.
+    /// Where data block `block` of a set is, the first copy; `None` past the end of the set, and for
+    /// RAID-3 ([`Self::locate_byte`]).
     #[must_use]
     pub fn locate(&self, block: u64) -> Option<Location> {
-        self.copy(block, 0)
+        self.run(block).map(|(first, _)| first)
     }
 
-    /// Where copy `copy` of data block `block` is.
-    fn copy(&self, block: u64, copy: u8) -> Option<Location> {
-        if block >= self.joint.set_blocks || u16::from(copy) >= self.copy_count() {
-            return None;
-        }
+    /// Where data block `block` is, the first copy, and how many data blocks from it on, itself
+    /// included, follow one another on their members.
+    #[inline]
+    pub(crate) fn run(&self, block: u64) -> Option<(Location, u64)> {
+        let left = self.joint.set_blocks().checked_sub(block).filter(|left| *left > 0)?;
         let s = &self.strips;
-        let (strip, within) = (block / s.len, block % s.len);
-        Some(match &self.family {
+        let (strip, within) = s.len.split(block);
+        let first = match &self.family {
+            Family::Mirrored => return Some((Location { slot: Slot(0), block: Lba(block) }, left)),
+            Family::Concatenated(sizes) => {
+                return sizes.locate(block).map(|(first, run)| (first, run.min(left)));
+            }
+            Family::Interleaved(..) => return None,
             Family::Striped => striped::locate(s, strip, within),
-            Family::Mirrored => Location { slot: Slot(copy), block: Lba(block) },
-            Family::Shifted(shift) => shift.locate(s, strip, copy, within),
+            Family::Shifted(shifted) => shifted.first(s, strip, within),
             Family::Parity(rotation) => {
                 let (row, index) = (strip / s.in_row, strip % s.in_row);
                 let slot = rotation.row(row).data_slot(u16::try_from(index).ok()?)?;
                 Location { slot, block: Lba(s.block(row, within)) }
             }
-            Family::Concatenated(sizes) => sizes.locate(block)?.0,
-        })
+        };
+        Some((first, s.len.get().saturating_sub(within).min(left)))
+    }
+
+    /// The way from the first copy of a block to the others.
+    pub(crate) fn spread(&self) -> Spread {
+        match &self.family {
+            Family::Shifted(shifted) => shifted.spread(&self.strips),
+            _ => Spread::default(),
+        }
     }
 
     /// Every place that holds data block `block` of a set; none past the end of the set.
     pub fn copies(&self, block: u64) -> impl Iterator<Item = Location> + use<'m> {
-        let layout = *self;
-        (0..=u8::MAX).map_while(move |copy| layout.copy(block, copy))
-    }
-
-    /// How many data blocks from `block` on, itself included, follow one another on its members.
-    pub(crate) fn contiguous(&self, block: u64) -> u64 {
-        let left = self.joint.set_blocks.saturating_sub(block);
-        match &self.family {
-            Family::Mirrored => left,
-            Family::Concatenated(sizes) => sizes.locate(block).map_or(0, |(_, run)| run.min(left)),
-            _ => self.strips.len.get().saturating_sub(block % self.strips.len).min(left),
-        }
+        let (first, spread, slots) = (self.locate(block), self.spread(), self.geometry.slots);
+        let copies = first.map_or(0, |_| self.copy_count());
+        (0..copies).filter_map(move |copy| Some(spread.copy(first?, copy, slots)))
     }
 
     /// What block `block` of the member in `slot` is: the inverse of [`Self::copies`].
@@ -250,15 +268,16 @@ impl<'m> Layout<'m> {
         if u16::from(slot.0) >= self.geometry.slots {
             return Role::Unused;
         }
-        let (row, within) = (block / s.len, block % s.len);
+        let (row, within) = s.len.split(block);
         match &self.family {
-            Family::Mirrored if block >= self.joint.set_blocks => Role::Unused,
+            Family::Mirrored if block >= self.joint.set_blocks() => Role::Unused,
             Family::Mirrored if slot == Slot(0) => Role::Data(block),
             Family::Mirrored => Role::Copy { of: block },
             Family::Concatenated(sizes) => sizes.role(slot, block),
             _ if row >= s.rows => self.past_rows(block),
             Family::Striped => striped::role(s, slot, row, within),
-            Family::Shifted(shift) => shift.role(s, slot, row, within),
+            Family::Shifted(shifted) => shifted.role(s, slot, row, within),
+            Family::Interleaved(map, _) => map.role(s, slot, row),
             Family::Parity(rotation) => match rotation.row(row).role(slot) {
                 Some(StripRole::Data(index)) => s
                     .data_block(
@@ -282,8 +301,10 @@ impl<'m> Layout<'m> {
     /// Roles of the slots in stripe row `stripe` (`stripe` × [`Self::row_unit`] is its first row);
     /// `None` past the last one and for levels without parity.
     #[must_use]
+    #[inline]
     pub fn row_map(&self, stripe: u64) -> Option<RowMap> {
         match &self.family {
+            Family::Interleaved(_, row) if stripe < self.strips.rows => Some(*row),
             Family::Parity(rotation) if stripe < self.strips.rows => Some(rotation.row(stripe)),
             _ => None,
         }
@@ -292,7 +313,7 @@ impl<'m> Layout<'m> {
     /// The rows that hold `at` (data blocks of a set), in one run: what a request must lock.
     #[must_use]
     pub fn rows_of(&self, at: Extent) -> Rows {
-        let Family::Parity(_) = self.family else {
+        let (Family::Parity(_) | Family::Interleaved(..)) = self.family else {
             return Rows::new(at.start.0, at.len.0);
         };
         let Some(last) = at.len.0.checked_sub(1) else {
@@ -300,15 +321,16 @@ impl<'m> Layout<'m> {
         };
         let s = &self.strips;
         let last = at.start.0.saturating_add(last);
-        let (first_strip, last_strip) = (at.start.0 / s.len, last / s.len);
+        let ((first_strip, first), (last_strip, last)) =
+            (s.len.split(at.start.0), s.len.split(last));
         let (first_row, last_row) = (first_strip / s.in_row, last_strip / s.in_row);
         // Another strip in the first row is held from the strip's first block on, and another in
         // the last row up to its last block.
         let more_in_first =
             last_strip > first_strip && first_strip % s.in_row != s.in_row.get().saturating_sub(1);
         let more_in_last = last_strip > first_strip && last_strip % s.in_row != 0;
-        let from = if more_in_first { 0 } else { at.start.0 % s.len };
-        let to = if more_in_last { s.len.get().saturating_sub(1) } else { last % s.len };
+        let from = if more_in_first { 0 } else { first };
+        let to = if more_in_last { s.len.get().saturating_sub(1) } else { last };
         let (from, to) = (s.block(first_row, from), s.block(last_row, to));
         // Two strips of neighbouring rows may be held in falling order of offset; never of rows.
         Rows::new(from, to.saturating_sub(from).saturating_add(1))
@@ -316,12 +338,17 @@ impl<'m> Layout<'m> {
 
     /// The row of data block `block` of a parity level.
     fn row_of(&self, block: u64) -> u64 {
-        let s = &self.strips;
-        s.block(block / s.len / s.in_row, block % s.len)
+        let (strip, within) = self.strips.len.split(block);
+        self.strips.block(strip / self.strips.in_row, within)
     }
 
     /// Data strips of a stripe row of a parity level, and blocks of a strip.
-    pub(crate) const fn row_shape(&self) -> (NonZeroU64, NonZeroU64) {
+    pub(crate) const fn row_shape(&self) -> (NonZeroU64, Divisor) {
         (self.strips.in_row, self.strips.len)
+    }
+
+    /// Whether the bytes of a row's blocks are taken in turn: RAID-3.
+    pub(crate) const fn is_interleaved(&self) -> bool {
+        matches!(self.family, Family::Interleaved(..))
     }
 }

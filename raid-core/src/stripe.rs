@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!           Layout ─┐
-//!  Health ──────────┼─▶ read    ─▶ Direct(MemberIo) | Reconstruct(RowPlan)
+//!  Health(ByRow) ───┼─▶ read    ─▶ Direct(MemberIo) | Reconstruct(RowPlan)
 //!  request ─────────┘   write   ─▶ RowPlan   full stripe, reconstruct-write or read-modify-write,
 //!                                            whichever reads the fewest blocks
 //!  rows ────────────┬─▶ rebuild ─▶ RowPlan   fills members
@@ -82,6 +82,8 @@
 mod band;
 mod compute;
 mod copies;
+mod health;
+mod interleave;
 mod passes;
 mod plan;
 mod recipe;
@@ -91,6 +93,7 @@ mod row_work;
 mod verify;
 
 pub use compute::ComputeError;
+pub use health::{BadRange, Health, HealthByRow, Mark};
 pub use passes::Passes;
 pub use plan::{Buffer, Method, RequestPart, RowPlan, SlabIo, WriteIo};
 pub use repair::{Repair, Repaired};
@@ -100,24 +103,6 @@ pub use verify::{Mismatch, Verdict};
 use crate::layout::Layout;
 use crate::units::{Blocks, Extent, Rows, Slot, SlotSet};
 use core::fmt;
-
-/// Which members of a set can be used, the same for every row of a request.
-///
-/// A caller whose members differ from row to row (a rebuild under way) cuts its requests at the
-/// marks. A member with a medium error counts as written, not read, for the rows in question: reads
-/// then go round it, and [`rebuild`] rewrites what it could not give.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Health {
-    /// Neither read nor written: failed or absent.
-    pub unavailable: SlotSet,
-    /// Written, not read: being filled, and not there yet.
-    pub write_only: SlotSet,
-}
-
-impl Health {
-    /// Every member can be used.
-    pub const OPTIMAL: Self = Self { unavailable: SlotSet::EMPTY, write_only: SlotSet::EMPTY };
-}
 
 /// Why a part of a request has no plan. The iterator goes on with the next part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -176,13 +161,13 @@ impl core::error::Error for NotPossible {}
 /// that is lost becomes one [`ReadStep::Reconstruct`]. `prefer` names the copy to read where there
 /// are several ([`crate::mirror::choose_source`] finds a good one); without it, or if it cannot be
 /// read, copies take turns by address.
-pub fn read<'m>(
+pub fn read<'m, H: Into<HealthByRow<'m>>>(
     layout: &Layout<'m>,
-    health: Health,
+    health: H,
     at: Extent,
     prefer: Option<Slot>,
 ) -> ReadSteps<'m> {
-    ReadSteps::new(layout, health, at, prefer)
+    ReadSteps::new(layout, health.into(), at, prefer)
 }
 
 /// Plans that write `at` (data blocks of a set), in order of address.
@@ -190,31 +175,43 @@ pub fn read<'m>(
 /// Writes to a lost strip go into parity, parity that cannot be written is left out, copies are
 /// written wherever they can be. A part is refused with [`NotPossible::Lost`] when what it writes
 /// could not be read back.
-pub fn write<'m>(layout: &Layout<'m>, health: Health, at: Extent) -> Writes<'m> {
-    Writes::new(layout, health, at)
+pub fn write<'m, H: Into<HealthByRow<'m>>>(
+    layout: &Layout<'m>,
+    health: H,
+    at: Extent,
+) -> Writes<'m> {
+    Writes::new(layout, health.into(), at)
 }
 
 /// Plans that fill `targets` over `rows`: each reads what the targets' blocks follow from and writes
 /// the targets. Rows in which no target has a part have no plan.
-pub fn rebuild<'m>(
+pub fn rebuild<'m, H: Into<HealthByRow<'m>>>(
     layout: &Layout<'m>,
-    health: Health,
+    health: H,
     targets: SlotSet,
     rows: Rows,
 ) -> Passes<'m> {
-    Passes::rebuild(layout, health, targets, rows)
+    Passes::rebuild(layout, health.into(), targets, rows)
 }
 
 /// Plans that make redundancy agree with the data over `rows`: parity is computed anew, copies are
 /// overwritten from the readable one in the lowest slot. Rows without redundancy left have no plan.
-pub fn resync<'m>(layout: &Layout<'m>, health: Health, rows: Rows) -> Passes<'m> {
-    Passes::resync(layout, health, rows)
+pub fn resync<'m, H: Into<HealthByRow<'m>>>(
+    layout: &Layout<'m>,
+    health: H,
+    rows: Rows,
+) -> Passes<'m> {
+    Passes::resync(layout, health.into(), rows)
 }
 
 /// Plans that read all that can be read of `rows` for [`RowPlan::verify`]. Rows without redundancy
 /// left have no plan.
-pub fn scrub<'m>(layout: &Layout<'m>, health: Health, rows: Rows) -> Passes<'m> {
-    Passes::scrub(layout, health, rows)
+pub fn scrub<'m, H: Into<HealthByRow<'m>>>(
+    layout: &Layout<'m>,
+    health: H,
+    rows: Rows,
+) -> Passes<'m> {
+    Passes::scrub(layout, health.into(), rows)
 }
 
 /// How far a walk over blocks or rows has come.

@@ -184,17 +184,23 @@ impl SlotSet {
     /// Slots `0..count`; all 256 if `count` is larger.
     #[must_use]
     pub fn first(count: u16) -> Self {
-        let mut words = [0u64; 4];
-        let mut left = u32::from(count);
-        for word in &mut words {
-            *word = match left {
-                0 => 0,
-                1..=63 => (1u64 << left).wrapping_sub(1),
-                _ => u64::MAX,
-            };
-            left = left.saturating_sub(64);
-        }
-        Self(words)
+        // Ones in the low `ones` bits, without a branch.
+        let low = |ones: u16| u64::MAX.checked_shr(64u32.saturating_sub(ones.into())).unwrap_or(0);
+        Self([0, 64, 128, 192].map(|below| low(count.saturating_sub(below))))
+    }
+
+    /// Slots `from..to`; none if `to` is not above `from`.
+    #[must_use]
+    pub fn range(from: u16, to: u16) -> Self {
+        Self::first(to).without(Self::first(from))
+    }
+
+    /// `len` slots from `start` on in a circle of `slots`; `start` is below `slots`, and `len` at
+    /// most `slots`.
+    #[must_use]
+    pub fn circular(start: u16, len: u16, slots: u16) -> Self {
+        let end = start.saturating_add(len);
+        Self::range(start, end.min(slots)) | Self::first(end.saturating_sub(slots))
     }
 
     const fn place(slot: Slot) -> (u8, u64) {
@@ -265,13 +271,13 @@ impl SlotSet {
 
     /// The slots in ascending order.
     pub fn iter(self) -> impl Iterator<Item = Slot> {
-        let mut left = self;
-        core::iter::from_fn(move || {
-            let (index, word) = (0u8..).zip(left.0).find(|(_, word)| *word != 0)?;
-            let bit = u8::try_from(word.trailing_zeros()).ok()?;
-            let slot = Slot((index << 6) | bit);
-            left.remove(slot);
-            Some(slot)
+        [0u8, 64, 128, 192].into_iter().zip(self.0).flat_map(|(first, word)| {
+            let mut left = word;
+            core::iter::from_fn(move || {
+                let bit = u8::try_from(left.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
+                left &= left.wrapping_sub(1);
+                Some(Slot(first | bit))
+            })
         })
     }
 }
@@ -332,7 +338,20 @@ mod tests {
         assert_eq!(all, (0..=255).collect::<Vec<u8>>());
         for count in 0..=256u16 {
             assert_eq!(SlotSet::first(count).len(), count);
+            assert!(SlotSet::first(count).iter().all(|slot| u16::from(slot.0) < count));
         }
+    }
+
+    #[test]
+    fn runs_are_the_slots_from_first_to_last_and_may_wrap() {
+        let named = |set: SlotSet| set.iter().map(|slot| slot.0).collect::<Vec<_>>();
+        assert_eq!(named(SlotSet::range(62, 66)), [62, 63, 64, 65]);
+        assert_eq!(named(SlotSet::range(5, 5)), []);
+        assert_eq!(named(SlotSet::range(5, 4)), []);
+        assert_eq!(SlotSet::range(0, 256), SlotSet::first(256));
+        assert_eq!(named(SlotSet::circular(3, 2, 5)), [3, 4]);
+        assert_eq!(named(SlotSet::circular(3, 4, 5)), [0, 1, 3, 4]);
+        assert_eq!(SlotSet::circular(255, 256, 256).len(), 256);
     }
 
     #[test]

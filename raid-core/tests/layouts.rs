@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
-use raid_core::layout::{GeometryError, Layout, Role};
+use raid_core::layout::{Elements, GeometryError, Layout, Role};
 use raid_core::units::{Blocks, Extent, Rows, Slot, SlotSet};
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ fn geometry(level: Level, placement: Placement, slots: u16, strip: u64, members:
         level,
         placement,
         slots,
-        strip: Blocks(strip),
+        // Bytes, not strips, go round a RAID-3.
+        strip: Blocks(if level == Level::Raid3 { 0 } else { strip }),
         member_blocks: Blocks(members),
         secondary: Secondary::None,
         sets: 1,
@@ -26,6 +27,7 @@ fn geometry(level: Level, placement: Placement, slots: u16, strip: u64, members:
 /// Every level with every placement it has.
 fn every_placement() -> Vec<(Level, Placement)> {
     use Placement::{Adjacent, Far, Fixed, Offset, ParityFirst, ParityLast};
+    use Placement::{FarCopies, NearCopies, OffsetCopies};
     use Placement::{NContinue, NRestart, ZeroContinue, ZeroRestart};
     let rotating =
         [Level::Raid5, Level::Raid5E, Level::Raid5EE, Level::Raid5R, Level::Raid6, Level::Mdf];
@@ -37,6 +39,13 @@ fn every_placement() -> Vec<(Level, Placement)> {
         (Level::Raid1E, Adjacent),
         (Level::Raid1E, Offset),
         (Level::Raid1E, Far),
+        (Level::Raid10, Adjacent),
+        (Level::Raid10, NearCopies(3)),
+        (Level::Raid10, OffsetCopies(3)),
+        (Level::Raid10, FarCopies(3)),
+        (Level::Raid10, NearCopies(5)),
+        (Level::Raid3, ParityFirst),
+        (Level::Raid3, ParityLast),
         (Level::Raid4, ParityFirst),
         (Level::Raid4, ParityLast),
     ];
@@ -57,6 +66,7 @@ fn table(geometry: &Geometry) -> String {
                 Role::Data(block) => format!("{block}"),
                 Role::Copy { of } => format!("{of}'"),
                 Role::Parity(index) => ["P", "Q", "R"][usize::from(index)].into(),
+                Role::Interleaved { first } => format!("{first}~"),
                 Role::HotSpace => "S".into(),
                 Role::Unused => "-".into(),
             })
@@ -93,6 +103,167 @@ fn shifted_copies_are_as_in_the_standard_and_in_md_raid10() {
         "0 1 2 3 4 | 4' 0' 1' 2' 3' | 5 6 7 8 9 | 9' 5' 6' 7' 8' | - - - - -",
     );
     assert_table(Level::Raid1E, Far, 3, 5, "0 1 2 | 3 4 5 | 2' 0' 1' | 5' 3' 4' | - - -");
+}
+
+#[test]
+fn more_copies_are_as_in_the_manual_of_md() {
+    use Placement::{FarCopies, NearCopies, OffsetCopies};
+    let raid10 = |placement, slots, rows, expected| {
+        assert_table(Level::Raid10, placement, slots, rows, expected);
+    };
+    raid10(NearCopies(3), 4, 3, "0 0' 0' 1 | 1' 1' 2 2' | 2' 3 3' 3'");
+    raid10(NearCopies(3), 5, 2, "0 0' 0' 1 1' | 1' 2 2' 2' -");
+    raid10(
+        OffsetCopies(3),
+        4,
+        7,
+        "0 1 2 3 | 3' 0' 1' 2' | 2' 3' 0' 1' | 4 5 6 7 | 7' 4' 5' 6' | 6' 7' 4' 5' | - - - -",
+    );
+    raid10(
+        FarCopies(3),
+        4,
+        7,
+        "0 1 2 3 | 4 5 6 7 | 3' 0' 1' 2' | 7' 4' 5' 6' | 2' 3' 0' 1' | 6' 7' 4' 5' | - - - -",
+    );
+    raid10(NearCopies(2), 3, 2, "0 0' 1 | 1' 2 2'");
+    raid10(OffsetCopies(2), 2, 2, "0 1 | 1' 0'");
+    for (two, placement) in [
+        (NearCopies(2), Placement::Adjacent),
+        (OffsetCopies(2), Placement::Offset),
+        (FarCopies(2), Placement::Far),
+    ] {
+        for slots in 2..7 {
+            let raid1e = table(&geometry(Level::Raid1E, placement, slots, 1, 9));
+            assert_table(Level::Raid10, two, slots, 9, &raid1e);
+            assert_table(Level::Raid10, placement, slots, 9, &raid1e);
+        }
+    }
+}
+
+/// md's raid10, as its source describes the search for a block: near copies of strip `strip` follow
+/// one another from place `strip * near` on, and from each of them the far copies, each the next
+/// `near` slots on and `stride` rows down. All that `mdadm` makes has one of both at 1.
+fn md_raid10(
+    near: u64,
+    far: u64,
+    offset: bool,
+    slots: u64,
+    rows: u64,
+    strip: u64,
+) -> Vec<(u64, u64)> {
+    let used = rows / far * slots / near * near * far;
+    let stride = if offset { 1 } else { used.div_ceil(slots) / far };
+    let mut found = Vec::new();
+    for copy in 0..near {
+        let place = strip * near + copy;
+        let first_row = strip * near / slots * if offset { far } else { 1 };
+        let row = first_row + place / slots - strip * near / slots;
+        for step in 0..far {
+            found.push(((place + step * near) % slots, row + step * stride));
+        }
+    }
+    found
+}
+
+#[test]
+fn raid10_of_md_is_where_its_own_search_finds_it() {
+    use Placement::{FarCopies, NearCopies, OffsetCopies};
+    for slots in 2..=9u16 {
+        for copies in 2..=slots.min(6) as u8 {
+            let wide = u32::from(copies);
+            for (placement, near, far, offset, word) in [
+                (NearCopies(copies), copies, 1, false, 0x100 | wide),
+                (FarCopies(copies), 1, copies, false, wide << 8 | 1),
+                (OffsetCopies(copies), 1, copies, true, 1 << 16 | wide << 8 | 1),
+            ] {
+                assert_eq!(Placement::of_md_raid10(word), Some(placement));
+                let rows = 23;
+                let layout =
+                    Layout::new(&geometry(Level::Raid10, placement, slots, 1, rows)).unwrap();
+                for strip in 0..layout.set_blocks().0 {
+                    let here: Vec<_> = layout
+                        .copies(strip)
+                        .map(|place| (u64::from(place.slot.0), place.block.0))
+                        .collect();
+                    let there =
+                        md_raid10(near.into(), far.into(), offset, slots.into(), rows, strip);
+                    assert_eq!(here, there, "{placement:?} over {slots}, strip {strip}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn names_and_numbers_of_md_mean_its_layouts() {
+    use QNumbering::{ByData, BySlot};
+    assert_eq!(Placement::of_md_parity(2), Some((Placement::LEFT_SYMMETRIC, ByData)));
+    assert_eq!(Placement::of_md_parity(10), Some((Placement::NContinue, BySlot)));
+    for (number, name) in
+        (0..).zip(["left-asymmetric", "right-asymmetric", "left-symmetric", "right-symmetric"])
+    {
+        let (placement, _) = Placement::of_md_parity(number).unwrap();
+        assert_eq!(placement.md_name(), Some(name));
+    }
+    for unknown in [6, 7, 11, 16, 20, u32::MAX] {
+        assert_eq!(Placement::of_md_parity(unknown), None);
+    }
+    // One copy, near and far at once, far sets.
+    for unknown in [0, 0x101, 0x202, 0x1_0202, 0x2_0201, 0x8000_0102] {
+        assert_eq!(Placement::of_md_raid10(unknown), None);
+    }
+    assert_eq!(Placement::Fixed.md_name(), None);
+    let md6 = |number| {
+        let (placement, q_numbering) = Placement::of_md_parity(number).unwrap();
+        let raid6 = geometry(Level::Raid6, placement, 5, 1, 2);
+        table(&Geometry { q_numbering, ..raid6 })
+    };
+    assert_eq!(md6(0), "Q 0 1 2 P | 3 4 5 P Q");
+    assert_eq!(md6(1), "P Q 0 1 2 | 3 P Q 4 5");
+    assert_eq!(md6(4), "P Q 0 1 2 | P Q 3 4 5");
+    assert_eq!(md6(5), "0 1 2 P Q | 3 4 5 P Q");
+    let ddf = geometry(Level::Raid6, Placement::ParityLast, 5, 1, 2);
+    assert!(matches!(Layout::new(&ddf), Err(GeometryError::Placement { .. })));
+}
+
+#[test]
+fn bytes_of_raid3_go_round_the_data_members() {
+    let (first, last) = (Placement::ParityFirst, Placement::ParityLast);
+    assert_table(Level::Raid3, last, 4, 2, "0~ 0~ 0~ P | 3~ 3~ 3~ P");
+    assert_table(Level::Raid3, first, 3, 2, "P 0~ 0~ | P 2~ 2~");
+    for (placement, first) in [(first, 1), (last, 0)] {
+        for slots in 2..=6u16 {
+            let layout = Layout::new(&geometry(Level::Raid3, placement, slots, 0, 5)).unwrap();
+            assert_eq!(layout.set_blocks(), Blocks(5 * u64::from(slots - 1)));
+            assert_eq!(layout.locate(0), None);
+            // The array's bytes one by one, as they are dealt out.
+            let (mut slot, mut row, mut offset) = (0, 0, 0);
+            for byte in 0..layout.set_blocks().0 * 512 {
+                let (block, within) = (byte / 512, (byte % 512) as u32);
+                let at = layout.locate_byte(block, within).unwrap();
+                let expected = (slot + first, row, offset);
+                assert_eq!((u16::from(at.slot.0), at.block.0, at.offset), expected);
+                assert_eq!(layout.byte_at(at.slot, row, offset), Some((block, within)));
+                slot += 1;
+                if slot == slots - 1 {
+                    (slot, offset) = (0, offset + 1);
+                }
+                if offset == 512 {
+                    (row, offset) = (row + 1, 0);
+                }
+            }
+            assert_eq!(layout.locate_byte(layout.set_blocks().0, 0), None);
+            assert_eq!(layout.locate_byte(0, 512), None);
+            assert_eq!(layout.byte_at(Slot(0), 5, 0), None);
+            assert_eq!(layout.byte_at(Slot(0), 0, 512), None);
+        }
+    }
+    // Blocks of other levels are kept together.
+    let layout = Layout::new(&geometry(Level::Raid5, Placement::NContinue, 4, 1, 5)).unwrap();
+    let at = layout.locate_byte(4, 17).unwrap();
+    assert_eq!((at.slot, at.block.0, at.offset), (Slot(0), 1, 17));
+    assert_eq!(layout.byte_at(Slot(0), 1, 17), Some((4, 17)));
+    assert_eq!(layout.byte_at(Slot(2), 1, 17), None);
 }
 
 #[test]
@@ -214,6 +385,9 @@ fn assert_bijection(layout: &Layout<'_>, members: &[u64]) {
 #[test]
 fn forward_and_inverse_map_agree_everywhere() {
     for (level, placement) in every_placement() {
+        if level == Level::Raid3 {
+            continue;
+        }
         for slots in 1..=7 {
             for members in if cfg!(miri) { 7..8 } else { 1..26 } {
                 let mut geometry = geometry(level, placement, slots, 2, members);
@@ -231,6 +405,9 @@ fn forward_and_inverse_map_agree_everywhere() {
 #[test]
 fn every_row_has_each_parity_once_and_the_row_map_agrees_with_the_roles() {
     for (level, placement) in every_placement() {
+        if level == Level::Raid3 {
+            continue;
+        }
         let geometry = geometry(level, placement, 6, 3, 40);
         let Ok(layout) = Layout::new(&geometry) else { continue };
         let parities = geometry.parity_strips();
@@ -248,6 +425,14 @@ fn every_row_has_each_parity_once_and_the_row_map_agrees_with_the_roles() {
             for (index, slot) in (0..).zip(&data) {
                 let block = (stripe * u64::from(map.data_strips()) + index) * 3 + 1;
                 assert_eq!(layout.role(*slot, stripe * 3 + 1), Role::Data(block));
+            }
+            assert_eq!(map.parity_slots(), parity.iter().copied().collect());
+            for first in 0..=data.len() + 1 {
+                for count in 0..=data.len() + 1 {
+                    let slots = data.iter().skip(first).take(count).copied().collect();
+                    let found = map.data_slots(first as u16, count as u16);
+                    assert_eq!(found, slots, "{level:?} {placement:?} {first} {count}");
+                }
             }
             assert_eq!(map.role(Slot(6)), None);
             assert_eq!(map.parity_slot(parities), None);
@@ -347,6 +532,75 @@ fn split_and_array_block_are_inverse_for_every_secondary_level() {
     }
 }
 
+/// What each set holds, strip by strip: strips of the array.
+fn dealt(secondary: Secondary, strips: &[u64]) -> Vec<Vec<Option<u64>>> {
+    let sizes: Vec<_> = strips.iter().map(|strips| Blocks(strips * 4 + 1)).collect();
+    let elements = Elements::new(secondary, Blocks(4), &sizes).unwrap();
+    let mut sets: Vec<Vec<Option<u64>>> =
+        strips.iter().map(|strips| vec![None; *strips as usize]).collect();
+    for strip in 0..elements.size().0 / 4 {
+        let pieces: Vec<_> = elements.split(Extent::new(strip * 4, 4)).collect();
+        assert_eq!((pieces.len(), pieces[0].at.len.0), (1, 4));
+        let (set, at) = (usize::from(pieces[0].set), pieces[0].at.start.0);
+        assert_eq!((at % 4, sets[set][at as usize / 4].replace(strip)), (0, None));
+    }
+    for (set, found) in (0..).zip(&sets) {
+        for block in 0..strips[usize::from(set)] * 4 + 3 {
+            let strip = found.get(block as usize / 4).copied().flatten();
+            let expected = strip.map(|strip| strip * 4 + block % 4);
+            assert_eq!(elements.array_block(set, block), expected);
+        }
+    }
+    sets
+}
+
+#[test]
+fn sets_of_unequal_size_are_striped_as_far_as_all_reach_and_spanned_further() {
+    let some = |strips: &[u64]| strips.iter().copied().map(Some).collect::<Vec<_>>();
+    let striped = dealt(Secondary::Striped, &[3, 1, 2]);
+    assert_eq!(striped, [vec![Some(0), None, None], some(&[1]), vec![Some(2), None]]);
+    let spanned = dealt(Secondary::Spanned, &[3, 1, 2]);
+    assert_eq!(spanned, [some(&[0, 3, 5]), some(&[1]), some(&[2, 4])]);
+    let spanned = dealt(Secondary::Spanned, &[2, 5, 2, 3, 0]);
+    let expected =
+        [some(&[0, 4]), some(&[1, 5, 8, 10, 11]), some(&[2, 6]), some(&[3, 7, 9]), vec![]];
+    assert_eq!(spanned, expected);
+    // Of equal sets both are alike, as they are in a geometry.
+    assert_eq!(dealt(Secondary::Spanned, &[2, 2, 2]), dealt(Secondary::Striped, &[2, 2, 2]));
+}
+
+#[test]
+fn sets_of_unequal_size_are_concatenated_whole_and_mirrored_by_the_smallest() {
+    let sizes = [Blocks(5), Blocks(0), Blocks(3)];
+    let all = Extent::new(0, u64::MAX);
+    let pieces = |elements: Elements<'_>| {
+        elements.split(all).map(|piece| (piece.set, piece.at)).collect::<Vec<_>>()
+    };
+    let concatenated = Elements::new(Secondary::Concatenated, Blocks(0), &sizes).unwrap();
+    assert_eq!(pieces(concatenated), [(0, Extent::new(0, 5)), (2, Extent::new(0, 3))]);
+    assert_eq!(concatenated.array_block(2, 2), Some(7));
+    assert_eq!(concatenated.array_block(1, 0), None);
+    let mirrored = Elements::new(Secondary::Mirrored, Blocks(0), &sizes[..1]).unwrap();
+    assert_eq!((mirrored.size(), mirrored.set_copies()), (Blocks(5), 1));
+    let sizes = [Blocks(5), Blocks(3)];
+    let mirrored = Elements::new(Secondary::Mirrored, Blocks(0), &sizes).unwrap();
+    assert_eq!((mirrored.size(), mirrored.set_copies()), (Blocks(3), 2));
+    assert_eq!(mirrored.array_block(0, 3), None);
+
+    let refused = |secondary, strip, sizes: &[Blocks]| {
+        Elements::new(secondary, Blocks(strip), sizes).unwrap_err()
+    };
+    use GeometryError as E;
+    let (striped, alone) = (Secondary::Striped, Secondary::None);
+    assert_eq!(refused(striped, 0, &sizes), E::NoStrip);
+    assert_eq!(refused(striped, 4, &[]), E::Sets { found: 0, secondary: striped });
+    assert_eq!(refused(alone, 4, &sizes), E::Sets { found: 2, secondary: alone });
+    assert_eq!(refused(striped, 4, &sizes), E::MemberTooSmall { found: 0, expected: 4 });
+    let huge = [Blocks(u64::MAX), Blocks(u64::MAX)];
+    assert_eq!(refused(Secondary::Concatenated, 0, &huge), E::TooLarge);
+    assert_eq!(refused(Secondary::Spanned, 1, &huge), E::TooLarge);
+}
+
 #[test]
 fn unsound_geometries_are_refused_with_what_was_found() {
     use GeometryError as E;
@@ -399,10 +653,17 @@ fn unsound_geometries_are_refused_with_what_was_found() {
         refused(Geometry { level: Level::Raid5R, rotate_shift: 64, ..good }),
         E::RotateShift { found: 64, most: 63 }
     );
-    assert!(matches!(
-        refused(Geometry { level: Level::Raid3, ..good }),
-        E::Unsupported { level: Level::Raid3, .. }
-    ));
+    let raid3 = Geometry { level: Level::Raid3, placement: Placement::ParityLast, ..good };
+    assert!(matches!(refused(raid3), E::Unsupported { level: Level::Raid3, .. }));
+    let raid10 = Geometry { level: Level::Raid10, ..good };
+    for found in [0, 1, 5, 255] {
+        let too_many = Geometry { placement: Placement::NearCopies(found), ..raid10 };
+        assert_eq!(refused(too_many), E::Copies { found, least: 2, most: 4 });
+    }
+    assert_eq!(
+        refused(Geometry { placement: Placement::NearCopies(2), level: Level::Raid1E, ..good }),
+        E::Placement { level: Level::Raid1E, found: Placement::NearCopies(2) }
+    );
     let concat = geometry(Level::Concat, Placement::Fixed, 2, 8, 64);
     let joined = Geometry { sets: 2, secondary: Secondary::Striped, ..concat };
     assert!(matches!(refused(joined), E::Unsupported { level: Level::Concat, .. }));
@@ -435,7 +696,7 @@ fn every_refusal_reads_as_a_sentence_with_its_numbers() {
 fn rows_by_block(layout: &Layout<'_>, at: Extent) -> Rows {
     let parity = layout.geometry().parity_strips() > 0;
     let rows: Vec<u64> = (at.start.0..at.start.0 + at.len.0)
-        .map(|block| if parity { layout.locate(block).unwrap().block.0 } else { block })
+        .map(|block| if parity { layout.locate_byte(block, 0).unwrap().block.0 } else { block })
         .collect();
     let (first, last) = (rows.iter().min().unwrap(), rows.iter().max().unwrap());
     Rows::new(*first, last - first + 1)
@@ -461,6 +722,9 @@ fn rows_of_a_request_are_the_hull_of_the_rows_of_its_blocks() {
 #[test]
 fn arrays_that_end_just_below_2_to_the_64_are_mapped_to_their_last_block() {
     for (level, placement) in every_placement() {
+        if level == Level::Raid3 {
+            continue;
+        }
         let single = level == Level::Single;
         let slots = if single { 1 } else { 6 };
         // The most blocks that any level maps with six members, and strips that leave a rest.
@@ -481,6 +745,12 @@ fn arrays_that_end_just_below_2_to_the_64_are_mapped_to_their_last_block() {
         assert_eq!(piece.at, Extent::new(last, 1));
         assert_eq!(layout.role(Slot(0), u64::MAX), Role::Unused);
     }
+    let raid3 = Layout::new(&geometry(Level::Raid3, Placement::ParityLast, 7, 0, u64::MAX / 6));
+    let (layout, last) = (raid3.unwrap(), u64::MAX / 6 * 6 - 1);
+    assert_eq!(layout.set_blocks().0, last + 1);
+    let at = layout.locate_byte(last, 511).unwrap();
+    assert_eq!((at.slot, at.block.0, at.offset), (Slot(5), u64::MAX / 6 - 1, 511));
+    assert_eq!(layout.byte_at(at.slot, at.block.0, 511), Some((last, 511)));
     let mirror = geometry(Level::Raid1E, Placement::Adjacent, 2, 1, u64::MAX);
     assert_eq!(Layout::new(&mirror).unwrap().size(), Blocks(u64::MAX));
 }
@@ -509,7 +779,7 @@ fn any_geometry() -> impl Strategy<Value = Geometry> {
                 level,
                 placement,
                 slots,
-                strip: Blocks(strip),
+                strip: Blocks(if level == Level::Raid3 { 0 } else { strip }),
                 member_blocks: Blocks(members >> shift),
                 secondary,
                 sets,
@@ -563,8 +833,40 @@ proptest! {
                 let map = layout.row_map(block / layout.row_unit()).unwrap();
                 prop_assert_eq!(map.parity_slot(index), Some(slot));
             }
+            Role::Interleaved { first } => {
+                let (of, byte) = layout.byte_at(slot, block, 7).unwrap();
+                prop_assert!(of >= first && of - first < u64::from(geometry.slots));
+                let at = layout.locate_byte(of, byte).unwrap();
+                prop_assert_eq!((at.slot, at.block.0, at.offset), (slot, block, 7));
+            }
             Role::HotSpace | Role::Unused => {}
         }
+    }
+
+    #[test]
+    fn elements_of_any_sizes_are_joined_there_and_back(
+        secondary in proptest::sample::select(vec![
+            Secondary::Striped, Secondary::Mirrored, Secondary::Concatenated, Secondary::Spanned,
+        ]),
+        strip in 1..9u64,
+        sizes in proptest::collection::vec((any::<u64>(), 0..64u32), 1..9),
+        at in any::<u64>(),
+        len in 1..100u64,
+    ) {
+        let sizes: Vec<_> = sizes.into_iter().map(|(size, shift)| Blocks(size >> shift)).collect();
+        let Ok(elements) = Elements::new(secondary, Blocks(strip), &sizes) else { return Ok(()) };
+        let start = at % elements.size().0;
+        let mut covered = 0;
+        for piece in elements.split(Extent::new(start, len)) {
+            prop_assert_eq!(piece.offset.0, covered);
+            prop_assert!(piece.at.start.0 + piece.at.len.0 <= sizes[usize::from(piece.set)].0);
+            for block in 0..piece.at.len.0 {
+                let back = elements.array_block(piece.set, piece.at.start.0 + block);
+                prop_assert_eq!(back, Some(start + covered + block));
+            }
+            covered += piece.at.len.0;
+        }
+        prop_assert_eq!(covered, len.min(elements.size().0 - start));
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn slot_at(slot: u16) -> Slot {
     Slot(u8::try_from(slot).unwrap_or(u8::MAX))
 }
 
-/// `D7`: strip 7 of the array; `D7'`: a copy of it.
+/// `D7`: strip 7 of the array; `D7'`: a copy of it; `D7~`: some bytes of it and of those after it.
 fn label(layout: &Layout<'_>, set: u16, strip: u64, role: Role) -> String {
     let number = |block| match layout.array_block(set, block) {
         Some(block) => format!("D{}", block / strip),
@@ -62,6 +62,7 @@ fn label(layout: &Layout<'_>, set: u16, strip: u64, role: Role) -> String {
         Role::Parity(0) => "P".to_owned(),
         Role::Parity(1) => "Q".to_owned(),
         Role::Parity(index) => format!("P{index}"),
+        Role::Interleaved { first } => number(first) + "~",
         Role::HotSpace => "spare".to_owned(),
         Role::Unused => "-".to_owned(),
     }

@@ -56,6 +56,15 @@ pub enum GeometryError {
         /// Most.
         most: u8,
     },
+    /// Number of copies out of range.
+    Copies {
+        /// Copies found.
+        found: u8,
+        /// Fewest.
+        least: u8,
+        /// Most: one a member.
+        most: u16,
+    },
     /// RAID-5R's shift does not fit a row number.
     RotateShift {
         /// Shift found.
@@ -101,6 +110,9 @@ impl fmt::Display for GeometryError {
             }
             Self::Parities { found, least, most } => {
                 write!(f, "{found} parity strips in a row, expected {least} to {most}")
+            }
+            Self::Copies { found, least, most } => {
+                write!(f, "{found} copies of a strip, expected {least} to {most}")
             }
             Self::RotateShift { found, most } => {
                 write!(f, "parity rotation shift {found}, expected at most {most}")

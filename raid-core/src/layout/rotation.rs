@@ -6,7 +6,8 @@
 //!
 //! | level | placement | start | order in the run | data |
 //! |---|---|---|---|---|
-//! | RAID-4 | `ParityFirst`, `ParityLast` | 0, N − 1 | P | restart |
+//! | RAID-3, RAID-4 | `ParityFirst`, `ParityLast` | 0, N − 1 | P | restart |
+//! | RAID-6 of Linux md | same, with [`QNumbering::ByData`] | 0, N − 2 | P Q | restart |
 //! | RAID-5, 5E, 5EE, 6, MDF | `ZeroRestart` | r mod N | P Q … spare | restart |
 //! | same | `ZeroContinue` | r mod N | same | continuation |
 //! | same | `NRestart` | (N − k − r) mod N | same | restart |
@@ -51,11 +52,13 @@ impl Rotation {
         let run = u16::from(parities).checked_add(u16::from(hot))?;
         let by_data = parities == 2 && geometry.q_numbering == QNumbering::ByData;
         let down = Movement::Down(slots.get().checked_sub(if by_data { 1 } else { run })?);
-        let dedicated = geometry.level == Level::Raid4;
+        let dedicated = matches!(geometry.level, Level::Raid3 | Level::Raid4);
+        // Of RAID-6 md has it as well, with its own numbering.
+        let stays = dedicated || (geometry.level == Level::Raid6 && by_data);
         let (movement, order) = match geometry.placement {
-            Placement::ParityFirst if dedicated => (Movement::Stays(0), DataOrder::Restart),
-            Placement::ParityLast if dedicated => {
-                (Movement::Stays(slots.get().checked_sub(1)?), DataOrder::Restart)
+            Placement::ParityFirst if stays => (Movement::Stays(0), DataOrder::Restart),
+            Placement::ParityLast if stays => {
+                (Movement::Stays(slots.get().checked_sub(run)?), DataOrder::Restart)
             }
             _ if dedicated || parities == 0 => return None,
             Placement::ZeroRestart => (Movement::Up, DataOrder::Restart),
@@ -82,7 +85,9 @@ impl Rotation {
         let start = match self.movement {
             Movement::Stays(slot) => slot,
             Movement::Up => turn,
-            Movement::Down(first) => first.saturating_add(slots.get()).saturating_sub(turn) % slots,
+            Movement::Down(first) => first
+                .checked_sub(turn)
+                .unwrap_or(first.saturating_add(slots.get()).saturating_sub(turn)),
         };
         RowMap { start, ..self.row }
     }

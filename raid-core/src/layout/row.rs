@@ -13,7 +13,7 @@
 
 use super::slot_at;
 use crate::array::QNumbering;
-use crate::units::Slot;
+use crate::units::{Slot, SlotSet};
 use core::num::NonZeroU16;
 
 /// Order of the data strips of a row.
@@ -61,10 +61,10 @@ impl RowMap {
         u16::from(self.parities).saturating_add(u16::from(self.hot))
     }
 
-    /// The slot `distance` on from the start of the run, wrapping.
+    /// The slot `distance`, at most the number of slots, on from the start of the run, wrapping.
     fn at_distance(&self, distance: u16) -> Slot {
-        // At most 255 + 511, far below 2^16.
-        slot_at(u64::from(self.start.saturating_add(distance) % self.slots))
+        let slot = self.start.saturating_add(distance);
+        slot_at(slot.checked_sub(self.slots.get()).unwrap_or(slot).into())
     }
 
     /// How many slots the run takes at the front of the row because it wraps.
@@ -98,6 +98,32 @@ impl RowMap {
                 slot_at(u64::from(before.saturating_add(skipped)))
             }
         })
+    }
+
+    /// The slots of data strips `first..first + count`, without those past the last.
+    #[must_use]
+    pub fn data_slots(&self, first: u16, count: u16) -> SlotSet {
+        let end = first.saturating_add(count).min(self.data_strips());
+        let Some(count) = end.checked_sub(first) else { return SlotSet::EMPTY };
+        match self.order {
+            DataOrder::Continue => {
+                let from = u16::from(self.at_distance(self.run().saturating_add(first)).0);
+                SlotSet::circular(from, count, self.slots.get())
+            }
+            DataOrder::Restart => {
+                let (first, end) =
+                    (first.saturating_add(self.wrapped()), end.saturating_add(self.wrapped()));
+                let past = self.start.saturating_add(self.run());
+                let (from, to) = (first.saturating_add(self.run()), end.saturating_add(self.run()));
+                SlotSet::range(first, end.min(self.start)) | SlotSet::range(from.max(past), to)
+            }
+        }
+    }
+
+    /// The slots of all parity strips.
+    #[must_use]
+    pub fn parity_slots(&self) -> SlotSet {
+        SlotSet::circular(self.start, self.parities.into(), self.slots.get())
     }
 
     /// The slot of parity strip `index`: 0 is P, 1 is Q; `None` past the last.
@@ -164,7 +190,10 @@ impl RowMap {
     pub fn slot_of_exponent(&self, exponent: u8) -> Option<Slot> {
         let slot = match self.numbering {
             QNumbering::BySlot => Slot(exponent),
-            QNumbering::ByData => self.at_distance(self.run().saturating_add(u16::from(exponent))),
+            QNumbering::ByData if u16::from(exponent) < self.data_strips() => {
+                self.at_distance(self.run().saturating_add(u16::from(exponent)))
+            }
+            QNumbering::ByData => return None,
         };
         (self.exponent(slot) == Some(exponent)).then_some(slot)
     }

@@ -2,12 +2,13 @@
 //! From a geometry to its layout: what each level asks for, and the numbers that follow.
 
 use super::concatenated::Sizes;
+use super::divisor::Divisor;
+use super::interleaved::Interleaved;
 use super::rotation::Rotation;
-use super::secondary::Joint;
-use super::shifted::Shift;
-use super::{Family, GeometryError, Layout, Strips, striped};
+use super::shifted::{Shift, Shifted};
+use super::{Elements, Family, GeometryError, Layout, Strips, slot_at, striped};
 use crate::array::{Geometry, Level, Placement, QNumbering, Secondary};
-use crate::units::Blocks;
+use crate::units::{Blocks, Slot};
 use core::num::NonZeroU64;
 
 impl Layout<'static> {
@@ -53,8 +54,7 @@ impl<'m> Layout<'m> {
         let family = family(geometry, sizes)?;
         let strips = strips(geometry, &family)?;
         let joint = joint(geometry, &strips)?;
-        let size = joint.size().ok_or(GeometryError::TooLarge)?;
-        Ok(Self { geometry: *geometry, family, strips, joint, size })
+        Ok(Self { geometry: *geometry, family, strips, joint })
     }
 }
 
@@ -73,7 +73,12 @@ fn check_parities(geometry: &Geometry) -> Result<(), GeometryError> {
 fn check_slots(geometry: &Geometry) -> Result<(), GeometryError> {
     let least = match geometry.level {
         Level::Raid0 | Level::Raid1 | Level::Single | Level::Concat => 1,
-        Level::Raid1E | Level::Raid3 | Level::Raid4 | Level::Raid5 | Level::Raid5R => 2,
+        Level::Raid1E
+        | Level::Raid10
+        | Level::Raid3
+        | Level::Raid4
+        | Level::Raid5
+        | Level::Raid5R => 2,
         Level::Raid5E | Level::Raid5EE | Level::Raid6 => 3,
         Level::Mdf => u16::from(geometry.parities).saturating_add(1),
     };
@@ -108,15 +113,33 @@ fn family<'m>(geometry: &Geometry, sizes: Sizes<'m>) -> Result<Family<'m>, Geome
         Level::Raid0 => fixed(Family::Striped),
         Level::Raid1 | Level::Single => fixed(Family::Mirrored),
         Level::Concat => fixed(Family::Concatenated(sizes)),
-        Level::Raid1E => match placement {
-            Placement::Adjacent => Ok(Family::Shifted(Shift::Adjacent)),
-            Placement::Offset => Ok(Family::Shifted(Shift::Offset)),
-            Placement::Far => Ok(Family::Shifted(Shift::Far)),
-            _ => Err(unknown),
-        },
-        Level::Raid3 => {
-            let why = "the unit its bytes are interleaved by is not known";
+        Level::Raid1E | Level::Raid10 => {
+            let (shift, copies) = match (level, placement) {
+                (_, Placement::Adjacent) => (Shift::Near, 2),
+                (_, Placement::Offset) => (Shift::Offset, 2),
+                (_, Placement::Far) => (Shift::Far, 2),
+                (Level::Raid10, Placement::NearCopies(copies)) => (Shift::Near, copies),
+                (Level::Raid10, Placement::OffsetCopies(copies)) => (Shift::Offset, copies),
+                (Level::Raid10, Placement::FarCopies(copies)) => (Shift::Far, copies),
+                _ => return Err(unknown),
+            };
+            let most = geometry.slots;
+            if copies < 2 || u16::from(copies) > most {
+                return Err(GeometryError::Copies { found: copies, least: 2, most });
+            }
+            Ok(Family::Shifted(Shifted::new(shift, copies)))
+        }
+        Level::Raid3 if geometry.strip.0 > 0 => {
+            let why = "its bytes are interleaved, it has no strip; one with strips is a RAID-4";
             Err(GeometryError::Unsupported { level, why })
+        }
+        Level::Raid3 => {
+            let row = Rotation::new(geometry).ok_or(unknown)?.row(0);
+            let parity = match placement {
+                Placement::ParityFirst => Slot(0),
+                _ => slot_at(u64::from(geometry.slots).saturating_sub(1)),
+            };
+            Ok(Family::Interleaved(Interleaved::new(parity, geometry.block_size), row))
         }
         _ => Rotation::new(geometry).map(Family::Parity).ok_or(unknown),
     }
@@ -126,13 +149,17 @@ fn family<'m>(geometry: &Geometry, sizes: Sizes<'m>) -> Result<Family<'m>, Geome
 fn strips(geometry: &Geometry, family: &Family<'_>) -> Result<Strips, GeometryError> {
     let slots = NonZeroU64::new(u64::from(geometry.slots)).unwrap_or(NonZeroU64::MIN);
     let len = match family {
-        Family::Mirrored | Family::Concatenated(_) => NonZeroU64::MIN,
-        _ => NonZeroU64::new(geometry.strip.0).ok_or(GeometryError::NoStrip)?,
+        Family::Mirrored | Family::Concatenated(_) | Family::Interleaved(..) => Divisor::ONE,
+        _ => Divisor::new(geometry.strip.0).ok_or(GeometryError::NoStrip)?,
     };
-    let fitting = geometry.member_blocks.0 / len;
+    let (fitting, _) = len.split(geometry.member_blocks.0);
     let (in_row, rows, count) = match family {
         Family::Striped => (slots, fitting, striped::strips(slots.get(), fitting)),
-        Family::Shifted(shift) => (slots, fitting, shift.strips(slots.get(), fitting)),
+        Family::Shifted(shifted) => (slots, fitting, shifted.strips(slots.get(), fitting)),
+        Family::Interleaved(_, row) => {
+            let data = u64::from(row.data_strips());
+            (NonZeroU64::new(data).unwrap_or(slots), fitting, fitting.checked_mul(data))
+        }
         Family::Parity(rotation) => {
             let data = u64::from(rotation.row(0).data_strips());
             let in_row = NonZeroU64::new(data).unwrap_or(NonZeroU64::MIN);
@@ -148,10 +175,10 @@ fn strips(geometry: &Geometry, family: &Family<'_>) -> Result<Strips, GeometryEr
     };
     let count = count.ok_or(GeometryError::TooLarge)?;
     if count == 0 {
-        let least = if matches!(family, Family::Shifted(_)) { 2 } else { 1 };
+        let least = if let Family::Shifted(shifted) = family { shifted.copies() } else { 1 };
         return Err(GeometryError::MemberTooSmall {
             found: geometry.member_blocks.0,
-            expected: len.get().saturating_mul(least),
+            expected: len.get().saturating_mul(least.into()),
         });
     }
     Ok(Strips { len, slots, in_row, rows, count })
@@ -166,21 +193,15 @@ fn rows_before_spare_space(fitting: u64, data_strips: NonZeroU64) -> u64 {
     whole.saturating_mul(fewer).saturating_add(rest.saturating_mul(fewer) / data_strips)
 }
 
-fn joint(geometry: &Geometry, strips: &Strips) -> Result<Joint, GeometryError> {
+fn joint(geometry: &Geometry, strips: &Strips) -> Result<Elements<'static>, GeometryError> {
     let set_blocks = strips.count.checked_mul(strips.len.get()).ok_or(GeometryError::TooLarge)?;
     let secondary = if geometry.sets == 1 { Secondary::None } else { geometry.secondary };
-    let striped = matches!(secondary, Secondary::Striped | Secondary::Spanned);
-    let (strip, set_blocks) = if striped {
-        let strip = NonZeroU64::new(geometry.strip.0).ok_or(GeometryError::NoStrip)?;
-        // Only whole strips of a mirror take part.
-        (strip, set_blocks.saturating_sub(set_blocks % strip))
-    } else {
-        (strips.len, set_blocks)
-    };
-    if set_blocks == 0 {
-        let (found, expected) = (geometry.member_blocks.0, geometry.strip.0);
-        return Err(GeometryError::MemberTooSmall { found, expected });
-    }
-    let sets = NonZeroU64::new(u64::from(geometry.sets)).unwrap_or(NonZeroU64::MIN);
-    Ok(Joint { secondary, strip, sets, set_blocks })
+    // Where strips go round, only whole strips of a mirror take part.
+    let joint = Elements::equal(secondary, geometry.strip, geometry.sets, set_blocks);
+    joint.map_err(|error| match error {
+        GeometryError::MemberTooSmall { expected, .. } => {
+            GeometryError::MemberTooSmall { found: geometry.member_blocks.0, expected }
+        }
+        other => other,
+    })
 }

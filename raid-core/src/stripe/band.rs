@@ -3,8 +3,9 @@
 //!
 //! A request that begins and ends inside strips touches different data strips at different offsets.
 //! Two cuts, at its first and at its last offset, leave at most three bands of rows, and inside a
-//! band every data strip is wanted whole or not at all. So the cheapest way is found band by band,
-//! and nothing is read that the band does not need.
+//! band every data strip is wanted whole or not at all. A mark or the end of a bad range cuts once
+//! more, so that inside a band every member can be used or not. So the cheapest way is found band by
+//! band, and nothing is read that the band does not need.
 //!
 //! ```text
 //!  offset      D0  D1  D2
@@ -12,25 +13,32 @@
 //!           └  .   ##  ##                            . not
 //!  first    ┌  ##  ##  ##     band 1: D0 D1 D2
 //!           └  ##  ##  ##
-//!  end      ┌  ##  ##  .      band 2: D0 D1
+//!  mark     ┌  ##  ##  ##     band 2: D0 D1 D2, and D1 is stale
+//!  end      ├  ##  ##  .      band 3: D0 D1
 //!  strip    └  ##  ##  .
 //! ```
+//!
+//! The bytes of a RAID-3 row are interleaved: every band wants all data strips, a first and a last
+//! row in part.
 
-use super::recipe::Recipe;
-use crate::layout::{Layout, RowMap};
-use core::num::NonZeroU64;
+use super::health::HealthByRow;
+use super::recipe::{Recipe, RowHealth};
+use crate::layout::{Divisor, Layout, RowMap};
+use crate::units::{Rows, SlotSet};
 
 /// A run of rows inside a stripe row and what is done with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Band {
     /// First row, from the start of the strip.
     pub(super) from: u64,
-    /// Rows; 0 for an unused band.
+    /// Rows.
     pub(super) len: u64,
     /// First data strip wanted.
     pub(super) first: u16,
     /// Data strips wanted.
     pub(super) strips: u16,
+    /// Whether only some bytes of the strips are wanted (RAID-3).
+    pub(super) in_part: bool,
     /// What to read, compute and write.
     pub(super) recipe: Recipe,
 }
@@ -40,65 +48,151 @@ impl Band {
     pub(super) fn wanted(&self) -> impl Iterator<Item = u16> + use<> {
         self.first..self.first.saturating_add(self.strips)
     }
+
+    /// The slots of the data strips wanted.
+    pub(super) fn wanted_slots(&self, map: &RowMap) -> SlotSet {
+        map.data_slots(self.first, self.strips)
+    }
+}
+
+/// The bands of a part, from the first row on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bands {
+    bands: [Band; Self::MOST],
+    used: usize,
+}
+
+impl Bands {
+    /// Three, and three marks or ends of bad ranges inside one strip.
+    const MOST: usize = 6;
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Band> + Clone {
+        self.bands.iter().take(self.used)
+    }
+
+    /// `None` if there is no room.
+    fn push(&mut self, band: Band) -> Option<()> {
+        *self.bands.get_mut(self.used)? = band;
+        self.used = self.used.saturating_add(1);
+        Some(())
+    }
+
+    pub(super) fn of(band: Band) -> Self {
+        let mut bands = Self::default();
+        let _ = bands.push(band);
+        bands
+    }
+
+    /// First row, and rows to the end of the last band.
+    pub(super) fn hull(&self) -> (u64, u64) {
+        let from = self.iter().next().map_or(0, |band| band.from);
+        let to = self.iter().last().map_or(from, |band| band.from.saturating_add(band.len));
+        (from, to.saturating_sub(from))
+    }
+}
+
+/// Why a part has no bands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NoBands {
+    /// A band has no way: these slots cannot be read.
+    Lost(SlotSet),
+    /// More bands than are kept.
+    TooMany,
 }
 
 /// The part of a request that lies in one stripe row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RowPart {
-    /// Stripe row.
-    pub(super) stripe: u64,
+    /// First row of the stripe row.
+    pub(super) start: u64,
     /// Roles in it.
     pub(super) map: RowMap,
     /// Blocks of a strip.
-    pub(super) strip: NonZeroU64,
+    pub(super) strip: Divisor,
     /// First data block wanted, from the start of the row's data.
     pub(super) within: u64,
     /// Data blocks wanted.
     pub(super) len: u64,
+    /// Whether bytes are interleaved; `start` is 0 then.
+    pub(super) interleaved: bool,
 }
 
 impl RowPart {
     /// The part of the `left` data blocks from `block` on that its stripe row holds; `None` for
     /// levels without parity and past the end.
+    #[inline]
     pub(super) fn new(layout: &Layout<'_>, block: u64, left: u64) -> Option<Self> {
         let (data_strips, strip) = layout.row_shape();
-        let in_row = strip.checked_mul(data_strips)?;
-        let stripe = block / in_row;
-        let within = block % in_row;
+        if layout.is_interleaved() {
+            let map = layout.row_map(0)?;
+            let part = Self { start: 0, map, strip, within: block, len: left, interleaved: true };
+            return (left > 0).then_some(part);
+        }
+        let (index, offset) = strip.split(block);
+        let (stripe, index) = (index / data_strips, index % data_strips);
         let map = layout.row_map(stripe)?;
-        let len = left.min(in_row.get().checked_sub(within)?);
-        (len > 0).then_some(Self { stripe, map, strip, within, len })
+        let within = index.checked_mul(strip.get())?.checked_add(offset)?;
+        let len = left.min(data_strips.get().checked_mul(strip.get())?.checked_sub(within)?);
+        let start = stripe.checked_mul(strip.get())?;
+        (len > 0).then_some(Self { start, map, strip, within, len, interleaved: false })
     }
 
-    /// The stripe row of row `row`, wanting no data, and how far into its strips the row is; `None`
-    /// for levels without parity and past the end.
-    pub(super) fn of_stripe(layout: &Layout<'_>, row: u64) -> Option<(Self, u64)> {
+    /// The stripe row of row `row`, wanting no data; how far into its strips the row is, and how
+    /// many rows follow, itself included. `None` for levels without parity and past the end.
+    pub(super) fn of_stripe(layout: &Layout<'_>, row: u64) -> Option<(Self, u64, u64)> {
         let (_, strip) = layout.row_shape();
-        let (stripe, from) = (row / strip, row % strip);
+        let interleaved = layout.is_interleaved();
+        let (stripe, from) = if interleaved { (0, row) } else { strip.split(row) };
+        let start = stripe.checked_mul(strip.get())?;
         let map = layout.row_map(stripe)?;
-        Some((Self { stripe, map, strip, within: 0, len: 0 }, from))
+        let rows = if interleaved { layout.rows() } else { strip.get() };
+        let part = Self { start, map, strip, within: 0, len: 0, interleaved };
+        Some((part, from, rows.saturating_sub(from)))
     }
 
     /// Data strip and offset in it of the first block, and the same of the last block.
     fn ends(&self) -> (u16, u64, u16, u64) {
         let last = self.within.saturating_add(self.len.saturating_sub(1));
+        let ((first, from), (last, to)) = (self.strip.split(self.within), self.strip.split(last));
         // Data strips of a row are fewer than 256.
-        let index = |block: u64| u16::try_from(block / self.strip).unwrap_or(u16::MAX);
-        (index(self.within), self.within % self.strip, index(last), last % self.strip)
+        let index = |strip: u64| u16::try_from(strip).unwrap_or(u16::MAX);
+        (index(first), from, index(last), to)
     }
 
-    /// The bands of the part, without recipes; unused ones have no rows.
-    pub(super) fn bands(&self) -> [Band; 3] {
+    /// The row that block `within` of the row's data is in, from the start of the strip; of an
+    /// interleaved level also whether it is the row's first.
+    fn row_of(&self, within: u64) -> (u64, bool) {
+        let data = u64::from(self.map.data_strips());
+        let row = within.checked_div(data).unwrap_or(0);
+        (row, row.saturating_mul(data) == within)
+    }
+
+    /// First row, end, first data strip and data strips of what is asked alike, by the request
+    /// alone; and whether in part. Empty where there are less than three.
+    fn cuts(&self) -> [(u64, u64, u16, u16, bool); 3] {
+        if self.interleaved {
+            let strips = self.map.data_strips();
+            let (from, whole_from) = self.row_of(self.within);
+            let (to, whole_to) = self.row_of(self.within.saturating_add(self.len));
+            // A row in part at either end, both of which may be the same.
+            let first = if whole_from { from } else { from.saturating_add(1) };
+            let last = if whole_to { to } else { to.saturating_add(1) };
+            return [
+                (from, first, 0, strips, true),
+                (first, to, 0, strips, false),
+                (to.max(first), last, 0, strips, true),
+            ];
+        }
         let (first, from, last, last_offset) = self.ends();
         let (to, strip) = (last_offset.saturating_add(1), self.strip.get());
         // Data strips `a..=b`.
         let band = |start: u64, end: u64, a: u16, b: u16| {
             let strips = b.saturating_add(1).saturating_sub(a);
-            let len = if strips == 0 { 0 } else { end.saturating_sub(start) };
-            Band { from: start, len, first: a, strips, recipe: Recipe::default() }
+            (start, if strips == 0 { start } else { end }, a, strips, false)
         };
         if first == last {
-            return [band(from, to, first, last), Band::default(), Band::default()];
+            let none = (0, 0, 0, 0, false);
+            return [band(from, to, first, last), none, none];
         }
         let (after_first, before_last) = (first.saturating_add(1), last.saturating_sub(1));
         let middle = if from < to {
@@ -111,5 +205,56 @@ impl RowPart {
             middle,
             band(from.max(to), strip, first, before_last),
         ]
+    }
+
+    /// The bands of the part, each with what `recipe` says of it.
+    #[inline]
+    pub(super) fn bands(
+        &self,
+        health: &HealthByRow<'_>,
+        mut recipe: impl FnMut(&Band, &RowHealth) -> Option<Recipe>,
+    ) -> Result<Bands, NoBands> {
+        let mut bands = Bands::default();
+        // What is known of the members, and up to which row: cuts come in rising order.
+        let (mut here, mut end) = (RowHealth::default(), 0);
+        for (mut from, to, first, strips, in_part) in self.cuts() {
+            while from < to {
+                if from >= end {
+                    let (now, until) = health.at_row(self.start.saturating_add(from));
+                    here = RowHealth::new(&self.map, &now);
+                    end = until.saturating_sub(self.start);
+                }
+                let len = to.min(end).saturating_sub(from);
+                let mut band = Band { from, len, first, strips, in_part, ..Band::default() };
+                band.recipe = recipe(&band, &here).ok_or(NoBands::Lost(here.unreadable))?;
+                bands.push(band).ok_or(NoBands::TooMany)?;
+                from = from.saturating_add(len);
+            }
+        }
+        Ok(bands)
+    }
+
+    /// The first blocks of the part that are in one strip and have one health: a part of one band.
+    pub(super) fn first_piece(&self, health: &HealthByRow<'_>) -> Self {
+        if self.interleaved {
+            let (row, _) = self.row_of(self.within);
+            let (_, end) = health.at_row(row);
+            let data = u64::from(self.map.data_strips());
+            let rest = end.saturating_mul(data).saturating_sub(self.within);
+            return Self { len: self.len.min(rest), ..*self };
+        }
+        let (_, from, _, _) = self.ends();
+        let (_, end) = health.at_row(self.start.saturating_add(from));
+        let in_strip = self.strip.get().saturating_sub(from);
+        let alike = end.saturating_sub(self.start).saturating_sub(from);
+        Self { len: self.len.min(in_strip).min(alike), ..*self }
+    }
+
+    /// The rows of the part, in one run.
+    pub(super) fn rows(&self) -> Rows {
+        let mut used = self.cuts().into_iter().filter(|(from, to, ..)| from < to);
+        let Some((from, first_to, ..)) = used.next() else { return Rows::new(self.start, 0) };
+        let to = used.next_back().map_or(first_to, |(_, to, ..)| to);
+        Rows::new(self.start.saturating_add(from), to.saturating_sub(from))
     }
 }

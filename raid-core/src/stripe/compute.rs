@@ -3,7 +3,7 @@
 
 use super::band::Band;
 use super::plan::{RowPlan, Work, range};
-use super::recipe::{Way, entry};
+use super::recipe::{Way, data, entry};
 use super::row_work::RowWork;
 use crate::backend::Backend;
 use crate::layout::StripRole;
@@ -101,12 +101,15 @@ impl RowPlan {
         if row.new_data {
             self.check_request(new_data)?;
         }
-        for band in row.bands.iter().filter(|band| band.len > 0) {
+        for band in row.bands.iter() {
             let recipe = &band.recipe;
-            if !recipe.lost.is_empty() {
+            if recipe.recovers {
                 self.recover(row, band, backend, slab)?;
             }
-            if !recipe.parity.is_empty() {
+            if row.interleaved && row.new_data {
+                self.take_apart(row, band, slab, new_data);
+            }
+            if recipe.parity != 0 {
                 match recipe.way {
                     Way::Generate => self.generate(row, band, backend, slab, new_data)?,
                     Way::Update => self.update(row, band, backend, slab, new_data)?,
@@ -125,7 +128,11 @@ impl RowPlan {
         self.check_slab(slab)?;
         self.check_request(request)?;
         let Work::Row(row) = &self.work else { return Ok(()) };
-        for band in row.bands.iter().filter(|band| band.len > 0) {
+        for band in row.bands.iter() {
+            if row.interleaved {
+                self.put_together(row, band, slab, request);
+                continue;
+            }
             for index in band.wanted() {
                 let Some(slot) = row.map.data_slot(index) else { continue };
                 let from = range(row.in_slab(slot, band.from), Blocks(band.len), self.block_size)
@@ -212,7 +219,8 @@ impl RowPlan {
         slab: &mut [u8],
     ) -> Result<(), ComputeError> {
         let recipe = &band.recipe;
-        let mut all = self.columns(row, (band.from, band.len), slab, recipe.reads, recipe.lost);
+        let lost = recipe.lost(&row.map);
+        let mut all = self.columns(row, (band.from, band.len), slab, recipe.reads, lost);
         let read = |slot: Option<Slot>| slot.is_some_and(|slot| recipe.reads.contains(slot));
         let p = all.p.take().filter(|_| read(row.map.parity_slot(0)));
         // Q is looked at only where P falls short, and was read then.
@@ -240,9 +248,10 @@ impl RowPlan {
         new_data: &[u8],
     ) -> Result<(), ComputeError> {
         let recipe = &band.recipe;
-        let known = recipe.reads | recipe.lost;
+        let apart = row.interleaved && row.new_data;
+        let known = if apart { data(&row.map) } else { recipe.reads | recipe.lost(&row.map) };
         let mut all = self.columns(row, (band.from, band.len), slab, known, SlotSet::EMPTY);
-        if row.new_data {
+        if row.new_data && !apart {
             for index in band.wanted() {
                 let slot = row.map.data_slot(index);
                 let entry = slot.and_then(|slot| entry(&row.map, slot));
@@ -251,10 +260,8 @@ impl RowPlan {
                 }
             }
         }
-        let wanted =
-            |index| row.map.parity_slot(index).is_some_and(|slot| recipe.parity.contains(slot));
-        let p = all.p.take().filter(|_| wanted(0));
-        let q = all.q.take().filter(|_| wanted(1));
+        let p = all.p.take().filter(|_| recipe.computes(0));
+        let q = all.q.take().filter(|_| recipe.computes(1));
         let done = match (p, q) {
             (Some(p), Some(q)) => backend.pq_generate(p, q, all.table()),
             (Some(p), None) => backend.p_generate(p, all.table()),
@@ -273,7 +280,7 @@ impl RowPlan {
         slab: &mut [u8],
         new_data: &[u8],
     ) -> Result<(), ComputeError> {
-        let old = RowWork::wanted(&row.map, band);
+        let old = band.wanted_slots(&row.map);
         let mut all = self.columns(row, (band.from, band.len), slab, old, SlotSet::EMPTY);
         for index in band.wanted() {
             let slot = row.map.data_slot(index);

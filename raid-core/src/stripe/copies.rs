@@ -4,8 +4,8 @@
 
 use super::plan::{Buffer, SlabIo, WriteIo};
 use super::{Health, NotPossible};
-use crate::layout::{Layout, Location};
-use crate::units::{Blocks, Extent, Lba, Rows, Slot, SlotSet};
+use crate::layout::{Layout, Location, Spread};
+use crate::units::{Blocks, Extent, Rows, Slot, SlotSet};
 
 /// A run of data blocks that follow one another on every member that holds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,29 +17,42 @@ pub(super) struct CopyRun {
     pub(super) slots: SlotSet,
     /// The first copy.
     first: Location,
-    /// The only other copy, where it has another address.
-    other: Location,
+    /// The way from there to the others.
+    spread: Spread,
+    /// Slots of the set.
+    of: u16,
 }
 
 impl CopyRun {
     /// The run from `block` on, at most `left` blocks; `None` past the end.
+    #[inline]
     pub(super) fn new(layout: &Layout<'_>, block: u64, left: u64) -> Option<Self> {
-        let first = layout.locate(block)?;
-        let slots = layout.copies(block).map(|copy| copy.slot).collect();
-        let other = layout.copies(block).nth(1).unwrap_or(first);
-        let len = layout.contiguous(block).min(left);
-        (len > 0).then_some(Self { block, len, slots, first, other })
+        let (first, run) = layout.run(block)?;
+        let (copies, of, len) = (layout.copy_count(), layout.geometry().slots, run.min(left));
+        let slots = SlotSet::circular(first.slot.0.into(), copies, of);
+        (len > 0).then_some(Self { block, len, slots, first, spread: layout.spread(), of })
     }
 
     /// Blocks of the member in `slot`.
     pub(super) fn on_member(&self, slot: Slot) -> Extent {
-        // Copies of a mirror all have one address, so the second stands for every other.
-        let Lba(start) = if slot == self.first.slot { self.first.block } else { self.other.block };
-        Extent::new(start, self.len)
+        let (at, first) = (u16::from(slot.0), u16::from(self.first.slot.0));
+        let copy = at.checked_sub(first);
+        let copy = copy.unwrap_or(at.saturating_add(self.of).saturating_sub(first));
+        Extent { start: self.spread.copy(self.first, copy, self.of).block, len: Blocks(self.len) }
+    }
+
+    /// The first `len` blocks.
+    pub(super) const fn cut(self, len: u64) -> Self {
+        Self { len, ..self }
     }
 
     pub(super) const fn rows(&self) -> Rows {
         Rows::new(self.block, self.len)
+    }
+
+    /// First block of the first copy.
+    pub(super) const fn first_block(&self) -> u64 {
+        self.first.block.0
     }
 
     /// The copies that can be read.
@@ -47,8 +60,7 @@ impl CopyRun {
     /// # Errors
     /// [`NotPossible::Lost`] if there is none.
     pub(super) fn readable(&self, health: &Health) -> Result<SlotSet, NotPossible> {
-        let unreadable = health.unavailable | health.write_only;
-        let readable = self.slots.without(unreadable);
+        let readable = self.slots.without(health.unreadable());
         if readable.is_empty() {
             return Err(NotPossible::Lost { missing: self.slots, rows: self.rows() });
         }

@@ -6,7 +6,7 @@ use super::copies::{CopyRun, CopyWork};
 use super::plan::{Method, RowPlan, Work};
 use super::recipe::RowHealth;
 use super::row_work::RowWork;
-use super::{Cursor, Health, NotPossible, requests};
+use super::{Cursor, Health, HealthByRow, NotPossible, requests};
 use crate::layout::Layout;
 use crate::units::{Rows, SlotSet};
 
@@ -14,7 +14,7 @@ use crate::units::{Rows, SlotSet};
 #[derive(Clone, Debug)]
 pub struct Passes<'m> {
     layout: Layout<'m>,
-    health: Health,
+    health: HealthByRow<'m>,
     task: Task,
     cursor: Cursor,
 }
@@ -37,68 +37,78 @@ impl Task {
 }
 
 impl<'m> Passes<'m> {
-    fn new(layout: &Layout<'m>, health: Health, task: Task, rows: Rows) -> Self {
+    fn new(layout: &Layout<'m>, health: HealthByRow<'m>, task: Task, rows: Rows) -> Self {
         let cursor = Cursor::new(rows.start.0, rows.len, layout.rows());
         Self { layout: *layout, health, task, cursor }
     }
 
     pub(super) fn rebuild(
         layout: &Layout<'m>,
-        health: Health,
+        health: HealthByRow<'m>,
         targets: SlotSet,
         rows: Rows,
     ) -> Self {
         Self::new(layout, health, Task::Rebuild(targets), rows)
     }
 
-    pub(super) fn resync(layout: &Layout<'m>, health: Health, rows: Rows) -> Self {
+    pub(super) fn resync(layout: &Layout<'m>, health: HealthByRow<'m>, rows: Rows) -> Self {
         Self::new(layout, health, Task::Resync, rows)
     }
 
-    pub(super) fn scrub(layout: &Layout<'m>, health: Health, rows: Rows) -> Self {
+    pub(super) fn scrub(layout: &Layout<'m>, health: HealthByRow<'m>, rows: Rows) -> Self {
         Self::new(layout, health, Task::Scrub, rows)
     }
 
     /// The plan for `len` rows from row `from` of the strip on; `None` if there is nothing to do.
-    fn row(&self, part: &RowPart, from: u64, len: u64) -> Result<Option<RowPlan>, NotPossible> {
-        let health = RowHealth::new(&part.map, &self.health);
+    #[inline]
+    fn row(
+        &self,
+        part: &RowPart,
+        from: u64,
+        len: u64,
+        health: &Health,
+    ) -> Result<Option<RowPlan>, NotPossible> {
+        let rows = Rows::new(part.start.saturating_add(from), len);
+        requests::check_parities(&part.map, rows)?;
+        let health = RowHealth::new(&part.map, health);
         let recipe = match self.task {
             Task::Rebuild(targets) => health.rebuild(&part.map, targets),
             Task::Resync => health.resync(&part.map),
             Task::Scrub => health.scrub(&part.map),
         };
         let Ok(recipe) = recipe else {
-            let rows = RowWork::of_rows(part, from, len, Default::default()).rows();
             let targets =
                 if let Task::Rebuild(targets) = self.task { targets } else { SlotSet::EMPTY };
             return Err(NotPossible::Lost { missing: health.unreadable | targets, rows });
         };
         let Some(recipe) = recipe else { return Ok(None) };
-        let work = RowWork::of_rows(part, from, len, recipe);
-        requests::plan(&self.layout, self.task.method(), work, None).map(Some)
+        Ok(Some(RowPlan {
+            rows,
+            method: self.task.method(),
+            request: None,
+            block_size: self.layout.geometry().block_size,
+            work: Work::Row(RowWork::of_rows(part, from, len, recipe)),
+        }))
     }
 
     /// The plan for a run of copies; `None` if there is nothing to do.
-    fn copies(&self, run: CopyRun) -> Result<Option<RowPlan>, NotPossible> {
-        let writable = run.slots.without(self.health.unavailable);
+    fn copies(&self, run: CopyRun, health: &Health) -> Result<Option<RowPlan>, NotPossible> {
+        let writable = run.slots.without(health.unavailable);
         let (reads, writes) = match self.task {
             Task::Rebuild(targets) => {
                 let writes = writable & targets;
                 if writes.is_empty() {
                     return Ok(None);
                 }
-                let write_only = self.health.write_only | targets;
-                let sources = run.readable(&Health { write_only, ..self.health })?;
+                let write_only = health.write_only | targets;
+                let sources = run.readable(&Health { write_only, ..*health })?;
                 (sources.lowest().into_iter().collect(), writes)
             }
             Task::Resync => {
-                let source: SlotSet = run.readable(&self.health)?.lowest().into_iter().collect();
+                let source: SlotSet = run.readable(health)?.lowest().into_iter().collect();
                 (source, writable.without(source))
             }
-            Task::Scrub => {
-                let readable = run.readable(&self.health)?;
-                (readable, SlotSet::EMPTY)
-            }
+            Task::Scrub => (run.readable(health)?, SlotSet::EMPTY),
         };
         let idle = match self.task {
             Task::Scrub => reads.len() < 2,
@@ -124,13 +134,15 @@ impl Iterator for Passes<'_> {
         while self.cursor.left > 0 {
             let (row, left) = (self.cursor.at, self.cursor.left);
             let (len, plan) = match RowPart::of_stripe(&self.layout, row) {
-                Some((part, from)) => {
-                    let len = left.min(part.strip.get().saturating_sub(from));
-                    (len, self.row(&part, from, len))
+                Some((part, from, rows)) => {
+                    let (health, end) = self.health.at_row(row);
+                    let len = left.min(rows).min(end.saturating_sub(row));
+                    (len, self.row(&part, from, len, &health))
                 }
                 None => {
                     let run = CopyRun::new(&self.layout, row, left)?;
-                    (run.len, self.copies(run))
+                    let (health, len) = self.health.at_run(&run);
+                    (len, self.copies(run.cut(len), &health))
                 }
             };
             self.cursor.advance(len);

@@ -11,11 +11,15 @@
 //! | read-modify-write | w + p: old data, old parity | all of it readable |
 //! | solve, then write | d: the data at hand and x parities | x parities readable |
 //!
-//! A member that is being filled is written and not read.
+//! A member that is being filled is written and not read. A row of RAID-3 that is written in part is
+//! always solved: every block of it changes in some bytes.
 
 use super::Health;
 use crate::layout::{RowMap, StripRole};
 use crate::units::{Slot, SlotSet};
+
+/// Parity strips of a row whose equations are known: P and Q.
+pub(super) const MOST_PARITIES: u8 = 2;
 
 /// Sets of slots of one band.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,10 +28,10 @@ pub(super) struct Recipe {
     pub(super) reads: SlotSet,
     /// Written.
     pub(super) writes: SlotSet,
-    /// Data that is recovered.
-    pub(super) lost: SlotSet,
-    /// Parity that is computed.
-    pub(super) parity: SlotSet,
+    /// Parity that is computed: bit 0 for P, bit 1 for Q.
+    pub(super) parity: u8,
+    /// Whether all data that is not read is recovered.
+    pub(super) recovers: bool,
     /// How parity is computed.
     pub(super) way: Way,
 }
@@ -42,8 +46,38 @@ pub(super) enum Way {
     Update,
 }
 
+/// All data strips of a row.
+pub(super) fn data(map: &RowMap) -> SlotSet {
+    map.data_slots(0, u16::MAX)
+}
+
+impl Recipe {
+    /// Data that is recovered.
+    pub(super) fn lost(&self, map: &RowMap) -> SlotSet {
+        if self.recovers { data(map).without(self.reads) } else { SlotSet::EMPTY }
+    }
+
+    /// Whether parity strip `index` is computed.
+    pub(super) fn computes(&self, index: u8) -> bool {
+        1u8.checked_shl(index.into()).is_some_and(|bit| self.parity & bit != 0)
+    }
+
+    /// Slots that need room in the slab. New data stays in the request.
+    pub(super) fn room(&self, map: &RowMap) -> SlotSet {
+        let mut room = self.reads | self.lost(map);
+        if self.parity != 0 {
+            room = room
+                | (0..MOST_PARITIES)
+                    .filter(|at| self.computes(*at))
+                    .filter_map(|at| map.parity_slot(at))
+                    .collect();
+        }
+        room
+    }
+}
+
 /// The slots of a row by role, and which of them can be used.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RowHealth {
     data: SlotSet,
     parity: SlotSet,
@@ -54,9 +88,9 @@ pub(super) struct RowHealth {
 }
 
 impl RowHealth {
+    #[inline]
     pub(super) fn new(map: &RowMap, health: &Health) -> Self {
-        let parity = (0..map.parity_strips()).filter_map(|index| map.parity_slot(index)).collect();
-        let data = (0..map.data_strips()).filter_map(|index| map.data_slot(index)).collect();
+        let (data, parity) = (data(map), map.parity_slots());
         let unavailable = (data | parity) & health.unavailable;
         let unreadable = (data | parity) & (health.unavailable | health.write_only);
         Self { data, parity, unavailable, unreadable }
@@ -66,6 +100,9 @@ impl RowHealth {
     /// `None` if there are not enough.
     fn lost(&self, map: &RowMap) -> Option<(SlotSet, SlotSet)> {
         let lost = self.data & self.unreadable;
+        if lost.is_empty() {
+            return Some((lost, lost));
+        }
         let helpers: SlotSet = (0..map.parity_strips())
             .filter_map(|index| map.parity_slot(index))
             .filter(|slot| !self.unreadable.contains(*slot))
@@ -77,10 +114,21 @@ impl RowHealth {
     /// All data of the row: read, or recovered. `None` if it cannot be had.
     fn all_data(&self, map: &RowMap) -> Option<Recipe> {
         let (lost, helpers) = self.lost(map)?;
-        Some(Recipe { reads: self.data.without(lost) | helpers, lost, ..Recipe::default() })
+        let reads = self.data.without(lost) | helpers;
+        Some(Recipe { reads, recovers: !lost.is_empty(), ..Recipe::default() })
+    }
+
+    /// The bits of the parities among `slots`.
+    pub(super) fn bits(map: &RowMap, slots: SlotSet) -> u8 {
+        let bit = |index, bit| match map.parity_slot(index) {
+            Some(slot) if slots.contains(slot) => bit,
+            _ => 0u8,
+        };
+        bit(0, 1) | bit(1, 2)
     }
 
     /// Reads `wanted`, recovering what is lost.
+    #[inline]
     pub(super) fn read(&self, map: &RowMap, wanted: SlotSet) -> Option<Recipe> {
         if wanted.intersects(self.unreadable) {
             return self.all_data(map);
@@ -90,8 +138,9 @@ impl RowHealth {
 
     /// Writes `wanted`, keeping every parity at hand true, and reading parity only if `trusted`.
     /// `None` if data would be lost by it.
+    #[inline]
     pub(super) fn write(&self, map: &RowMap, wanted: SlotSet, trusted: bool) -> Option<Recipe> {
-        if self.unreadable.len() > self.parity.len() {
+        if self.unreadable.len() > map.parity_strips().into() {
             return None;
         }
         let parity = self.parity.without(self.unavailable);
@@ -99,16 +148,36 @@ impl RowHealth {
         if parity.is_empty() {
             return Some(Recipe { writes, ..Recipe::default() });
         }
-        let plain = Recipe { writes, parity, ..Recipe::default() };
-        let reconstruct = Recipe { reads: self.data.without(wanted), ..plain };
-        let update = Recipe { reads: wanted | parity, way: Way::Update, ..plain };
-        let solve = self.all_data(map).map(|solved| Recipe { writes, parity, ..solved });
-        [Some(reconstruct), Some(update), solve]
-            .into_iter()
-            .flatten()
-            .filter(|recipe| !recipe.reads.intersects(self.unreadable))
-            .filter(|recipe| trusted || !recipe.reads.intersects(self.parity))
-            .min_by_key(|recipe| recipe.reads.len())
+        let plain = Recipe { writes, parity: Self::bits(map, parity), ..Recipe::default() };
+        let possible = |reads: SlotSet| {
+            !reads.intersects(self.unreadable) && (trusted || !reads.intersects(self.parity))
+        };
+        let (stays, old) = (self.data.without(wanted), wanted | parity);
+        // The first of equals is the one that does not trust old parity.
+        let best = match (possible(stays), possible(old)) {
+            (true, true) if stays.len() > old.len() => Some((old, Way::Update)),
+            (true, _) => Some((stays, Way::Generate)),
+            (false, true) => Some((old, Way::Update)),
+            (false, false) => None,
+        };
+        let simple = best.map(|(reads, way)| Recipe { reads, way, ..plain });
+        // Solving reads as much as there are data strips: more than enough where the rest is readable.
+        if self.unreadable.is_empty() {
+            return simple;
+        }
+        let solved = self.all_data(map).filter(|solved| possible(solved.reads));
+        let solved = solved.map(|solved| Recipe { writes, parity: plain.parity, ..solved });
+        [simple, solved].into_iter().flatten().min_by_key(|recipe| recipe.reads.len())
+    }
+
+    /// Writes some bytes of every data strip (RAID-3). `None` if data would be lost by it.
+    pub(super) fn write_in_part(&self, map: &RowMap, trusted: bool) -> Option<Recipe> {
+        let parity = self.parity.without(self.unavailable);
+        let solved = self.all_data(map)?;
+        let sound = self.unreadable.len() <= map.parity_strips().into()
+            && (trusted || !solved.reads.intersects(self.parity));
+        let writes = self.data.without(self.unavailable) | parity;
+        sound.then_some(Recipe { writes, parity: Self::bits(map, parity), ..solved })
     }
 
     /// Fills `targets`, which hold nothing worth reading. `Ok(None)` if none of them has a part in
@@ -120,7 +189,7 @@ impl RowHealth {
         }
         let without = Self { unreadable: self.unreadable | writes, ..*self };
         let solved = without.all_data(map).ok_or(())?;
-        Ok(Some(Recipe { writes, parity: writes & self.parity, ..solved }))
+        Ok(Some(Recipe { writes, parity: Self::bits(map, writes), ..solved }))
     }
 
     /// Computes every parity at hand anew, but for those needed to recover lost data. `Ok(None)` if
@@ -132,7 +201,7 @@ impl RowHealth {
             return Ok(None);
         }
         let solved = self.all_data(map).ok_or(())?;
-        Ok(Some(Recipe { writes: parity, parity, ..solved }))
+        Ok(Some(Recipe { writes: parity, parity: Self::bits(map, parity), ..solved }))
     }
 
     /// Reads all that can be read, for a check. `Ok(None)` if nothing is left to check it by.
@@ -146,14 +215,8 @@ impl RowHealth {
         }
         let p: SlotSet = map.parity_slot(0).into_iter().collect();
         let reads = (self.data | self.parity).without(self.unreadable);
-        Ok(Some(Recipe { reads, lost, parity: p.without(readable), ..Recipe::default() }))
-    }
-}
-
-impl Recipe {
-    /// Slots that need room in the slab. New data stays in the request.
-    pub(super) fn room(&self) -> SlotSet {
-        self.reads | self.lost | self.parity
+        let parity = Self::bits(map, p.without(readable));
+        Ok(Some(Recipe { reads, recovers: !lost.is_empty(), parity, ..Recipe::default() }))
     }
 }
 

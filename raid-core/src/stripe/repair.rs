@@ -5,7 +5,7 @@ use super::band::Band;
 use super::compute::ComputeError;
 use super::copies::CopyWork;
 use super::plan::{Buffer, RowPlan, Work, WriteIo, range};
-use super::recipe::{Recipe, Way};
+use super::recipe::{Recipe, RowHealth, Way};
 use super::row_work::RowWork;
 use super::verify::Mismatch;
 use crate::backend::Backend;
@@ -124,18 +124,16 @@ impl RowPlan {
         };
         let data = |slot: &Slot| matches!(row.map.role(*slot), Some(StripRole::Data(_)));
         let lost: SlotSet = wrong.iter().filter(data).collect();
-        let parity = wrong.without(lost);
-        let recipe = Recipe { lost, parity, way: Way::Generate, ..band.recipe };
         if !lost.is_empty() {
-            let reads = recipe.reads.without(lost);
-            let band = Band { recipe: Recipe { reads, ..recipe }, ..band };
-            self.recover(row, &band, backend, slab)?;
+            let reads = band.recipe.reads.without(lost);
+            let recipe = Recipe { reads, recovers: true, parity: 0, ..band.recipe };
+            self.recover(row, &Band { recipe, ..band }, backend, slab)?;
         }
-        if !parity.is_empty() {
+        let parity = RowHealth::bits(&row.map, wrong);
+        if parity != 0 {
             // What the scrub recovered counts as data here.
-            let lost = band.recipe.lost;
-            let band = Band { recipe: Recipe { lost, ..recipe }, ..band };
-            self.generate(row, &band, backend, slab, &[])?;
+            let recipe = Recipe { parity, way: Way::Generate, ..band.recipe };
+            self.generate(row, &Band { recipe, ..band }, backend, slab, &[])?;
         }
         Ok(wrong)
     }

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Reads and writes: a request for data blocks of a set, cut into steps.
 
-use super::band::RowPart;
+use super::band::{NoBands, RowPart};
 use super::copies::{CopyRun, CopyWork};
 use super::plan::{Method, RequestPart, RowPlan, Work, range};
-use super::recipe::RowHealth;
+use super::recipe::MOST_PARITIES;
 use super::row_work::RowWork;
-use super::{Cursor, Health, NotPossible};
-use crate::layout::Layout;
+use super::{Cursor, HealthByRow, NotPossible};
+use crate::layout::{Layout, RowMap};
 use crate::units::{Blocks, Extent, Rows, Slot, SlotSet};
 
 /// Blocks after which reads of a mirror go on to the next copy, if nobody prefers one.
 const TURN: u64 = 256;
-
-/// Parity strips of a row whose equations are known: P and Q.
-const MOST_PARITIES: u8 = 2;
 
 /// Blocks of a member that are blocks of the request as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,11 +44,20 @@ pub enum ReadStep {
     Reconstruct(RowPlan),
 }
 
+/// Refuses a row whose parity cannot be computed.
+pub(super) fn check_parities(map: &RowMap, rows: Rows) -> Result<(), NotPossible> {
+    let parities = map.parity_strips();
+    if parities > MOST_PARITIES {
+        return Err(NotPossible::ParityUnknown { parities, rows });
+    }
+    Ok(())
+}
+
 /// Steps of a read. See [`super::read`].
 #[derive(Clone, Debug)]
 pub struct ReadSteps<'m> {
     layout: Layout<'m>,
-    health: Health,
+    health: HealthByRow<'m>,
     prefer: Option<Slot>,
     cursor: Cursor,
 }
@@ -59,7 +65,7 @@ pub struct ReadSteps<'m> {
 impl<'m> ReadSteps<'m> {
     pub(super) fn new(
         layout: &Layout<'m>,
-        health: Health,
+        health: HealthByRow<'m>,
         at: Extent,
         prefer: Option<Slot>,
     ) -> Self {
@@ -68,87 +74,145 @@ impl<'m> ReadSteps<'m> {
     }
 
     /// Reads `run`, which begins at the cursor, as it is, from one of the slots that can be read.
+    #[inline]
     fn direct(&self, run: &CopyRun, readable: SlotSet) -> Option<MemberIo> {
         let preferred = self.prefer.filter(|slot| readable.contains(*slot));
-        let unit = if self.layout.row_unit() > 1 { self.layout.row_unit() } else { TURN };
-        let turn = run.block.checked_div(unit)?.checked_rem(u64::from(readable.len()))?;
-        let slot = preferred.or_else(|| readable.iter().nth(usize::try_from(turn).ok()?))?;
+        let slot = match (preferred, readable.len()) {
+            (Some(slot), _) => slot,
+            (None, 1) => readable.lowest()?,
+            (None, copies) => {
+                let unit = match self.layout.row_unit() {
+                    1 => TURN,
+                    strip => strip,
+                };
+                let turn = run.block.checked_div(unit)?.checked_rem(copies.into())?;
+                readable.iter().nth(usize::try_from(turn).ok()?)?
+            }
+        };
         Some(MemberIo { slot, at: run.on_member(slot), offset: self.cursor.offset })
+    }
+
+    /// The next blocks that can be read as they are, if the first of them can.
+    #[inline]
+    fn next_direct(&self) -> Option<Result<MemberIo, NotPossible>> {
+        let run = CopyRun::new(&self.layout, self.cursor.at, self.cursor.left)?;
+        // With parity, health goes by the row, which is the block of the member.
+        let by_run = self.health.is_uniform() || self.layout.geometry().parity_strips() == 0;
+        let (health, len) = if by_run {
+            self.health.at_run(&run)
+        } else {
+            let row = run.first_block();
+            let (health, end) = self.health.at_row(row);
+            (health, run.len.min(end.saturating_sub(row)))
+        };
+        let run = run.cut(len);
+        match run.readable(&health) {
+            Ok(readable) => self.direct(&run, readable).map(Ok),
+            Err(lost) => Some(Err(lost)),
+        }
     }
 
     /// The plan for the whole of `part`; `None` if all it wants can be read as it is.
     ///
     /// # Errors
-    /// What keeps `part` from being recovered, said of `rows`.
-    fn reconstruct(&self, part: &RowPart, rows: Rows) -> Result<Option<RowPlan>, NotPossible> {
-        if self.health == Health::OPTIMAL {
+    /// What keeps `part` from being recovered.
+    fn reconstruct(&self, part: &RowPart) -> Result<Option<RowPlan>, NotPossible> {
+        let mut plain = !part.interleaved;
+        let bands = part.bands(&self.health, |band, here| {
+            let wanted = band.wanted_slots(&part.map);
+            plain &= !wanted.intersects(here.unreadable);
+            here.read(&part.map, wanted)
+        });
+        if plain && !matches!(bands, Err(NoBands::Lost(_))) {
             return Ok(None);
         }
-        let health = RowHealth::new(&part.map, &self.health);
-        let mut bands = part.bands();
-        let wanted = |band: &_| RowWork::wanted(&part.map, band);
-        if !bands.iter().any(|band| wanted(band).intersects(health.unreadable)) {
-            return Ok(None);
-        }
-        let parities = part.map.parity_strips();
-        if parities > MOST_PARITIES {
-            return Err(NotPossible::ParityUnknown { parities, rows });
-        }
-        for band in &mut bands {
-            let recipe = health.read(&part.map, wanted(band));
-            let missing = health.unreadable;
-            band.recipe = recipe.ok_or(NotPossible::Lost { missing, rows })?;
-        }
+        check_parities(&part.map, part.rows())?;
+        let bands = bands.map_err(|why| refusal(part, why))?;
         let work = RowWork::new(part, bands, self.cursor.offset.0, false);
-        let request = Some((self.cursor, part.len));
-        plan(&self.layout, Method::DegradedRead, work, request).map(Some)
+        let request = RequestPart { offset: self.cursor.offset, len: Blocks(part.len) };
+        Ok(Some(plan(&self.layout, Method::DegradedRead, part, work, request)))
+    }
+
+    /// The next step of a parity level with a member that cannot be read everywhere, and the blocks
+    /// it covers.
+    fn next_of_row(&self, part: &RowPart) -> Option<(u64, Result<ReadStep, NotPossible>)> {
+        match self.reconstruct(part) {
+            Ok(Some(plan)) => return Some((part.len, Ok(ReadStep::Reconstruct(plan)))),
+            Ok(None) => {}
+            // Where the row cannot be recovered, what can be read of it still is, piece by piece.
+            Err(_) => {
+                let piece = part.first_piece(&self.health);
+                match self.reconstruct(&piece) {
+                    Ok(Some(plan)) => return Some((piece.len, Ok(ReadStep::Reconstruct(plan)))),
+                    Ok(None) => {}
+                    Err(why) => return Some((piece.len, Err(why))),
+                }
+            }
+        }
+        match self.next_direct()? {
+            Ok(io) => Some((io.at.len.0, Ok(ReadStep::Direct(io)))),
+            // What was found readable a moment ago.
+            Err(_) => None,
+        }
     }
 }
 
+/// What is said of a part without bands.
+fn refusal(part: &RowPart, why: NoBands) -> NotPossible {
+    let missing = match why {
+        NoBands::Lost(missing) => missing,
+        NoBands::TooMany => SlotSet::EMPTY,
+    };
+    NotPossible::Lost { missing, rows: part.rows() }
+}
+
 /// A plan for work on a stripe row.
-pub(super) fn plan(
+#[inline]
+fn plan(
     layout: &Layout<'_>,
     method: Method,
+    part: &RowPart,
     work: RowWork,
-    request: Option<(Cursor, u64)>,
-) -> Result<RowPlan, NotPossible> {
-    let (rows, parities) = (work.rows(), work.map.parity_strips());
-    if parities > MOST_PARITIES {
-        return Err(NotPossible::ParityUnknown { parities, rows });
+    request: RequestPart,
+) -> RowPlan {
+    let (from, len) = work.hull;
+    RowPlan {
+        rows: Rows::new(part.start.saturating_add(from), len),
+        method,
+        request: Some(request),
+        block_size: layout.geometry().block_size,
+        work: Work::Row(work),
     }
-    let request =
-        request.map(|(cursor, len)| RequestPart { offset: cursor.offset, len: Blocks(len) });
-    let block_size = layout.geometry().block_size;
-    Ok(RowPlan { rows, method, request, block_size, work: Work::Row(work) })
 }
 
 impl Iterator for ReadSteps<'_> {
     type Item = Result<ReadStep, NotPossible>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(refusal) = self.cursor.refusal.take() {
             return Some(Err(refusal));
         }
-        let (block, left) = (self.cursor.at, self.cursor.left);
-        let run = CopyRun::new(&self.layout, block, left)?;
-        let rows = self.layout.rows_of(Extent::new(block, run.len));
-        let mut refusal = None;
-        if let Some(part) = RowPart::new(&self.layout, block, left) {
-            match self.reconstruct(&part, rows) {
-                Ok(None) => {}
-                Ok(Some(plan)) => {
-                    self.cursor.advance(part.len);
-                    return Some(Ok(ReadStep::Reconstruct(plan)));
-                }
-                Err(why) => refusal = Some(why),
-            }
+        if self.cursor.left == 0 {
+            return None;
         }
-        // Where the row cannot be recovered, what can be read of it still is, strip by strip.
-        let step = match run.readable(&self.health) {
-            Ok(readable) => Ok(ReadStep::Direct(self.direct(&run, readable)?)),
-            Err(lost) => Err(refusal.unwrap_or(lost)),
+        let by_row = self.layout.is_interleaved() || !self.health.is_optimal();
+        let part = if by_row {
+            RowPart::new(&self.layout, self.cursor.at, self.cursor.left)
+        } else {
+            None
         };
-        self.cursor.advance(run.len);
+        let (len, step) = match part {
+            Some(part) => self.next_of_row(&part)?,
+            None => match self.next_direct()? {
+                Ok(io) => (io.at.len.0, Ok(ReadStep::Direct(io))),
+                Err(NotPossible::Lost { missing, rows }) => {
+                    (rows.len, Err(NotPossible::Lost { missing, rows }))
+                }
+                Err(other) => return Some(Err(other)),
+            },
+        };
+        self.cursor.advance(len);
         Some(step)
     }
 }
@@ -157,13 +221,13 @@ impl Iterator for ReadSteps<'_> {
 #[derive(Clone, Debug)]
 pub struct Writes<'m> {
     layout: Layout<'m>,
-    health: Health,
+    health: HealthByRow<'m>,
     trust_parity: bool,
     cursor: Cursor,
 }
 
 impl<'m> Writes<'m> {
-    pub(super) fn new(layout: &Layout<'m>, health: Health, at: Extent) -> Self {
+    pub(super) fn new(layout: &Layout<'m>, health: HealthByRow<'m>, at: Extent) -> Self {
         let cursor = Cursor::new(at.start.0, at.len.0, layout.set_blocks().0);
         Self { layout: *layout, health, trust_parity: true, cursor }
     }
@@ -178,27 +242,26 @@ impl<'m> Writes<'m> {
         Self { trust_parity: false, ..self }
     }
 
+    #[inline]
     fn row(&self, part: &RowPart) -> Result<RowPlan, NotPossible> {
-        let health = RowHealth::new(&part.map, &self.health);
-        let mut bands = part.bands();
-        let mut possible = true;
-        for band in bands.iter_mut().filter(|band| band.len > 0) {
-            match health.write(&part.map, RowWork::wanted(&part.map, band), self.trust_parity) {
-                Some(recipe) => band.recipe = recipe,
-                None => possible = false,
+        check_parities(&part.map, part.rows())?;
+        let map = &part.map;
+        let bands = part.bands(&self.health, |band, here| {
+            if band.in_part {
+                here.write_in_part(map, self.trust_parity)
+            } else {
+                here.write(map, band.wanted_slots(map), self.trust_parity)
             }
-        }
+        });
+        let bands = bands.map_err(|why| refusal(part, why))?;
         let work = RowWork::new(part, bands, self.cursor.offset.0, true);
-        let plan = plan(&self.layout, work.write_method(), work, Some((self.cursor, part.len)))?;
-        if !possible {
-            return Err(NotPossible::Lost { missing: health.unreadable, rows: plan.rows });
-        }
-        Ok(plan)
+        let request = RequestPart { offset: self.cursor.offset, len: Blocks(part.len) };
+        Ok(plan(&self.layout, work.write_method(), part, work, request))
     }
 
-    fn copies(&self, run: CopyRun) -> Result<RowPlan, NotPossible> {
-        run.readable(&self.health)?;
-        let writes = run.slots.without(self.health.unavailable);
+    fn copies(&self, run: CopyRun, health: &super::Health) -> Result<RowPlan, NotPossible> {
+        run.readable(health)?;
+        let writes = run.slots.without(health.unavailable);
         let offset = self.cursor.offset;
         let work = CopyWork { run, reads: SlotSet::EMPTY, writes, new_data: Some(offset) };
         Ok(RowPlan {
@@ -214,18 +277,25 @@ impl<'m> Writes<'m> {
 impl Iterator for Writes<'_> {
     type Item = Result<RowPlan, NotPossible>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(refusal) = self.cursor.refusal.take() {
             return Some(Err(refusal));
         }
         let (block, left) = (self.cursor.at, self.cursor.left);
-        let (len, plan) = match RowPart::new(&self.layout, block, left) {
-            Some(part) => (part.len, self.row(&part)),
-            None => {
-                let run = CopyRun::new(&self.layout, block, left)?;
-                (run.len, self.copies(run))
-            }
+        let Some(part) = RowPart::new(&self.layout, block, left) else {
+            let run = CopyRun::new(&self.layout, block, left)?;
+            let (health, len) = self.health.at_run(&run);
+            let plan = self.copies(run.cut(len), &health);
+            self.cursor.advance(len);
+            return Some(plan);
         };
+        let (mut len, mut plan) = (part.len, self.row(&part));
+        if plan.is_err() && !self.health.is_uniform() {
+            // Where not all rows are alike, what can be written is.
+            let piece = part.first_piece(&self.health);
+            (len, plan) = (piece.len, self.row(&piece));
+        }
         self.cursor.advance(len);
         Some(plan)
     }

@@ -5,76 +5,70 @@
 //! slab   │ column of slot 0 │ column of slot 2 │ column of slot 3 │      slots that take part
 //!          └ rows hull: from the first band's first row to the last band's last row
 //! ```
+//!
+//! Of RAID-3, whose bytes are interleaved, every data strip has a column: new data is taken apart into
+//! the slab before it is written, and what was read is put together from it.
 
-use super::band::{Band, RowPart};
+use super::band::{Band, Bands, RowPart};
 use super::plan::{Buffer, Method, SlabIo, WriteIo};
-use super::recipe::{Recipe, Way};
+use super::recipe::{Recipe, Way, data};
 use crate::layout::{RowMap, StripRole};
-use crate::units::{Blocks, Extent, Rows, Slot, SlotSet};
-use core::num::NonZeroU64;
+use crate::units::{Blocks, Extent, Slot, SlotSet};
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RowWork {
     pub(super) map: RowMap,
-    pub(super) bands: [Band; 3],
+    pub(super) bands: Bands,
     /// Slots that have a column in the slab.
     pub(super) room: SlotSet,
     /// First block of the stripe row on every member.
     start: u64,
     /// Blocks of a strip.
-    strip: NonZeroU64,
+    strip: u64,
     /// First row of the hull, from the start of the strip, and rows in it.
     pub(super) hull: (u64, u64),
     /// First data block of the request in the row's data, and where it is in the request.
     origin: (u64, u64),
     /// Whether the wanted strips are new data, rather than wanted by a reader or by nobody.
     pub(super) new_data: bool,
+    /// Whether bytes are interleaved.
+    pub(super) interleaved: bool,
 }
 
 impl RowWork {
     /// Work on `part` of a request, whose first block is `offset` blocks into the request.
-    pub(super) fn new(part: &RowPart, bands: [Band; 3], offset: u64, new_data: bool) -> Self {
-        let used = || bands.iter().filter(|band| band.len > 0);
-        let from = used().map(|band| band.from).min().unwrap_or(0);
-        let to = used().map(|band| band.from.saturating_add(band.len)).max().unwrap_or(0);
-        let room = bands.iter().fold(SlotSet::EMPTY, |all, band| all | band.recipe.room());
+    #[inline]
+    pub(super) fn new(part: &RowPart, bands: Bands, offset: u64, new_data: bool) -> Self {
+        let map = part.map;
+        let room = bands.iter().fold(SlotSet::EMPTY, |all, band| all | band.recipe.room(&map));
         Self {
-            map: part.map,
+            map,
             bands,
-            room,
-            start: part.stripe.saturating_mul(part.strip.get()),
-            strip: part.strip,
-            hull: (from, to.saturating_sub(from)),
+            room: if part.interleaved { room | data(&map) } else { room },
+            start: part.start,
+            strip: part.strip.get(),
+            hull: bands.hull(),
             origin: (part.within, offset),
             new_data,
+            interleaved: part.interleaved,
         }
     }
 
     /// Work on `len` rows of a stripe row from row `from` of the strip on, for no request.
+    #[inline]
     pub(super) fn of_rows(part: &RowPart, from: u64, len: u64, recipe: Recipe) -> Self {
-        let band = Band { from, len, recipe, ..Band::default() };
-        Self::new(part, [band, Band::default(), Band::default()], 0, false)
-    }
-
-    /// The hull as rows of the set.
-    pub(super) fn rows(&self) -> Rows {
-        Rows::new(self.start.saturating_add(self.hull.0), self.hull.1)
-    }
-
-    /// The slots of the data strips that `band` wants.
-    pub(super) fn wanted(map: &RowMap, band: &Band) -> SlotSet {
-        band.wanted().filter_map(|index| map.data_slot(index)).collect()
+        Self::new(part, Bands::of(Band { from, len, recipe, ..Band::default() }), 0, false)
     }
 
     /// Which way the bands of a write take together.
     pub(super) fn write_method(&self) -> Method {
-        let mut methods = self.bands.iter().filter(|band| band.len > 0).map(|band| {
+        let mut methods = self.bands.iter().map(|band| {
             let recipe = &band.recipe;
             match recipe.way {
-                _ if recipe.parity.is_empty() => Method::WithoutParity,
+                _ if recipe.parity == 0 => Method::WithoutParity,
                 Way::Update => Method::ReadModifyWrite,
-                Way::Generate if !recipe.lost.is_empty() => Method::SolveThenWrite,
+                Way::Generate if recipe.recovers => Method::SolveThenWrite,
                 Way::Generate if recipe.reads.is_empty() => Method::FullStripe,
                 Way::Generate => Method::ReconstructWrite,
             }
@@ -85,8 +79,18 @@ impl RowWork {
 
     /// Where block `offset` of data strip `index` is in the request.
     pub(super) fn in_request(&self, index: u16, offset: u64) -> Blocks {
-        let in_row = u64::from(index).saturating_mul(self.strip.get()).saturating_add(offset);
+        let in_row = u64::from(index).saturating_mul(self.strip).saturating_add(offset);
         Blocks(in_row.saturating_sub(self.origin.0).saturating_add(self.origin.1))
+    }
+
+    /// First byte of row `offset` of an interleaved level, as it would be in the request: negative
+    /// as the second of the two; and the bytes of the request's part.
+    pub(super) fn row_in_request(&self, offset: u64, block_size: u32) -> Option<(u64, u64)> {
+        let (within, start) = self.origin;
+        let first = offset.checked_mul(self.map.data_strips().into())?;
+        let bytes = |blocks: u64| blocks.checked_mul(block_size.into());
+        let (ahead, behind) = (first.saturating_sub(within), within.saturating_sub(first));
+        Some((bytes(start.checked_add(ahead)?)?, bytes(behind)?))
     }
 
     /// First block of the slab column of `slot`.
@@ -141,7 +145,7 @@ impl RowWork {
     pub(super) fn writes(&self) -> impl Iterator<Item = WriteIo> + use<'_> {
         self.runs(|recipe| recipe.writes).map(|(slot, from, len)| {
             let buffer = match self.map.role(slot) {
-                Some(StripRole::Data(index)) if self.new_data => {
+                Some(StripRole::Data(index)) if self.new_data && !self.interleaved => {
                     Buffer::Request(self.in_request(index, from))
                 }
                 _ => Buffer::Slab(self.in_slab(slot, from)),
@@ -161,7 +165,7 @@ impl RowWork {
         (0..self.map.parity_strips())
             .filter_map(|index| self.map.parity_slot(index))
             .filter(|slot| recipe.reads.contains(*slot))
-            .skip(usize::from(recipe.lost.len()))
+            .skip(usize::from(recipe.lost(&self.map).len()))
             .collect()
     }
 }

@@ -138,7 +138,7 @@ impl RowPlan {
 
     /// The one band of a scrub plan, cut to rows from `start` of the plan on.
     pub(super) fn cut(row: &RowWork, (start, len): (u64, u64)) -> Band {
-        let [band, ..] = row.bands;
+        let band = row.bands.iter().next().copied().unwrap_or_default();
         Band { from: band.from.saturating_add(start), len, ..band }
     }
 
@@ -150,7 +150,7 @@ impl RowPlan {
         rows: (u64, u64),
     ) -> Result<Option<usize>, ComputeError> {
         let band = Self::cut(row, rows);
-        let known = band.recipe.reads | band.recipe.lost;
+        let known = band.recipe.reads | band.recipe.lost(&row.map);
         let all = self.columns(row, (band.from, band.len), slab, known, SlotSet::EMPTY);
         match (all.p.as_deref(), all.q.as_deref()) {
             (Some(p), Some(q)) => backend.pq_check(p, q, all.table()),
@@ -220,7 +220,7 @@ impl RowPlan {
         let (p, q) = (row.map.parity_slot(0), row.map.parity_slot(1));
         let both = [p, q].into_iter().flatten().filter(|slot| band.recipe.reads.contains(*slot));
         // A parity that helped to recover data, or was itself computed, proves nothing.
-        if both.count() < 2 || !band.recipe.lost.is_empty() {
+        if both.count() < 2 || band.recipe.recovers {
             return Ok(None);
         }
         let known = band.recipe.reads;

@@ -7,8 +7,10 @@
 use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
 use raid_core::backend::Backend;
 use raid_core::layout::{Layout, Role};
-use raid_core::stripe::{self, Health, Method, NotPossible, ReadStep, RowPlan};
-use raid_core::units::{Blocks, Extent, Rows, Slot, SlotSet};
+use raid_core::stripe::{
+    self, BadRange, Health, HealthByRow, Mark, Method, NotPossible, ReadStep, RowPlan,
+};
+use raid_core::units::{Blocks, Extent, Row, Rows, Slot, SlotSet};
 use std::sync::OnceLock;
 
 pub(crate) const BLOCK: usize = 512;
@@ -24,7 +26,8 @@ pub(crate) fn geometry(
         level,
         placement,
         slots,
-        strip: Blocks(strip),
+        // Bytes, not strips, go round a RAID-3.
+        strip: Blocks(if level == Level::Raid3 { 0 } else { strip }),
         member_blocks: Blocks(strip * rows),
         secondary: Secondary::None,
         sets: 1,
@@ -81,6 +84,10 @@ pub(crate) fn bytes(at: Extent) -> std::ops::Range<usize> {
 pub(crate) struct World {
     pub(crate) layout: Layout<'static>,
     pub(crate) health: Health,
+    /// Members that have been filled up to a row.
+    pub(crate) marks: Vec<Mark>,
+    /// Blocks that cannot be read.
+    pub(crate) bad: Vec<BadRange>,
     pub(crate) members: Vec<Vec<u8>>,
     /// What a reader must see.
     pub(crate) model: Vec<u8>,
@@ -96,6 +103,8 @@ impl World {
         let mut world = Self {
             layout,
             health: Health::OPTIMAL,
+            marks: Vec::new(),
+            bad: Vec::new(),
             members: (0..geometry.slots).map(member).collect(),
             model: noise(1, blocks),
             seed: 2,
@@ -113,13 +122,37 @@ impl World {
         self.health.unavailable | self.health.write_only
     }
 
+    /// What the planner is told.
+    pub(crate) fn by_row(&self) -> HealthByRow<'_> {
+        HealthByRow { health: self.health, marks: &self.marks, bad: &self.bad }
+    }
+
+    /// The row that a block of a member belongs to.
+    fn row_of(&self, slot: Slot, block: u64) -> Option<u64> {
+        match self.layout.role(slot, block) {
+            Role::Unused | Role::HotSpace => None,
+            _ if self.layout.geometry().parity_strips() > 0 => Some(block),
+            Role::Data(block) | Role::Copy { of: block } => Some(block),
+            role => panic!("{role:?} without parity"),
+        }
+    }
+
+    /// Whether a block of a member may be read.
+    pub(crate) fn readable(&self, slot: Slot, block: u64) -> bool {
+        let stale = |mark: &Mark| {
+            mark.slot == slot && self.row_of(slot, block).is_none_or(|row| row >= mark.row.0)
+        };
+        let bad = |bad: &BadRange| {
+            bad.slot == slot && block >= bad.at.start.0 && block < bad.at.start.0 + bad.at.len.0
+        };
+        !self.unreadable().contains(slot)
+            && !self.marks.iter().any(stale)
+            && !self.bad.iter().any(bad)
+    }
+
     /// Whether a block of a member belongs to the rows.
     fn inside(&self, rows: Rows, slot: Slot, block: u64) -> bool {
-        let row = match self.layout.role(slot, block) {
-            _ if self.layout.geometry().parity_strips() > 0 => block,
-            Role::Data(block) | Role::Copy { of: block } => block,
-            role => panic!("{role:?} is no place for a plan"),
-        };
+        let row = self.row_of(slot, block).expect("no place for a plan");
         row >= rows.start.0 && row < rows.end().0
     }
 
@@ -128,8 +161,9 @@ impl World {
         let mut slab = noise(77, plan.slab_blocks().0);
         let mut taken = vec![false; slab.len() / BLOCK];
         for io in plan.reads() {
-            assert!(!self.unreadable().contains(io.slot), "reads slot {}", io.slot);
             for block in 0..io.at.len.0 {
+                let at = io.at.start.0 + block;
+                assert!(self.readable(io.slot, at), "reads slot {} block {at}", io.slot);
                 assert!(self.inside(plan.rows(), io.slot, io.at.start.0 + block));
                 assert!(!std::mem::replace(&mut taken[(io.slab.0 + block) as usize], true));
             }
@@ -162,7 +196,7 @@ impl World {
     pub(crate) fn write_bytes(&mut self, at: Extent, new: &[u8]) -> Vec<Method> {
         let mut methods = Vec::new();
         let mut next = 0;
-        for plan in stripe::write(&self.layout.clone(), self.health, at) {
+        for plan in stripe::write(&self.layout.clone(), self.clone().by_row(), at) {
             let plan = plan.unwrap();
             let part = plan.request().unwrap();
             assert_eq!(part.offset.0, next);
@@ -186,10 +220,12 @@ impl World {
         let mut request = vec![0; at.len.0 as usize * BLOCK];
         let mut parts = Vec::new();
         let mut next = 0;
-        for step in stripe::read(&self.layout, self.health, at, prefer) {
+        for step in stripe::read(&self.layout, self.by_row(), at, prefer) {
             let (offset, len) = match step {
                 Ok(ReadStep::Direct(io)) => {
-                    assert!(!self.unreadable().contains(io.slot), "reads slot {}", io.slot);
+                    for block in io.at.start.0..io.at.start.0 + io.at.len.0 {
+                        assert!(self.readable(io.slot, block), "reads {} {block}", io.slot);
+                    }
                     let from = &self.members[io.slot.index()][bytes(io.at)];
                     io.bytes(512, &mut request).unwrap().copy_from_slice(from);
                     (io.offset.0, io.at.len.0)
@@ -205,7 +241,12 @@ impl World {
                 Err(NotPossible::Lost { missing, rows }) => {
                     assert!(!missing.is_empty());
                     parts.push(Err(NotPossible::Lost { missing, rows }));
-                    next += rows.len;
+                    next += if self.layout.geometry().level == Level::Raid3 {
+                        let data = u64::from(self.layout.geometry().slots) - 1;
+                        (rows.end().0 * data - at.start.0).min(at.len.0) - next
+                    } else {
+                        rows.len
+                    };
                     continue;
                 }
                 Err(other) => panic!("{other}"),
@@ -241,17 +282,31 @@ impl World {
             }
             Role::Parity(parity) => parity,
             Role::HotSpace | Role::Unused => return None,
+            Role::Interleaved { .. } => return Some(self.dealt(slot, block)),
         };
         let mut sum = vec![0; BLOCK];
         for other in self.layout.slots().iter() {
-            let Role::Data(data) = self.layout.role(other, block) else { continue };
+            let data = match self.layout.role(other, block) {
+                Role::Data(data) => self.modelled(data).to_vec(),
+                Role::Interleaved { .. } => self.dealt(other, block),
+                _ => continue,
+            };
             let constant = if parity == 0 { 1 } else { power(self.exponent(other, block)) };
             let products = products(constant);
-            for (sum, byte) in sum.iter_mut().zip(self.modelled(data)) {
+            for (sum, byte) in sum.iter_mut().zip(&data) {
                 *sum ^= products[usize::from(*byte)];
             }
         }
         Some(sum)
+    }
+
+    /// What a data member of a RAID-3 must hold at `block`.
+    fn dealt(&self, slot: Slot, block: u64) -> Vec<u8> {
+        let byte = |offset| {
+            let (of, byte) = self.layout.byte_at(slot, block, offset).unwrap();
+            self.model[of as usize * BLOCK + byte as usize]
+        };
+        (0..BLOCK as u32).map(byte).collect()
     }
 
     /// Exponent of the data of `slot` in Q, from the words of the two definitions.
@@ -271,6 +326,9 @@ impl World {
     pub(crate) fn assert_members_agree(&self) {
         for slot in self.layout.slots().without(self.unreadable()).iter() {
             for block in 0..self.layout.geometry().member_blocks.0 {
+                if !self.readable(slot, block) {
+                    continue;
+                }
                 let Some(expected) = self.expected(slot, block) else { continue };
                 let found = &self.members[slot.index()][bytes(Extent::new(block, 1))];
                 let role = self.layout.role(slot, block);
@@ -283,21 +341,42 @@ impl World {
         }
     }
 
+    /// Whether every data block can be read, and every row be written.
+    pub(crate) fn survives(&self) -> bool {
+        let parities = usize::from(self.layout.geometry().parity_strips());
+        if parities > 0 {
+            let lost = |row| {
+                let slots = self.layout.slots().iter();
+                slots
+                    .filter(|slot| self.row_of(*slot, row).is_some() && !self.readable(*slot, row))
+                    .count()
+            };
+            return (0..self.layout.rows()).all(|row| lost(row) <= parities);
+        }
+        (0..self.layout.set_blocks().0).all(|block| {
+            self.layout.copies(block).any(|copy| self.readable(copy.slot, copy.block.0))
+        })
+    }
+
     /// Whether every data block could still be read without `slot`.
     pub(crate) fn survives_without(&self, slot: Slot) -> bool {
+        // Spare space counts as a loss here: a slot more rows depend on.
         let gone = self.unreadable() | SlotSet::of(slot);
         let parities = self.layout.geometry().parity_strips();
-        if parities > 0 {
-            return gone.len() <= u16::from(parities);
+        if parities > 0 && gone.len() > u16::from(parities) {
+            return false;
         }
-        (0..self.layout.set_blocks().0)
-            .all(|block| self.layout.copies(block).any(|copy| !gone.contains(copy.slot)))
+        let mut after = Self { marks: self.marks.clone(), bad: self.bad.clone(), ..self.clone() };
+        after.health.unavailable.insert(slot);
+        after.survives()
     }
 
     /// Takes a member away; what it held is lost.
     pub(crate) fn fail(&mut self, slot: Slot) {
         self.health.unavailable.insert(slot);
         self.health.write_only.remove(slot);
+        self.marks.retain(|mark| mark.slot != slot);
+        self.bad.retain(|bad| bad.slot != slot);
         self.members[slot.index()] = self.noise(self.layout.geometry().member_blocks.0);
     }
 
@@ -307,20 +386,60 @@ impl World {
         self.health.write_only.insert(slot);
     }
 
-    /// Fills the members that are being filled, `window` rows at a time.
+    /// Spoils blocks of a member, unless data would be lost.
+    pub(crate) fn spoil(&mut self, slot: Slot, at: Extent) {
+        self.bad.push(BadRange { slot, at });
+        if !self.survives() {
+            self.bad.pop();
+            return;
+        }
+        let noise = self.noise(at.len.0);
+        let end = self.members[slot.index()].len() / BLOCK;
+        for (block, noise) in (at.start.0..end as u64).zip(noise.chunks(BLOCK)) {
+            let spoilt = bytes(Extent::new(block, 1));
+            if self.bad.last().is_some_and(|bad| block < bad.at.start.0 + bad.at.len.0) {
+                self.members[slot.index()][spoilt].copy_from_slice(noise);
+            }
+        }
+    }
+
+    /// Rebuilds a member that is being filled up to `row` and marks it there.
+    pub(crate) fn fill_up_to(&mut self, slot: Slot, row: u64) {
+        self.rebuild_rows(SlotSet::of(slot), Rows::new(0, row));
+        self.health.write_only.remove(slot);
+        self.marks.push(Mark { slot, row: Row(row) });
+    }
+
+    /// Fills `targets` over some rows.
+    fn rebuild_rows(&mut self, targets: SlotSet, rows: Rows) {
+        let told = self.clone();
+        for plan in stripe::rebuild(&told.layout, told.by_row(), targets, rows) {
+            let plan = plan.unwrap();
+            assert_eq!(plan.method(), Method::Rebuild);
+            assert!(plan.writes().all(|io| targets.contains(io.slot)));
+            assert!(rows.start <= plan.rows().start && plan.rows().end() <= rows.end());
+            self.execute(&plan, &[]);
+        }
+    }
+
+    /// Fills the members that are being filled, `window` rows at a time, and rewrites what could
+    /// not be read.
     pub(crate) fn rebuild(&mut self, window: u64) {
-        let targets = self.health.write_only;
-        let end = self.layout.rows();
+        for bad in self.bad.clone() {
+            for block in bad.at.start.0..bad.at.start.0 + bad.at.len.0 {
+                if let Some(row) = self.row_of(bad.slot, block) {
+                    self.rebuild_rows(SlotSet::of(bad.slot), Rows::new(row, 1));
+                }
+            }
+        }
+        self.bad.clear();
+        for mark in std::mem::take(&mut self.marks) {
+            self.health.write_only.insert(mark.slot);
+        }
+        let (targets, end) = (self.health.write_only, self.layout.rows());
         let mut start = 0;
         while start < end {
-            let rows = Rows::new(start, window.min(end - start));
-            for plan in stripe::rebuild(&self.layout.clone(), self.health, targets, rows) {
-                let plan = plan.unwrap();
-                assert_eq!(plan.method(), Method::Rebuild);
-                assert!(plan.writes().all(|io| targets.contains(io.slot)));
-                assert!(rows.start <= plan.rows().start && plan.rows().end() <= rows.end());
-                self.execute(&plan, &[]);
-            }
+            self.rebuild_rows(targets, Rows::new(start, window.min(end - start)));
             start += window;
         }
         self.health.write_only = SlotSet::EMPTY;

@@ -2,9 +2,10 @@
 //! raid-core: parity, mirrors, layouts, the stripe planner.
 
 use crate::entries;
+use raid_core::array::Placement;
 use raid_core::backend::Backend;
-use raid_core::layout::{Layout, RowMap};
-use raid_core::stripe::{Passes, ReadSteps, RowPlan, SlabIo, WriteIo, Writes};
+use raid_core::layout::{Elements, Layout, RowMap, Split};
+use raid_core::stripe::{HealthByRow, Passes, ReadSteps, RowPlan, SlabIo, WriteIo, Writes};
 use raid_core::{gf256, mirror, parity, stripe};
 
 entries!(BACKEND:
@@ -33,13 +34,19 @@ pub fn choose_source(
 
 entries!(LAYOUT:
     Layout::new, Layout::concatenation, Layout::locate, Layout::role, Layout::row_map,
+    Layout::locate_byte, Layout::byte_at,
     Layout::rows_of, Layout::rows, Layout::split, Layout::set_copies, Layout::array_block,
-    RowMap::data_slot, RowMap::parity_slot, RowMap::hot_slot, RowMap::role, RowMap::exponent,
+    Elements::new, Elements::split, Elements::set_copies, Elements::array_block, Split::next,
+    Placement::of_md_parity, Placement::of_md_raid10, Placement::md_name,
+    RowMap::data_slot, RowMap::data_slots, RowMap::parity_slot, RowMap::parity_slots, RowMap::hot_slot, RowMap::role, RowMap::exponent,
     RowMap::slot_of_exponent,
 );
 
+type ByRow = HealthByRow<'static>;
+
 entries!(STRIPE:
-    stripe::read, stripe::write, stripe::rebuild, stripe::resync, stripe::scrub,
+    stripe::read::<ByRow>, stripe::write::<ByRow>, stripe::rebuild::<ByRow>,
+    stripe::resync::<ByRow>, stripe::scrub::<ByRow>,
     ReadSteps::next, Writes::next, Passes::next,
     RowPlan::compute, RowPlan::extract, RowPlan::verify, RowPlan::repair,
 );

@@ -25,3 +25,9 @@ pub fn blocks(count: usize, len: usize) -> Vec<Vec<u8>> {
 #[doc = include_str!("../../README.md")]
 #[derive(Debug)]
 pub struct Readme;
+
+pub mod caches;
+pub mod cells;
+pub mod contenders;
+pub mod paired;
+pub mod stripes;

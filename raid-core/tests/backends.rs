@@ -262,8 +262,8 @@ fn an_embedders_kernels_are_called_and_the_rest_is_portable() {
     engine.q_generate(&mut p, &[Some(&block)]).unwrap();
     assert_eq!(p, [7; 64]);
 
-    // By size: a row of 1 MiB is not in the cache, one of 256 KiB is.
-    for (len, expected) in [(128 << 10, 2), (512 << 10, 1)] {
+    // By size: two blocks of 16 KiB fit the first level, two of 20 KiB do not.
+    for (len, expected) in [(16 << 10, 2), (20 << 10, 1)] {
         let block = vec![7; len];
         let mut p = vec![0; len];
         engine.p_generate(&mut p, &[Some(&block)]).unwrap();

@@ -26,21 +26,12 @@
 //! | `start()`, `horner(q, d)`, `finish(q)` | 0, `2·q + d` and `q`, in a form of `q` that only these know |
 //! | `horner2(q, high, low)` | `horner(horner(q, high), low)` |
 //! | `Factor`, `factor(c)`, `scale(f, a)` | `c·a` with `c` constant over the call |
-//! | `Sink<STREAM>`, `put(&sink, &mut bytes, step)` | where results go: past the cache if `STREAM` and if it can be done |
-
-/// Leaves out what is not there above the highest block that is.
-pub(super) fn trim<'a, 'b>(data: &'a [Option<&'b [u8]>]) -> &'a [Option<&'b [u8]>] {
-    let mut rest = data;
-    while let [lower @ .., None] = rest {
-        rest = lower;
-    }
-    rest
-}
+//! | `Sink<STREAM>`, `put(&sink, &mut bytes, a)` | where results go: past the cache if `STREAM` and if it can be done |
 
 macro_rules! kernels {
     ($name:literal, $(#[$feature:meta])?, #[$inline:meta]) => {
         use crate::backend::Ops;
-        use crate::backend::kernels::trim;
+        use crate::backend::row::Row;
         use crate::backend::tail;
         use crate::gf256;
         use crate::parity::{Located, Suspects, inverse_power, two_data_coefficients};
@@ -52,9 +43,6 @@ macro_rules! kernels {
 
         /// What a step holds of one block.
         type Step = [Vector; VECTORS];
-
-        /// What an absent block holds.
-        static ZEROS: [u8; WIDTH] = [0; WIDTH];
 
         /// The kernels of this file.
         pub(super) static OPS: Ops = Ops {
@@ -76,20 +64,18 @@ macro_rules! kernels {
 
         // ---- steps of a block ----
 
-        /// One step of a block.
+        /// The bytes of the step that begins at `at`.
         #[$inline]
         $(#[$feature])?
-        fn load(block: &[u8], step: usize) -> Step {
-            // All blocks of a call are equally long: the step is always there.
-            transmute!(*block.as_chunks::<WIDTH>().0.get(step).unwrap_or(&ZEROS))
+        fn step(block: &[u8], at: usize) -> Option<&[u8; WIDTH]> {
+            block.get(at..at.wrapping_add(WIDTH))?.try_into().ok()
         }
 
-        /// One step of a block that may be absent.
+        /// One step of a block. All blocks of a call are equally long: the step is always there.
         #[$inline]
         $(#[$feature])?
-        fn load_or_zero(block: Option<&[u8]>, step: usize) -> Step {
-            let Some(block) = block else { return transmute!(ZEROS) };
-            load(block, step)
+        fn load(block: &[u8], at: usize) -> Option<Step> {
+            Some(transmute!(*step(block, at)?))
         }
 
         #[$inline]
@@ -97,17 +83,28 @@ macro_rules! kernels {
         fn store<const STREAM: bool>(
             sink: &Sink<STREAM>,
             block: &mut [u8],
-            step: usize,
+            at: usize,
             value: Step,
         ) {
-            if let Some(bytes) = block.as_chunks_mut::<WIDTH>().0.get_mut(step) {
+            let Some(bytes) = block.get_mut(at..at.wrapping_add(WIDTH)) else { return };
+            for (bytes, value) in bytes.as_chunks_mut::<LANES>().0.iter_mut().zip(value) {
                 put(sink, bytes, value);
             }
+        }
+
+        /// Where the steps of a block begin.
+        fn steps(len: usize) -> core::iter::StepBy<core::ops::Range<usize>> {
+            (0..tail_of(len)).step_by(WIDTH)
         }
 
         /// Where the last whole step of a block ends.
         const fn tail_of(len: usize) -> usize {
             len.saturating_sub(len % WIDTH)
+        }
+
+        /// The same where P alone is summed.
+        const fn tail_of_p(len: usize) -> usize {
+            len.saturating_sub(len % (2 * WIDTH))
         }
 
         #[$inline]
@@ -132,51 +129,72 @@ macro_rules! kernels {
 
         // ---- the walk over a row ----
 
-        /// Sums P and Q of the data, step by step, and hands the sums to `then`. A sum that is not
+        /// Sums P and Q of the data, step by step, and hands the sums to `then`. A P that is not
         /// asked for is zero.
         #[$inline]
         $(#[$feature])?
-        fn walk<const P: bool, const Q: bool>(
+        fn walk<const P: bool>(
             len: usize,
             data: &[Option<&[u8]>],
             mut then: impl FnMut(usize, Step, Step) -> ControlFlow<()>,
         ) {
-            let data = trim(data);
-            for step in 0..len / WIDTH {
-                let mut p = [zero(); VECTORS];
-                let mut q = [if Q { start() } else { zero() }; VECTORS];
-                let mut rest = data;
-                if PAIRS || !Q {
-                    while let [lower @ .., low, high] = rest {
-                        rest = lower;
-                        let (low, high) = (load_or_zero(*low, step), load_or_zero(*high, step));
+            let Some(row) = Row::new(len, data) else { return };
+            for (at, mut column) in row.steps::<WIDTH>() {
+                let (mut p, mut q) = ([zero(); VECTORS], [start(); VECTORS]);
+                if PAIRS {
+                    while let Some([low, high]) = column.take_two() {
+                        let (low, high): (Step, Step) = (transmute!(*low), transmute!(*high));
                         for (((p, q), low), high) in p.iter_mut().zip(&mut q).zip(low).zip(high) {
                             if P {
                                 *p = xor3(*p, high, low);
                             }
-                            if Q {
-                                *q = horner2(*q, high, low);
-                            }
+                            *q = horner2(*q, high, low);
                         }
                     }
                 }
-                for block in rest.iter().rev() {
-                    let block = load_or_zero(*block, step);
+                while let Some(block) = column.take_one() {
+                    let block: Step = transmute!(*block);
                     for ((p, q), block) in p.iter_mut().zip(&mut q).zip(block) {
                         if P {
                             *p = xor(*p, block);
                         }
-                        if Q {
-                            *q = horner(*q, block);
-                        }
+                        *q = horner(*q, block);
                     }
                 }
-                if Q {
-                    for q in &mut q {
-                        *q = finish(*q);
+                for q in &mut q {
+                    *q = finish(*q);
+                }
+                if then(at, p, q).is_break() {
+                    return;
+                }
+            }
+        }
+
+        /// Sums P alone, in steps of twice as many bytes: nothing else needs the registers.
+        #[$inline]
+        $(#[$feature])?
+        fn walk_p(
+            len: usize,
+            data: &[Option<&[u8]>],
+            mut then: impl FnMut(usize, [Step; 2]) -> ControlFlow<()>,
+        ) {
+            let Some(row) = Row::new(len, data) else { return };
+            for (at, mut column) in row.steps::<{ 2 * WIDTH }>() {
+                let mut p = [zero(); 2 * VECTORS];
+                while let Some([low, high]) = column.take_two() {
+                    let low: [Vector; 2 * VECTORS] = transmute!(*low);
+                    let high: [Vector; 2 * VECTORS] = transmute!(*high);
+                    for ((p, low), high) in p.iter_mut().zip(low).zip(high) {
+                        *p = xor3(*p, high, low);
                     }
                 }
-                if then(step, p, q).is_break() {
+                if let Some(last) = column.take_one() {
+                    let last: [Vector; 2 * VECTORS] = transmute!(*last);
+                    for (p, last) in p.iter_mut().zip(last) {
+                        *p = xor(*p, last);
+                    }
+                }
+                if then(at, transmute!(p)).is_break() {
                     return;
                 }
             }
@@ -187,20 +205,21 @@ macro_rules! kernels {
         $(#[$feature])?
         fn xor_into(dst: &mut [u8], srcs: &[&[u8]]) {
             let sink = Sink::<false>::new();
-            for step in 0..dst.len() / WIDTH {
-                let mut all = load(dst, step);
+            for at in steps(dst.len()) {
+                let Some(mut all) = load(dst, at) else { break };
                 let mut rest = srcs;
                 while let [a, b, others @ ..] = rest {
                     rest = others;
-                    let (a, b) = (load(a, step), load(b, step));
+                    let (Some(a), Some(b)) = (load(a, at), load(b, at)) else { return };
                     for ((all, a), b) in all.iter_mut().zip(a).zip(b) {
                         *all = xor3(*all, a, b);
                     }
                 }
                 if let [last] = rest {
-                    all = sum(&all, &load(last, step));
+                    let Some(last) = load(last, at) else { return };
+                    all = sum(&all, &last);
                 }
-                store(&sink, dst, step, all);
+                store(&sink, dst, at, all);
             }
             tail::xor_into(dst, srcs, tail_of(dst.len()));
         }
@@ -214,13 +233,14 @@ macro_rules! kernels {
             } else {
                 p_generate_to(&Sink::<false>::new(), p, data);
             }
-            tail::p_generate(p, data, tail_of(p.len()));
+            tail::p_generate(p, data, tail_of_p(p.len()));
         }
 
         $(#[$feature])?
         fn p_generate_to<const S: bool>(sink: &Sink<S>, p: &mut [u8], data: &[Option<&[u8]>]) {
-            walk::<true, false>(p.len(), data, |step, p_sum, _| {
-                store(sink, p, step, p_sum);
+            walk_p(p.len(), data, |at, [first, second]| {
+                store(sink, p, at, first);
+                store(sink, p, at.wrapping_add(WIDTH), second);
                 Continue(())
             });
         }
@@ -237,8 +257,8 @@ macro_rules! kernels {
 
         $(#[$feature])?
         fn q_generate_to<const S: bool>(sink: &Sink<S>, q: &mut [u8], data: &[Option<&[u8]>]) {
-            walk::<false, true>(q.len(), data, |step, _, q_sum| {
-                store(sink, q, step, q_sum);
+            walk::<false>(q.len(), data, |at, _, q_sum| {
+                store(sink, q, at, q_sum);
                 Continue(())
             });
         }
@@ -262,9 +282,9 @@ macro_rules! kernels {
             q: &mut [u8],
             data: &[Option<&[u8]>],
         ) {
-            walk::<true, true>(p.len(), data, |step, p_sum, q_sum| {
-                store(sink, p, step, p_sum);
-                store(sink, q, step, q_sum);
+            walk::<true>(p.len(), data, |at, p_sum, q_sum| {
+                store(sink, p, at, p_sum);
+                store(sink, q, at, q_sum);
                 Continue(())
             });
         }
@@ -274,26 +294,31 @@ macro_rules! kernels {
         $(#[$feature])?
         fn p_check(p: &[u8], data: &[Option<&[u8]>]) -> Option<usize> {
             let mut found = None;
-            walk::<true, false>(p.len(), data, |step, p_sum, nothing| {
-                let dp = sum(&p_sum, &load(p, step));
-                if !differ(&dp, &nothing) {
+            walk_p(p.len(), data, |at, [first, second]| {
+                let next = at.wrapping_add(WIDTH);
+                let (Some(p), Some(p_next)) = (load(p, at), load(p, next)) else { return Break(()) };
+                let (dp, dp_next) = (sum(&first, &p), sum(&second, &p_next));
+                if !differ(&dp, &dp_next) {
                     return Continue(());
                 }
-                found = first_difference(step, dp, nothing);
+                let nothing = [zero(); VECTORS];
+                found = first_difference(at, dp, nothing)
+                    .or_else(|| first_difference(next, dp_next, nothing));
                 Break(())
             });
-            found.or_else(|| tail::p_check(p, data, tail_of(p.len())))
+            found.or_else(|| tail::p_check(p, data, tail_of_p(p.len())))
         }
 
         $(#[$feature])?
         fn pq_check(p: &[u8], q: &[u8], data: &[Option<&[u8]>]) -> Option<usize> {
             let mut found = None;
-            walk::<true, true>(p.len(), data, |step, p_sum, q_sum| {
-                let (dp, dq) = (sum(&p_sum, &load(p, step)), sum(&q_sum, &load(q, step)));
+            walk::<true>(p.len(), data, |at, p_sum, q_sum| {
+                let (Some(p), Some(q)) = (load(p, at), load(q, at)) else { return Break(()) };
+                let (dp, dq) = (sum(&p_sum, &p), sum(&q_sum, &q));
                 if !differ(&dp, &dq) {
                     return Continue(());
                 }
-                found = first_difference(step, dp, dq);
+                found = first_difference(at, dp, dq);
                 Break(())
             });
             found.or_else(|| tail::pq_check(p, q, data, tail_of(p.len())))
@@ -302,8 +327,9 @@ macro_rules! kernels {
         $(#[$feature])?
         fn locate(p: &[u8], q: &[u8], data: &[Option<&[u8]>]) -> Located {
             let mut suspects = Suspects::none();
-            walk::<true, true>(p.len(), data, |step, p_sum, q_sum| {
-                let (dp, dq) = (sum(&p_sum, &load(p, step)), sum(&q_sum, &load(q, step)));
+            walk::<true>(p.len(), data, |at, p_sum, q_sum| {
+                let (Some(p), Some(q)) = (load(p, at), load(q, at)) else { return Break(()) };
+                let (dp, dq) = (sum(&p_sum, &p), sum(&q_sum, &q));
                 if differ(&dp, &dq) {
                     suspects.columns::<WIDTH>(&transmute!(dp), &transmute!(dq))
                 } else {
@@ -326,11 +352,12 @@ macro_rules! kernels {
         }
 
         #[cold]
+        #[inline(never)]
         $(#[$feature])?
-        fn first_difference(step: usize, dp: Step, dq: Step) -> Option<usize> {
+        fn first_difference(at: usize, dp: Step, dq: Step) -> Option<usize> {
             let (dp, dq): ([u8; WIDTH], [u8; WIDTH]) = (transmute!(dp), transmute!(dq));
             let within = dp.iter().zip(&dq).position(|(dp, dq)| *dp | *dq != 0)?;
-            step.checked_mul(WIDTH)?.checked_add(within)
+            at.checked_add(within)
         }
 
         // ---- update ----
@@ -363,15 +390,16 @@ macro_rules! kernels {
             let factor = factor(c);
             // Never past the cache: P and Q were read a moment ago.
             let sink = Sink::<false>::new();
-            for step in 0..old.len() / WIDTH {
-                let change = sum(&load(old, step), &load(new, step));
+            for at in steps(old.len()) {
+                let (Some(old), Some(new)) = (load(old, at), load(new, at)) else { break };
+                let change = sum(&old, &new);
                 if P {
-                    let changed = sum(&load(p, step), &change);
-                    store(&sink, p, step, changed);
+                    let Some(stored) = load(p, at) else { break };
+                    store(&sink, p, at, sum(&stored, &change));
                 }
                 if Q {
-                    let changed = sum(&load(q, step), &product(&factor, &change));
-                    store(&sink, q, step, changed);
+                    let Some(stored) = load(q, at) else { break };
+                    store(&sink, q, at, sum(&stored, &product(&factor, &change)));
                 }
             }
             tail::update(p, 1, old, new, tail_of(p.len()));
@@ -387,7 +415,7 @@ macro_rules! kernels {
             } else {
                 recover_data_to(&Sink::<false>::new(), x, data, p);
             }
-            tail::recover_data(x, data, p, tail_of(x.len()));
+            tail::recover_data(x, data, p, tail_of_p(x.len()));
         }
 
         $(#[$feature])?
@@ -397,8 +425,11 @@ macro_rules! kernels {
             data: &[Option<&[u8]>],
             p: &[u8],
         ) {
-            walk::<true, false>(x.len(), data, |step, p_sum, _| {
-                store(sink, x, step, sum(&p_sum, &load(p, step)));
+            walk_p(x.len(), data, |at, [first, second]| {
+                let next = at.wrapping_add(WIDTH);
+                let (Some(p), Some(p_next)) = (load(p, at), load(p, next)) else { return Break(()) };
+                store(sink, x, at, sum(&first, &p));
+                store(sink, x, next, sum(&second, &p_next));
                 Continue(())
             });
         }
@@ -428,9 +459,10 @@ macro_rules! kernels {
             data: &[Option<&[u8]>],
             q: &[u8],
         ) {
-            walk::<false, true>(x.len(), data, |step, _, q_sum| {
-                let lost = product(b, &sum(&q_sum, &load(q, step)));
-                store(sink, x, step, lost);
+            walk::<false>(x.len(), data, |at, _, q_sum| {
+                let Some(q) = load(q, at) else { return Break(()) };
+                let lost = product(b, &sum(&q_sum, &q));
+                store(sink, x, at, lost);
                 Continue(())
             });
         }
@@ -464,12 +496,12 @@ macro_rules! kernels {
             data: &[Option<&[u8]>],
             (p, q): (&[u8], &[u8]),
         ) {
-            walk::<true, true>(x.len(), data, |step, p_sum, q_sum| {
-                let both = sum(&p_sum, &load(p, step));
-                let weighted = sum(&q_sum, &load(q, step));
+            walk::<true>(x.len(), data, |at, p_sum, q_sum| {
+                let (Some(p), Some(q)) = (load(p, at), load(q, at)) else { return Break(()) };
+                let (both, weighted) = (sum(&p_sum, &p), sum(&q_sum, &q));
                 let lost = sum(&product(a, &both), &product(b, &weighted));
-                store(sink, x, step, lost);
-                store(sink, y, step, sum(&both, &lost));
+                store(sink, x, at, lost);
+                store(sink, y, at, sum(&both, &lost));
                 Continue(())
             });
         }
@@ -500,10 +532,11 @@ macro_rules! kernels {
             data: &[Option<&[u8]>],
             q: &[u8],
         ) {
-            walk::<true, true>(x.len(), data, |step, p_sum, q_sum| {
-                let lost = product(b, &sum(&q_sum, &load(q, step)));
-                store(sink, x, step, lost);
-                store(sink, p, step, sum(&p_sum, &lost));
+            walk::<true>(x.len(), data, |at, p_sum, q_sum| {
+                let Some(q) = load(q, at) else { return Break(()) };
+                let lost = product(b, &sum(&q_sum, &q));
+                store(sink, x, at, lost);
+                store(sink, p, at, sum(&p_sum, &lost));
                 Continue(())
             });
         }
@@ -534,10 +567,11 @@ macro_rules! kernels {
             data: &[Option<&[u8]>],
             p: &[u8],
         ) {
-            walk::<true, true>(x.len(), data, |step, p_sum, q_sum| {
-                let lost = sum(&p_sum, &load(p, step));
-                store(sink, x, step, lost);
-                store(sink, q, step, sum(&q_sum, &product(c, &lost)));
+            walk::<true>(x.len(), data, |at, p_sum, q_sum| {
+                let Some(p) = load(p, at) else { return Break(()) };
+                let lost = sum(&p_sum, &p);
+                store(sink, x, at, lost);
+                store(sink, q, at, sum(&q_sum, &product(c, &lost)));
                 Continue(())
             });
         }

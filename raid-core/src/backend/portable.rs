@@ -9,6 +9,7 @@
 use super::{Backend, Ops, Stores};
 
 mod bytes;
+mod lanes;
 mod words;
 
 /// Whether every CPU of this target has vectors that compilers use without being asked.

@@ -23,9 +23,6 @@ mod avx512_gfni;
 mod sink;
 mod ssse3;
 
-/// Registers of a step. Twice as many for P and Q leaves half of the sixteen for the work.
-const VECTORS: usize = 4;
-
 /// The bias under which doubling needs no mask: `e = 2·e + 0x1D`.
 ///
 /// Looking a byte up in a table of sixteen 0x1D gives 0 if its top bit is set and 0x1D if not, the

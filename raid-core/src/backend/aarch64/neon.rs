@@ -94,6 +94,6 @@ fn factor(c: u8) -> Factor {
 
 #[inline]
 #[target_feature(enable = "neon")]
-fn put<const STREAM: bool>(_: &Sink<STREAM>, bytes: &mut [u8; WIDTH], value: Step) {
+fn put<const STREAM: bool>(_: &Sink<STREAM>, bytes: &mut [u8; LANES], value: Vector) {
     *bytes = transmute!(value);
 }

@@ -2,14 +2,15 @@
 //! AVX2: products by looking nibbles up with `vpshufb`.
 #![forbid(unsafe_code)]
 
+use super::BIAS;
 use super::sink::{Sink, put_256 as put};
-use super::{BIAS, VECTORS};
 use crate::backend::kernels::kernels;
 use crate::backend::nibbles::products;
 use core::arch::x86_64::*;
 
 type Vector = __m256i;
 const LANES: usize = 32;
+const VECTORS: usize = 4;
 const PAIRS: bool = false;
 
 kernels!("avx2", #[target_feature(enable = "avx2")], #[inline]);

@@ -2,7 +2,6 @@
 //! AVX2 with GFNI: one matrix instruction for each product.
 #![forbid(unsafe_code)]
 
-use super::VECTORS;
 use super::affine::{DOUBLE, QUADRUPLE, matrix};
 use super::sink::{Sink, put_256 as put};
 use crate::backend::kernels::kernels;
@@ -10,7 +9,8 @@ use core::arch::x86_64::*;
 
 type Vector = __m256i;
 const LANES: usize = 32;
-const PAIRS: bool = false;
+const VECTORS: usize = 4;
+const PAIRS: bool = true;
 
 kernels!("avx2_gfni", #[target_feature(enable = "avx2,gfni")], #[inline]);
 

@@ -2,14 +2,15 @@
 //! AVX-512 without GFNI: `vpshufb` on 64 bytes, and three-way XOR.
 #![forbid(unsafe_code)]
 
+use super::BIAS;
 use super::sink::{Sink, put_512 as put};
-use super::{BIAS, VECTORS};
 use crate::backend::kernels::kernels;
 use crate::backend::nibbles::products;
 use core::arch::x86_64::*;
 
 type Vector = __m512i;
 const LANES: usize = 64;
+const VECTORS: usize = 4;
 const PAIRS: bool = true;
 
 kernels!("avx512", #[target_feature(enable = "avx512f,avx512bw")], #[inline]);

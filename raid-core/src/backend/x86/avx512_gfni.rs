@@ -2,7 +2,6 @@
 //! AVX-512 with GFNI: two blocks per matrix instruction pair and three-way XOR.
 #![forbid(unsafe_code)]
 
-use super::VECTORS;
 use super::affine::{DOUBLE, QUADRUPLE, matrix};
 use super::sink::{Sink, put_512 as put};
 use crate::backend::kernels::kernels;
@@ -10,6 +9,7 @@ use core::arch::x86_64::*;
 
 type Vector = __m512i;
 const LANES: usize = 64;
+const VECTORS: usize = 4;
 const PAIRS: bool = true;
 
 kernels!("avx512_gfni", #[target_feature(enable = "avx512f,avx512bw,gfni")], #[inline]);

@@ -4,7 +4,6 @@
 //! A store past the cache saves reading the line that it overwrites whole, and keeps the cache for
 //! others; it wants an aligned address, and a fence before anybody else may look.
 
-use super::VECTORS;
 use core::arch::x86_64::{
     __m128i, __m256i, __m512i, _mm_sfence, _mm_stream_si128, _mm256_stream_si256,
     _mm512_stream_si512,
@@ -33,24 +32,21 @@ impl<const STREAM: bool> Drop for Sink<STREAM> {
 
 macro_rules! put {
     ($put:ident, $feature:literal, $vector:ty, $lanes:literal, $stream:ident) => {
-        /// Stores one step.
+        /// Stores one register.
         #[inline]
         #[target_feature(enable = $feature)]
         pub(super) fn $put<const STREAM: bool>(
             _: &Sink<STREAM>,
-            bytes: &mut [u8; $lanes * VECTORS],
-            value: [$vector; VECTORS],
+            to: &mut [u8; $lanes],
+            value: $vector,
         ) {
-            if !STREAM || bytes.as_ptr().addr() % $lanes != 0 {
-                *bytes = transmute!(value);
+            if !STREAM || to.as_ptr().addr() % $lanes != 0 {
+                *to = transmute!(value);
                 return;
             }
-            for (to, from) in bytes.as_chunks_mut::<$lanes>().0.iter_mut().zip(value) {
-                // SAFETY: `to` is as large as the vector and may be written; it is aligned, as the
-                // first chunk is, checked above, and chunks follow one another. The sink, borrowed
-                // here, fences the store before its call returns.
-                unsafe { $stream(to.as_mut_ptr().cast(), from) };
-            }
+            // SAFETY: `to` is as large as the vector and may be written; it is aligned, checked above.
+            // The sink, borrowed here, fences the store before its call returns.
+            unsafe { $stream(to.as_mut_ptr().cast(), value) };
         }
     };
 }

@@ -2,15 +2,16 @@
 //! SSSE3: products by looking nibbles up with `pshufb`.
 #![forbid(unsafe_code)]
 
+use super::BIAS;
 use super::sink::{Sink, put_128 as put};
-use super::{BIAS, VECTORS};
 use crate::backend::kernels::kernels;
 use crate::backend::nibbles::products;
 use core::arch::x86_64::*;
 
 type Vector = __m128i;
 const LANES: usize = 16;
-const PAIRS: bool = false;
+const VECTORS: usize = 4;
+const PAIRS: bool = true;
 
 kernels!("ssse3", #[target_feature(enable = "ssse3")], #[inline]);
 

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Races all contenders in all cells, and writes what came out as JSON: `cargo xtask bench` makes
+//! the tables of it.
+//!
+//! ```text
+//! cargo run --release -p raid-benches --features peers --bin ratios -- [--quick] [--show] [OPERATION…]
+//! ```
+
+use raid_benches::caches::Caches;
+use raid_benches::cells::Cell;
+use raid_benches::contenders;
+use raid_benches::stripes::Operation;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let flag = |name: &str| arguments.iter().any(|argument| argument == name);
+    let (quick, show) = (flag("--quick"), flag("--show"));
+    let value = |name: &str| {
+        arguments.iter().find_map(|argument| argument.strip_prefix(name)).map(str::to_owned)
+    };
+    let (set, only) = (value("--set="), value("--only="));
+    let wanted: Vec<&String> =
+        arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
+    let caches = Caches::of_this_machine();
+    let cells: Vec<Cell> = Operation::ALL
+        .into_iter()
+        .filter(|operation| {
+            wanted.is_empty() || wanted.iter().any(|name| **name == operation.to_string())
+        })
+        .flat_map(|operation| Cell::all(operation, caches, quick))
+        .filter(|cell| set.as_ref().is_none_or(|set| *set == cell.set.to_string()))
+        .collect();
+    let began = Instant::now();
+    let only = |name: &str| {
+        only.as_ref().is_none_or(|only| only.split(',').any(|part| name.starts_with(part)))
+    };
+    let mut results = Vec::new();
+    for (index, cell) in cells.iter().enumerate() {
+        eprintln!(
+            "[{:>3}/{}] {:>4} s  {} k={} {} {} B, {}",
+            index + 1,
+            cells.len(),
+            began.elapsed().as_secs(),
+            cell.operation,
+            cell.disks,
+            cell.set,
+            cell.len,
+            cell.placement
+        );
+        match cell.measure(quick, &only) {
+            Ok(result) => {
+                if show {
+                    print_speeds(&result);
+                }
+                results.push(result);
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    if !show {
+        let caches = json!({ "l1": caches.l1, "l2": caches.l2, "llc": caches.llc });
+        let report =
+            json!({ "caches": caches, "attendance": contenders::attendance(), "cells": results });
+        println!("{report:#}");
+    }
+    ExitCode::SUCCESS
+}
+
+/// The speeds of one cell, the fastest first.
+fn print_speeds(cell: &Value) {
+    let mut speeds: Vec<(&String, f64)> = cell["speeds"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, speed)| (name, speed.as_f64().unwrap_or(f64::NAN)))
+        .collect();
+    speeds.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let line: Vec<String> =
+        speeds.iter().map(|(name, speed)| format!("{name} {speed:.1}")).collect();
+    println!(
+        "{} k={} {} {} {}: {}",
+        cell["operation"],
+        cell["disks"],
+        cell["set"],
+        cell["len"],
+        cell["placement"],
+        line.join(", ")
+    );
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What is compared: operations × data disks × working sets × sizes of blocks.
+
+use crate::caches::Caches;
+use crate::contenders::{self, Role};
+use crate::paired::{Effort, Times, race};
+use crate::stripes::{Arena, Operation, Placement};
+use serde_json::{Map, Value, json};
+use std::fmt;
+use std::time::Duration;
+
+/// Where the rows are when they are worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// In the first-level cache.
+    L1,
+    /// In the second-level cache.
+    L2,
+    /// In the last-level cache.
+    Llc,
+    /// In memory.
+    Dram,
+}
+
+impl Set {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::L1, Self::L2, Self::Llc, Self::Dram];
+}
+
+impl fmt::Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::L1 => "L1",
+            Self::L2 => "L2",
+            Self::Llc => "LLC",
+            Self::Dram => "DRAM",
+        })
+    }
+}
+
+/// One comparison.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell {
+    /// What is done.
+    pub operation: Operation,
+    /// Data disks of a row.
+    pub disks: usize,
+    /// Where the rows are.
+    pub set: Set,
+    /// Bytes of all rows.
+    pub bytes: usize,
+    /// Bytes of a block.
+    pub len: usize,
+    /// Where blocks begin.
+    pub placement: Placement,
+}
+
+impl Cell {
+    /// The cells of an operation that this machine has room for.
+    #[must_use]
+    pub fn all(operation: Operation, caches: Caches, quick: bool) -> Vec<Self> {
+        let mut cells = Vec::new();
+        for &disks in operation.disks().iter().filter(|disks| !quick || **disks == 8) {
+            let slots = match operation {
+                Operation::Xor => disks + 1,
+                Operation::Update => 4,
+                _ => disks + 2,
+            };
+            for set in Set::ALL {
+                let (bytes, most) = match set {
+                    Set::L1 => (caches.l1 / 2, caches.l1 * 3 / 4),
+                    Set::L2 => (caches.l2 / 2, caches.l2 * 3 / 4),
+                    Set::Llc => (caches.llc / 4, caches.llc * 3 / 4),
+                    Set::Dram => (caches.llc * 6, usize::MAX),
+                };
+                let lens: &[usize] = match (set, quick) {
+                    (Set::L1, _) => &[4 << 10, 2 << 10, 1 << 10, 512],
+                    (Set::L2, false) => &[4 << 10, 16 << 10, 64 << 10],
+                    (Set::L2, true) => &[4 << 10, 64 << 10],
+                    (_, false) => &[4 << 10, 16 << 10, 64 << 10, 1 << 20],
+                    (_, true) => &[64 << 10],
+                };
+                let fitting = lens.iter().filter(|len| *len * slots <= most);
+                let count = if set == Set::L1 { 1 } else { usize::MAX };
+                cells.extend(fitting.take(count).map(|&len| Self {
+                    operation,
+                    disks,
+                    set,
+                    bytes,
+                    len,
+                    placement: Placement::Pages,
+                }));
+            }
+        }
+        if !quick && operation == Operation::Generate {
+            for placement in [Placement::Lines, Placement::Misaligned] {
+                let skewed = cells.iter().filter(|cell| cell.disks == 8 && cell.len == 64 << 10);
+                let skewed: Vec<Self> = skewed.map(|cell| Self { placement, ..*cell }).collect();
+                cells.extend(skewed);
+            }
+        }
+        cells
+    }
+
+    fn effort(self, quick: bool) -> Effort {
+        let (repetitions, micros, settling) = match self.set {
+            Set::L1 => (21, 200, 3),
+            Set::L2 => (21, 400, 1),
+            Set::Llc => (11, 1000, 1),
+            Set::Dram => (7, 1000, 0),
+        };
+        let repetitions = if quick { (repetitions / 2) | 1 } else { repetitions };
+        Effort { repetitions, slice: Duration::from_micros(micros), settling }
+    }
+
+    /// Verifies all contenders, times them, and returns their speeds and the ratios between them.
+    ///
+    /// # Errors
+    ///
+    /// Says which contender computes something else than the others.
+    pub fn measure(self, quick: bool, only: &dyn Fn(&str) -> bool) -> Result<Value, String> {
+        let mut arena =
+            Arena::new(self.operation, self.disks, self.len, self.bytes, self.placement);
+        let mut rows = arena.rows();
+        let mut contenders = contenders::all(self.operation, self.disks, self.len);
+        contenders.retain(|one| only(&one.name) && self.wanted(&one.name, one.role));
+        for one in &mut contenders {
+            let last = rows.len() - 1;
+            for index in [0, last] {
+                if one.same_code && !rows[index].verify(self.operation, &mut one.run) {
+                    return Err(format!("{} computes something else: {self:?}", one.name));
+                }
+            }
+        }
+        let times = race(&mut contenders, &mut rows, self.effort(quick));
+        let bytes = rows.len() * self.len * self.operation.blocks(self.disks).0;
+        Ok(self.report(&times, bytes))
+    }
+
+    /// Beyond the caches, all but the slowest wait for memory; and ISA-L faults on blocks that are not
+    /// aligned.
+    fn wanted(self, name: &str, role: Role) -> bool {
+        if self.placement == Placement::Misaligned && name.starts_with("isal") {
+            return false;
+        }
+        let main = self.disks == 8 && self.placement == Placement::Pages;
+        let alien = name.starts_with("reed-solomon");
+        let slow = matches!(role, Role::PeerOf(_)) || name.starts_with("ssse3") || name == "words";
+        match self.set {
+            Set::L1 | Set::L2 => main || !alien,
+            Set::Llc | Set::Dram => !alien && (main || !slow),
+        }
+    }
+
+    fn report(self, times: &[Times], bytes: usize) -> Value {
+        let is_ours = |one: &&Times| matches!(one.role, Role::Ours { .. });
+        let gigabytes = |one: &Times| bytes as f64 / one.median();
+        let mut ratios = Map::new();
+        for own in times.iter().filter(is_ours) {
+            for other in times.iter().filter(|other| other.name != own.name) {
+                let key = format!("{}/{}", own.name, other.name);
+                ratios.insert(key, json!(own.speed_over(other)));
+            }
+        }
+        let speeds: Map<String, Value> =
+            times.iter().map(|one| (one.name.clone(), json!(gigabytes(one)))).collect();
+        let roles: Map<String, Value> = times
+            .iter()
+            .map(|one| {
+                let role = match one.role {
+                    Role::Ours { .. } => "ours",
+                    Role::Peer => "peer",
+                    Role::PeerOf(isa) => isa,
+                    Role::Limit => "limit",
+                };
+                (one.name.clone(), json!(role))
+            })
+            .collect();
+        json!({
+            "operation": self.operation.to_string(),
+            "disks": self.disks,
+            "set": self.set.to_string(),
+            "len": self.len,
+            "placement": self.placement.to_string(),
+            "speeds": speeds,
+            "roles": roles,
+            "ratios": ratios,
+        })
+    }
+}

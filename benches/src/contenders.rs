@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Who takes part in a comparison: our backends, the limits of the machine, and others' libraries.
+
+use crate::stripes::{Operation, Stripe};
+use std::fmt;
+
+mod limits;
+mod ours;
+
+#[cfg(feature = "peers")]
+mod crates;
+#[cfg(all(feature = "peers", isal))]
+mod isal;
+
+/// What a contender is to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A backend of ours, with plain or with streaming stores.
+    Ours {
+        /// Stores go past the cache.
+        streaming: bool,
+    },
+    /// The best that another library has for this machine.
+    Peer,
+    /// A kernel of another library for one instruction set, to compare with ours for the same.
+    PeerOf(&'static str),
+    /// The loads and stores of the operation without its arithmetic.
+    Limit,
+}
+
+/// What a contender does to a row; whether it found what it should.
+pub type Run = Box<dyn FnMut(&mut Stripe<'_>) -> bool>;
+
+/// One who takes part.
+pub struct Contender {
+    /// Its name in tables.
+    pub name: String,
+    /// What it is.
+    pub role: Role,
+    /// Whether it computes the P and Q of RAID-6, so that its results can be compared byte by byte.
+    pub same_code: bool,
+    /// Does the operation.
+    pub run: Run,
+}
+
+impl fmt::Debug for Contender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Contender({}, {:?})", self.name, self.role)
+    }
+}
+
+impl Contender {
+    fn new(name: impl Into<String>, role: Role, run: Run) -> Self {
+        Self { name: name.into(), role, same_code: true, run }
+    }
+}
+
+/// All that take part in an operation on rows of `disks` data disks in blocks of `len` bytes.
+#[must_use]
+pub fn all(operation: Operation, disks: usize, len: usize) -> Vec<Contender> {
+    let mut all = ours::contenders(operation);
+    all.extend(limits::contenders(operation));
+    #[cfg(all(feature = "peers", isal))]
+    all.extend(isal::contenders(operation, disks, len));
+    #[cfg(feature = "peers")]
+    all.extend(crates::contenders(operation, disks, len));
+    let _ = (disks, len);
+    all
+}
+
+/// Who was compared, and who could not be and why.
+#[must_use]
+pub fn attendance() -> Vec<String> {
+    vec![
+        #[cfg(all(feature = "peers", isal))]
+        format!("ISA-L {}, through pkg-config", env!("ISAL_VERSION")),
+        #[cfg(all(feature = "peers", not(isal)))]
+        String::from("ISA-L: SKIPPED, pkg-config did not find libisal when this was built"),
+        #[cfg(feature = "peers")]
+        String::from(
+            "crates rusty_erasure 0.4, reed-solomon-erasure 6 (simd-accel), reed-solomon-simd 3",
+        ),
+        #[cfg(not(feature = "peers"))]
+        String::from("other libraries: SKIPPED, built without feature `peers`"),
+    ]
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Every backend that this machine can run, with both kinds of stores where they differ.
+
+use super::{Contender, Role, Run};
+use crate::stripes::Operation;
+use raid_core::backend::{Backend, Stores};
+
+pub(super) fn contenders(operation: Operation) -> Vec<Contender> {
+    let mut all = Vec::new();
+    for backend in Backend::available() {
+        let run = run(backend.with_stores(Stores::Cached), operation);
+        all.push(Contender::new(backend.name(), Role::Ours { streaming: false }, run));
+        let plain = ["bytes", "words"].contains(&backend.name());
+        if !plain && !matches!(operation, Operation::Check | Operation::Update) {
+            let run = run_streaming(backend, operation);
+            let name = format!("{}+nt", backend.name());
+            all.push(Contender::new(name, Role::Ours { streaming: true }, run));
+        }
+    }
+    all
+}
+
+fn run_streaming(backend: Backend, operation: Operation) -> Run {
+    run(backend.with_stores(Stores::Streaming), operation)
+}
+
+fn run(backend: Backend, operation: Operation) -> Run {
+    match operation {
+        Operation::Xor => Box::new(move |row| {
+            let row = row.parts();
+            backend.p_generate(row.x, row.list).is_ok()
+        }),
+        Operation::Generate => Box::new(move |row| {
+            let row = row.parts();
+            backend.pq_generate(row.x, row.y, row.list).is_ok()
+        }),
+        Operation::Check => Box::new(move |row| {
+            let row = row.parts();
+            backend.pq_check(row.parity[0], row.parity[1], row.list) == Ok(None)
+        }),
+        Operation::RecoverDataData => Box::new(move |row| {
+            let row = row.parts();
+            let [x, y] = row.lost;
+            let (p, q) = (row.parity[0], row.parity[1]);
+            backend.recover_data_data((x, row.x), (y, row.y), row.list, p, q).is_ok()
+        }),
+        Operation::RecoverDataP => Box::new(move |row| {
+            let row = row.parts();
+            backend.recover_data_p((row.lost[0], row.x), row.y, row.list, row.parity[0]).is_ok()
+        }),
+        Operation::Update => Box::new(move |row| {
+            let row = row.parts();
+            let (old, new) = (row.sources[0], row.sources[1]);
+            backend.pq_update(Some(row.x), Some(row.y), row.lost[0], old, new).is_ok()
+        }),
+    }
+}

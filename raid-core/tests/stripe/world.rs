@@ -433,14 +433,16 @@ impl World {
             }
         }
         self.bad.clear();
-        for mark in std::mem::take(&mut self.marks) {
-            self.health.write_only.insert(mark.slot);
-        }
         let (targets, end) = (self.health.write_only, self.layout.rows());
         let mut start = 0;
         while start < end {
             self.rebuild_rows(targets, Rows::new(start, window.min(end - start)));
             start += window;
+        }
+        // From the mark on: below it the member may be the only one to have its row.
+        while let Some(mark) = self.marks.last().copied() {
+            self.rebuild_rows(SlotSet::of(mark.slot), Rows::new(mark.row.0, end - mark.row.0));
+            self.marks.pop();
         }
         self.health.write_only = SlotSet::EMPTY;
     }

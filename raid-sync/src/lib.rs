@@ -117,6 +117,8 @@ mod defect;
 mod error;
 #[cfg(test)]
 mod exploration;
+#[cfg(target_has_atomic = "ptr")]
+pub mod gate;
 mod log;
 mod mark;
 mod member;
@@ -141,6 +143,10 @@ pub use command::{
 pub use config::{Config, Start};
 pub use debt::{DEBTORS, Debtor, Generation, MemberKey};
 pub use error::{Refusal, Unexpected};
+#[cfg(all(loom, target_has_atomic = "ptr"))]
+pub use gate::Without;
+#[cfg(target_has_atomic = "ptr")]
+pub use gate::{Gate, GatePass};
 pub use log::{Found, Log};
 pub use mark::Marks;
 pub use member::Redundancy;

@@ -65,6 +65,7 @@ const STEPS: &[Step] = &[
     step("advisories", "known vulnerabilities of all dependencies", policy::advisories),
     step("miri-host", "unit tests under Miri", miri::host),
     step("miri-big-endian", "unit tests under Miri as on s390x", miri::big_endian),
+    step("loom", "the lock-free gate in every execution, and with each part taken out", host::loom),
     step("aarch64-linux", "the NEON kernels under emulation", cross::aarch64),
     step("s390x-linux", "unit tests on an emulated big-endian processor", cross::s390x),
     step("fuzz", "every fuzz target for a few seconds", fuzz::all),

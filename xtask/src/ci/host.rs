@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What cargo alone can check on the machine that runs it.
 
-use super::shell::{Shell, cargo};
+use super::shell::{Shell, cargo, target};
 use super::{CRATES, Outcome, Stop};
 use serde_json::Value;
 
@@ -94,4 +94,14 @@ pub(crate) fn features(shell: &mut Shell) -> Outcome {
         return Err(Stop::Failed(format!("only {sets} sets found for {} crates", CRATES.len())));
     }
     Ok(format!("{sets} sets"))
+}
+
+/// The gate under loom, whose atomics take every value that the memory model allows.
+pub(crate) fn loom(shell: &mut Shell) -> Outcome {
+    let output = shell.run(
+        cargo("test -p raid-sync --test gate_model")
+            .env("CARGO_TARGET_DIR", target().join("loom"))
+            .env("RUSTFLAGS", "--cfg loom"),
+    )?;
+    tests_run(&output)
 }

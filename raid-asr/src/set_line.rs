@@ -116,7 +116,8 @@ impl Health {
             line.raidstate = wanted.raw();
         }
         let built = LineFlags::BUILT.bits();
-        let full = state.initialisation == Initialisation::Full;
+        let in_sync = self.slots.without(state.failed | state.rebuilding).len();
+        let full = state.initialisation == Initialisation::Full || in_sync < 2;
         match (wanted, full) {
             (ArrayLineState::Building, true) => line.flags |= built,
             (_, true) if was != Initialisation::Full => line.flags |= built,

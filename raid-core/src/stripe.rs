@@ -233,6 +233,11 @@ impl Cursor {
         Self { at: start, left: if sound { len } else { 0 }, offset: Blocks(0), refusal }
     }
 
+    /// The part of the request that the next `len` blocks are.
+    fn part(&self, len: u64) -> RequestPart {
+        RequestPart { offset: self.offset, len: Blocks(len) }
+    }
+
     fn advance(&mut self, len: u64) {
         self.at = self.at.saturating_add(len);
         self.left = self.left.saturating_sub(len);

@@ -175,6 +175,7 @@ impl SlotSet {
 
     /// Only `slot`.
     #[must_use]
+    #[inline]
     pub fn of(slot: Slot) -> Self {
         let mut set = Self::EMPTY;
         set.insert(slot);
@@ -183,6 +184,7 @@ impl SlotSet {
 
     /// Slots `0..count`; all 256 if `count` is larger.
     #[must_use]
+    #[inline]
     pub fn first(count: u16) -> Self {
         // Ones in the low `ones` bits, without a branch.
         let low = |ones: u16| u64::MAX.checked_shr(64u32.saturating_sub(ones.into())).unwrap_or(0);
@@ -191,6 +193,7 @@ impl SlotSet {
 
     /// Slots `from..to`; none if `to` is not above `from`.
     #[must_use]
+    #[inline]
     pub fn range(from: u16, to: u16) -> Self {
         Self::first(to).without(Self::first(from))
     }
@@ -198,16 +201,19 @@ impl SlotSet {
     /// `len` slots from `start` on in a circle of `slots`; `start` is below `slots`, and `len` at
     /// most `slots`.
     #[must_use]
+    #[inline]
     pub fn circular(start: u16, len: u16, slots: u16) -> Self {
         let end = start.saturating_add(len);
         Self::range(start, end.min(slots)) | Self::first(end.saturating_sub(slots))
     }
 
+    #[inline]
     const fn place(slot: Slot) -> (u8, u64) {
         (slot.0 >> 6, 1u64 << (slot.0 & 63))
     }
 
     /// Adds `slot`.
+    #[inline]
     pub fn insert(&mut self, slot: Slot) {
         let (word, bit) = Self::place(slot);
         if let Some(word) = self.0.get_mut(usize::from(word)) {
@@ -216,6 +222,7 @@ impl SlotSet {
     }
 
     /// Takes `slot` out.
+    #[inline]
     pub fn remove(&mut self, slot: Slot) {
         let (word, bit) = Self::place(slot);
         if let Some(word) = self.0.get_mut(usize::from(word)) {
@@ -225,6 +232,7 @@ impl SlotSet {
 
     /// Whether `slot` is in the set.
     #[must_use]
+    #[inline]
     pub fn contains(self, slot: Slot) -> bool {
         let (word, bit) = Self::place(slot);
         self.0.get(usize::from(word)).is_some_and(|word| word & bit != 0)
@@ -232,12 +240,14 @@ impl SlotSet {
 
     /// Whether no slot is in the set.
     #[must_use]
+    #[inline]
     pub fn is_empty(self) -> bool {
         self.0 == [0; 4]
     }
 
     /// How many slots are in the set.
     #[must_use]
+    #[inline]
     pub fn len(self) -> u16 {
         // At most 256 ones, so nothing is lost.
         self.0.iter().fold(0u16, |sum, word| {
@@ -247,29 +257,34 @@ impl SlotSet {
 
     /// Whether both sets share a slot.
     #[must_use]
+    #[inline]
     pub fn intersects(self, other: Self) -> bool {
         !(self & other).is_empty()
     }
 
     /// Whether every slot of `inner` is in `self`.
     #[must_use]
+    #[inline]
     pub fn contains_all(self, inner: Self) -> bool {
         inner.without(self).is_empty()
     }
 
     /// The slots of `self` that are not in `other`.
     #[must_use]
+    #[inline]
     pub fn without(self, other: Self) -> Self {
         self & !other
     }
 
     /// The lowest slot.
     #[must_use]
+    #[inline]
     pub fn lowest(self) -> Option<Slot> {
         self.iter().next()
     }
 
     /// The slots in ascending order.
+    #[inline]
     pub fn iter(self) -> impl Iterator<Item = Slot> {
         [0u8, 64, 128, 192].into_iter().zip(self.0).flat_map(|(first, word)| {
             let mut left = word;
@@ -298,6 +313,7 @@ impl fmt::Debug for SlotSet {
 
 impl BitOr for SlotSet {
     type Output = Self;
+    #[inline]
     fn bitor(self, other: Self) -> Self {
         let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
         Self([a | e, b | f, c | g, d | h])
@@ -306,6 +322,7 @@ impl BitOr for SlotSet {
 
 impl BitAnd for SlotSet {
     type Output = Self;
+    #[inline]
     fn bitand(self, other: Self) -> Self {
         let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
         Self([a & e, b & f, c & g, d & h])
@@ -314,6 +331,7 @@ impl BitAnd for SlotSet {
 
 impl Not for SlotSet {
     type Output = Self;
+    #[inline]
     fn not(self) -> Self {
         Self(self.0.map(|word| !word))
     }

@@ -76,6 +76,7 @@ impl Rotation {
     }
 
     /// Roles in stripe row `stripe`.
+    #[inline]
     pub(super) fn row(&self, stripe: u64) -> RowMap {
         let slots = self.row.slots;
         let turn = stripe.checked_shr(u32::from(self.shift)).unwrap_or(0)

@@ -57,35 +57,41 @@ pub struct RowMap {
 
 impl RowMap {
     /// Length of the run of strips that are not data.
+    #[inline]
     fn run(&self) -> u16 {
         u16::from(self.parities).saturating_add(u16::from(self.hot))
     }
 
     /// The slot `distance`, at most the number of slots, on from the start of the run, wrapping.
+    #[inline]
     fn at_distance(&self, distance: u16) -> Slot {
         let slot = self.start.saturating_add(distance);
         slot_at(slot.checked_sub(self.slots.get()).unwrap_or(slot).into())
     }
 
     /// How many slots the run takes at the front of the row because it wraps.
+    #[inline]
     fn wrapped(&self) -> u16 {
         self.start.saturating_add(self.run()).saturating_sub(self.slots.get())
     }
 
     /// Data strips of the row.
     #[must_use]
+    #[inline]
     pub fn data_strips(&self) -> u16 {
         self.slots.get().saturating_sub(self.run())
     }
 
     /// Parity strips of the row.
     #[must_use]
+    #[inline]
     pub const fn parity_strips(&self) -> u8 {
         self.parities
     }
 
     /// The slot of data strip `index`; `None` past the last.
     #[must_use]
+    #[inline]
     pub fn data_slot(&self, index: u16) -> Option<Slot> {
         if index >= self.data_strips() {
             return None;
@@ -102,6 +108,7 @@ impl RowMap {
 
     /// The slots of data strips `first..first + count`, without those past the last.
     #[must_use]
+    #[inline]
     pub fn data_slots(&self, first: u16, count: u16) -> SlotSet {
         let end = first.saturating_add(count).min(self.data_strips());
         let Some(count) = end.checked_sub(first) else { return SlotSet::EMPTY };
@@ -122,12 +129,14 @@ impl RowMap {
 
     /// The slots of all parity strips.
     #[must_use]
+    #[inline]
     pub fn parity_slots(&self) -> SlotSet {
         SlotSet::circular(self.start, self.parities.into(), self.slots.get())
     }
 
     /// The slot of parity strip `index`: 0 is P, 1 is Q; `None` past the last.
     #[must_use]
+    #[inline]
     pub fn parity_slot(&self, index: u8) -> Option<Slot> {
         let last = self.parities.checked_sub(1)?;
         let distance = if self.reversed { last.checked_sub(index)? } else { index };
@@ -136,12 +145,14 @@ impl RowMap {
 
     /// The slot of RAID-5EE's spare strip.
     #[must_use]
+    #[inline]
     pub fn hot_slot(&self) -> Option<Slot> {
         self.hot.then(|| self.at_distance(u16::from(self.parities)))
     }
 
     /// What `slot` holds in this row; `None` for a slot the set does not have.
     #[must_use]
+    #[inline]
     pub fn role(&self, slot: Slot) -> Option<StripRole> {
         let (at, slots) = (u16::from(slot.0), self.slots.get());
         if at >= slots {
@@ -172,6 +183,7 @@ impl RowMap {
 
     /// The power of the generator that `slot`'s data has in Q; `None` unless it holds data.
     #[must_use]
+    #[inline]
     pub fn exponent(&self, slot: Slot) -> Option<u8> {
         let Some(StripRole::Data(_)) = self.role(slot) else { return None };
         match self.numbering {
@@ -187,6 +199,7 @@ impl RowMap {
 
     /// The slot whose data has this power of the generator in Q.
     #[must_use]
+    #[inline]
     pub fn slot_of_exponent(&self, exponent: u8) -> Option<Slot> {
         let slot = match self.numbering {
             QNumbering::BySlot => Slot(exponent),

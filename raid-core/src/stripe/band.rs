@@ -50,6 +50,7 @@ impl Band {
     }
 
     /// The slots of the data strips wanted.
+    #[inline]
     pub(super) fn wanted_slots(&self, map: &RowMap) -> SlotSet {
         map.data_slots(self.first, self.strips)
     }
@@ -59,34 +60,39 @@ impl Band {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bands {
     bands: [Band; Self::MOST],
-    used: usize,
+    used: u8,
 }
 
 impl Bands {
     /// Three, and three marks or ends of bad ranges inside one strip.
     const MOST: usize = 6;
 
+    #[inline]
     pub(super) fn iter(&self) -> impl Iterator<Item = &Band> + Clone {
-        self.bands.iter().take(self.used)
+        self.bands.iter().take(self.used.into())
     }
 
     /// `None` if there is no room.
+    #[inline]
     fn push(&mut self, band: Band) -> Option<()> {
-        *self.bands.get_mut(self.used)? = band;
+        *self.bands.get_mut(usize::from(self.used))? = band;
         self.used = self.used.saturating_add(1);
         Some(())
     }
 
-    pub(super) fn of(band: Band) -> Self {
-        let mut bands = Self::default();
-        let _ = bands.push(band);
-        bands
+    /// Only this one.
+    #[inline]
+    pub(super) fn set(&mut self, band: Band) {
+        self.used = 0;
+        let _ = self.push(band);
     }
 
     /// First row, and rows to the end of the last band.
+    #[inline]
     pub(super) fn hull(&self) -> (u64, u64) {
         let from = self.iter().next().map_or(0, |band| band.from);
-        let to = self.iter().last().map_or(from, |band| band.from.saturating_add(band.len));
+        let last = self.used.checked_sub(1).and_then(|last| self.bands.get(usize::from(last)));
+        let to = last.map_or(from, |band| band.from.saturating_add(band.len));
         (from, to.saturating_sub(from))
     }
 }
@@ -139,6 +145,7 @@ impl RowPart {
 
     /// The stripe row of row `row`, wanting no data; how far into its strips the row is, and how
     /// many rows follow, itself included. `None` for levels without parity and past the end.
+    #[inline]
     pub(super) fn of_stripe(layout: &Layout<'_>, row: u64) -> Option<(Self, u64, u64)> {
         let (_, strip) = layout.row_shape();
         let interleaved = layout.is_interleaved();
@@ -151,6 +158,7 @@ impl RowPart {
     }
 
     /// Data strip and offset in it of the first block, and the same of the last block.
+    #[inline]
     fn ends(&self) -> (u16, u64, u16, u64) {
         let last = self.within.saturating_add(self.len.saturating_sub(1));
         let ((first, from), (last, to)) = (self.strip.split(self.within), self.strip.split(last));
@@ -169,6 +177,7 @@ impl RowPart {
 
     /// First row, end, first data strip and data strips of what is asked alike, by the request
     /// alone; and whether in part. Empty where there are less than three.
+    #[inline]
     fn cuts(&self) -> [(u64, u64, u16, u16, bool); 3] {
         if self.interleaved {
             let strips = self.map.data_strips();
@@ -207,14 +216,14 @@ impl RowPart {
         ]
     }
 
-    /// The bands of the part, each with what `recipe` says of it.
+    /// The bands of the part, each with what `recipe` says of it, into `bands`, which are none.
     #[inline]
     pub(super) fn bands(
         &self,
         health: &HealthByRow<'_>,
+        bands: &mut Bands,
         mut recipe: impl FnMut(&Band, &RowHealth) -> Option<Recipe>,
-    ) -> Result<Bands, NoBands> {
-        let mut bands = Bands::default();
+    ) -> Result<(), NoBands> {
         // What is known of the members, and up to which row: cuts come in rising order.
         let (mut here, mut end) = (RowHealth::default(), 0);
         for (mut from, to, first, strips, in_part) in self.cuts() {
@@ -231,7 +240,7 @@ impl RowPart {
                 from = from.saturating_add(len);
             }
         }
-        Ok(bands)
+        Ok(())
     }
 
     /// The first blocks of the part that are in one strip and have one health: a part of one band.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Passes over rows of a set: rebuild, resync, scrub.
 
-use super::band::RowPart;
+use super::band::{Band, RowPart};
 use super::copies::{CopyRun, CopyWork};
 use super::plan::{Method, RowPlan, Work};
-use super::recipe::RowHealth;
-use super::row_work::RowWork;
+use super::recipe::{MOST_PARITIES, RowHealth};
+use super::row_work::{RowWork, Writes};
 use super::{Cursor, Health, HealthByRow, NotPossible, requests};
 use crate::layout::Layout;
 use crate::units::{Rows, SlotSet};
@@ -69,7 +69,10 @@ impl<'m> Passes<'m> {
         health: &Health,
     ) -> Result<Option<RowPlan>, NotPossible> {
         let rows = Rows::new(part.start.saturating_add(from), len);
-        requests::check_parities(&part.map, rows)?;
+        if part.map.parity_strips() > MOST_PARITIES {
+            return Err(requests::parity_unknown(&part.map, rows));
+        }
+        let writable = !health.unavailable;
         let health = RowHealth::new(&part.map, health);
         let recipe = match self.task {
             Task::Rebuild(targets) => health.rebuild(&part.map, targets),
@@ -82,12 +85,22 @@ impl<'m> Passes<'m> {
             return Err(NotPossible::Lost { missing: health.unreadable | targets, rows });
         };
         let Some(recipe) = recipe else { return Ok(None) };
+        let (writes, strips) = match self.task {
+            Task::Rebuild(targets) => {
+                (Writes { data: targets & writable, parity: true }, part.map.data_strips())
+            }
+            Task::Resync => (Writes { parity: true, ..Writes::default() }, 0),
+            Task::Scrub => (Writes::default(), 0),
+        };
+        let mut work = RowWork::new(part, 0, false, writes);
+        work.bands.set(Band { from, len, strips, recipe, ..Band::default() });
+        let rows = work.seal();
         Ok(Some(RowPlan {
             rows,
             method: self.task.method(),
             request: None,
             block_size: self.layout.geometry().block_size,
-            work: Work::Row(RowWork::of_rows(part, from, len, recipe)),
+            work: Work::Row(work),
         }))
     }
 

@@ -21,13 +21,11 @@ use crate::units::{Slot, SlotSet};
 /// Parity strips of a row whose equations are known: P and Q.
 pub(super) const MOST_PARITIES: u8 = 2;
 
-/// Sets of slots of one band.
+/// What one band reads and computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Recipe {
     /// Read.
     pub(super) reads: SlotSet,
-    /// Written.
-    pub(super) writes: SlotSet,
     /// Parity that is computed: bit 0 for P, bit 1 for Q.
     pub(super) parity: u8,
     /// Whether all data that is not read is recovered.
@@ -47,32 +45,38 @@ pub(super) enum Way {
 }
 
 /// All data strips of a row.
+#[inline]
 pub(super) fn data(map: &RowMap) -> SlotSet {
     map.data_slots(0, u16::MAX)
 }
 
 impl Recipe {
     /// Data that is recovered.
+    #[inline]
     pub(super) fn lost(&self, map: &RowMap) -> SlotSet {
         if self.recovers { data(map).without(self.reads) } else { SlotSet::EMPTY }
     }
 
     /// Whether parity strip `index` is computed.
+    #[inline]
     pub(super) fn computes(&self, index: u8) -> bool {
         1u8.checked_shl(index.into()).is_some_and(|bit| self.parity & bit != 0)
     }
 
+    /// The parities that are computed.
+    #[inline]
+    pub(super) fn parity_slots(&self, map: &RowMap) -> SlotSet {
+        let slot = |index: u8| match map.parity_slot(index) {
+            Some(slot) if self.computes(index) => SlotSet::of(slot),
+            _ => SlotSet::EMPTY,
+        };
+        if self.parity == 0 { SlotSet::EMPTY } else { slot(0) | slot(1) }
+    }
+
     /// Slots that need room in the slab. New data stays in the request.
+    #[inline]
     pub(super) fn room(&self, map: &RowMap) -> SlotSet {
-        let mut room = self.reads | self.lost(map);
-        if self.parity != 0 {
-            room = room
-                | (0..MOST_PARITIES)
-                    .filter(|at| self.computes(*at))
-                    .filter_map(|at| map.parity_slot(at))
-                    .collect();
-        }
-        room
+        self.reads | self.lost(map) | self.parity_slots(map)
     }
 }
 
@@ -98,6 +102,7 @@ impl RowHealth {
 
     /// Data that cannot be read, and the parities that stand in for it: P before Q.
     /// `None` if there are not enough.
+    #[inline]
     fn lost(&self, map: &RowMap) -> Option<(SlotSet, SlotSet)> {
         let lost = self.data & self.unreadable;
         if lost.is_empty() {
@@ -112,6 +117,7 @@ impl RowHealth {
     }
 
     /// All data of the row: read, or recovered. `None` if it cannot be had.
+    #[inline]
     fn all_data(&self, map: &RowMap) -> Option<Recipe> {
         let (lost, helpers) = self.lost(map)?;
         let reads = self.data.without(lost) | helpers;
@@ -119,6 +125,7 @@ impl RowHealth {
     }
 
     /// The bits of the parities among `slots`.
+    #[inline]
     pub(super) fn bits(map: &RowMap, slots: SlotSet) -> u8 {
         let bit = |index, bit| match map.parity_slot(index) {
             Some(slot) if slots.contains(slot) => bit,
@@ -144,11 +151,10 @@ impl RowHealth {
             return None;
         }
         let parity = self.parity.without(self.unavailable);
-        let writes = wanted.without(self.unavailable) | parity;
         if parity.is_empty() {
-            return Some(Recipe { writes, ..Recipe::default() });
+            return Some(Recipe::default());
         }
-        let plain = Recipe { writes, parity: Self::bits(map, parity), ..Recipe::default() };
+        let plain = Recipe { parity: Self::bits(map, parity), ..Recipe::default() };
         let possible = |reads: SlotSet| {
             !reads.intersects(self.unreadable) && (trusted || !reads.intersects(self.parity))
         };
@@ -166,7 +172,7 @@ impl RowHealth {
             return simple;
         }
         let solved = self.all_data(map).filter(|solved| possible(solved.reads));
-        let solved = solved.map(|solved| Recipe { writes, parity: plain.parity, ..solved });
+        let solved = solved.map(|solved| Recipe { parity: plain.parity, ..solved });
         [simple, solved].into_iter().flatten().min_by_key(|recipe| recipe.reads.len())
     }
 
@@ -176,12 +182,12 @@ impl RowHealth {
         let solved = self.all_data(map)?;
         let sound = self.unreadable.len() <= map.parity_strips().into()
             && (trusted || !solved.reads.intersects(self.parity));
-        let writes = self.data.without(self.unavailable) | parity;
-        sound.then_some(Recipe { writes, parity: Self::bits(map, parity), ..solved })
+        sound.then_some(Recipe { parity: Self::bits(map, parity), ..solved })
     }
 
     /// Fills `targets`, which hold nothing worth reading. `Ok(None)` if none of them has a part in
     /// the row.
+    #[inline]
     pub(super) fn rebuild(&self, map: &RowMap, targets: SlotSet) -> Result<Option<Recipe>, ()> {
         let writes = (targets & (self.data | self.parity)).without(self.unavailable);
         if writes.is_empty() {
@@ -189,11 +195,12 @@ impl RowHealth {
         }
         let without = Self { unreadable: self.unreadable | writes, ..*self };
         let solved = without.all_data(map).ok_or(())?;
-        Ok(Some(Recipe { writes, parity: Self::bits(map, writes), ..solved }))
+        Ok(Some(Recipe { parity: Self::bits(map, writes), ..solved }))
     }
 
     /// Computes every parity at hand anew, but for those needed to recover lost data. `Ok(None)` if
     /// none is left to compute.
+    #[inline]
     pub(super) fn resync(&self, map: &RowMap) -> Result<Option<Recipe>, ()> {
         let (_, helpers) = self.lost(map).ok_or(())?;
         let parity = self.parity.without(self.unavailable).without(helpers);
@@ -201,12 +208,13 @@ impl RowHealth {
             return Ok(None);
         }
         let solved = self.all_data(map).ok_or(())?;
-        Ok(Some(Recipe { writes: parity, parity: Self::bits(map, parity), ..solved }))
+        Ok(Some(Recipe { parity: Self::bits(map, parity), ..solved }))
     }
 
     /// Reads all that can be read, for a check. `Ok(None)` if nothing is left to check it by.
     ///
     /// With P out of reach it is computed beside Q, so that both can be compared in one go.
+    #[inline]
     pub(super) fn scrub(&self, map: &RowMap) -> Result<Option<Recipe>, ()> {
         let (lost, helpers) = self.lost(map).ok_or(())?;
         let readable = self.parity.without(self.unreadable);

@@ -3,9 +3,9 @@
 
 use super::band::{NoBands, RowPart};
 use super::copies::{CopyRun, CopyWork};
-use super::plan::{Method, RequestPart, RowPlan, Work, range};
+use super::plan::{Method, RowPlan, Work, range};
 use super::recipe::MOST_PARITIES;
-use super::row_work::RowWork;
+use super::row_work::{self, RowWork};
 use super::{Cursor, HealthByRow, NotPossible};
 use crate::layout::{Layout, RowMap};
 use crate::units::{Blocks, Extent, Rows, Slot, SlotSet};
@@ -44,13 +44,10 @@ pub enum ReadStep {
     Reconstruct(RowPlan),
 }
 
-/// Refuses a row whose parity cannot be computed.
-pub(super) fn check_parities(map: &RowMap, rows: Rows) -> Result<(), NotPossible> {
-    let parities = map.parity_strips();
-    if parities > MOST_PARITIES {
-        return Err(NotPossible::ParityUnknown { parities, rows });
-    }
-    Ok(())
+/// What is said of a row whose parity cannot be computed.
+#[cold]
+pub(super) fn parity_unknown(map: &RowMap, rows: Rows) -> NotPossible {
+    NotPossible::ParityUnknown { parities: map.parity_strips(), rows }
 }
 
 /// Steps of a read. See [`super::read`].
@@ -118,7 +115,9 @@ impl<'m> ReadSteps<'m> {
     /// What keeps `part` from being recovered.
     fn reconstruct(&self, part: &RowPart) -> Result<Option<RowPlan>, NotPossible> {
         let mut plain = !part.interleaved;
-        let bands = part.bands(&self.health, |band, here| {
+        let request = self.cursor.part(part.len);
+        let mut work = RowWork::new(part, request.offset.0, false, row_work::Writes::default());
+        let bands = part.bands(&self.health, &mut work.bands, |band, here| {
             let wanted = band.wanted_slots(&part.map);
             plain &= !wanted.intersects(here.unreadable);
             here.read(&part.map, wanted)
@@ -126,11 +125,16 @@ impl<'m> ReadSteps<'m> {
         if plain && !matches!(bands, Err(NoBands::Lost(_))) {
             return Ok(None);
         }
-        check_parities(&part.map, part.rows())?;
-        let bands = bands.map_err(|why| refusal(part, why))?;
-        let work = RowWork::new(part, bands, self.cursor.offset.0, false);
-        let request = RequestPart { offset: self.cursor.offset, len: Blocks(part.len) };
-        Ok(Some(plan(&self.layout, Method::DegradedRead, part, work, request)))
+        if part.map.parity_strips() > MOST_PARITIES {
+            return Err(parity_unknown(&part.map, part.rows()));
+        }
+        if let Err(why) = bands {
+            return Err(refusal(part, why));
+        }
+        let rows = work.seal();
+        let block_size = self.layout.geometry().block_size;
+        let (method, request) = (Method::DegradedRead, Some(request));
+        Ok(Some(RowPlan { rows, method, request, block_size, work: Work::Row(work) }))
     }
 
     /// The next step of a parity level with a member that cannot be read everywhere, and the blocks
@@ -158,31 +162,13 @@ impl<'m> ReadSteps<'m> {
 }
 
 /// What is said of a part without bands.
+#[cold]
 fn refusal(part: &RowPart, why: NoBands) -> NotPossible {
     let missing = match why {
         NoBands::Lost(missing) => missing,
         NoBands::TooMany => SlotSet::EMPTY,
     };
     NotPossible::Lost { missing, rows: part.rows() }
-}
-
-/// A plan for work on a stripe row.
-#[inline]
-fn plan(
-    layout: &Layout<'_>,
-    method: Method,
-    part: &RowPart,
-    work: RowWork,
-    request: RequestPart,
-) -> RowPlan {
-    let (from, len) = work.hull;
-    RowPlan {
-        rows: Rows::new(part.start.saturating_add(from), len),
-        method,
-        request: Some(request),
-        block_size: layout.geometry().block_size,
-        work: Work::Row(work),
-    }
 }
 
 impl Iterator for ReadSteps<'_> {
@@ -244,21 +230,40 @@ impl<'m> Writes<'m> {
 
     #[inline]
     fn row(&self, part: &RowPart) -> Result<RowPlan, NotPossible> {
-        check_parities(&part.map, part.rows())?;
         let map = &part.map;
-        let bands = part.bands(&self.health, |band, here| {
+        if map.parity_strips() > MOST_PARITIES {
+            return Err(parity_unknown(map, part.rows()));
+        }
+        let request = self.cursor.part(part.len);
+        let data = !self.health.health.unavailable;
+        let writes = row_work::Writes { data, parity: true };
+        let mut work = RowWork::new(part, request.offset.0, true, writes);
+        let bands = part.bands(&self.health, &mut work.bands, |band, here| {
             if band.in_part {
                 here.write_in_part(map, self.trust_parity)
             } else {
                 here.write(map, band.wanted_slots(map), self.trust_parity)
             }
         });
-        let bands = bands.map_err(|why| refusal(part, why))?;
-        let work = RowWork::new(part, bands, self.cursor.offset.0, true);
-        let request = RequestPart { offset: self.cursor.offset, len: Blocks(part.len) };
-        Ok(plan(&self.layout, work.write_method(), part, work, request))
+        if let Err(why) = bands {
+            return Err(refusal(part, why));
+        }
+        let rows = work.seal();
+        let (method, block_size) = (work.write_method(), self.layout.geometry().block_size);
+        let request = Some(request);
+        Ok(RowPlan { rows, method, request, block_size, work: Work::Row(work) })
     }
 
+    /// Where not all rows are alike, what can be written is.
+    #[cold]
+    fn next_piece(&mut self, part: &RowPart) -> Result<RowPlan, NotPossible> {
+        let piece = part.first_piece(&self.health);
+        let plan = self.row(&piece);
+        self.cursor.advance(piece.len);
+        plan
+    }
+
+    #[inline]
     fn copies(&self, run: CopyRun, health: &super::Health) -> Result<RowPlan, NotPossible> {
         run.readable(health)?;
         let writes = run.slots.without(health.unavailable);
@@ -267,7 +272,7 @@ impl<'m> Writes<'m> {
         Ok(RowPlan {
             rows: run.rows(),
             method: Method::Copy,
-            request: Some(RequestPart { offset, len: Blocks(run.len) }),
+            request: Some(self.cursor.part(run.len)),
             block_size: self.layout.geometry().block_size,
             work: Work::Copies(work),
         })
@@ -290,13 +295,11 @@ impl Iterator for Writes<'_> {
             self.cursor.advance(len);
             return Some(plan);
         };
-        let (mut len, mut plan) = (part.len, self.row(&part));
+        let plan = self.row(&part);
         if plan.is_err() && !self.health.is_uniform() {
-            // Where not all rows are alike, what can be written is.
-            let piece = part.first_piece(&self.health);
-            (len, plan) = (piece.len, self.row(&piece));
+            return Some(self.next_piece(&part));
         }
-        self.cursor.advance(len);
+        self.cursor.advance(part.len);
         Some(plan)
     }
 }

@@ -13,7 +13,7 @@ use super::band::{Band, Bands, RowPart};
 use super::plan::{Buffer, Method, SlabIo, WriteIo};
 use super::recipe::{Recipe, Way, data};
 use crate::layout::{RowMap, StripRole};
-use crate::units::{Blocks, Extent, Slot, SlotSet};
+use crate::units::{Blocks, Extent, Rows, Slot, SlotSet};
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(super) struct RowWork {
     pub(super) bands: Bands,
     /// Slots that have a column in the slab.
     pub(super) room: SlotSet,
+    /// What is written.
+    writes: Writes,
     /// First block of the stripe row on every member.
     start: u64,
     /// Blocks of a strip.
@@ -36,32 +38,46 @@ pub(super) struct RowWork {
     pub(super) interleaved: bool,
 }
 
+/// What the bands of a row write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Writes {
+    /// The slots of wanted data strips that are written.
+    pub(super) data: SlotSet,
+    /// Whether computed parity is.
+    pub(super) parity: bool,
+}
+
 impl RowWork {
-    /// Work on `part` of a request, whose first block is `offset` blocks into the request.
+    /// Work on `part` of a request, whose first block is `offset` blocks into the request; the
+    /// bands are to come, then [`Self::seal`].
     #[inline]
-    pub(super) fn new(part: &RowPart, bands: Bands, offset: u64, new_data: bool) -> Self {
-        let map = part.map;
-        let room = bands.iter().fold(SlotSet::EMPTY, |all, band| all | band.recipe.room(&map));
+    pub(super) fn new(part: &RowPart, offset: u64, new_data: bool, writes: Writes) -> Self {
         Self {
-            map,
-            bands,
-            room: if part.interleaved { room | data(&map) } else { room },
+            map: part.map,
+            bands: Bands::default(),
+            room: SlotSet::EMPTY,
+            writes,
             start: part.start,
             strip: part.strip.get(),
-            hull: bands.hull(),
+            hull: (0, 0),
             origin: (part.within, offset),
             new_data,
             interleaved: part.interleaved,
         }
     }
 
-    /// Work on `len` rows of a stripe row from row `from` of the strip on, for no request.
+    /// Takes account of the bands; the rows they span.
     #[inline]
-    pub(super) fn of_rows(part: &RowPart, from: u64, len: u64, recipe: Recipe) -> Self {
-        Self::new(part, Bands::of(Band { from, len, recipe, ..Band::default() }), 0, false)
+    pub(super) fn seal(&mut self) -> Rows {
+        let map = &self.map;
+        let room = self.bands.iter().fold(SlotSet::EMPTY, |all, band| all | band.recipe.room(map));
+        self.room = if self.interleaved { room | data(map) } else { room };
+        self.hull = self.bands.hull();
+        Rows::new(self.start.saturating_add(self.hull.0), self.hull.1)
     }
 
     /// Which way the bands of a write take together.
+    #[inline]
     pub(super) fn write_method(&self) -> Method {
         let mut methods = self.bands.iter().map(|band| {
             let recipe = &band.recipe;
@@ -111,11 +127,11 @@ impl RowWork {
     /// Runs of rows of each slot that `pick` names, neighbouring bands joined.
     fn runs(
         &self,
-        pick: fn(&Recipe) -> SlotSet,
+        pick: fn(&Self, &Band) -> SlotSet,
     ) -> impl Iterator<Item = (Slot, u64, u64)> + use<'_> {
-        let any = self.bands.iter().fold(SlotSet::EMPTY, |all, band| all | pick(&band.recipe));
+        let any = self.bands.iter().fold(SlotSet::EMPTY, |all, band| all | pick(self, band));
         any.iter().flat_map(move |slot| {
-            let picked = move |band: &&Band| pick(&band.recipe).contains(slot);
+            let picked = move |band: &&Band| pick(self, band).contains(slot);
             let mut bands = self.bands.iter().filter(picked).peekable();
             core::iter::from_fn(move || {
                 let Band { from, mut len, .. } = *bands.next()?;
@@ -134,8 +150,15 @@ impl RowWork {
         Extent::new(self.start.saturating_add(from), len)
     }
 
+    /// The slots that a band writes.
+    fn written(&self, band: &Band) -> SlotSet {
+        let data = band.wanted_slots(&self.map) & self.writes.data;
+        let parity = band.recipe.parity_slots(&self.map);
+        if self.writes.parity { data | parity } else { data }
+    }
+
     pub(super) fn reads(&self) -> impl Iterator<Item = SlabIo> + use<'_> {
-        self.runs(|recipe| recipe.reads).map(|(slot, from, len)| SlabIo {
+        self.runs(|_, band| band.recipe.reads).map(|(slot, from, len)| SlabIo {
             slot,
             at: self.on_member(from, len),
             slab: self.in_slab(slot, from),
@@ -143,7 +166,7 @@ impl RowWork {
     }
 
     pub(super) fn writes(&self) -> impl Iterator<Item = WriteIo> + use<'_> {
-        self.runs(|recipe| recipe.writes).map(|(slot, from, len)| {
+        self.runs(Self::written).map(|(slot, from, len)| {
             let buffer = match self.map.role(slot) {
                 Some(StripRole::Data(index)) if self.new_data && !self.interleaved => {
                     Buffer::Request(self.in_request(index, from))

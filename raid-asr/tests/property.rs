@@ -4,7 +4,7 @@
 #![allow(missing_docs)]
 
 #[path = "generator.rs"]
-mod generator;
+pub mod generator;
 
 use generator::{Found, Image, Probe, assemble_probes};
 use raid_asr::{RaidTable, ReservedBlock, finding};

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! ASR metadata changed and committed, with power cuts and damage between, over sound disks or disks
+//! cut from the input. The same properties as raid-asr's own tests.
+#![no_main]
+
+#[path = "../../raid-asr/tests/changes.rs"]
+mod changes;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| changes::changes_hold(data));

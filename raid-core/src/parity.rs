@@ -34,9 +34,11 @@ use crate::gf256;
 use core::fmt;
 
 mod locate;
+mod triple;
 
 pub use locate::Located;
 pub(crate) use locate::Suspects;
+pub use triple::{Parity, TripleParity};
 
 /// The longest data list: 2^255 is 1 again, so a 256th entry could not be told from the first.
 pub const MAX_ENTRIES: usize = 255;
@@ -69,6 +71,13 @@ pub enum ParityError {
         /// Its exponent.
         exponent: u8,
     },
+    /// More data blocks are to be recovered than parities are given ([`TripleParity`]).
+    TooFewParities {
+        /// Data blocks to recover.
+        lost: usize,
+        /// Parities given.
+        parities: usize,
+    },
     /// Both blocks to recover are the same one.
     SameBlock {
         /// Its exponent.
@@ -90,6 +99,9 @@ impl fmt::Display for ParityError {
             }
             Self::NotLost { exponent } => {
                 write!(f, "block with exponent {exponent} is to be recovered, but is given as well")
+            }
+            Self::TooFewParities { lost, parities } => {
+                write!(f, "{lost} lost data blocks, {parities} parities to recover them from")
             }
             Self::SameBlock { exponent } => {
                 write!(f, "both lost blocks have exponent {exponent}")

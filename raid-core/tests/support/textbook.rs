@@ -70,4 +70,9 @@ impl Row {
     pub(crate) fn q(&self) -> Vec<u8> {
         self.sum(2)
     }
+
+    /// The third parity, with generator 4.
+    pub(crate) fn r(&self) -> Vec<u8> {
+        self.sum(4)
+    }
 }

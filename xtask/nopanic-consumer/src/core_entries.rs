@@ -4,6 +4,7 @@
 use crate::entries;
 use raid_core::array::Placement;
 use raid_core::backend::Backend;
+use raid_core::parity::TripleParity;
 use raid_core::layout::{Elements, Layout, RowMap, Split};
 use raid_core::stripe::{HealthByRow, Passes, ReadSteps, RowPlan, SlabIo, WriteIo, Writes};
 use raid_core::{gf256, mirror, parity, stripe};
@@ -20,6 +21,10 @@ entries!(BACKEND:
 pub static PORTABLE: Backend = Backend::portable();
 
 entries!(FIELD: gf256::mul, gf256::div, gf256::inverse, gf256::log2, gf256::pow2, parity::locate_column);
+
+entries!(TRIPLE:
+    TripleParity::generate, TripleParity::check, TripleParity::update, TripleParity::recover,
+);
 
 entries!(MIRROR: mirror::compare, mirror::majority);
 

@@ -106,8 +106,8 @@ impl Cell {
         let (repetitions, micros, settling) = match self.set {
             Set::L1 => (21, 200, 3),
             Set::L2 => (21, 400, 1),
-            Set::Llc => (11, 1000, 1),
-            Set::Dram => (7, 1000, 0),
+            Set::Llc => (15, 1000, 1),
+            Set::Dram => (11, 1000, 0),
         };
         let repetitions = if quick { (repetitions / 2) | 1 } else { repetitions };
         Effort { repetitions, slice: Duration::from_micros(micros), settling }
@@ -137,10 +137,11 @@ impl Cell {
         Ok(self.report(&times, bytes))
     }
 
-    /// Beyond the caches, all but the slowest wait for memory; and ISA-L faults on blocks that are not
-    /// aligned.
+    /// Beyond the caches, all but the slowest wait for memory; and ISA-L and streaming stores fault on
+    /// blocks that are not aligned.
     fn wanted(self, name: &str, role: Role) -> bool {
-        if self.placement == Placement::Misaligned && name.starts_with("isal") {
+        let aligned_only = name.starts_with("isal") || name == "limit-rw-nt";
+        if self.placement == Placement::Misaligned && aligned_only {
             return false;
         }
         let main = self.disks == 8 && self.placement == Placement::Pages;

@@ -12,7 +12,7 @@ mod host;
 mod miri;
 mod no_panic;
 mod policy;
-mod shell;
+pub(crate) mod shell;
 mod symbols;
 mod toolchain;
 
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 const CRATES: [&str; 4] = ["raid-core", "raid-ddf", "raid-asr", "raid-sync"];
 
 /// Why a step ended early.
-enum Stop {
+pub(crate) enum Stop {
     Failed(String),
     Skipped(String),
 }

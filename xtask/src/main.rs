@@ -5,16 +5,19 @@
 //! cargo xtask ci              every gate, in order, with a table at the end
 //! cargo xtask ci STEP…        only these
 //! cargo xtask ci --list       the gates and what each is for
+//! cargo xtask bench           every backend raced with other libraries; the tables are written
 //! cargo xtask explore         the sync engine's deep explorations, some minutes
 //! ```
 
+mod bench;
 mod ci;
 mod explore;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: cargo xtask ci [--list] [STEP…] | explore
+usage: cargo xtask ci [--list] [STEP…]
+       cargo xtask bench [--quick | --render] | explore
 
   ci          run every step and end with a table of what passed, failed and was skipped
   ci STEP…    run only these steps
@@ -24,6 +27,7 @@ usage: cargo xtask ci [--list] [STEP…] | explore
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     match arguments.next().as_deref() {
+        Some("bench") => bench::main(&arguments.collect::<Vec<_>>()),
         Some("ci") => ci::main(&arguments.collect::<Vec<_>>()),
         Some("explore") => explore::main(),
         Some("help" | "--help" | "-h") => {

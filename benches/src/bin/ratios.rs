@@ -10,6 +10,7 @@ use raid_benches::caches::Caches;
 use raid_benches::cells::Cell;
 use raid_benches::contenders;
 use raid_benches::stripes::Operation;
+use raid_core::backend::Backend;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -65,11 +66,31 @@ fn main() -> ExitCode {
     }
     if !show {
         let caches = json!({ "l1": caches.l1, "l2": caches.l2, "llc": caches.llc });
-        let report =
-            json!({ "caches": caches, "attendance": contenders::attendance(), "cells": results });
+        let report = json!({
+            "cpu": cpu(),
+            "detected": Backend::detect().name(),
+            "caches": caches,
+            "attendance": contenders::attendance(),
+            "cells": results,
+        });
         println!("{report:#}");
     }
     ExitCode::SUCCESS
+}
+
+/// What Linux calls the processor.
+fn cpu() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name))?;
+        line.split_once(": ").map(|(_, value)| value.to_owned())
+    };
+    match (field("model name"), field("cpu family"), field("model\t")) {
+        (Some(name), Some(family), Some(model)) => {
+            format!("{name} (family {family} model {model})")
+        }
+        _ => String::from(std::env::consts::ARCH),
+    }
 }
 
 /// The speeds of one cell, the fastest first.

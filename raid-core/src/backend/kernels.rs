@@ -45,7 +45,7 @@ macro_rules! kernels {
         type Step = [Vector; VECTORS];
 
         /// The kernels of this file.
-        pub(super) static OPS: Ops = Ops {
+        pub(super) const OPS: Ops = Ops {
             name: $name,
             xor_into,
             p_generate,
@@ -227,7 +227,7 @@ macro_rules! kernels {
         // ---- generate ----
 
         $(#[$feature])?
-        fn p_generate(p: &mut [u8], data: &[Option<&[u8]>], stream: bool) {
+        pub(super) fn p_generate(p: &mut [u8], data: &[Option<&[u8]>], stream: bool) {
             if stream {
                 p_generate_to(&Sink::<true>::new(), p, data);
             } else {
@@ -409,7 +409,7 @@ macro_rules! kernels {
         // ---- recover ----
 
         $(#[$feature])?
-        fn recover_data(x: &mut [u8], data: &[Option<&[u8]>], p: &[u8], stream: bool) {
+        pub(super) fn recover_data(x: &mut [u8], data: &[Option<&[u8]>], p: &[u8], stream: bool) {
             if stream {
                 recover_data_to(&Sink::<true>::new(), x, data, p);
             } else {

@@ -20,6 +20,7 @@ mod avx2;
 mod avx2_gfni;
 mod avx512;
 mod avx512_gfni;
+mod narrow;
 mod sink;
 mod ssse3;
 
@@ -77,7 +78,7 @@ impl Backend {
     #[target_feature(enable = "avx512f,avx512bw")]
     #[must_use]
     pub const fn avx512() -> Self {
-        x86(&avx512::OPS)
+        x86(&narrow::AVX512)
     }
 
     /// The AVX-512 kernels that multiply with GFNI: safe from code that has the features itself,
@@ -90,7 +91,7 @@ impl Backend {
     #[target_feature(enable = "avx512f,avx512bw,gfni")]
     #[must_use]
     pub const fn avx512_gfni() -> Self {
-        x86(&avx512_gfni::OPS)
+        x86(&narrow::AVX512_GFNI)
     }
 }
 

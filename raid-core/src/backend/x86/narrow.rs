@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Where 512-bit kernels use 256 bits: P alone of rows that come from memory.
+//!
+//! There is no arithmetic to speak of, and memory is read faster in the smaller steps: 10 to 20 % for 8
+//! disks, 20 % for 16 (Zen 4).
+#![forbid(unsafe_code)]
+
+use super::{avx2, avx512, avx512_gfni};
+use crate::backend::Ops;
+
+pub(super) static AVX512: Ops = Ops { p_generate, recover_data, ..avx512::OPS };
+pub(super) static AVX512_GFNI: Ops = Ops { p_generate, recover_data, ..avx512_gfni::OPS };
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn p_generate(p: &mut [u8], data: &[Option<&[u8]>], stream: bool) {
+    if stream {
+        avx2::p_generate(p, data, stream);
+    } else {
+        avx512::p_generate(p, data, stream);
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn recover_data(x: &mut [u8], data: &[Option<&[u8]>], p: &[u8], stream: bool) {
+    if stream {
+        avx2::recover_data(x, data, p, stream);
+    } else {
+        avx512::recover_data(x, data, p, stream);
+    }
+}

@@ -12,6 +12,7 @@
 //! which copy of each disk to use is kept, because it takes a pass over all CRCs to know.
 
 mod conflict;
+pub(crate) mod half_created;
 mod member;
 mod report;
 pub(crate) mod state;
@@ -26,6 +27,7 @@ use crate::geometry::Writer;
 use crate::guid::Guid;
 use crate::physical_disk_records::{PdState, PdType, PhysicalDiskEntry};
 use crate::virtual_disk_records::VdCondition;
+use half_created::settled;
 use raid_core::array::MemberState;
 use raid_core::metadata::Finding;
 
@@ -89,14 +91,11 @@ impl<'a> Assembly<'a> {
     /// The configuration with this GUID.
     #[must_use]
     pub fn configuration(&self, guid: Guid) -> Option<Configuration<'a>> {
-        let members = self.disks().filter(|disk| disk.configuration() == guid);
-        let newest =
-            members.reduce(
-                |newest, disk| {
-                    if disk.compare_freshness(&newest).is_gt() { disk } else { newest }
-                },
-            )?;
-        Some(Configuration { assembly: *self, newest })
+        let members = || self.disks().filter(move |disk| disk.configuration() == guid);
+        let newest = members().reduce(|newest, disk| {
+            if disk.compare_freshness(&newest).is_gt() { disk } else { newest }
+        })?;
+        Some(Configuration { assembly: *self, newest: settled(newest, members) })
     }
 
     /// The volume with this GUID, in whichever configuration has it.

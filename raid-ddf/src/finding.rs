@@ -91,6 +91,7 @@ faults! {
     StateDiffers = 427, Note, "stored state differs from the members at hand";
     WriteHole = 428, Warning, "not consistent and without full redundancy: parity may not fit the data";
     OneUnconfirmed = 429, Warning, "written by one implementation only, not checked on data";
+    HalfCreated = 431, Warning, "tells of an array whose creation did not finish: the update before it counts";
     RecordOneBehind = 430, Warning, "configuration record one behind the newest, as after an interrupted update";
 }
 

@@ -102,6 +102,15 @@ impl Configuration<'_> {
         if entry.pd_guid != disk.guid() {
             into.finding(&Finding { copy: "physical disk data", ..Fault::EntryGuid.on(index) });
         }
+        if disk.effective_sequence() > self.newest.effective_sequence() {
+            into.finding(&Finding {
+                copy: disk.kind().header_name(),
+                at: Some(disk.at()),
+                found: disk.effective_sequence(),
+                expected: self.newest.effective_sequence(),
+                ..Fault::HalfCreated.on(index)
+            });
+        }
         let explained = !matches!(
             (entry.pd_state(self.newest.order()), self.updates_behind(disk)),
             (state, _) if state.contains(PdState::ONLINE)

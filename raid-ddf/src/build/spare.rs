@@ -4,14 +4,15 @@
 
 use super::join::join;
 use crate::guid::Guid;
-use crate::integer::{U16, U32};
+use crate::integer::{ByteOrder, U16, U32};
 use crate::physical_disk_records::PdType;
 use crate::record::Record;
 use crate::spare_assignment::{SpareAssignment, SpareType};
 use crate::time::DdfTime;
 use crate::update::run_time::edit_disk;
 use crate::update::spread::{change_record, clear_slot, edit_slot, free_slot, spread};
-use crate::update::survey::{Live, Survey, copies_of, invalid};
+use crate::update::survey::{Live, Survey, copies_of, invalid, set_of};
+use crate::vd_configuration::VdConfiguration;
 use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{ChangeError, DiskBuffer, SpareRequest, Stamp};
 use raid_core::units::Slot;
@@ -101,18 +102,27 @@ pub(crate) fn dissociate(
         for slot in 0..survey.slots(&Live(disks), disk) {
             let live = Live(disks);
             let Some(record) = survey.volume(&live, disk, slot) else { continue };
-            if !record.associated_spares.iter().any(|spare| spare.get(order) == reference) {
-                continue;
+            let (guid, set) = (record.vd_guid, set_of(record));
+            // Once for each set: a record that counts on by two would make the others stale.
+            let newest = survey.record(&live, guid, set).and_then(|at| survey.at(&live, at));
+            if newest.is_some_and(|record| is_associated(record, order, reference)) {
+                change_record(disks, survey, (guid, set), stamp, |record| {
+                    forget_spare(record, order, reference);
+                });
             }
-            let set = (record.vd_guid, crate::update::survey::set_of(record));
-            change_record(disks, survey, set, stamp, |record| {
-                let spares = record.associated_spares.iter_mut();
-                for spare in spares.filter(|spare| spare.get(order) == reference) {
-                    *spare = U32::ALL_ONES;
-                }
-            });
         }
     }
+}
+
+/// Whether a record names the disk with this reference as a spare of its set.
+pub(crate) fn is_associated(record: &VdConfiguration, order: ByteOrder, reference: u32) -> bool {
+    record.associated_spares.iter().any(|spare| spare.get(order) == reference)
+}
+
+/// Takes a spare out of the list of a record.
+pub(crate) fn forget_spare(record: &mut VdConfiguration, order: ByteOrder, reference: u32) {
+    let spares = record.associated_spares.iter_mut();
+    spares.filter(|s| s.get(order) == reference).for_each(|spare| *spare = U32::ALL_ONES);
 }
 
 fn check_unused(live: &Live<'_, '_>, survey: &Survey, disk: usize) -> Result<(), ChangeError> {

@@ -16,12 +16,11 @@ use super::run_time::{edit_disk, update_arrays};
 use super::spread::{change_record, clear_slot, edit_slot, free_slot, spread};
 use super::survey::{Live, Survey, set_of};
 use crate::build::extents::first_fit;
-use crate::build::spare::{SPARES, dissociate};
+use crate::build::spare::{SPARES, dissociate, forget_spare, is_associated};
 use crate::guid::Guid;
 use crate::physical_disk_records::{PdState, PdType, is_reference};
 use crate::record::Record;
 use crate::spare_assignment::{SpareAssignment, SpareType};
-use crate::structure::Structure;
 use crate::vd_configuration::VdConfiguration;
 use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{ChangeError, DiskBuffer, Stamp};
@@ -57,7 +56,11 @@ pub(crate) fn activate(
         None => {}
     }
     let lists = survey.element_slots(&Live(disks));
+    let committed = !matches!(plan.assignment, Some((_, true)));
     change_record(disks, survey, (guid, place.set), stamp, |record| {
+        if committed {
+            forget_spare(record, order, plan.reference);
+        }
         let Some(lists) = record.elements_mut(lists) else { return };
         if let Some(reference) = lists.references.get_mut(place.slot.index()) {
             reference.set(order, plan.reference);
@@ -66,7 +69,7 @@ pub(crate) fn activate(
             start.set(order, plan.start.0);
         }
     });
-    if !matches!(plan.assignment, Some((_, true))) {
+    if committed {
         dissociate(disks, survey, plan.reference, stamp);
     }
     edit_disk(disks, survey, plan.reference, |entry| {
@@ -77,7 +80,7 @@ pub(crate) fn activate(
         entry.set_pd_state(order, state);
     });
     if let Some((disk, slot)) = plan.returning {
-        give_back(disks, survey, (guid, place.set), disk, slot);
+        give_back(disks, survey, disk, slot);
     }
     retire(disks, survey, plan.old);
     update_arrays(disks, survey, guid, None, |_| {});
@@ -102,22 +105,15 @@ fn set_active(
     });
 }
 
-/// Makes an active revertible spare a spare again.
-fn give_back(
-    disks: &mut [DiskBuffer<'_>],
-    survey: &Survey,
-    (guid, set): (Guid, u16),
-    disk: usize,
-    slot: usize,
-) {
+/// Makes an active revertible spare a spare again. Its configuration record stays for now and names
+/// the other disk: were it gone, and this disk the only one that the power cut let through, nobody
+/// would know the place's new disk. The next update takes it away.
+fn give_back(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize, slot: usize) {
     let order = survey.order;
     let live = Live(disks);
     let Some(reference) = survey.reference(&live, disk) else { return };
     let assignment = survey.assignment(&live, disk).map(|(_, record)| record.spare_type());
     let dedicated = assignment.is_some_and(|kind| kind.contains(SpareType::DEDICATED));
-    if let Some(record) = survey.slot_of(&live, disk, guid, set) {
-        clear_slot(disks, survey, disk, record);
-    }
     set_active(disks, survey, disk, slot, false);
     edit_disk(disks, survey, reference, |entry| {
         let own = if dedicated { PdType::CONFIGURED_SPARE } else { PdType::GLOBAL_SPARE };
@@ -173,7 +169,7 @@ fn plan(
     }
     let assignment = survey.assignment(&live, spare);
     let assignment =
-        serves(&survey, &structure, assignment, record, entry.pd_type(order)).map_err(refuse)?;
+        serves(&survey, assignment, record, (reference, entry.pd_type(order))).map_err(refuse)?;
     if !matches!(assignment, Some((_, false))) && free_slot(&structure).is_none() {
         return Err(refuse("no room for another configuration record"));
     }
@@ -191,22 +187,30 @@ fn active_spare(live: &Live<'_, '_>, survey: &Survey, reference: u32) -> Option<
     let (slot, record) = survey.assignment(live, disk)?;
     let (_, _, structure) = survey.member(live, disk)?;
     let returns = record.spare_type().contains(SpareType::ACTIVE | SpareType::REVERTIBLE);
-    (returns && structure.volumes().count() == 1).then_some((disk, slot))
+    let names = |record: &&VdConfiguration| {
+        survey.references(live, record).any(|element| element == reference)
+    };
+    (returns && structure.volumes().filter(names).count() == 1).then_some((disk, slot))
 }
 
 /// The slot of the spare's assignment if it serves the set of `record`, and whether it is revertible;
 /// `None` if it needs none.
 fn serves(
     survey: &Survey,
-    structure: &Structure<'_>,
     assignment: Option<(usize, &SpareAssignment)>,
     record: &VdConfiguration,
-    pd_type: PdType,
+    (reference, pd_type): (u32, PdType),
 ) -> Result<Option<(usize, bool)>, &'static str> {
     let order = survey.order;
     let Some((slot, spare)) = assignment else {
-        // mdadm writes no assignment for its spares.
-        return if pd_type.intersects(SPARES) { Ok(None) } else { Err("not a spare") };
+        // mdadm writes no assignment for its spares. Where an assignment did not reach its disk, the
+        // set's own record tells.
+        return match pd_type {
+            _ if is_associated(record, order, reference) => Ok(None),
+            kind if kind.contains(PdType::CONFIGURED_SPARE) => Err("a spare of other arrays"),
+            kind if kind.contains(PdType::GLOBAL_SPARE) => Ok(None),
+            _ => Err("not a spare"),
+        };
     };
     let kind = spare.spare_type();
     let listed = spare.used(order).any(|entry| {
@@ -216,7 +220,7 @@ fn serves(
     if kind.contains(SpareType::DEDICATED) && !listed {
         return Err("a spare of other arrays");
     }
-    if kind.contains(SpareType::ACTIVE) && structure.volumes().next().is_some() {
+    if kind.contains(SpareType::ACTIVE) {
         return Err("a spare in use");
     }
     Ok(Some((slot, kind.contains(SpareType::REVERTIBLE))))

@@ -108,10 +108,11 @@ fn renumber(disks: &mut [DiskBuffer<'_>], survey: &Survey) {
     }
 }
 
-/// Whether an array of another configuration has this number.
+/// Whether an array of another configuration has this number, on a live disk or not.
 fn taken(live: &Live<'_, '_>, survey: &Survey, number: u16) -> bool {
-    (0..live.count()).any(|index| {
-        let (Some(disk), Ok(Some(copies))) = (live.disk(index), copies_of(live, index)) else {
+    let all = live.0;
+    (0..all.len()).any(|index| {
+        let (Some(disk), Ok(Some(copies))) = (all.disk(index), copies_of(&all, index)) else {
             return false;
         };
         let records = copies.structure(disk).and_then(|structure| structure.virtual_disks());

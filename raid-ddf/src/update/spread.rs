@@ -21,6 +21,7 @@ use crate::integer::U32;
 use crate::level::PrimaryLevel;
 use crate::locate::CopyKind;
 use crate::record::Record;
+use crate::spare_assignment::SpareType;
 use crate::structure::{ConfigurationRecord, Structure};
 use crate::time::DdfTime;
 use crate::vd_configuration::VdConfiguration;
@@ -83,7 +84,8 @@ fn refresh_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
     for slot in 0..survey.slots(&Live(disks), disk) {
         let live = Live(disks);
         let Some(record) = survey.volume(&live, disk, slot) else { continue };
-        if survey.is_behind(&live, disk) && !survey.lists(&live, record) {
+        let deleted = survey.is_apart(&live, disk) && !survey.lists(&live, record);
+        if deleted || left_by_spare(&live, survey, disk, record) {
             clear_slot(disks, survey, disk, slot);
             continue;
         }
@@ -97,6 +99,24 @@ fn refresh_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
             edit_record(disks, survey, disk, slot, |record| record.block_count = size);
         }
     }
+}
+
+/// Whether a record stands on a spare that gave back its place before: every disk has to know its
+/// successor first.
+fn left_by_spare(
+    live: &Live<'_, '_>,
+    survey: &Survey,
+    disk: usize,
+    record: &VdConfiguration,
+) -> bool {
+    let idle = survey.assignment(live, disk);
+    let idle = idle.is_some_and(|(_, spare)| !spare.spare_type().contains(SpareType::ACTIVE));
+    let newest = survey.record(live, record.vd_guid, set_of(record));
+    let newest =
+        newest.filter(|newest| newest.sequence == record.sequence_number.get(survey.order));
+    let own = survey.reference(live, disk);
+    let named = || survey.references(live, record).any(|element| Some(element) == own);
+    survey.aligned && idle && newest.is_some() && !named()
 }
 
 /// Puts the records that stand on `disk` onto the disks they list and that lack them.

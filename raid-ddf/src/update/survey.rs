@@ -6,6 +6,7 @@
 
 use super::copies::{Copies, Unusable};
 use super::disk_set::DiskSet;
+use crate::assemble::half_created::settled;
 use crate::choice::choose;
 use crate::crc::{CrcVariant, seal};
 use crate::disk::DdfDisk;
@@ -83,6 +84,12 @@ pub(crate) fn copies_of(disks: &dyn Disks, index: usize) -> Result<Option<Copies
     })
 }
 
+/// Disk `index` through the copy that counts.
+fn opened(disks: &dyn Disks, index: usize) -> Option<DdfDisk<'_>> {
+    let disk = disks.disk(index)?;
+    DdfDisk::open(index, disk, choose(disk, &mut |_| {})?)
+}
+
 impl Survey {
     /// The configuration that disk `index` belongs to.
     pub(crate) fn of_disk(disks: &dyn Disks, index: usize) -> Result<Self, ChangeError> {
@@ -150,9 +157,7 @@ impl Survey {
         let (mut highest, mut lowest, mut aligned) = (None, Some(u32::MAX), true);
         let [mut members, mut second, mut twin_sound] = [DiskSet::EMPTY; 3];
         for index in 0..disks.count() {
-            let (Some(disk), Some(copies)) = (disks.disk(index), copies_of(disks, index)?) else {
-                continue;
-            };
+            let Some(copies) = copies_of(disks, index)? else { continue };
             if copies.header.ddf_header_guid != guid {
                 continue;
             }
@@ -168,15 +173,20 @@ impl Survey {
             highest = highest.max(copies.sequence());
             lowest = lowest.min(copies.sequence());
             aligned &= copies.twin_sound || copies.twin.is_none();
-            let choice = choose(disk, &mut |_| {});
-            let Some(disk) = choice.and_then(|choice| DdfDisk::open(index, disk, choice)) else {
-                continue;
-            };
+            let Some(disk) = opened(disks, index) else { continue };
             if best.as_ref().is_none_or(|(known, _)| disk.compare_freshness(known).is_gt()) {
                 best = Some((disk, copies));
             }
         }
-        let (newest, copies) = best.ok_or(invalid("live disks", 0, 1))?;
+        let (mut newest, mut copies) = best.ok_or(invalid("live disks", 0, 1))?;
+        let all = || {
+            let disks = (0..disks.count()).filter_map(|index| opened(disks, index));
+            disks.filter(|disk| disk.configuration() == guid)
+        };
+        if lowest != highest {
+            newest = settled(newest, all);
+            copies = copies_of(disks, newest.index())?.unwrap_or(copies);
+        }
         let survey = Self {
             guid,
             order: copies.order,
@@ -185,7 +195,9 @@ impl Survey {
             newest: newest.index(),
             copies,
             // All ones stand for "not kept": the counter goes round before.
-            next_sequence: highest.map(|n| if n >= u32::MAX - 1 { 1 } else { n.saturating_add(1) }),
+            next_sequence: copies
+                .sequence()
+                .map(|n| if n >= u32::MAX - 1 { 1 } else { n.saturating_add(1) }),
             aligned: aligned && lowest == highest,
             members,
             second,
@@ -236,6 +248,13 @@ impl Survey {
         let kind = if second { CopyKind::Secondary } else { CopyKind::Primary };
         let copies = Copies::recall(disk, kind, self.twin_sound.contains(index))?;
         Some((disk, copies, copies.structure(disk)?))
+    }
+
+    /// Whether the copy that counts on disk `disk` is of another update than the one that counts: an
+    /// earlier one, or one that did not finish.
+    pub(crate) fn is_apart(&self, disks: &dyn Disks, disk: usize) -> bool {
+        let own = self.member(disks, disk).and_then(|(_, copies, _)| copies.sequence());
+        own != self.copies.sequence()
     }
 
     /// Whether the copy that counts on disk `disk` is of an earlier update than the newest.

@@ -14,7 +14,7 @@ use raid_ddf::{Ddf, Options};
 use std::collections::BTreeMap;
 
 /// What a disk holds, in units of 512 bytes: zeros where nothing was written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Medium {
     sectors: BTreeMap<u64, [u8; 512]>,
 }
@@ -120,21 +120,34 @@ impl Rig {
 
     /// The steps that write disk `disk`.
     pub fn steps(&mut self, disk: usize) -> Vec<Stepped> {
-        self.edit(|disks| {
-            let disk = &disks[disk];
-            let size = disk.shape.block_size;
-            let mut block = vec![0; size as usize];
-            let mut steps = Vec::new();
-            while let Some(step) = Ddf.commit_step(disk, steps.len(), &mut block) {
-                steps.push(match step {
-                    Step::Write { at, bytes } => {
-                        Stepped::Write(at.0 * u64::from(size), bytes.to_vec())
-                    }
-                    Step::Flush => Stepped::Flush,
-                });
-            }
-            steps
+        self.collect(disk, |disk, index, block| {
+            Ddf.commit_step(disk, index, block).map(|step| owned(disk, step))
         })
+    }
+
+    /// The steps that destroy the metadata of disk `disk`.
+    pub fn erase_steps(&mut self, disk: usize) -> Vec<Stepped> {
+        self.collect(disk, |disk, index, block| {
+            Ddf.erase_step(disk, index, block).map(|step| owned(disk, step))
+        })
+    }
+
+    fn collect(
+        &mut self,
+        disk: usize,
+        step: impl Fn(&DiskBuffer<'_>, usize, &mut [u8]) -> Option<Stepped>,
+    ) -> Vec<Stepped> {
+        self.edit(|disks| {
+            let mut block = vec![0; disks[disk].shape.block_size as usize];
+            (0..).map_while(|index| step(&disks[disk], index, &mut block)).collect()
+        })
+    }
+
+    /// Adds the disks of another rig.
+    pub fn append(&mut self, other: &Self) {
+        self.media.extend(other.media.iter().cloned());
+        self.disks.extend(other.disks.iter().cloned());
+        self.live.extend(other.live.iter().copied());
     }
 
     /// Writes every live disk.
@@ -281,5 +294,58 @@ impl Rig {
         let live = disks.iter().map(|disk| disk.answer == Lookup::Complete).collect();
         let media = vec![Medium::default(); disks.len()];
         Self { media, disks, live, unverified: true, ticks: 1 << 20 }
+    }
+}
+
+fn owned(disk: &DiskBuffer<'_>, step: Step<'_>) -> Stepped {
+    match step {
+        Step::Write { at, bytes } => {
+            Stepped::Write(at.0 * u64::from(disk.shape.block_size), bytes.to_vec())
+        }
+        Step::Flush => Stepped::Flush,
+    }
+}
+
+/// One disk of another configuration, with an array that has number 0.
+pub fn other_configuration(options: &Options) -> Rig {
+    let mut rig = Rig::blank(&[SMALL], options);
+    let stamp = later(&mut rig);
+    rig.edit(|disks| raid_ddf::initialise(disks, stamp, options)).unwrap();
+    rig.ticks += 1 << 10;
+    rig.create("theirs", geometry(Level::Single, Placement::Fixed, 1), &[0]).unwrap();
+    rig.commit();
+    rig.reread();
+    rig
+}
+
+/// Marks headers and disks as not yet taken over, on the media.
+pub fn make_foreign(rig: &mut Rig) {
+    use raid_ddf::{ByteOrder, CrcVariant, DdfHeader, PdType, PhysicalDiskRecords, Record};
+    for disk in &mut rig.disks {
+        for (_, bytes) in &mut disk.pieces {
+            if let Some(header) = DdfHeader::view_mut(&mut bytes[..512])
+                && header.signature.get(ByteOrder::Big) == DdfHeader::SIGNATURE
+            {
+                header.foreign_flag = 1;
+                raid_ddf::seal(CrcVariant::B, ByteOrder::Big, &mut bytes[..512]);
+            }
+            for at in (0..bytes.len()).step_by(512) {
+                let Some(section) = bytes.get_mut(at..at + 1024) else { continue };
+                let Some(records) = PhysicalDiskRecords::view_mut(section) else { continue };
+                if records.signature.get(ByteOrder::Big) != PhysicalDiskRecords::SIGNATURE {
+                    continue;
+                }
+                for entry in &mut records.entries[..3] {
+                    let pd_type = entry.pd_type(ByteOrder::Big) | PdType::FOREIGN;
+                    entry.set_pd_type(ByteOrder::Big, pd_type);
+                }
+                raid_ddf::seal(CrcVariant::B, ByteOrder::Big, section);
+            }
+        }
+    }
+    for (medium, disk) in rig.media.iter_mut().zip(&rig.disks) {
+        for (at, bytes) in &disk.pieces {
+            medium.write(at.0 * 512, bytes);
+        }
     }
 }

@@ -9,7 +9,7 @@ mod media;
 #[path = "support/disks.rs"]
 mod support;
 
-use explorer::{Exploration, Tally, is_thorough};
+use explorer::{Exploration, Special, Tally, is_thorough};
 use media::{Rig, SMALL, geometry, healthy, raid10};
 use raid_core::array::{ArrayId, Initialisation, Level, MemberId, MemberState, Place, Placement};
 use raid_core::metadata::{
@@ -86,20 +86,15 @@ fn id(rig: &Rig, disk: usize) -> MemberId {
 /// Cuts one update at every point; `changes` makes it.
 #[track_caller]
 fn explore(what: &str, before: &Rig, change: impl FnOnce(&mut Rig)) -> Rig {
-    explore_with(what, before, change, |exploration| exploration)
+    explore_with(what, before, change, Special::Nothing)
 }
 
 /// The same, with what is special about the update.
 #[track_caller]
-fn explore_with(
-    what: &str,
-    before: &Rig,
-    change: impl FnOnce(&mut Rig),
-    special: impl FnOnce(Exploration<'_>) -> Exploration<'_>,
-) -> Rig {
+fn explore_with(what: &str, before: &Rig, change: impl FnOnce(&mut Rig), special: Special) -> Rig {
     let mut edited = before.clone();
     change(&mut edited);
-    let exploration = special(Exploration::of_commit(before, &mut edited));
+    let exploration = Exploration::of_commit(before, &mut edited).with(special);
     let tally = exploration.run(|_| {});
     report(what, tally);
     assert!(tally.old > 10 && tally.new > 50 && tally.from_secondary > 10, "{what}: {tally:?}");
@@ -205,7 +200,7 @@ fn a_spare_comes_is_used_and_goes() {
         rig.edit(|disks| Ddf.add_spare(disks, 1, stamp)).unwrap();
     };
     let before = written_but(used.clone(), 1);
-    let joined = explore_with("blank disk joins", &before, join, |it| it.of_a_whole_disk());
+    let joined = explore_with("blank disk joins", &before, join, Special::WholeDisk);
     let mut back = explore("revertible spare returns", &joined, |rig| activate(rig, array, 1));
     assert_eq!(records_on(&back, 3), 1, "the spare names its successor until all disks do");
     back.set_state(array, 0, &state_of(true, &[], &[1])).unwrap();
@@ -237,7 +232,7 @@ fn arrays_come_and_go() {
     let rig = container(4, &options());
     // Until a disk of every set is written the array is not there.
     let create = |what, rig: &Rig, change: &dyn Fn(&mut Rig)| {
-        explore_with(what, rig, change, |exploration| exploration.of_a_creation())
+        explore_with(what, rig, change, Special::Creation)
     };
     let one = create("array created", &rig, &|rig| {
         let five = geometry(Level::Raid5, Placement::NContinue, 3);
@@ -328,7 +323,7 @@ fn disks_and_the_whole_configuration_go() {
     assert!(empty.told().arrays.is_empty() && empty.told().disks.iter().all(|disk| !disk.spare));
     let steps: Vec<_> = (0..4).map(|disk| empty.erase_steps(disk)).collect();
     let mut gone = 0;
-    let erasure = Exploration::of(&empty, steps).of_a_whole_disk();
+    let erasure = Exploration::of(&empty, steps).with(Special::WholeDisk);
     let tally = erasure.run(|rig| gone += usize::from(rig.told().disks.is_empty()));
     report("disks erased", tally);
     assert!(gone > 10 && tally.cuts > 50, "{tally:?}");

@@ -180,12 +180,15 @@ type ArrayFacts = (
     Vec<(Option<usize>, MemberState, Lba)>,
 );
 
+/// Role, PD_Type and PD_State.
+type DiskFacts = (&'static str, Option<u64>, Option<u64>);
+
 /// What a configuration says.
 #[derive(Clone, Debug)]
 pub struct Facts {
     arrays: Vec<ArrayFacts>,
-    /// Role, PD_Type and PD_State of each disk that was found.
-    disks: Vec<Option<(&'static str, Option<u64>, Option<u64>)>>,
+    /// Of each disk that was found.
+    disks: Vec<Option<DiskFacts>>,
     /// What each disk says of itself alone: Foreign_Flag and bad ranges.
     local: Vec<(Option<u64>, Vec<BadRange>)>,
 }
@@ -220,6 +223,16 @@ impl Facts {
     }
 }
 
+/// What is special about an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Special {
+    Nothing,
+    /// An array is created: it is not there before a disk of every set is written.
+    Creation,
+    /// Disks get or lose all of their metadata: a torn anchor may lead nowhere.
+    WholeDisk,
+}
+
 /// How a run over all cuts went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -240,22 +253,13 @@ pub struct Exploration<'r> {
     finished: Rig,
     old: Facts,
     new: Facts,
-    /// Whether one finished disk is enough for the new configuration.
-    one_is_enough: bool,
-    /// Whether a disk may be left with a torn anchor that leads nowhere.
-    torn_anchor: bool,
+    special: Special,
     tally: Tally,
 }
 
 impl<'r> Exploration<'r> {
-    /// An array is created: it is not there before a disk of every set is written.
-    pub fn of_a_creation(self) -> Self {
-        Self { one_is_enough: false, ..self }
-    }
-
-    /// Disks get or lose all of their metadata.
-    pub fn of_a_whole_disk(self) -> Self {
-        Self { torn_anchor: true, ..self }
+    pub fn with(self, special: Special) -> Self {
+        Self { special, ..self }
     }
 
     /// The commit of `edited`.
@@ -279,8 +283,8 @@ impl<'r> Exploration<'r> {
         let mut old = before.clone();
         old.reread();
         let (old, new) = (Facts::of(&old, &old.told()), Facts::of(&finished, &finished.told()));
-        let (one_is_enough, torn_anchor, tally) = (true, false, Tally::default());
-        Self { before, steps, finished, old, new, one_is_enough, torn_anchor, tally }
+        let (special, tally) = (Special::Nothing, Tally::default());
+        Self { before, steps, finished, old, new, special, tally }
     }
 
     /// Looks at every cut; what is left goes to `then` as well.
@@ -328,7 +332,7 @@ impl<'r> Exploration<'r> {
         let found = Facts::of(rig, &told);
         let (is_old, is_new) = (found.agrees(&self.old), found.agrees(&self.new));
         assert!(
-            is_new || (is_old && !(must_be_new && self.one_is_enough)),
+            is_new || (is_old && !(must_be_new && self.special != Special::Creation)),
             "found {found:#?}\nold {:#?}\nnew {:#?}\n{:#?}",
             self.old,
             self.new,
@@ -340,7 +344,7 @@ impl<'r> Exploration<'r> {
             assert!(gone || known.contains(&local), "disk {disk}: {local:?} of {known:?}");
         }
         let mut findings = told.findings.iter();
-        let torn = |code| self.torn_anchor && code == 201;
+        let torn = |code| self.special == Special::WholeDisk && code == 201;
         assert!(findings.all(|f| f.severity < Severity::Refusal || torn(f.code)), "{told:#?}");
         // Which copy was used is told: 1 is the primary, 2 the secondary.
         for disk in &told.disks {

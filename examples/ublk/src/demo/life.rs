@@ -3,6 +3,7 @@
 
 mod disks;
 mod failures;
+mod removal;
 mod scrub;
 
 use super::picture;
@@ -139,6 +140,10 @@ impl Life<'_> {
             self.scrub(&mut rig);
         }
         self.stage("Clean stop", &mut rig, Self::stop);
+        // Whoever asked for the files wants to look at them.
+        if self.options.dir.is_none() {
+            self.stage("The array is deleted, its disks are erased", &mut rig, Self::remove);
+        }
         Ok(self.report(rig))
     }
 

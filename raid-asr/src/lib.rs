@@ -13,7 +13,8 @@
 //! ([`ReservedBlock`], [`RaidTable`], [`TableHeader`], [`ConfigurationLine`]) are the bytes on disk:
 //! `view` judges nothing, `view_mut` edits in place and keeps what it does not know, `check` gives a
 //! judged view ([`Identity`], [`Table`]). [`Asr`] reads whole sets of disks through
-//! [`raid_core::metadata::Format`].
+//! [`raid_core::metadata::Format`], and makes and changes them through
+//! [`raid_core::metadata::FormatWriter`].
 //!
 //! ```
 //! use raid_asr::{LineName, RaidTable, TreeLevel};
@@ -39,6 +40,9 @@
 //! # Guarantees
 //! - `no_std`, no allocation, no I/O, no `unsafe`; no panic, whatever the bytes.
 //! - Discovery reads at most three ranges of a disk, 33 blocks together, and writes nothing.
+//! - A refused change changes nothing. A change keeps every byte that has no part in it.
+//! - A power cut during a commit, on any number of disks, leaves the old configuration or the new one;
+//!   with more than 7 lines and every copy torn, each member as before or as after.
 //! - What is reported does not depend on the order of the disks, except for the indices in it.
 //! - Nothing is assembled quietly that readers of the format would understand differently: each
 //!   doubt is a [`finding`] with the disk, the block, what was found and what was expected.

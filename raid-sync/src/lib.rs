@@ -134,6 +134,8 @@ mod window;
 
 #[cfg(test)]
 mod mutation;
+#[cfg(test)]
+mod scenarios;
 
 pub use assembly::{Freshest, Seen, SplitBrain, freshest};
 pub use bad_range::{BadRange, Filling};
@@ -154,7 +156,7 @@ pub use operation::{AboveMark, Finish, Phase, Policy, Scope};
 pub use record::{FlushId, RecordSeq};
 pub use region::RegionRecord;
 pub use reshape::{Clearance, Direction, ReshapeMark};
-pub use sync_core::{Return, SyncCore};
+pub use sync_core::{Return, SyncCore, rows_at_risk};
 pub use throttle::Limits;
 pub use ticket::Ticket;
 pub use time::Time;

@@ -150,7 +150,7 @@ pub(crate) struct Grain {
 }
 
 impl Grain {
-    fn new(size: u64, align: u64, room: usize) -> Self {
+    pub(crate) fn new(size: u64, align: u64, room: usize) -> Self {
         let room = u64::try_from(room).unwrap_or(u64::MAX).max(1);
         let mut rows = align.max(1);
         while size.div_ceil(rows) > room && rows < size {
@@ -182,7 +182,7 @@ impl Grain {
         Row(u64::try_from(region).unwrap_or(u64::MAX).saturating_mul(self.rows))
     }
 
-    fn end(&self, region: usize) -> Row {
+    pub(crate) fn end(&self, region: usize) -> Row {
         self.start(region.saturating_add(1)).min(Row(self.size))
     }
 }

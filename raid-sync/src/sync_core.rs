@@ -22,6 +22,7 @@ mod restart;
 mod steering;
 
 pub use membership::Return;
+pub use restart::rows_at_risk;
 
 use crate::bad_range::{BadRanges, Filling};
 use crate::command::Status;

@@ -46,6 +46,8 @@ struct Entry {
     kind: Option<Kind>,
     /// Admitted before the last member failure, so its report may name a disk that has left.
     elder: bool,
+    /// It could not write some of its rows.
+    failing: bool,
 }
 
 /// What a closed ticket leaves behind.
@@ -54,6 +56,7 @@ pub(crate) struct Closed {
     pub(crate) kind: Kind,
     pub(crate) windows: u32,
     pub(crate) rows: Rows,
+    pub(crate) failing: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -85,6 +88,7 @@ impl<const N: usize> Tickets<N> {
                 .unwrap_or(NONE),
             kind: None,
             elder: false,
+            failing: false,
         };
         Self {
             entries: array::from_fn(entry),
@@ -105,6 +109,7 @@ impl<const N: usize> Tickets<N> {
         entry.windows = 0;
         entry.kind = Some(kind);
         entry.elder = false;
+        entry.failing = false;
         self.high = self.high.max(index.saturating_add(1));
         self.in_flight = self.in_flight.saturating_add(1);
         self.writes = self.writes.saturating_add(u16::from(kind.writes()));
@@ -127,7 +132,7 @@ impl<const N: usize> Tickets<N> {
             self.high = 0;
         }
         let rows = Rows::new(entry.start, entry.end.saturating_sub(entry.start));
-        Some(Closed { kind, windows: entry.windows, rows })
+        Some(Closed { kind, windows: entry.windows, rows, failing: entry.failing })
     }
 
     fn used(&mut self) -> impl Iterator<Item = &mut Entry> {
@@ -162,6 +167,14 @@ impl<const N: usize> Tickets<N> {
                 && start < entry.end
                 && entry.kind.is_some_and(|other| other.writes() || kind.writes())
         })
+    }
+
+    /// Requests in flight on these rows could not write all of them.
+    pub(crate) fn failing(&mut self, rows: Rows) {
+        let (start, end) = (rows.start.0, rows.end().0);
+        self.used()
+            .filter(|entry| entry.start < end && start < entry.end)
+            .for_each(|entry| entry.failing = true);
     }
 
     /// Whether a write to any of these rows is in flight.

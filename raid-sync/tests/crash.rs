@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Power cuts at every moment, over the real core: see [`world`].
 
+// Rooms that only the unit tests of the crate enter.
+#[allow(dead_code)]
 #[path = "support/world.rs"]
 mod world;
 

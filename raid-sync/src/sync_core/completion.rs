@@ -48,7 +48,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             return Ok(if failed.is_empty() { Ack::Now } else { self.read_ack() });
         };
         self.log.touched(self.clock.elapsed());
-        if !self.bad.is_empty() {
+        if !self.bad.is_empty() && !closed.failing {
             self.bad.heal(self.members.trusted().without(failed), closed.rows);
         }
         let cached = self.config.volatile.intersects(self.members.live());

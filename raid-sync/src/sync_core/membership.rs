@@ -263,6 +263,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         if !self.members.live().contains(slot) {
             return false;
         }
+        self.tickets.failing(rows);
         if self.note_bad(SlotSet::of(slot), rows) {
             return true;
         }

@@ -381,7 +381,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             };
             if let Some((window, rows)) = ready {
                 if !self.may_fix(rows) {
-                    return None;
+                    return self.next_record();
                 }
                 self.windows.put(window, State::Active);
                 if let Some(command) = self.copy(window, false) {

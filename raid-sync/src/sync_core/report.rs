@@ -84,7 +84,9 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             return;
         }
         let written = self.targets(rows.start).without(result.write_failed);
-        self.bad.heal(written, rows);
+        if !self.bad.is_unrecorded() {
+            self.bad.heal(written, rows);
+        }
         let fixed = match self.running.map(|running| running.operation) {
             Some(Operation::Repair) => result.mismatched > 0,
             // A rebuild gives its targets what the others hold: nobody misses anything by it.
@@ -179,7 +181,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
 
     /// Moves `done` over the longest run of landed windows, and over what nobody owes.
     pub(super) fn advance_done(&mut self) {
-        let Some(family) = self.running.map(|running| running.family()) else { return };
+        let Some(running) = self.running else { return };
+        let family = running.family();
         loop {
             let from = self.mark_of(family).done;
             if let Some((window, rows)) = self.windows.landed_at(from) {
@@ -187,10 +190,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                 self.windows.put(window, State::Free);
                 self.counters.pass = self.counters.pass.saturating_add(rows.len);
             } else {
+                // What has become owed in between is behind the cursor. While a pass stops, windows
+                // that were given up leave gaps that are not done.
                 let issued = self.mark_of(family).issued;
-                let open = self.windows.lowest().map_or(issued, |lowest| lowest.min(issued));
-                let next = self.next_needed(family, from).map_or(open, |needed| needed.min(open));
-                if next <= from {
+                let next = self.windows.lowest().map_or(issued, |lowest| lowest.min(issued));
+                if next <= from || running.phase != Phase::Running {
                     return;
                 }
                 self.mark_mut(family).land_to(next);

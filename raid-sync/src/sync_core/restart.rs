@@ -37,7 +37,7 @@ use crate::mark::Mark;
 use crate::member::{Members, Redundancy};
 use crate::operation::{Family, family};
 use crate::record::Records;
-use crate::region::DirtyLog;
+use crate::region::{DirtyLog, Grain};
 use crate::throttle::Throttle;
 use crate::ticket::Tickets;
 use crate::time::Clock;
@@ -230,6 +230,30 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                 self.scrub = mark;
                 self.scrub_of = Some(operation);
             }
+        }
+    }
+}
+
+/// Gives the rows of a set that may have been in flight when it stopped: for the operator, when a start
+/// is refused with [`Refusal::DirtyAndDegraded`]. `REGIONS` is that of the core.
+pub fn rows_at_risk<const REGIONS: usize>(
+    config: &Config,
+    found: &Found<'_>,
+    capabilities: Capabilities,
+    mut to: impl FnMut(Rows),
+) {
+    let by_region = capabilities.dirty && capabilities.mark_after_unclean;
+    let grain = Grain::new(config.rows, config.align.max(1), REGIONS);
+    if found.state.clean {
+        return;
+    }
+    if !by_region || found.regions.len() != grain.count {
+        return to(Rows::new(0, config.rows));
+    }
+    for (region, record) in found.regions.iter().enumerate() {
+        if record.dirty() {
+            let (start, end) = (grain.start(region), grain.end(region));
+            to(Rows { start, len: end.0.saturating_sub(start.0) });
         }
     }
 }

@@ -2,7 +2,7 @@
 //! Operations started and stopped, and what they work on.
 
 use super::SyncCore;
-use crate::defect::Defect;
+use crate::defect::{Defect, planted};
 use crate::error::Refusal;
 use crate::mark::Mark;
 use crate::operation::{AboveMark, Family, Finish, Phase, Running, Scope, family};
@@ -167,6 +167,13 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             self.equalise.durable = self.equalise.durable.min(start);
             self.equalise.flushed = self.equalise.flushed.min(start);
             self.drop_raise();
+        }
+        if let Some(running) = self.running.as_mut()
+            && running.phase == Phase::Finishing
+            && running.family() == Family::Equalise
+            && !planted(Defect::EndAtCursor)
+        {
+            running.phase = Phase::Running;
         }
     }
 

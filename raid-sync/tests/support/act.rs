@@ -13,6 +13,8 @@ pub(crate) struct Setup {
     pub(crate) windows: u8,
     pub(crate) rows_per_window: u64,
     pub(crate) mark: bool,
+    /// The metadata is our own format, with regions; else one flag for the set.
+    pub(crate) native: bool,
     pub(crate) strict: bool,
     pub(crate) write_through: bool,
 }
@@ -35,7 +37,10 @@ pub(crate) enum Act {
     Time(u64),
     Kill(u64),
     Tell(u64),
+    /// Another disk for a failed member, or the same one back.
     Replace(u64),
+    /// Rows whose copies may differ, somebody says.
+    Owe(u64),
     Start,
     Scrub(bool),
     Resync,
@@ -61,6 +66,7 @@ impl Setup {
             windows: 1 + random.below(2) as u8,
             rows_per_window,
             mark: random.coin(),
+            native: random.coin(),
             strict: random.coin(),
             write_through: random.coin(),
         }
@@ -86,7 +92,8 @@ impl Act {
             76..=79 => Self::Replace(random.next()),
             80..=84 => Self::Start,
             85 => Self::Scrub(random.coin()),
-            86 => Self::Resync,
+            86 if random.coin() => Self::Resync,
+            86 => Self::Owe(random.next()),
             87 => Self::Pause,
             88..=89 => Self::Resume,
             90 => Self::Abort,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A member with a volatile cache: what was not flushed survives a power cut in part, or not at all.
 
+use super::native::Image;
 use super::random::Random;
-use raid_core::metadata::RuntimeState;
+use raid_sync::MemberKey;
 use std::prelude::v1::*;
 use std::vec;
 
@@ -21,14 +22,47 @@ pub(crate) struct Disk {
     written: u64,
     /// Every access fails.
     pub(crate) dead: bool,
-    /// Number and content of the newest record stored whole.
-    pub(crate) record: Option<(u64, RuntimeState)>,
+    /// The two places for its record, written in turn.
+    places: [Vec<u8>; 2],
+    /// Who it is.
+    pub(crate) key: MemberKey,
 }
 
 impl Disk {
     pub(crate) fn new(rows: u64, content: u64) -> Self {
         let medium = vec![content; rows as usize];
-        Self { medium, cache: Vec::new(), written: 0, dead: false, record: None }
+        Self {
+            medium,
+            cache: Vec::new(),
+            written: 0,
+            dead: false,
+            places: [Vec::new(), Vec::new()],
+            key: MemberKey(0),
+        }
+    }
+
+    /// Number and content of the newest record stored whole.
+    pub(crate) fn record(&self) -> Option<(u64, Image)> {
+        let whole = self.places.iter().filter_map(|bytes| Image::decode(bytes));
+        whole.max_by_key(|(number, _)| *number)
+    }
+
+    /// Stores a record, or only its first bytes, over the older of the two.
+    pub(crate) fn store(&mut self, number: u64, image: &Image, bytes: Option<usize>) {
+        let new = image.encode(number);
+        let newest = self.places.iter().map(|bytes| Image::decode(bytes).map(|(n, _)| n)).max();
+        let newest = newest.flatten();
+        let is_newest =
+            |bytes: &[u8]| newest.is_some() && Image::decode(bytes).map(|(n, _)| n) == newest;
+        let place = usize::from(is_newest(&self.places[0]));
+        let old = &mut self.places[place];
+        let len = bytes.unwrap_or(new.len()).min(new.len());
+        if bytes.is_none() {
+            *old = new;
+        } else {
+            old.resize(old.len().max(len), 0);
+            old[..len].copy_from_slice(&new[..len]);
+        }
     }
 
     /// What a read returns now.
@@ -59,6 +93,11 @@ impl Disk {
             }
         }
         self.cache.retain(|cached| cached.number > up_to);
+    }
+
+    /// Power is cut, and nothing of the cache survives.
+    pub(crate) fn forget_cache(&mut self) {
+        self.cache.clear();
     }
 
     /// Power is cut: any subset of the cached writes reached the medium.

@@ -36,14 +36,21 @@ impl World<'_> {
                 self.jobs.push(Job { legs, failed: empty, purpose: Purpose::Flush(id) });
             }
             Command::Persist { seq, to } => {
-                let image = self.core.snapshot(seq).ok_or("no snapshot of a record")?;
+                let image = Image::of(&self.core, seq).ok_or("no snapshot of a record")?;
+                if self.jobs.iter().any(|job| matches!(job.purpose, Purpose::Persist(_))) {
+                    return Err("two records are written at a time".into());
+                }
+                if seq <= self.last_seq {
+                    return Err(format!("{seq:?} is not newer than {:?}", self.last_seq));
+                }
+                self.last_seq = seq;
                 self.say(|| format!("   {image:?}"));
-                if to.intersects(image.failed) {
+                if to.intersects(image.state.failed) {
                     return Err(format!("a record is written to a failed member: {image:?}"));
                 }
                 self.records += 1;
                 let number = self.records;
-                let leg = |slot: Slot| Leg::Record { slot: slot.0, number, image };
+                let leg = |slot: Slot| Leg::Record { slot: slot.0, number, image: image.clone() };
                 let legs = to.iter().map(leg).collect();
                 self.jobs.push(Job { legs, failed: empty, purpose: Purpose::Persist(seq) });
             }
@@ -141,7 +148,7 @@ impl World<'_> {
                 blocks.iter().for_each(|(row, value)| disk.write(*row, *value, durable));
             }
             Leg::Flush { up_to, .. } => disk.flush(up_to),
-            Leg::Record { number, image, .. } => disk.record = Some((number, image)),
+            Leg::Record { number, image, .. } => disk.store(number, &image, None),
             Leg::Read { slot } => match &mut job.purpose {
                 Purpose::Read(copy) => {
                     let rows = copy.rows.start.0..copy.rows.end().0;

@@ -4,11 +4,12 @@
 use super::*;
 
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // a handful at a time
 pub(super) enum Leg {
     Data { slot: u8, blocks: Vec<(u64, u64)>, durable: bool },
     Read { slot: u8 },
     Flush { slot: u8, up_to: u64 },
-    Record { slot: u8, number: u64, image: RuntimeState },
+    Record { slot: u8, number: u64, image: Image },
 }
 
 impl Leg {

@@ -15,8 +15,21 @@ impl World<'_> {
 
     pub(super) fn replace(&mut self, choice: u64) {
         let slot = self.slot(choice);
-        if self.core.member_joined(slot).is_ok() {
-            self.disks[slot.index()] = Disk::new(self.setup.rows, 0xdead);
+        let disk = &self.disks[slot.index()];
+        let record = disk.record().map(|(_, image)| image.generation);
+        if let (Some(seen), true) = (record, choice >> 16 & 1 == 1) {
+            let key = disk.key;
+            let returned = self.core.member_returned(slot, key, seen);
+            self.say(|| format!("   {returned:?}"));
+            if let Ok(returned) = returned {
+                self.seen.partial += u64::from(returned != Return::Full);
+                self.disks[slot.index()].dead = false;
+            }
+        } else if self.core.member_joined(slot).is_ok() {
+            self.keys += 1;
+            let mut new = Disk::new(self.setup.rows, 0xdead);
+            new.key = MemberKey(self.keys);
+            self.disks[slot.index()] = new;
         }
     }
 
@@ -70,27 +83,33 @@ impl World<'_> {
                 }
             }
             Leg::Flush { up_to, .. } => disk.flush(up_to),
-            // A torn record reads back as the older one, so it is "not landed".
-            Leg::Record { number, image, .. } => disk.record = Some((number, image)),
+            // A torn record is no record: the older one speaks.
+            Leg::Record { number, image, .. } => {
+                let torn = random.coin().then(|| random.below(300) as usize);
+                disk.store(number, &image, torn);
+            }
             Leg::Read { .. } => {}
         }
     }
 
     pub(super) fn restart(&mut self, was_trusted: SlotSet) -> Verdict {
         // A disk without a record is not known as a member.
-        let known = |slot: &Slot| self.disks[slot.index()].record.is_some();
+        let known = |slot: &Slot| self.disks[slot.index()].record().is_some();
         let alive: SlotSet = self.alive().iter().filter(known).collect();
         if (was_trusted & alive).len() < self.needed() {
             // Only members that had been given up are left: nothing on them says so.
             self.over = true;
             return Ok(());
         }
-        let records = self.disks.iter().filter(|disk| !disk.dead).filter_map(|disk| disk.record);
+        let records = self.disks.iter().filter(|disk| !disk.dead).filter_map(Disk::record);
         let (_, found) = records.max_by_key(|(number, _)| *number).ok_or("no record")?;
         let absent = SlotSet::first(self.setup.members).without(alive);
         self.say(|| format!("   {alive:?} say {found:?}"));
         let config = Self::config(&self.setup, absent);
-        match (self.build)(config, &Found::plain(found), Self::capabilities(&self.setup)) {
+        let seated: Vec<_> =
+            (0u8..).map(Slot).zip(self.disks.iter().map(|disk| disk.key)).collect();
+        self.last_seq = RecordSeq(0);
+        match (self.build)(config, &found.found(&seated), Self::capabilities(&self.setup)) {
             Ok(core) => self.core = core,
             Err(Refusal::DirtyAndDegraded { .. }) if self.setup.parity => {
                 self.seen.refused += 1;

@@ -25,6 +25,7 @@ mod act;
 pub(crate) mod disk;
 mod engine;
 mod job;
+pub(crate) mod native;
 mod oracle;
 mod power;
 pub(crate) mod random;
@@ -33,9 +34,10 @@ mod users;
 pub(crate) use act::{Act, Setup};
 use disk::Disk;
 use job::{Copy, Job, Leg, Purpose, Request, Versions};
+use native::Image;
 use random::Random;
 
-pub(crate) type Core = SyncCore<3, 2>;
+pub(crate) type Core = SyncCore<3, 2, 3, 2>;
 
 /// Every value a block was ever asked to hold, and how far each promise goes.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +64,9 @@ pub(crate) struct World<'a> {
     blocks: Vec<Vec<Block>>,
     now: u64,
     records: u64,
+    last_seq: RecordSeq,
+    /// The last identity given to a disk.
+    keys: u64,
     value: u64,
     over: bool,
     /// Prints what happens, to follow a failing run.
@@ -83,6 +88,8 @@ pub(crate) struct Seen {
     pub(crate) held_acks: u64,
     pub(crate) window_waits: u64,
     pub(crate) refused: u64,
+    /// Members that came back and were owed a part only.
+    pub(crate) partial: u64,
 }
 
 type Verdict = Result<(), String>;
@@ -97,14 +104,22 @@ impl<'a> World<'a> {
             operation: None,
             mark: Row(0),
         };
-        let found = Found::plain(fresh);
-        let core = build(Self::config(&setup, SlotSet::EMPTY), &found, Self::capabilities(&setup));
+        let image = Image::plain(fresh);
+        let seated: Vec<_> =
+            (0..setup.members).map(|n| (Slot(n as u8), MemberKey(1 + u64::from(n)))).collect();
+        let capabilities = Self::capabilities(&setup);
+        let core = build(Self::config(&setup, SlotSet::EMPTY), &image.found(&seated), capabilities);
         let columns = if setup.parity { usize::from(setup.members) - 1 } else { 1 };
         let block = Block { values: vec![0], ..Block::default() };
         let mut disks = vec![Disk::new(setup.rows, 0); usize::from(setup.members)];
-        disks.iter_mut().for_each(|disk| disk.record = Some((0, fresh)));
+        for (disk, (_, key)) in disks.iter_mut().zip(&seated) {
+            disk.store(0, &image, None);
+            disk.key = *key;
+        }
         Self {
             core: core.unwrap(),
+            keys: 100,
+            last_seq: RecordSeq(0),
             disks,
             jobs: Vec::new(),
             requests: Vec::new(),
@@ -145,6 +160,9 @@ impl<'a> World<'a> {
     }
 
     fn capabilities(setup: &Setup) -> Capabilities {
+        if setup.native {
+            return native::capabilities();
+        }
         Capabilities {
             mark: setup.mark,
             mark_after_unclean: false,
@@ -184,6 +202,10 @@ impl<'a> World<'a> {
                 }
             }
             Act::Replace(choice) => self.replace(choice),
+            Act::Owe(choice) => {
+                let rows = Rows::new(choice % self.setup.rows, 1);
+                let _ = self.core.owe_rows(rows);
+            }
             Act::Start => self.start_owed(),
             Act::Scrub(repair) => {
                 let operation = if repair { Operation::Repair } else { Operation::Check };

@@ -55,7 +55,9 @@ mod x86;
 
 pub use ops::Ops;
 
-use crate::parity::{Located, MAX_ENTRIES, ParityError, check_data, check_length, check_lost};
+use crate::parity::{
+    Change, Located, MAX_ENTRIES, ParityError, check_data, check_length, check_lost,
+};
 use core::fmt;
 
 /// Where results go.
@@ -232,6 +234,25 @@ impl Backend {
         Ok(unsafe { (self.ops.locate)(p, q, data) })
     }
 
+    /// Judges each byte column by itself: offsets and verdicts of those that are not clean. For the
+    /// block as a whole, and faster, see [`locate`](Self::locate).
+    ///
+    /// A verdict is never [`Located::Several`] but where it would blame a block that is not there: one
+    /// column has too little to tell.
+    ///
+    /// # Errors
+    ///
+    /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    pub fn locate_columns<'a>(
+        self,
+        p: &'a [u8],
+        q: &'a [u8],
+        data: &'a [Option<&'a [u8]>],
+    ) -> Result<impl Iterator<Item = (usize, Located)> + use<'a>, ParityError> {
+        let from = self.pq_check(p, q, data)?.unwrap_or(p.len());
+        Ok(tail::locate_columns(p, q, data, from))
+    }
+
     /// Carries the change of one data block from `old` to `new` into P and Q: read-modify-write.
     /// A parity that is lost is `None`.
     ///
@@ -258,6 +279,36 @@ impl Backend {
             .try_for_each(|parity| check_length(old.len(), parity))?;
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
         unsafe { (self.ops.pq_update)(p, q, exponent, old, new) };
+        Ok(())
+    }
+
+    /// Carries the changes of several data blocks into P and Q in one pass: read-modify-write. A
+    /// parity that is lost is `None`.
+    ///
+    /// Changes add up: two of the same block are one after the other. Results always go through the
+    /// cache, where P and Q are already.
+    ///
+    /// # Errors
+    ///
+    /// [`ParityError::Length`]; [`ParityError::Exponent`] for 255.
+    pub fn pq_update_blocks(
+        self,
+        p: Option<&mut [u8]>,
+        q: Option<&mut [u8]>,
+        changes: &[Change<'_>],
+    ) -> Result<(), ParityError> {
+        let mut expected = None;
+        let blocks = changes.iter().flat_map(|change| [change.old, change.new]);
+        for block in [p.as_deref(), q.as_deref()].into_iter().chain(blocks).flatten() {
+            check_length(*expected.get_or_insert(block.len()), block)?;
+        }
+        if let Some(found) =
+            changes.iter().map(|change| change.exponent).find(|e| usize::from(*e) >= MAX_ENTRIES)
+        {
+            return Err(ParityError::Exponent { found, entries: MAX_ENTRIES });
+        }
+        // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
+        unsafe { (self.ops.pq_update_blocks)(p, q, changes) };
         Ok(())
     }
 

@@ -43,6 +43,17 @@ pub use triple::{Parity, TripleParity};
 /// The longest data list: 2^255 is 1 again, so a 256th entry could not be told from the first.
 pub const MAX_ENTRIES: usize = 255;
 
+/// The change of one data block of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change<'a> {
+    /// Its exponent.
+    pub exponent: u8,
+    /// What it was; `None` is a block of zeros.
+    pub old: Option<&'a [u8]>,
+    /// What it becomes; `None` is a block of zeros.
+    pub new: Option<&'a [u8]>,
+}
+
 /// Why a parity operation was refused. A refused call changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -10,7 +10,7 @@ mod textbook;
 use buffer::{Buffer, Place};
 use proptest::prelude::*;
 use raid_core::backend::{Backend, Ops, Stores};
-use raid_core::parity::Located;
+use raid_core::parity::{Change, Located};
 use textbook::Row;
 
 /// The blocks of one row, and where outputs are to be.
@@ -89,6 +89,20 @@ fn outcome(backend: Backend, case: &Case) -> Outcome {
         ),
         ("pq_update of p", case.two(|a, _| backend.pq_update(Some(a), None, y, other, q).unwrap())),
         ("pq_update of q", case.two(|_, b| backend.pq_update(None, Some(b), y, other, q).unwrap())),
+        (
+            "pq_update_blocks",
+            case.two(|a, b| {
+                let (first, second) = (Some(other), list.iter().flatten().next().copied());
+                let changes = [
+                    Change { exponent: x, old: first, new: second },
+                    Change { exponent: y, old: None, new: Some(q) },
+                    Change { exponent: 254, old: Some(p), new: None },
+                ];
+                backend.pq_update_blocks(Some(a), Some(b), &changes).unwrap();
+                backend.pq_update_blocks(Some(a), None, &changes[1..]).unwrap();
+                backend.pq_update_blocks(None, Some(b), &changes[..1]).unwrap();
+            }),
+        ),
         ("recover_data", case.two(|a, _| backend.recover_data(a, &list, p).unwrap())),
         (
             "recover_data_from_q",
@@ -201,7 +215,8 @@ fn every_backend_agrees_on_rows_as_wide_as_they_can_be() {
 #[cfg(all(unix, not(miri)))]
 #[test]
 fn no_backend_reads_past_the_end_of_a_block() {
-    for length in LENGTHS {
+    // The end is at a page's, so these begin at every skew to a vector.
+    for length in LENGTHS.into_iter().chain(450..514) {
         agree(&Case::new(Place::AtTheEndOfMemory, Row::random(5, length, 5), 4, 2));
     }
 }
@@ -240,6 +255,15 @@ fn an_update_by_every_exponent_is_the_textbooks() {
             }
         }
     }
+}
+
+#[test]
+fn a_backend_can_be_chosen_by_name_when_a_program_is_built() {
+    // Told by whoever builds with `--cfg raid_core_backend=...`.
+    let Some(forced) = option_env!("RAID_CORE_FORCED") else { return };
+    let detected = Backend::detect().name();
+    assert!(detected == forced || detected == Backend::portable().name(), "{detected}");
+    assert!(Backend::available().all(|one| [forced, "bytes", "words"].contains(&one.name())));
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod textbook;
 
 use proptest::prelude::*;
 use raid_core::backend::Backend;
-use raid_core::parity::{Located, MAX_ENTRIES, ParityError, locate_column};
+use raid_core::parity::{Change, Located, MAX_ENTRIES, ParityError, locate_column};
 use textbook::{Row, mul_by_hand};
 
 const LEN: usize = if cfg!(miri) { 40 } else { 300 };
@@ -96,12 +96,23 @@ fn every_pair_of_lost_blocks_comes_back_for_up_to_twelve_disks() {
 
 #[test]
 #[cfg_attr(miri, ignore = "255 blocks take minutes under Miri; narrower rows run")]
-fn lost_pairs_come_back_in_rows_as_wide_as_they_can_be() {
-    let row = Row::random(MAX_ENTRIES, LEN, 4);
-    let (p, q) = (row.p(), row.q());
-    for (x, y) in [(0, 254), (254, 0), (1, 128), (127, 253)] {
-        recover_one(&row, x, &p, &q);
-        recover_two(&row, x, y, &p, &q);
+fn sampled_pairs_of_lost_blocks_come_back_in_rows_as_wide_as_they_can_be() {
+    let mut rng = 12345_usize;
+    let mut sample = |below: usize| {
+        rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (rng >> 33) % below
+    };
+    for entries in [11, 16, 33, 64, 127, 128, 200, 254, MAX_ENTRIES] {
+        let row = Row::random(entries, LEN, 4);
+        let (p, q) = (row.p(), row.q());
+        let mut pairs = vec![(0, entries - 1), (entries - 1, 0), (1, entries / 2)];
+        pairs.extend((0..5).map(|_| (sample(entries), sample(entries))));
+        for (x, y) in pairs {
+            recover_one(&row, x, &p, &q);
+            if x != y {
+                recover_two(&row, x, y, &p, &q);
+            }
+        }
     }
 }
 
@@ -123,6 +134,73 @@ fn a_change_carried_into_p_and_q_equals_a_new_computation() {
         row.blocks[entry] = Some(new);
         assert_eq!((&p, &q), (&row.p(), &row.q()), "step {step}");
     }
+}
+
+#[test]
+fn several_changes_carried_into_p_and_q_at_once_equal_a_new_computation() {
+    for changed in 0u32..1 << 5 {
+        let mut row = Row::random(5, LEN, 15);
+        row.blocks[1] = None; // zeros become something
+        let (mut p, mut q) = (row.p(), row.q());
+        let mut target = Row::random(5, LEN, 16);
+        target.blocks[3] = None; // something becomes zeros
+        let entries: Vec<usize> = (0..5).filter(|entry| changed >> entry & 1 == 1).collect();
+        let change = |entry: &usize| Change {
+            exponent: u8::try_from(*entry).unwrap(),
+            old: row.blocks[*entry].as_deref(),
+            new: target.blocks[*entry].as_deref(),
+        };
+        let changes: Vec<Change<'_>> = entries.iter().map(change).collect();
+        backend().pq_update_blocks(Some(&mut p), Some(&mut q), &changes).unwrap();
+        for entry in entries {
+            row.blocks[entry] = target.blocks[entry].clone();
+        }
+        assert_eq!((p, q), (row.p(), row.q()), "{changed:#b}");
+    }
+}
+
+#[test]
+fn several_changes_are_refused_whole() {
+    let (good, short) = ([1u8; 16], [1u8; 15]);
+    let change = |exponent, old, new| Change { exponent, old, new };
+    let fine = change(0, Some(&good[..]), None);
+    let b = backend();
+    let length = ParityError::Length { expected: 16, found: 15 };
+    let uneven = [fine, change(1, None, Some(&short[..]))];
+    refused(|p, q| b.pq_update_blocks(Some(p), Some(q), &uneven), length);
+    refused(|p, q| b.pq_update_blocks(Some(p), Some(&mut q[1..]), &[fine]), length);
+    refused(|p, _| b.pq_update_blocks(Some(p), None, &[change(1, Some(&short), None)]), length);
+    refused(
+        |p, q| b.pq_update_blocks(Some(p), Some(q), &[fine, change(255, Some(&good), None)]),
+        ParityError::Exponent { found: 255, entries: 255 },
+    );
+    b.pq_update_blocks(None, None, &[fine]).unwrap();
+    b.pq_update_blocks(Some(&mut [0; 3]), None, &[]).unwrap();
+}
+
+#[test]
+fn columns_are_judged_one_by_one() {
+    let row = Row::random(6, LEN, 17);
+    let (mut p, mut q) = (row.p(), row.q());
+    assert_eq!(backend().locate_columns(&p, &q, &row.list()).unwrap().count(), 0);
+    let mut bad = row.clone();
+    bad.blocks[2].as_mut().unwrap()[1] ^= 7;
+    bad.blocks[5].as_mut().unwrap()[LEN - 1] ^= 9;
+    p[3] ^= 1;
+    q[20] ^= 1;
+    // An error that only a block 200 could explain.
+    p[30] ^= 1;
+    q[30] ^= textbook::power_by_hand(200);
+    let found: Vec<_> = backend().locate_columns(&p, &q, &bad.list()).unwrap().collect();
+    let expected = [
+        (1, Located::Data(2)),
+        (3, Located::P),
+        (20, Located::Q),
+        (30, Located::Several),
+        (LEN - 1, Located::Data(5)),
+    ];
+    assert_eq!(found, expected);
+    assert!(backend().locate_columns(&p, &q[1..], &row.list()).is_err());
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod cross;
 mod examples;
 mod fuzz;
 mod host;
+mod instructions;
+mod kernels;
 mod miri;
 mod no_panic;
 mod policy;
@@ -60,6 +62,8 @@ const STEPS: &[Step] = &[
         "no panic, allocation, float or 128-bit division in the objects",
         no_panic::gate,
     ),
+    step("kernels", "hot loops contain the vector instructions meant", kernels::loops),
+    step("instructions", "instruction counts of the kernels, under valgrind", instructions::counts),
     step("msrv", "the oldest compiler promised", toolchain::msrv),
     step("licences", "licences and sources of all dependencies", policy::licences),
     step("advisories", "known vulnerabilities of all dependencies", policy::advisories),

@@ -12,20 +12,42 @@ use super::x86::native;
 impl Backend {
     /// The best kernels of this CPU.
     ///
-    /// A program built with `--cfg raid_core_backend="portable"` gets the portable ones. Ask once
-    /// for each array, not for each call.
+    /// A program built with `--cfg raid_core_backend="NAME"` gets those of that name, or the portable
+    /// ones if they cannot run here: `portable`, `ssse3`, `avx2`, `avx2_gfni`, `avx512`,
+    /// `avx512_gfni`, `neon`, `simd128`. Ask once for each array, not for each call.
     #[must_use]
     pub fn detect() -> Self {
         Self::available().next().unwrap_or(Self::portable())
     }
 
-    /// All kernels that this CPU can run, the best first, those in plain Rust last.
+    /// All kernels that this CPU can run, and that the build does not forbid, the best first, those in
+    /// plain Rust last.
     pub fn available() -> impl Iterator<Item = Self> {
-        let forced = cfg!(raid_core_backend = "portable");
-        let native = (!forced).then(native).into_iter().flatten();
-        native.flatten().chain(portable())
+        let wanted = |backend: &Self| FORCED.is_none_or(|name| name == backend.name());
+        native().into_iter().flatten().filter(wanted).chain(portable())
     }
 }
+
+/// The kernels that the build asks for by name.
+const FORCED: Option<&str> = if cfg!(raid_core_backend = "portable") {
+    Some("portable")
+} else if cfg!(raid_core_backend = "ssse3") {
+    Some("ssse3")
+} else if cfg!(raid_core_backend = "avx2") {
+    Some("avx2")
+} else if cfg!(raid_core_backend = "avx2_gfni") {
+    Some("avx2_gfni")
+} else if cfg!(raid_core_backend = "avx512") {
+    Some("avx512")
+} else if cfg!(raid_core_backend = "avx512_gfni") {
+    Some("avx512_gfni")
+} else if cfg!(raid_core_backend = "neon") {
+    Some("neon")
+} else if cfg!(raid_core_backend = "simd128") {
+    Some("simd128")
+} else {
+    None
+};
 
 fn portable() -> [Backend; 2] {
     let [bytes, words] = [Backend::bytes(), Backend::words()];

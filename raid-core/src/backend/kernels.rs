@@ -34,7 +34,7 @@ macro_rules! kernels {
         use crate::backend::row::Row;
         use crate::backend::tail;
         use crate::gf256;
-        use crate::parity::{Located, Suspects, inverse_power, two_data_coefficients};
+        use crate::parity::{Change, Located, Suspects, inverse_power, two_data_coefficients};
         use core::ops::ControlFlow::{self, Break, Continue};
         use zerocopy::transmute;
 
@@ -54,6 +54,7 @@ macro_rules! kernels {
             p_check,
             pq_check,
             pq_update,
+            pq_update_blocks,
             recover_data,
             recover_data_from_q,
             recover_data_data,
@@ -404,6 +405,42 @@ macro_rules! kernels {
             }
             tail::update(p, 1, old, new, tail_of(p.len()));
             tail::update(q, c, old, new, tail_of(q.len()));
+        }
+
+        $(#[$feature])?
+        fn pq_update_blocks(
+            p: Option<&mut [u8]>,
+            q: Option<&mut [u8]>,
+            changes: &[Change<'_>],
+        ) {
+            // A parity that is lost has no steps.
+            let (p, q) = (p.unwrap_or_default(), q.unwrap_or_default());
+            let sink = Sink::<false>::new();
+            for at in steps(p.len().max(q.len())) {
+                let (mut p_sum, mut q_sum) = (load(p, at), load(q, at));
+                for change in changes {
+                    let mut delta = [zero(); VECTORS];
+                    for block in [change.old, change.new].into_iter().flatten() {
+                        let Some(block) = load(block, at) else { return };
+                        delta = sum(&delta, &block);
+                    }
+                    if let Some(p_sum) = &mut p_sum {
+                        *p_sum = sum(p_sum, &delta);
+                    }
+                    if let Some(q_sum) = &mut q_sum {
+                        let factor = factor(gf256::pow2(change.exponent));
+                        *q_sum = sum(q_sum, &product(&factor, &delta));
+                    }
+                }
+                for (parity, changed) in [(&mut *p, p_sum), (&mut *q, q_sum)] {
+                    if let Some(changed) = changed {
+                        store(&sink, parity, at, changed);
+                    }
+                }
+            }
+            let (p_from, q_from) = (tail_of(p.len()), tail_of(q.len()));
+            tail::update_blocks(p, |_| 1, changes, p_from);
+            tail::update_blocks(q, |change| gf256::pow2(change.exponent), changes, q_from);
         }
 
         // ---- recover ----

@@ -2,7 +2,7 @@
 //! The table of kernels behind a [`Backend`](super::Backend), as an embedder may supply it.
 
 use super::portable;
-use crate::parity::Located;
+use crate::parity::{Change, Located};
 use core::fmt;
 
 /// A row's data blocks by exponent, `None` for zeros: see [`parity`](crate::parity).
@@ -41,6 +41,9 @@ pub struct Ops {
     /// `p ^= old ^ new`, `q ^= 2^exponent · (old ^ new)`
     pub pq_update:
         unsafe fn(p: Option<&mut [u8]>, q: Option<&mut [u8]>, exponent: u8, old: &[u8], new: &[u8]),
+    /// The same for several blocks, with `p` and `q` read and written once.
+    pub pq_update_blocks:
+        unsafe fn(p: Option<&mut [u8]>, q: Option<&mut [u8]>, changes: &[Change<'_>]),
     /// `x = p + sum of data[e]`
     pub recover_data: unsafe fn(x: &mut [u8], data: &Data<'_>, p: &[u8], stream: bool),
     /// The data block with exponent `x.0`, from Q.

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use crate::gf256;
-use crate::parity::{Suspects, inverse_power, two_data_coefficients};
+use crate::parity::{Change, Located, Suspects, inverse_power, two_data_coefficients};
 use core::ops::ControlFlow;
 
 type Data<'a> = [Option<&'a [u8]>];
@@ -81,6 +81,41 @@ pub(super) fn update(parity: &mut [u8], c: u8, old: &[u8], new: &[u8], from: usi
     for ((parity, old), new) in bytes.zip(tail(old, from)).zip(tail(new, from)) {
         *parity ^= gf256::mul(c, old ^ new);
     }
+}
+
+/// `parity += sum of c · (old + new)`, where `c` is a change's coefficient.
+pub(super) fn update_blocks(
+    parity: &mut [u8],
+    coefficient: impl Fn(&Change<'_>) -> u8,
+    changes: &[Change<'_>],
+    from: usize,
+) {
+    for (column, parity) in (from..).zip(parity.get_mut(from..).unwrap_or_default()) {
+        let byte = |block: Option<&[u8]>| {
+            block.and_then(|block| block.get(column)).copied().unwrap_or_default()
+        };
+        for change in changes {
+            *parity ^= gf256::mul(coefficient(change), byte(change.old) ^ byte(change.new));
+        }
+    }
+}
+
+/// The columns from `from` on that are not clean, each with its verdict.
+pub(super) fn locate_columns<'a>(
+    p: &'a [u8],
+    q: &'a [u8],
+    data: &'a Data<'a>,
+    from: usize,
+) -> impl Iterator<Item = (usize, Located)> + use<'a> {
+    (from..).zip(tail(p, from).zip(tail(q, from))).filter_map(|(column, (p, q))| {
+        let (p_sum, q_sum) = sums(data, column);
+        let mut suspects = Suspects::none();
+        let _ = suspects.columns(&[p ^ p_sum], &[q ^ q_sum]);
+        match suspects.verdict(data) {
+            Located::Clean => None,
+            verdict => Some((column, verdict)),
+        }
+    })
 }
 
 pub(super) fn recover_data(x: &mut [u8], data: &Data<'_>, p: &[u8], from: usize) {

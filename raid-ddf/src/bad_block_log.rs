@@ -13,7 +13,6 @@
 use crate::header::Revision;
 use crate::integer::{ByteOrder, U16, U32, U64};
 use crate::record::Record;
-use core::mem::offset_of;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The section: a head of 32 bytes and as many entries as the section has room for.
@@ -67,19 +66,31 @@ struct CountsV2 {
     reserved_16: [u8; 8],
 }
 
-const _: () = {
-    assert!(offset_of!(BadBlockLog, crc) == 4);
-    assert!(offset_of!(BadBlockLog, counts) == 8);
-    assert!(offset_of!(BadBlockLog, first_spare_lba) == 24);
-    assert!(size_of::<BadBlockEntry>() == 16);
-    assert!(offset_of!(BadBlockEntry, spare_block_offset) == 8);
-    assert!(offset_of!(BadBlockEntry, remapped_count) == 12);
-    assert!(offset_of!(BadBlockEntry, reserved_14) == 14);
-    assert!(size_of::<CountsV1>() == 16 && size_of::<CountsV2>() == 16);
-    assert!(offset_of!(CountsV1, spare_block_count) == 2);
-    assert!(offset_of!(CountsV1, reserved_14) == 6);
-    assert!(offset_of!(CountsV2, spare_block_count) == 4);
-};
+pinned!(BadBlockLog, list entries: 32, each 16 {
+    signature: 0, 4;
+    crc: 4, 4;
+    counts: 8, 16;
+    first_spare_lba: 24, 8;
+});
+
+pinned!(BadBlockEntry {
+    defective_block_start: 0, 8;
+    spare_block_offset: 8, 4;
+    remapped_count: 12, 2;
+    reserved_14: 14, 2;
+});
+
+pinned!(CountsV1 {
+    entry_count: 0, 2;
+    spare_block_count: 2, 4;
+    reserved_14: 6, 10;
+});
+
+pinned!(CountsV2 {
+    entry_count: 0, 4;
+    spare_block_count: 4, 4;
+    reserved_16: 8, 8;
+});
 
 impl Record for BadBlockLog {
     const NAME: &'static str = "bad block log";

@@ -4,7 +4,6 @@
 use crate::guid::Guid;
 use crate::integer::{U16, U32};
 use crate::record::Record;
-use core::mem::offset_of;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The record, as it stands on the disk.
@@ -33,18 +32,18 @@ pub struct ControllerData {
     pub vendor_unique: [u8; 448],
 }
 
-const _: () = {
-    assert!(size_of::<ControllerData>() == 512);
-    assert!(offset_of!(ControllerData, crc) == 4);
-    assert!(offset_of!(ControllerData, controller_guid) == 8);
-    assert!(offset_of!(ControllerData, vendor_id) == 32);
-    assert!(offset_of!(ControllerData, device_id) == 34);
-    assert!(offset_of!(ControllerData, sub_vendor_id) == 36);
-    assert!(offset_of!(ControllerData, sub_device_id) == 38);
-    assert!(offset_of!(ControllerData, product_id) == 40);
-    assert!(offset_of!(ControllerData, reserved_56) == 56);
-    assert!(offset_of!(ControllerData, vendor_unique) == 64);
-};
+pinned!(ControllerData {
+    signature: 0, 4;
+    crc: 4, 4;
+    controller_guid: 8, 24;
+    vendor_id: 32, 2;
+    device_id: 34, 2;
+    sub_vendor_id: 36, 2;
+    sub_device_id: 38, 2;
+    product_id: 40, 16;
+    reserved_56: 56, 8;
+    vendor_unique: 64, 448;
+});
 
 impl Record for ControllerData {
     const NAME: &'static str = "controller data";

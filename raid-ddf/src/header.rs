@@ -15,7 +15,6 @@ use crate::integer::{ByteOrder, U16, U32, U64};
 use crate::record::Record;
 use crate::time::DdfTime;
 use core::fmt;
-use core::mem::offset_of;
 use raid_core::units::{Blocks, Extent, Lba};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -89,33 +88,39 @@ pub struct DdfHeader {
     pub reserved_256: [u8; 256],
 }
 
-const _: () = {
-    assert!(size_of::<DdfHeader>() == 512);
-    assert!(offset_of!(DdfHeader, crc) == 4);
-    assert!(offset_of!(DdfHeader, ddf_header_guid) == 8);
-    assert!(offset_of!(DdfHeader, ddf_rev) == 32);
-    assert!(offset_of!(DdfHeader, sequence_number) == 40);
-    assert!(offset_of!(DdfHeader, timestamp) == 44);
-    assert!(offset_of!(DdfHeader, open_flag) == 48);
-    assert!(offset_of!(DdfHeader, foreign_flag) == 49);
-    assert!(offset_of!(DdfHeader, disk_grouping) == 50);
-    assert!(offset_of!(DdfHeader, header_ext) == 64);
-    assert!(offset_of!(DdfHeader, primary_header_lba) == 96);
-    assert!(offset_of!(DdfHeader, secondary_header_lba) == 104);
-    assert!(offset_of!(DdfHeader, header_type) == 112);
-    assert!(offset_of!(DdfHeader, reserved_113) == 113);
-    assert!(offset_of!(DdfHeader, workspace_length) == 116);
-    assert!(offset_of!(DdfHeader, workspace_lba) == 120);
-    assert!(offset_of!(DdfHeader, max_pd_entries) == 128);
-    assert!(offset_of!(DdfHeader, max_vd_entries) == 130);
-    assert!(offset_of!(DdfHeader, max_partitions) == 132);
-    assert!(offset_of!(DdfHeader, configuration_record_length) == 134);
-    assert!(offset_of!(DdfHeader, max_primary_element_entries) == 136);
-    assert!(offset_of!(DdfHeader, max_mapped_block_entries) == 138);
-    assert!(offset_of!(DdfHeader, reserved_142) == 142);
-    assert!(offset_of!(DdfHeader, sections) == 192);
-    assert!(offset_of!(DdfHeader, reserved_256) == 256);
-};
+pinned!(SectionAddress {
+    offset: 0, 4;
+    length: 4, 4;
+});
+
+pinned!(DdfHeader {
+    signature: 0, 4;
+    crc: 4, 4;
+    ddf_header_guid: 8, 24;
+    ddf_rev: 32, 8;
+    sequence_number: 40, 4;
+    timestamp: 44, 4;
+    open_flag: 48, 1;
+    foreign_flag: 49, 1;
+    disk_grouping: 50, 1;
+    reserved_51: 51, 13;
+    header_ext: 64, 32;
+    primary_header_lba: 96, 8;
+    secondary_header_lba: 104, 8;
+    header_type: 112, 1;
+    reserved_113: 113, 3;
+    workspace_length: 116, 4;
+    workspace_lba: 120, 8;
+    max_pd_entries: 128, 2;
+    max_vd_entries: 130, 2;
+    max_partitions: 132, 2;
+    configuration_record_length: 134, 2;
+    max_primary_element_entries: 136, 2;
+    max_mapped_block_entries: 138, 4;
+    reserved_142: 142, 50;
+    sections: 192, 64;
+    reserved_256: 256, 256;
+});
 
 impl Record for DdfHeader {
     const NAME: &'static str = "header";

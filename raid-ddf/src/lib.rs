@@ -87,6 +87,9 @@
 #[cfg(test)]
 extern crate std;
 
+#[macro_use]
+mod pinned;
+
 mod assemble;
 mod bad_block_log;
 mod build;

@@ -4,7 +4,6 @@
 use crate::guid::Guid;
 use crate::integer::U32;
 use crate::record::Record;
-use core::mem::offset_of;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The record, as it stands on the disk.
@@ -29,16 +28,16 @@ pub struct PhysicalDiskData {
     pub reserved_70: [u8; 442],
 }
 
-const _: () = {
-    assert!(size_of::<PhysicalDiskData>() == 512);
-    assert!(offset_of!(PhysicalDiskData, crc) == 4);
-    assert!(offset_of!(PhysicalDiskData, pd_guid) == 8);
-    assert!(offset_of!(PhysicalDiskData, pd_reference) == 32);
-    assert!(offset_of!(PhysicalDiskData, forced_ref_flag) == 36);
-    assert!(offset_of!(PhysicalDiskData, forced_pd_guid_flag) == 37);
-    assert!(offset_of!(PhysicalDiskData, vendor_specific_scratch_space) == 38);
-    assert!(offset_of!(PhysicalDiskData, reserved_70) == 70);
-};
+pinned!(PhysicalDiskData {
+    signature: 0, 4;
+    crc: 4, 4;
+    pd_guid: 8, 24;
+    pd_reference: 32, 4;
+    forced_ref_flag: 36, 1;
+    forced_pd_guid_flag: 37, 1;
+    vendor_specific_scratch_space: 38, 32;
+    reserved_70: 70, 442;
+});
 
 impl Record for PhysicalDiskData {
     const NAME: &'static str = "physical disk data";

@@ -8,7 +8,6 @@ use crate::guid::Guid;
 use crate::integer::{ByteOrder, U16, U32, U64};
 use crate::record::Record;
 use bitflags::bitflags;
-use core::mem::offset_of;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The section: a head of 64 bytes and as many entries as the section has room for.
@@ -54,21 +53,24 @@ pub struct PhysicalDiskEntry {
     pub reserved_60: [u8; 4],
 }
 
-const _: () = {
-    assert!(offset_of!(PhysicalDiskRecords, crc) == 4);
-    assert!(offset_of!(PhysicalDiskRecords, populated_pdes) == 8);
-    assert!(offset_of!(PhysicalDiskRecords, max_pde_supported) == 10);
-    assert!(offset_of!(PhysicalDiskRecords, reserved_12) == 12);
-    assert!(offset_of!(PhysicalDiskRecords, reserved_12) == 64 - 52);
-    assert!(size_of::<PhysicalDiskEntry>() == 64);
-    assert!(offset_of!(PhysicalDiskEntry, pd_reference) == 24);
-    assert!(offset_of!(PhysicalDiskEntry, pd_type) == 28);
-    assert!(offset_of!(PhysicalDiskEntry, pd_state) == 30);
-    assert!(offset_of!(PhysicalDiskEntry, configured_size) == 32);
-    assert!(offset_of!(PhysicalDiskEntry, path_information) == 40);
-    assert!(offset_of!(PhysicalDiskEntry, block_size) == 58);
-    assert!(offset_of!(PhysicalDiskEntry, reserved_60) == 60);
-};
+pinned!(PhysicalDiskRecords, list entries: 64, each 64 {
+    signature: 0, 4;
+    crc: 4, 4;
+    populated_pdes: 8, 2;
+    max_pde_supported: 10, 2;
+    reserved_12: 12, 52;
+});
+
+pinned!(PhysicalDiskEntry {
+    pd_guid: 0, 24;
+    pd_reference: 24, 4;
+    pd_type: 28, 2;
+    pd_state: 30, 2;
+    configured_size: 32, 8;
+    path_information: 40, 18;
+    block_size: 58, 2;
+    reserved_60: 60, 4;
+});
 
 bitflags! {
     /// What a disk is used for. Bits 8 to 15 hold the interface, in a place that sources disagree

@@ -8,7 +8,6 @@ use crate::guid::Guid;
 use crate::integer::{ByteOrder, U16, U32};
 use crate::record::Record;
 use bitflags::bitflags;
-use core::mem::offset_of;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The record, as long as its slot.
@@ -49,19 +48,22 @@ pub struct SpareAssignmentEntry {
     pub reserved_26: [u8; 6],
 }
 
-const _: () = {
-    assert!(offset_of!(SpareAssignment, crc) == 4);
-    assert!(offset_of!(SpareAssignment, timestamp) == 8);
-    assert!(offset_of!(SpareAssignment, reserved_12) == 12);
-    assert!(offset_of!(SpareAssignment, spare_type) == 19);
-    assert!(offset_of!(SpareAssignment, populated_saes) == 20);
-    assert!(offset_of!(SpareAssignment, max_sae_supported) == 22);
-    assert!(offset_of!(SpareAssignment, reserved_24) == 24);
-    assert!(offset_of!(SpareAssignment, reserved_24) == 32 - 8);
-    assert!(size_of::<SpareAssignmentEntry>() == 32);
-    assert!(offset_of!(SpareAssignmentEntry, secondary_element) == 24);
-    assert!(offset_of!(SpareAssignmentEntry, reserved_26) == 26);
-};
+pinned!(SpareAssignment, list entries: 32, each 32 {
+    signature: 0, 4;
+    crc: 4, 4;
+    timestamp: 8, 4;
+    reserved_12: 12, 7;
+    spare_type: 19, 1;
+    populated_saes: 20, 2;
+    max_sae_supported: 22, 2;
+    reserved_24: 24, 8;
+});
+
+pinned!(SpareAssignmentEntry {
+    vd_guid: 0, 24;
+    secondary_element: 24, 2;
+    reserved_26: 26, 6;
+});
 
 bitflags! {
     /// How a spare is to be used.

@@ -16,7 +16,6 @@ use crate::header::DdfHeader;
 use crate::integer::{ByteOrder, U16, U32, U64};
 use crate::record::Record;
 use bitflags::bitflags;
-use core::mem::offset_of;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The record, as long as its slot.
@@ -93,37 +92,41 @@ pub struct VdConfiguration {
     pub lists: [u8],
 }
 
-const _: () = {
-    assert!(offset_of!(VdConfiguration, crc) == 4);
-    assert!(offset_of!(VdConfiguration, vd_guid) == 8);
-    assert!(offset_of!(VdConfiguration, timestamp) == 32);
-    assert!(offset_of!(VdConfiguration, sequence_number) == 36);
-    assert!(offset_of!(VdConfiguration, reserved_40) == 40);
-    assert!(offset_of!(VdConfiguration, primary_element_count) == 64);
-    assert!(offset_of!(VdConfiguration, strip_size) == 66);
-    assert!(offset_of!(VdConfiguration, primary_raid_level) == 67);
-    assert!(offset_of!(VdConfiguration, raid_level_qualifier) == 68);
-    assert!(offset_of!(VdConfiguration, secondary_element_count) == 69);
-    assert!(offset_of!(VdConfiguration, secondary_element_seq) == 70);
-    assert!(offset_of!(VdConfiguration, secondary_raid_level) == 71);
-    assert!(offset_of!(VdConfiguration, block_count) == 72);
-    assert!(offset_of!(VdConfiguration, vd_size) == 80);
-    assert!(offset_of!(VdConfiguration, block_size) == 88);
-    assert!(offset_of!(VdConfiguration, rotate_parity_count) == 90);
-    assert!(offset_of!(VdConfiguration, associated_spares) == 96);
-    assert!(offset_of!(VdConfiguration, cache_policies) == 128);
-    assert!(offset_of!(VdConfiguration, bg_rate) == 136);
-    assert!(offset_of!(VdConfiguration, mdf_parity_disks) == 140);
-    assert!(offset_of!(VdConfiguration, mdf_parity_generator_polynomial) == 141);
-    assert!(offset_of!(VdConfiguration, mdf_constant_generation_method) == 144);
-    assert!(offset_of!(VdConfiguration, reserved_192) == 192);
-    assert!(offset_of!(VdConfiguration, v0) == 384);
-    assert!(offset_of!(VdConfiguration, v1) == 416);
-    assert!(offset_of!(VdConfiguration, v2) == 448);
-    assert!(offset_of!(VdConfiguration, v3) == 464);
-    assert!(offset_of!(VdConfiguration, vendor_specific_scratch_space) == 480);
-    assert!(offset_of!(VdConfiguration, vendor_specific_scratch_space) == 512 - 32);
-};
+pinned!(VdConfiguration, list lists: 512, each 1 {
+    signature: 0, 4;
+    crc: 4, 4;
+    vd_guid: 8, 24;
+    timestamp: 32, 4;
+    sequence_number: 36, 4;
+    reserved_40: 40, 24;
+    primary_element_count: 64, 2;
+    strip_size: 66, 1;
+    primary_raid_level: 67, 1;
+    raid_level_qualifier: 68, 1;
+    secondary_element_count: 69, 1;
+    secondary_element_seq: 70, 1;
+    secondary_raid_level: 71, 1;
+    block_count: 72, 8;
+    vd_size: 80, 8;
+    block_size: 88, 2;
+    rotate_parity_count: 90, 1;
+    reserved_91: 91, 5;
+    associated_spares: 96, 32;
+    cache_policies: 128, 8;
+    bg_rate: 136, 1;
+    reserved_137: 137, 3;
+    mdf_parity_disks: 140, 1;
+    mdf_parity_generator_polynomial: 141, 2;
+    reserved_143: 143, 1;
+    mdf_constant_generation_method: 144, 1;
+    reserved_145: 145, 47;
+    reserved_192: 192, 192;
+    v0: 384, 32;
+    v1: 416, 32;
+    v2: 448, 16;
+    v3: 464, 16;
+    vendor_specific_scratch_space: 480, 32;
+});
 
 bitflags! {
     /// The low byte of the cache policies; the upper seven are the vendor's.

@@ -3,7 +3,6 @@
 
 use crate::integer::U32;
 use crate::record::Record;
-use core::mem::offset_of;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The log, as long as its section.
@@ -22,12 +21,12 @@ pub struct VendorLog {
     pub vendor_data: [u8],
 }
 
-const _: () = {
-    assert!(offset_of!(VendorLog, crc) == 4);
-    assert!(offset_of!(VendorLog, log_owner) == 8);
-    assert!(offset_of!(VendorLog, reserved_16) == 16);
-    assert!(offset_of!(VendorLog, reserved_16) == 32 - 16);
-};
+pinned!(VendorLog, list vendor_data: 32, each 1 {
+    signature: 0, 4;
+    crc: 4, 4;
+    log_owner: 8, 8;
+    reserved_16: 16, 16;
+});
 
 impl Record for VendorLog {
     const NAME: &'static str = "vendor specific log";

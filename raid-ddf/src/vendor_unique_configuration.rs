@@ -5,7 +5,6 @@
 use crate::guid::Guid;
 use crate::integer::U32;
 use crate::record::Record;
-use core::mem::offset_of;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The record, as long as its slot.
@@ -22,10 +21,11 @@ pub struct VendorUniqueConfiguration {
     pub vendor_data: [u8],
 }
 
-const _: () = {
-    assert!(offset_of!(VendorUniqueConfiguration, crc) == 4);
-    assert!(offset_of!(VendorUniqueConfiguration, vd_guid) == 8);
-};
+pinned!(VendorUniqueConfiguration, list vendor_data: 32, each 1 {
+    signature: 0, 4;
+    crc: 4, 4;
+    vd_guid: 8, 24;
+});
 
 impl Record for VendorUniqueConfiguration {
     const NAME: &'static str = "vendor unique configuration record";

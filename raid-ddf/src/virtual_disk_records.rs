@@ -8,7 +8,6 @@ use crate::guid::Guid;
 use crate::integer::{ByteOrder, U16, U32};
 use crate::record::Record;
 use bitflags::bitflags;
-use core::mem::offset_of;
 use raid_core::array::{Initialisation, Name};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -57,22 +56,25 @@ pub struct VirtualDiskEntry {
     pub vd_name: [u8; 16],
 }
 
-const _: () = {
-    assert!(offset_of!(VirtualDiskRecords, crc) == 4);
-    assert!(offset_of!(VirtualDiskRecords, populated_vdes) == 8);
-    assert!(offset_of!(VirtualDiskRecords, max_vde_supported) == 10);
-    assert!(offset_of!(VirtualDiskRecords, reserved_12) == 12);
-    assert!(offset_of!(VirtualDiskRecords, reserved_12) == 64 - 52);
-    assert!(size_of::<VirtualDiskEntry>() == 64);
-    assert!(offset_of!(VirtualDiskEntry, vd_number) == 24);
-    assert!(offset_of!(VirtualDiskEntry, reserved_26) == 26);
-    assert!(offset_of!(VirtualDiskEntry, vd_type) == 28);
-    assert!(offset_of!(VirtualDiskEntry, vd_state) == 32);
-    assert!(offset_of!(VirtualDiskEntry, init_state) == 33);
-    assert!(offset_of!(VirtualDiskEntry, drive_failures_remaining) == 34);
-    assert!(offset_of!(VirtualDiskEntry, reserved_35) == 35);
-    assert!(offset_of!(VirtualDiskEntry, vd_name) == 48);
-};
+pinned!(VirtualDiskRecords, list entries: 64, each 64 {
+    signature: 0, 4;
+    crc: 4, 4;
+    populated_vdes: 8, 2;
+    max_vde_supported: 10, 2;
+    reserved_12: 12, 52;
+});
+
+pinned!(VirtualDiskEntry {
+    vd_guid: 0, 24;
+    vd_number: 24, 2;
+    reserved_26: 26, 2;
+    vd_type: 28, 4;
+    vd_state: 32, 1;
+    init_state: 33, 1;
+    drive_failures_remaining: 34, 1;
+    reserved_35: 35, 13;
+    vd_name: 48, 16;
+});
 
 bitflags! {
     /// Kind of a virtual disk: the low half of `VD_Type`.

@@ -256,6 +256,25 @@ pub trait Format: fmt::Debug + Sync {
     /// are passed over.
     fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory);
 
+    /// Words of scratch with which [`assemble_with`](Self::assemble_with) looks at nothing twice.
+    fn scratch_words(&self, disks: &[DiskView<'_>]) -> usize {
+        let _ = disks;
+        0
+    }
+
+    /// As [`assemble`](Self::assemble), with memory of the caller's for what is kept in mind about
+    /// many disks. With less than [`scratch_words`](Self::scratch_words) the report is the same and
+    /// takes longer.
+    fn assemble_with(
+        &self,
+        disks: &[DiskView<'_>],
+        scratch: &mut [u64],
+        into: &mut dyn Inventory,
+    ) {
+        let _ = scratch;
+        self.assemble(disks, into);
+    }
+
     /// The run-time side, if this version of the library writes the format.
     fn writer(&self) -> Option<&dyn FormatWriter> {
         None

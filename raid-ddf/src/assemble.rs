@@ -14,20 +14,24 @@
 mod conflict;
 pub(crate) mod half_created;
 mod member;
+mod note;
 mod report;
 pub(crate) mod state;
 mod virtual_disk;
 
+pub(crate) use note::{DISK_WORDS, RECORD_WORDS};
 pub use virtual_disk::{SetRecord, VirtualDisk};
 
-use crate::choice::{Choice, choose};
 use crate::disk::DdfDisk;
 use crate::disk_bytes::Disks;
 use crate::geometry::Writer;
 use crate::guid::Guid;
+use crate::locate::AnchorSearch;
 use crate::physical_disk_records::{PdState, PdType, PhysicalDiskEntry};
-use crate::virtual_disk_records::VdCondition;
+use crate::sequence::updates_between;
+use crate::virtual_disk_records::{VdCondition, VirtualDiskEntry};
 use half_created::settled;
+use note::{DiskNote, RecordNote};
 use raid_core::array::MemberState;
 use raid_core::metadata::Finding;
 
@@ -35,41 +39,117 @@ use raid_core::metadata::Finding;
 #[derive(Clone, Copy, Debug)]
 pub struct Assembly<'a> {
     disks: &'a dyn Disks,
-    choices: &'a [Option<Choice>],
+    search: AnchorSearch,
+    notes: &'a [DiskNote],
+    records: &'a [RecordNote],
+    /// Disks all of whose records are among `records`.
+    indexed: usize,
 }
 
 impl<'a> Assembly<'a> {
     /// Judges every disk, chooses its copy, and tells what is wrong with it.
     ///
-    /// `scratch` keeps the choices, one a disk. With a shorter one everything works as well, but the
-    /// copies of the disks past its end are judged anew each time one of these is looked at.
+    /// With [`scratch_words`](Self::scratch_words) words of scratch nothing is looked at twice. With
+    /// fewer everything works as well, but what has no place is judged anew each time it is needed.
     pub fn new(
         disks: &'a dyn Disks,
-        scratch: &'a mut [Option<Choice>],
+        scratch: &'a mut [u64],
         tell: &mut dyn FnMut(Finding),
     ) -> Self {
-        scratch.fill(None);
-        let mut room = scratch.iter_mut();
+        Self::searched(disks, AnchorSearch::NONE, scratch, tell)
+    }
+
+    /// As [`new`](Self::new), with anchors that a search found.
+    pub fn searched(
+        disks: &'a dyn Disks,
+        search: AnchorSearch,
+        scratch: &'a mut [u64],
+        tell: &mut dyn FnMut(Finding),
+    ) -> Self {
+        let (notes, records) = note::divide(scratch, disks.count());
         for index in 0..disks.count() {
-            let choice = disks.disk(index).and_then(|bytes| {
-                choose(bytes, &mut |finding| tell(Finding { disk: Some(index), ..finding }))
-            });
-            if let Some(place) = room.next() {
-                *place = choice;
+            let note = DiskNote::judge(disks, index, search, tell);
+            if let Some(place) = notes.get_mut(index) {
+                *place = note;
             }
         }
-        Self { disks, choices: scratch }
+        note::group(disks, notes);
+        Self::relate(disks, search, notes);
+        let noted = notes.len();
+        let this = Assembly::of_notes(disks, search, notes);
+        let indexed = note::index_records(&this, noted, records);
+        Self { records, indexed, ..this }
+    }
+
+    /// Notes the newest disk of each configuration, and where that lists the others.
+    fn relate(disks: &dyn Disks, search: AnchorSearch, notes: &mut [DiskNote]) {
+        for index in 0..notes.len() {
+            let Some(newest) = Self::of_notes(disks, search, notes).newest_of(index) else {
+                continue;
+            };
+            if let Some(note) = notes.get_mut(index) {
+                note.set_newest(newest);
+            }
+        }
+        for index in 0..notes.len() {
+            let entry = Self::of_notes(disks, search, notes).find_entry(index);
+            if let Some(note) = notes.get_mut(index) {
+                note.set_entry(entry);
+            }
+        }
+    }
+
+    /// As far as it is known before the records are noted.
+    const fn of_notes<'b>(
+        disks: &'b dyn Disks,
+        search: AnchorSearch,
+        notes: &'b [DiskNote],
+    ) -> Assembly<'b> {
+        Assembly { disks, search, notes, records: &[], indexed: 0 }
+    }
+
+    /// Words of scratch with which an assembly of these disks looks at nothing twice: three a disk,
+    /// two a configuration record.
+    #[must_use]
+    pub fn scratch_words(disks: &dyn Disks) -> usize {
+        Self::searched_scratch_words(disks, AnchorSearch::NONE)
+    }
+
+    /// As [`scratch_words`](Self::scratch_words) for [`searched`](Self::searched).
+    #[must_use]
+    pub fn searched_scratch_words(disks: &dyn Disks, search: AnchorSearch) -> usize {
+        note::scratch_words(disks, search)
+    }
+
+    /// What is kept in mind of a disk, or would be if there were room.
+    fn note(&self, index: usize) -> DiskNote {
+        if let Some(note) = self.notes.get(index) {
+            return *note;
+        }
+        let mut note = DiskNote::judge(self.disks, index, self.search, &mut |_| {});
+        note.set_group(index);
+        let guid = |index, note: &DiskNote| Some(self.open(index, note)?.configuration());
+        if let Some(own) = guid(index, &note) {
+            let earlier = (0..index).map(|earlier| match self.notes.get(earlier) {
+                Some(note) => (earlier, *note),
+                None => (earlier, DiskNote::judge(self.disks, earlier, self.search, &mut |_| {})),
+            });
+            let mut same = earlier.filter(|(index, note)| guid(*index, note) == Some(own));
+            if let Some((first, _)) = same.next() {
+                note.set_group(first);
+            }
+        }
+        note
+    }
+
+    fn open(&self, index: usize, note: &DiskNote) -> Option<DdfDisk<'a>> {
+        DdfDisk::open(index, self.disks.disk(index)?, note.choice()?)
     }
 
     /// The disk with this index, if it carries DDF that can be used.
     #[must_use]
     pub fn disk(&self, index: usize) -> Option<DdfDisk<'a>> {
-        let bytes = self.disks.disk(index)?;
-        let choice = match self.choices.get(index) {
-            Some(choice) => (*choice)?,
-            None => choose(bytes, &mut |_| {})?,
-        };
-        DdfDisk::open(index, bytes, choice)
+        self.open(index, &self.note(index))
     }
 
     /// The disks that carry DDF.
@@ -78,24 +158,55 @@ impl<'a> Assembly<'a> {
         (0..self.disks.count()).filter_map(move |index| this.disk(index))
     }
 
+    /// The disks of the configuration whose first disk is this.
+    fn group(&self, first: usize) -> impl Iterator<Item = (DdfDisk<'a>, DiskNote)> + use<'a> {
+        let this = *self;
+        (first..self.disks.count()).filter_map(move |index| {
+            let note = this.note(index);
+            let member = note.is_usable() && note.first() == first;
+            Some((this.open(index, &note).filter(|_| member)?, note))
+        })
+    }
+
+    /// Index of the newest disk of a configuration by its first disk; `None` if it is not the first.
+    fn newest_of(&self, first: usize) -> Option<usize> {
+        let disks = || self.group(first).map(|(disk, _)| disk);
+        let newest = disks().reduce(|newest, disk| {
+            if disk.compare_freshness(&newest).is_gt() { disk } else { newest }
+        })?;
+        let newest = settled(newest, disks);
+        Some(newest.index())
+    }
+
+    /// Where the newest disk's records list a disk.
+    fn find_entry(&self, index: usize) -> Option<usize> {
+        let note = self.note(index);
+        let reference = self.open(index, &note)?.reference()?;
+        let newest = self.disk(self.note(note.first()).newest())?;
+        newest.physical_disks()?.position(newest.order(), reference)
+    }
+
     /// The configurations, in the order of their first disks.
     pub fn configurations(&self) -> impl Iterator<Item = Configuration<'a>> + use<'a> {
         let this = *self;
-        self.disks().filter_map(move |disk| {
-            let guid = disk.configuration();
-            let first = this.disks().find(|earlier| earlier.configuration() == guid)?;
-            (first.index() == disk.index()).then(|| this.configuration(guid)).flatten()
-        })
+        (0..self.disks.count()).filter_map(move |index| this.configuration_from(index))
+    }
+
+    /// The configuration that this disk is the first of.
+    fn configuration_from(&self, first: usize) -> Option<Configuration<'a>> {
+        let note = self.note(first);
+        if !note.is_usable() || note.first() != first {
+            return None;
+        }
+        let all_noted = self.notes.len() == self.disks.count();
+        let newest = if all_noted { note.newest() } else { self.newest_of(first)? };
+        Some(Configuration { assembly: *self, first, newest: self.disk(newest)? })
     }
 
     /// The configuration with this GUID.
     #[must_use]
     pub fn configuration(&self, guid: Guid) -> Option<Configuration<'a>> {
-        let members = || self.disks().filter(move |disk| disk.configuration() == guid);
-        let newest = members().reduce(|newest, disk| {
-            if disk.compare_freshness(&newest).is_gt() { disk } else { newest }
-        })?;
-        Some(Configuration { assembly: *self, newest: settled(newest, members) })
+        self.configurations().find(|configuration| configuration.guid() == guid)
     }
 
     /// The volume with this GUID, in whichever configuration has it.
@@ -109,6 +220,8 @@ impl<'a> Assembly<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Configuration<'a> {
     assembly: Assembly<'a>,
+    /// Index of its first disk.
+    first: usize,
     newest: DdfDisk<'a>,
 }
 
@@ -166,32 +279,45 @@ impl<'a> Configuration<'a> {
 
     /// Its disks at hand.
     pub fn disks(&self) -> impl Iterator<Item = DdfDisk<'a>> + use<'a> {
-        let guid = self.guid();
-        self.assembly.disks().filter(move |disk| disk.configuration() == guid)
+        self.assembly.group(self.first).map(|(disk, _)| disk)
+    }
+
+    /// The disks at hand with this reference.
+    fn holders(&self, reference: u32) -> impl Iterator<Item = DdfDisk<'a>> + use<'a> {
+        let (assembly, first) = (self.assembly, self.first);
+        (first..assembly.disks.count()).filter_map(move |index| {
+            let note = assembly.note(index);
+            let named = note.is_usable() && note.reference == reference && note.first() == first;
+            if named { assembly.open(index, &note) } else { None }
+        })
     }
 
     /// The disk at hand with this reference, the freshest if there are several.
     #[must_use]
     pub fn holder(&self, reference: u32) -> Option<DdfDisk<'a>> {
-        let named = self.disks().filter(|disk| disk.reference() == Some(reference));
-        named.reduce(
-            |fresh, disk| {
-                if disk.compare_freshness(&fresh).is_gt() { disk } else { fresh }
-            },
-        )
+        self.holders(reference)
+            .reduce(|fresh, disk| if disk.compare_freshness(&fresh).is_gt() { disk } else { fresh })
+    }
+
+    /// Index of a disk's entry in the newest records.
+    fn entry_index(&self, disk: &DdfDisk<'_>) -> Option<usize> {
+        match self.assembly.notes.get(disk.index()) {
+            Some(note) if self.assembly.notes.len() == self.assembly.disks.count() => note.entry(),
+            _ => self.newest.physical_disks()?.position(self.newest.order(), disk.reference()?),
+        }
     }
 
     /// The newest records' entry of a disk.
     #[must_use]
     pub fn entry(&self, disk: &DdfDisk<'_>) -> Option<&'a PhysicalDiskEntry> {
-        self.newest.entry_of(disk.reference()?)
+        self.newest.physical_disks()?.entries.get(self.entry_index(disk)?)
     }
 
     /// How many updates a disk's metadata is behind the newest; 0 where no number is kept.
     #[must_use]
     pub fn updates_behind(&self, disk: &DdfDisk<'_>) -> u64 {
         match (self.newest.effective_sequence(), disk.effective_sequence()) {
-            (Some(newest), Some(own)) => newest.saturating_sub(own),
+            (Some(newest), Some(own)) => updates_between(newest, own).into(),
             _ => 0,
         }
     }
@@ -236,21 +362,72 @@ impl<'a> Configuration<'a> {
         }
     }
 
+    /// The entries of the newest virtual disk records that are used, each GUID once, with their
+    /// indices.
+    fn entries(&self) -> impl Iterator<Item = (usize, &'a VirtualDiskEntry)> + use<'a> {
+        let order = self.newest.order();
+        let records = self.newest.virtual_disks();
+        let used = records.into_iter().flat_map(move |records| records.used(order));
+        used.filter(move |(_, entry)| {
+            let first = records.and_then(|records| records.find(order, &entry.vd_guid));
+            first.is_some_and(|first| core::ptr::eq(first, *entry))
+        })
+    }
+
     /// The volumes, deleted ones left out.
     pub fn volumes(&self) -> impl Iterator<Item = VirtualDisk<'a>> + use<'a> {
         let this = *self;
-        let order = self.newest.order();
-        let records = self.newest.virtual_disks();
-        records
-            .into_iter()
-            .flat_map(move |records| records.used(order))
+        let listed = self.entries();
+        listed
             .filter(|(_, entry)| entry.condition() != VdCondition::Deleted)
-            .map(move |(_, entry)| VirtualDisk::new(this, entry))
+            .map(move |(index, entry)| VirtualDisk::new(this, index, entry))
     }
 
     /// The volume with this GUID.
     #[must_use]
     pub fn volume(&self, guid: &Guid) -> Option<VirtualDisk<'a>> {
-        self.volumes().find(|volume| volume.guid() == *guid)
+        let records = self.newest.virtual_disks()?;
+        let mut used = records.used(self.newest.order());
+        let (index, entry) = used.find(|(_, entry)| entry.vd_guid == *guid)?;
+        let live = entry.condition() != VdCondition::Deleted;
+        live.then(|| VirtualDisk::new(*self, index, entry))
+    }
+
+    /// The newest records' entry of a virtual disk, deleted or not.
+    fn listed(&self, guid: &Guid) -> Option<&'a VirtualDiskEntry> {
+        let mut used = self.newest.virtual_disks()?.used(self.newest.order());
+        used.find(|(_, entry)| entry.vd_guid.matches(guid)).map(|(_, entry)| entry)
+    }
+
+    /// The configuration records of a virtual disk, or of one set of it, on the disks at hand.
+    fn records_of(
+        &self,
+        volume: Guid,
+        set: Option<u16>,
+    ) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+        let this = *self;
+        let assembly = self.assembly;
+        let noted = assembly.records.iter().filter_map(move |note| {
+            let (index, slot) = note.may_be(&volume, set).filter(|(index, _)| {
+                // Disks past the last that is noted completely are looked through below.
+                *index < assembly.indexed
+            })?;
+            let note = assembly.notes.get(index).filter(|note| note.first() == this.first)?;
+            let disk = assembly.open(index, note)?;
+            SetRecord::in_slot(disk, &disk.slot(slot)?)
+        });
+        let rest = (assembly.indexed.max(self.first)..assembly.disks.count())
+            .filter_map(move |index| {
+                let note = assembly.note(index);
+                let member = note.is_usable() && note.first() == this.first;
+                if member { assembly.open(index, &note) } else { None }
+            })
+            .flat_map(|disk| {
+                disk.records().filter_map(move |slot| SetRecord::in_slot(disk, &slot))
+            });
+        noted.chain(rest).filter(move |claim| {
+            let of_set = |set| u16::from(claim.record.secondary_element_seq) == set;
+            claim.record.vd_guid.matches(&volume) && set.is_none_or(of_set)
+        })
     }
 }

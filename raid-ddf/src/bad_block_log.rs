@@ -95,6 +95,7 @@ pinned!(CountsV2 {
 impl Record for BadBlockLog {
     const NAME: &'static str = "bad block log";
     const SIGNATURE: u32 = 0xABAD_B10C;
+    const FIXED_LEN: usize = 32;
 }
 
 /// The two counts of a log's head.

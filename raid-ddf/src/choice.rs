@@ -7,18 +7,22 @@
 //! | an open copy, newer than a closed one | used | only if the closed one is not sound |
 //! | both closed and sound | higher sequence number, else primary | the same |
 
+use crate::crc::stored_crc;
 use crate::disk_bytes::DiskBytes;
 use crate::finding::Fault;
 use crate::header::{HeaderType, Section};
 use crate::integer::ByteOrder;
-use crate::locate::{AnchorPlace, CopyKind, HeaderBlock, HeaderCrc, anchor};
-use crate::structure::{Structure, Verdict, crc_flaw};
+use crate::locate::{AnchorPlace, AnchorSearch, CopyKind, HeaderBlock, HeaderCrc, find_anchor};
+use crate::sequence::{compare_kept, updates_between};
+use crate::structure::{ConfigurationRecord, RecordSlot, Structure, Verdict, crc_flaw};
+use core::cmp::Ordering;
 use raid_core::metadata::Finding;
+use raid_core::units::Lba;
 
 /// The copy of a disk's structure that is used. Small, so that many can be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
-    pub(crate) place: AnchorPlace,
+    pub(crate) anchor: Lba,
     pub(crate) kind: CopyKind,
     pub(crate) order: ByteOrder,
     pub(crate) crc: HeaderCrc,
@@ -26,28 +30,45 @@ pub struct Choice {
 }
 
 /// A copy that can be used.
+#[derive(Clone, Copy)]
 struct Candidate<'a> {
     structure: Structure<'a>,
     sound: bool,
 }
 
+impl Candidate<'_> {
+    /// Orders by which of the two is to be used.
+    fn compare(&self, other: &Self) -> Ordering {
+        let closed = |candidate: &Self| !candidate.structure.is_open();
+        self.sound
+            .cmp(&other.sound)
+            .then(closed(self).cmp(&closed(other)))
+            .then(compare_kept(self.structure.sequence(), other.structure.sequence()))
+    }
+}
+
 /// Judges both copies of a disk, tells what is wrong, and chooses. `None`: no DDF disk, or none of
 /// the copies can be used.
-pub(crate) fn choose(disk: DiskBytes<'_>, tell: &mut dyn FnMut(Finding)) -> Option<Choice> {
-    let (place, anchor) = anchor(disk)?;
+pub(crate) fn choose(
+    disk: DiskBytes<'_>,
+    search: AnchorSearch,
+    tell: &mut dyn FnMut(Finding),
+) -> Option<Choice> {
+    let (place, anchor) = find_anchor(disk, search)?;
     tell_anchor(disk, place, &anchor, tell);
     let [primary, secondary] = CopyKind::ALL.map(|kind| candidate(disk, &anchor, kind, tell));
     if let (Some(primary), Some(secondary)) = (&primary, &secondary) {
         compare(primary, secondary, tell);
     }
-    let rank = |candidate: &Candidate<'_>| {
-        let Candidate { structure, sound } = candidate;
-        // Later wins among equals, so the primary comes last.
-        (*sound, !structure.is_open(), structure.sequence())
-    };
-    let Some(best) = [secondary, primary].into_iter().flatten().max_by_key(rank) else {
-        tell(Finding { copy: "anchor", at: Some(anchor.at), ..Fault::NoUsableCopy.on(None) });
-        return None;
+    // The primary, unless the secondary is better.
+    let best = match (primary, secondary) {
+        (Some(primary), Some(secondary)) if secondary.compare(&primary).is_gt() => secondary,
+        (Some(primary), _) => primary,
+        (None, Some(secondary)) => secondary,
+        (None, None) => {
+            tell(Finding { copy: "anchor", at: Some(anchor.at), ..Fault::NoUsableCopy.on(None) });
+            return None;
+        }
     };
     let used = best.structure;
     let revision = used.header().revision();
@@ -59,7 +80,7 @@ pub(crate) fn choose(disk: DiskBytes<'_>, tell: &mut dyn FnMut(Finding)) -> Opti
     }
     tell_used(&used, tell);
     let (kind, order, crc) = (used.kind(), used.order(), used.header_crc());
-    Some(Choice { place, kind, order, crc, sound: best.sound })
+    Some(Choice { anchor: anchor.at, kind, order, crc, sound: best.sound })
 }
 
 fn candidate<'a>(
@@ -102,6 +123,11 @@ fn tell_anchor(
     if place == AnchorPlace::Adaptec {
         tell(flaw(Fault::AnchorPlace));
     }
+    if place == AnchorPlace::Searched {
+        let expected = AnchorPlace::LastBlock.lba(disk.shape()).map(|lba| lba.0);
+        let found = Some(anchor.at.0);
+        tell(Finding { found, expected, ..flaw(Fault::AnchorSearched) });
+    }
     if anchor.order == ByteOrder::Little {
         tell(flaw(Fault::LittleEndian));
     }
@@ -118,7 +144,9 @@ fn compare(primary: &Candidate<'_>, secondary: &Candidate<'_>, tell: &mut dyn Fn
         ..fault.on(None)
     };
     let apart = match (first.sequence(), second.sequence()) {
-        (Some(first), Some(second)) => first.abs_diff(second),
+        (Some(first), Some(second)) => {
+            updates_between(first, second).max(updates_between(second, first))
+        }
         (None, None) => 0,
         _ => u32::MAX,
     };
@@ -131,10 +159,53 @@ fn compare(primary: &Candidate<'_>, secondary: &Candidate<'_>, tell: &mut dyn Fn
         return;
     }
     for section in Section::REQUIRED {
-        if first.section(section) != second.section(section) {
-            let at = second.section_extent(section).map(|extent| extent.start);
-            tell(Finding { copy: section.name(), at, ..Fault::CopiesDiffer.on(None) });
+        if section != Section::ConfigurationRecords {
+            let (mine, theirs) = (first.section(section), second.section(section));
+            let at = second.section_lba(section);
+            tell_difference(section.name(), at, mine, theirs, primary, secondary, tell);
         }
+    }
+    // Slots that are unused in both may differ: what is left in them means nothing.
+    let used = |slot: &RecordSlot<'_>| !matches!(slot.record, ConfigurationRecord::Unused);
+    for (mine, theirs) in first.records().zip(second.records()) {
+        if used(&mine) || used(&theirs) {
+            let name = Section::ConfigurationRecords.name();
+            let at = Some(theirs.at);
+            tell_difference(
+                name,
+                at,
+                Some(mine.bytes),
+                Some(theirs.bytes),
+                primary,
+                secondary,
+                tell,
+            );
+        }
+    }
+}
+
+/// Tells when a part of the copies differs. Parts whose CRC was found right are compared by it.
+fn tell_difference(
+    copy: &'static str,
+    at: Option<Lba>,
+    first: Option<&[u8]>,
+    second: Option<&[u8]>,
+    primary: &Candidate<'_>,
+    secondary: &Candidate<'_>,
+    tell: &mut dyn FnMut(Finding),
+) {
+    let order = primary.structure.order();
+    let crc = |bytes: Option<&[u8]>| bytes.and_then(|bytes| stored_crc(order, bytes));
+    let same = if primary.sound && secondary.sound {
+        // Signature and CRC, and the length by way of the CRC.
+        first.and_then(|bytes| bytes.first_chunk::<8>())
+            == second.and_then(|bytes| bytes.first_chunk::<8>())
+    } else {
+        first == second
+    };
+    if !same {
+        let (found, expected) = (crc(second).map(u64::from), crc(first).map(u64::from));
+        tell(Finding { copy, at, found, expected, ..Fault::CopiesDiffer.on(None) });
     }
 }
 

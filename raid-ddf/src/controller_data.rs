@@ -48,4 +48,5 @@ pinned!(ControllerData {
 impl Record for ControllerData {
     const NAME: &'static str = "controller data";
     const SIGNATURE: u32 = 0xAD11_1111;
+    const FIXED_LEN: usize = 512;
 }

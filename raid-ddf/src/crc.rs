@@ -35,6 +35,14 @@ impl CrcVariant {
         }
     }
 
+    /// The variant as it is told in findings: its letter as a hexadecimal digit.
+    pub(crate) const fn letter(self) -> u8 {
+        match self {
+            Self::A => 0xA,
+            Self::B => 0xB,
+        }
+    }
+
     /// The CRC of a record of `len` bytes of which `bare` is variant B.
     fn of_bare(self, bare: u32, len: usize) -> u32 {
         match self {

@@ -9,6 +9,7 @@ use crate::integer::ByteOrder;
 use crate::locate::CopyKind;
 use crate::physical_disk_records::{PhysicalDiskEntry, is_reference};
 use crate::record::Record;
+use crate::sequence::{compare_kept, compare_sequences as compare_records};
 use crate::structure::Structure;
 use crate::vd_configuration::VdConfiguration;
 use core::cmp::Ordering;
@@ -28,7 +29,7 @@ pub struct DdfDisk<'a> {
 impl<'a> DdfDisk<'a> {
     /// The disk, through a copy that was chosen before.
     pub(crate) fn open(index: usize, bytes: DiskBytes<'a>, choice: Choice) -> Option<Self> {
-        let anchor_at = choice.place.lba(bytes.shape())?;
+        let anchor_at = choice.anchor;
         let anchor = DdfHeader::view(bytes.block(anchor_at)?)?;
         let at = match choice.kind {
             CopyKind::Primary => anchor.primary_header_lba,
@@ -91,16 +92,16 @@ impl<'a> DdfDisk<'a> {
     /// How new its metadata is: an update that had only begun counts one less. `None` if the writer
     /// keeps no number.
     #[must_use]
-    pub fn effective_sequence(&self) -> Option<u64> {
-        let stored = u64::from(self.structure.sequence()?);
-        Some(stored.saturating_sub(u64::from(self.structure.is_open())))
+    pub fn effective_sequence(&self) -> Option<u32> {
+        let stored = self.structure.sequence()?;
+        Some(stored.saturating_sub(u32::from(self.structure.is_open())))
     }
 
     /// The newest number among its configuration records.
     fn record_sequence(&self) -> Option<u32> {
         let order = self.structure.order();
         let numbers = self.structure.volumes().map(|record| record.sequence_number.get(order));
-        numbers.reduce(|newest, number| match compare_sequences(number, newest) {
+        numbers.reduce(|newest, number| match compare_records(number, newest) {
             Ordering::Greater => number,
             _ => newest,
         })
@@ -109,11 +110,10 @@ impl<'a> DdfDisk<'a> {
     /// Orders by how much a disk's copy of the shared sections is to be trusted.
     pub(crate) fn compare_freshness(&self, other: &Self) -> Ordering {
         let records = match (self.record_sequence(), other.record_sequence()) {
-            (Some(mine), Some(theirs)) => compare_sequences(mine, theirs),
+            (Some(mine), Some(theirs)) => compare_records(mine, theirs),
             (mine, theirs) => mine.is_some().cmp(&theirs.is_some()),
         };
-        self.effective_sequence()
-            .cmp(&other.effective_sequence())
+        compare_kept(self.effective_sequence(), other.effective_sequence())
             .then(self.is_sound().cmp(&other.is_sound()))
             .then(records)
             .then(other.index.cmp(&self.index))
@@ -125,12 +125,19 @@ impl<'a> DdfDisk<'a> {
         self.structure.physical_disks()?.find(self.structure.order(), reference)
     }
 
-    /// This disk's record of one part of a volume.
+    /// This disk's record of one part of a volume, the newest if there are several.
     #[must_use]
     pub fn record_of(&self, volume: &Guid, set: u8) -> Option<&'a VdConfiguration> {
-        self.structure
+        let order = self.structure.order();
+        let own = self
+            .structure
             .volumes()
-            .find(|record| record.vd_guid.matches(volume) && record.secondary_element_seq == set)
+            .filter(|record| record.vd_guid.matches(volume) && record.secondary_element_seq == set);
+        own.reduce(|newest, record| {
+            let (number, known) =
+                (record.sequence_number.get(order), newest.sequence_number.get(order));
+            if compare_records(number, known).is_gt() { record } else { newest }
+        })
     }
 
     /// First block that its metadata takes: volumes have to end before it if they begin before.
@@ -163,28 +170,5 @@ impl<'a> Deref for DdfDisk<'a> {
 
     fn deref(&self) -> &Structure<'a> {
         &self.structure
-    }
-}
-
-/// Orders two record sequence numbers, which wrap around.
-#[must_use]
-pub(crate) fn compare_sequences(a: u32, b: u32) -> Ordering {
-    match a.wrapping_sub(b) {
-        0 => Ordering::Equal,
-        1..0x8000_0000 => Ordering::Greater,
-        _ => Ordering::Less,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn record_numbers_are_ordered_around_their_wrap() {
-        assert_eq!(compare_sequences(0, u32::MAX), Ordering::Greater);
-        assert_eq!(compare_sequences(u32::MAX, 0), Ordering::Less);
-        assert_eq!(compare_sequences(3, 2), Ordering::Greater);
-        assert_eq!(compare_sequences(3, 3), Ordering::Equal);
     }
 }

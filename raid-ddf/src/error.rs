@@ -16,6 +16,8 @@ pub enum RecordError {
         record: &'static str,
         /// Bytes given.
         found: usize,
+        /// Bytes of the fixed part.
+        expected: usize,
     },
     /// Another signature.
     Signature {
@@ -54,8 +56,8 @@ impl RecordError {
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Truncated { record, found } => {
-                write!(f, "{record}: {found} bytes are too few")
+            Self::Truncated { record, found, expected } => {
+                write!(f, "{record}: {found} bytes, expected at least {expected}")
             }
             Self::Signature { record, found, expected } => {
                 write!(f, "{record}: signature {found:#010x}, expected {expected:#010x}")
@@ -75,6 +77,8 @@ impl core::error::Error for RecordError {}
 pub enum StructureError {
     /// The anchor points outside the disk, or at itself.
     HeaderAddress {
+        /// Address of the anchor.
+        at: Lba,
         /// As stored.
         found: u64,
         /// Blocks of the disk.
@@ -114,6 +118,10 @@ pub enum StructureError {
     Guid {
         /// Address of the header.
         at: Lba,
+        /// The first eight bytes of its GUID that differ, big-endian.
+        found: u64,
+        /// Those of the anchor's.
+        expected: u64,
     },
     /// A section that is missing, outside the disk, before its header, or overlapping another.
     SectionPlace {
@@ -130,14 +138,20 @@ pub enum StructureError {
         at: Lba,
         /// Block at which the last section ends.
         end: Lba,
+        /// Block at which it has to end at the latest.
+        limit: Lba,
     },
 }
 
 impl fmt::Display for StructureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::HeaderAddress { found, blocks } => {
-                write!(f, "header address {found:#x} on a disk of {blocks:#x} blocks")
+            Self::HeaderAddress { at, found, blocks } => {
+                let at = at.0;
+                write!(
+                    f,
+                    "anchor at block {at}: header address {found:#x} on a disk of {blocks:#x} blocks"
+                )
             }
             Self::Unreadable { at } => write!(f, "header at block {} is unreadable", at.0),
             Self::Signature { at, found } => {
@@ -149,14 +163,18 @@ impl fmt::Display for StructureError {
             Self::HeaderType { at, found, expected } => {
                 write!(f, "header at block {}: type {found:#04x}, expected {expected:#04x}", at.0)
             }
-            Self::Guid { at } => {
-                write!(f, "header at block {}: another configuration than the anchor's", at.0)
+            Self::Guid { at, found, expected } => {
+                let at = at.0;
+                write!(
+                    f,
+                    "header at block {at}: configuration {found:016x}, anchor {expected:016x}"
+                )
             }
             Self::SectionPlace { at, section, found } => {
                 let name = section.name();
                 write!(f, "header at block {}: {name} cannot be at offset {found:#x}", at.0)
             }
-            Self::TooLarge { at, end } => write!(
+            Self::TooLarge { at, end, .. } => write!(
                 f,
                 "header at block {}: sections end at block {}, more than {MAX_RUN_BYTES} bytes on",
                 at.0, end.0

@@ -43,7 +43,12 @@ faults! {
     OtherCrcVariant = 119, Warning, "crc variant differs from the anchor's";
     LegacySignature = 120, Note, "signature of mdadm before 2010";
     UnknownRecord = 121, Warning, "slot holds no known record";
-    CrcOverStruct = 122, Note, "crc over the first 512 bytes only";
+    CrcOverStruct = 122, Note, "crc not over the padding of larger blocks";
+    PopulatedCount = 123, Note, "number of used entries differs from the count";
+    TableSize = 124, Note, "number of entries differs from what the header says or the section holds";
+    WorkspacePlace = 125, Note, "workspace outside the disk: the number has another meaning";
+    AnchorSearched = 126, Warning, "anchor found by a search, not where the standard puts it";
+    Foreign = 127, Note, "foreign: not yet taken over by its controller";
     // 2xx: the copies of one disk.
     NoUsableCopy = 201, Refusal, "no usable copy of the structure";
     UsedSecondary = 202, Warning, "used instead of the primary structure";
@@ -60,6 +65,8 @@ faults! {
     EntryGuid = 306, Warning, "guid differs between physical disk data and records";
     Relocated = 307, Warning, "bad block log has entries: some blocks are relocated";
     Twin = 309, Warning, "another disk has the same reference";
+    ForeignDisk = 310, Note, "foreign: not yet taken over by its controller";
+    ReferenceTwice = 311, Warning, "two entries have the same reference: the first counts";
     PredictedFailure = 308, Warning, "the disk reports a predicted failure or unrecovered errors";
     // 4xx: one array.
     NoRecord = 401, Refusal, "no configuration record at hand";
@@ -92,6 +99,11 @@ faults! {
     WriteHole = 428, Warning, "not consistent and without full redundancy: parity may not fit the data";
     OneUnconfirmed = 429, Warning, "written by one implementation only, not checked on data";
     HalfCreated = 431, Warning, "tells of an array whose creation did not finish: the update before it counts";
+    UnlistedElement = 436, Warning, "element that the physical disk records do not list";
+    ListedTwice = 432, Warning, "virtual disk listed twice: the first entry counts";
+    RecordTwice = 433, Warning, "two configuration records of one set on one disk: the newest counts";
+    SpannedAsStriped = 434, Note, "equal sets under the code for spanning, as mdadm stores RAID-10: striped";
+    NeverInitialised = 435, Note, "initialisation never recorded, as LSI leaves volumes in use";
     RecordOneBehind = 430, Warning, "configuration record one behind the newest, as after an interrupted update";
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! DDF as one of several formats that a tool may know.
 
-use crate::assemble::Assembly;
+use crate::assemble::{Assembly, DISK_WORDS, RECORD_WORDS};
 use crate::disk_bytes::DiskBytes;
-use crate::locate::next_read;
+use crate::locate::{AnchorSearch, next_read};
 use raid_core::metadata::{DiskView, Format, FormatWriter, Inventory, Lookup};
 
-/// Disks of which the copy in use is kept in mind during [`Format::assemble`]. More disks work as
-/// well, only slower.
-const REMEMBERED: usize = 128;
+/// Words of scratch that [`Format::assemble`] has on its own stack: 64 disks with two records each.
+/// More work as well, only slower; [`Format::assemble_with`] takes the caller's.
+const OWN_SCRATCH: usize = 64 * (DISK_WORDS + 2 * RECORD_WORDS);
 
 /// The format: a value without state.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,16 +20,54 @@ impl Format for Ddf {
     }
 
     fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
-        next_read(DiskBytes::View(*disk))
+        next_read(DiskBytes::View(*disk), AnchorSearch::NONE)
     }
 
     fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
-        let mut scratch = [None; REMEMBERED];
-        let assembly = Assembly::new(&disks, &mut scratch, &mut |finding| into.finding(&finding));
-        assembly.report(into);
+        self.assemble_with(disks, &mut [0; OWN_SCRATCH], into);
+    }
+
+    fn scratch_words(&self, disks: &[DiskView<'_>]) -> usize {
+        Assembly::scratch_words(&disks)
+    }
+
+    fn assemble_with(&self, disks: &[DiskView<'_>], scratch: &mut [u64], into: &mut dyn Inventory) {
+        Assembly::new(&disks, scratch, &mut |finding| into.finding(&finding)).report(into);
     }
 
     fn writer(&self) -> Option<&dyn FormatWriter> {
         Some(self)
+    }
+}
+
+/// DDF with a search for anchors that stand in neither of their two places: to rescue what is on
+/// disks whose controller is gone. It reads the whole window of every disk that has no anchor in
+/// place, and what it finds is for reading only.
+#[derive(Clone, Copy, Debug)]
+pub struct DdfSearch {
+    /// How far to search.
+    pub search: AnchorSearch,
+}
+
+impl Format for DdfSearch {
+    fn name(&self) -> &'static str {
+        Ddf.name()
+    }
+
+    fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
+        next_read(DiskBytes::View(*disk), self.search)
+    }
+
+    fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
+        self.assemble_with(disks, &mut [0; OWN_SCRATCH], into);
+    }
+
+    fn scratch_words(&self, disks: &[DiskView<'_>]) -> usize {
+        Assembly::searched_scratch_words(&disks, self.search)
+    }
+
+    fn assemble_with(&self, disks: &[DiskView<'_>], scratch: &mut [u64], into: &mut dyn Inventory) {
+        let mut tell = |finding| into.finding(&finding);
+        Assembly::searched(&disks, self.search, scratch, &mut tell).report(into);
     }
 }

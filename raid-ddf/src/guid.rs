@@ -61,6 +61,20 @@ impl Guid {
         mine == theirs && (my_end == their_end || left_out)
     }
 
+    /// The first eight bytes, on a multiple of eight, in which two GUIDs differ: of both, big-endian.
+    pub(crate) fn difference(&self, other: &Self) -> (u64, u64) {
+        let words = |guid: &Self| {
+            let (words, _) = guid.0.as_chunks::<8>();
+            words
+                .iter()
+                .map(|word| u64::from_be_bytes(*word))
+                .fold((0, 0, 0), |(_, b, c), word| (b, c, word))
+        };
+        let ((a, b, c), (x, y, z)) = (words(self), words(other));
+        let pairs = [(a, x), (b, y), (c, z)];
+        pairs.into_iter().find(|(mine, theirs)| mine != theirs).unwrap_or((a, x))
+    }
+
     /// The vendor, padded with blanks. ATA disks have `ATA ` and four characters of the serial
     /// number here.
     #[must_use]

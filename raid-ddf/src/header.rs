@@ -125,6 +125,7 @@ pinned!(DdfHeader {
 impl Record for DdfHeader {
     const NAME: &'static str = "header";
     const SIGNATURE: u32 = 0xDE11_DE11;
+    const FIXED_LEN: usize = 512;
 }
 
 /// Which of the three headers one is.

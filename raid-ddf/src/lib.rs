@@ -112,6 +112,7 @@ mod locate;
 mod physical_disk_data;
 mod physical_disk_records;
 mod record;
+mod sequence;
 mod spare_assignment;
 mod structure;
 mod time;
@@ -131,13 +132,16 @@ pub use crc::{CrcVariant, compute_crc, matching_crc, seal, stored_crc};
 pub use disk::DdfDisk;
 pub use disk_bytes::{DiskBytes, Disks};
 pub use error::{RecordError, StructureError};
-pub use format::Ddf;
+pub use format::{Ddf, DdfSearch};
 pub use geometry::Writer;
 pub use guid::Guid;
 pub use header::{DdfHeader, HeaderType, OpenState, Revision, Section, SectionAddress};
 pub use integer::{ByteOrder, U16, U32, U64};
 pub use level::{PrimaryLevel, SecondaryLevel};
-pub use locate::{AnchorPlace, CopyKind, HeaderBlock, HeaderCrc, MAX_RUN_BYTES, anchor, next_read};
+pub use locate::{
+    AnchorPlace, AnchorSearch, CopyKind, HeaderBlock, HeaderCrc, MAX_RUN_BYTES, anchor,
+    find_anchor, next_read,
+};
 pub use physical_disk_data::PhysicalDiskData;
 pub use physical_disk_records::{
     PdState, PdType, PhysicalDiskEntry, PhysicalDiskRecords, is_reference,

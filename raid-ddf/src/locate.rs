@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Every answer depends only on the blocks at hand, and no run is asked for twice, so a hostile disk
-//! gets at most six answers. A run is bounded by [`MAX_RUN_BYTES`].
+//! gets at most six answers, and those of a search if one was asked for. A run is bounded by
+//! [`MAX_RUN_BYTES`].
 
 use crate::crc::{CrcVariant, matching_crc};
 use crate::disk_bytes::DiskBytes;
@@ -35,17 +36,20 @@ pub enum AnchorPlace {
     LastBlock,
     /// 257 blocks before the end, as some Adaptec firmware does.
     Adaptec,
+    /// Elsewhere, found by an [`AnchorSearch`].
+    Searched,
 }
 
 impl AnchorPlace {
-    const ALL: [Self; 2] = [Self::LastBlock, Self::Adaptec];
+    const FIXED: [Self; 2] = [Self::LastBlock, Self::Adaptec];
 
-    /// Its address; `None` on a disk that is too small.
+    /// Its address; `None` on a disk that is too small, and where only a search can tell.
     #[must_use]
     pub fn lba(self, shape: DiskShape) -> Option<Lba> {
         let from_end = match self {
             Self::LastBlock => 1,
             Self::Adaptec => ADAPTEC_FROM_END,
+            Self::Searched => return None,
         };
         shape.blocks.0.checked_sub(from_end).map(Lba)
     }
@@ -142,47 +146,106 @@ impl<'a> HeaderBlock<'a> {
     }
 }
 
+/// How far from the end of a disk an anchor is looked for that stands in neither of its two places.
+///
+/// Some PERC models put it elsewhere, and a disk that was copied to a larger one has it where the
+/// smaller one ended (`ddf.md` 7.5, 8). A search reads all that it looks through, so nothing searches
+/// unless it is asked to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AnchorSearch {
+    /// Bytes at the end of the disk.
+    pub window: u64,
+}
+
+impl AnchorSearch {
+    /// No search.
+    pub const NONE: Self = Self { window: 0 };
+    /// The reserve that the standard asks for, which is what mdadm searches.
+    pub const RESERVE: Self = Self { window: 32 << 20 };
+
+    /// The runs to look through, from the end of the disk on down.
+    fn runs(self, shape: DiskShape) -> impl Iterator<Item = Extent> {
+        let per_run = MAX_RUN_BYTES.checked_div(shape.block_size.into()).unwrap_or(0).max(1);
+        let window = self.window.checked_div(shape.block_size.into()).unwrap_or(0);
+        let lowest = shape.blocks.0.saturating_sub(window);
+        let mut end = shape.blocks.0;
+        core::iter::from_fn(move || {
+            let start = end.saturating_sub(per_run).max(lowest);
+            let len = end.checked_sub(start).filter(|len| *len > 0)?;
+            end = start;
+            Some(Extent { start: Lba(start), len: Blocks(len) })
+        })
+    }
+
+    /// The header with a right CRC that comes last: an anchor, else one of any type, for all three
+    /// say where the copies are.
+    fn find(self, disk: DiskBytes<'_>) -> Option<HeaderBlock<'_>> {
+        let blocks = move || {
+            let runs = self.runs(disk.shape()).filter(move |run| disk.get(*run).is_some());
+            runs.flat_map(|run| (run.start.0..run.start.0.saturating_add(run.len.0)).rev())
+        };
+        let headers = || {
+            let headers = blocks().filter_map(move |at| HeaderBlock::read(disk, Lba(at)));
+            headers.filter(|block| block.crc.is_some())
+        };
+        let anchor = headers().find(|block| block.header.header_type() == HeaderType::Anchor);
+        anchor.or_else(|| headers().next())
+    }
+}
+
 /// The anchor of a disk: one with a right CRC, else one that has at least the signature.
 #[must_use]
 pub fn anchor(disk: DiskBytes<'_>) -> Option<(AnchorPlace, HeaderBlock<'_>)> {
     let found = || {
-        AnchorPlace::ALL
+        AnchorPlace::FIXED
             .into_iter()
             .filter_map(|place| Some((place, HeaderBlock::read(disk, place.lba(disk.shape())?)?)))
     };
     found().find(|(_, block)| block.crc.is_some()).or_else(|| found().next())
 }
 
+/// The anchor in one of its two places, else one that a search finds.
+#[must_use]
+pub fn find_anchor(
+    disk: DiskBytes<'_>,
+    search: AnchorSearch,
+) -> Option<(AnchorPlace, HeaderBlock<'_>)> {
+    anchor(disk).or_else(|| Some((AnchorPlace::Searched, search.find(disk)?)))
+}
+
 /// What to read next of a disk.
 #[must_use]
-pub fn next_read(disk: DiskBytes<'_>) -> Lookup {
-    for place in AnchorPlace::ALL {
+pub fn next_read(disk: DiskBytes<'_>, search: AnchorSearch) -> Lookup {
+    let ask = |run: Extent| {
+        let wanted = disk.get(run).is_none() && !disk.was_asked(run.start);
+        wanted.then_some(Lookup::Read(run))
+    };
+    let one = |at| Extent { start: at, len: Blocks(1) };
+    for place in AnchorPlace::FIXED {
         let Some(at) = place.lba(disk.shape()) else { continue };
-        match HeaderBlock::read(disk, at) {
-            Some(HeaderBlock { crc: Some(_), .. }) => break,
-            _ if disk.block(at).is_none() && !disk.was_asked(at) => {
-                return Lookup::Read(Extent { start: at, len: Blocks(1) });
-            }
-            _ => {}
+        if HeaderBlock::read(disk, at).is_some_and(|block| block.crc.is_some()) {
+            break;
+        }
+        if let Some(read) = ask(one(at)) {
+            return read;
         }
     }
-    let Some((_, anchor)) = anchor(disk) else { return Lookup::Absent };
+    if anchor(disk).is_none()
+        && let Some(read) = search.runs(disk.shape()).find_map(ask)
+    {
+        return read;
+    }
+    let Some((_, anchor)) = find_anchor(disk, search) else { return Lookup::Absent };
     for kind in CopyKind::ALL {
         let in_disk = |at: &Lba| at.0 < disk.shape().blocks.0;
         let Some(at) = anchor.copy_lba(kind).filter(in_disk) else { continue };
-        if disk.block(at).is_none() {
-            if !disk.was_asked(at) {
-                return Lookup::Read(Extent { start: at, len: Blocks(1) });
-            }
-            continue;
+        if let Some(read) = ask(one(at)) {
+            return read;
         }
-        let run =
-            Structure::read(disk, &anchor, kind).ok().and_then(|copy| copy.sections_run().ok());
-        if let Some(run) = run
-            && disk.get(run).is_none()
-            && !disk.was_asked(run.start)
-        {
-            return Lookup::Read(run);
+        let copy = Structure::read(disk, &anchor, kind).ok();
+        let run = copy.and_then(|copy| copy.sections_run().ok());
+        if let Some(read) = run.and_then(ask) {
+            return read;
         }
     }
     Lookup::Complete

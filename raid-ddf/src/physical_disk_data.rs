@@ -42,4 +42,5 @@ pinned!(PhysicalDiskData {
 impl Record for PhysicalDiskData {
     const NAME: &'static str = "physical disk data";
     const SIGNATURE: u32 = 0x3333_3333;
+    const FIXED_LEN: usize = 512;
 }

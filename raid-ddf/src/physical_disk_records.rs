@@ -124,6 +124,7 @@ impl PdState {
 impl Record for PhysicalDiskRecords {
     const NAME: &'static str = "physical disk records";
     const SIGNATURE: u32 = 0x2222_2222;
+    const FIXED_LEN: usize = 64;
 
     fn accepts(signature: u32) -> bool {
         signature == Self::SIGNATURE || signature == Self::LEGACY_SIGNATURE
@@ -146,15 +147,20 @@ impl PhysicalDiskRecords {
         self.all(order).iter().enumerate().filter(|(_, entry)| !entry.pd_guid.is_unused())
     }
 
-    /// The used entry with this reference. `0` and all ones are no references.
+    /// Index of the used entry with this reference. `0` and all ones are no references.
     #[must_use]
-    pub fn find(&self, order: ByteOrder, reference: u32) -> Option<&PhysicalDiskEntry> {
+    pub fn position(&self, order: ByteOrder, reference: u32) -> Option<usize> {
         if !is_reference(reference) {
             return None;
         }
-        self.used(order)
-            .map(|(_, entry)| entry)
-            .find(|entry| entry.pd_reference.get(order) == reference)
+        let mut used = self.used(order);
+        used.find(|(_, entry)| entry.pd_reference.get(order) == reference).map(|(index, _)| index)
+    }
+
+    /// The used entry with this reference.
+    #[must_use]
+    pub fn find(&self, order: ByteOrder, reference: u32) -> Option<&PhysicalDiskEntry> {
+        self.entries.get(self.position(order, reference)?)
     }
 }
 

@@ -33,6 +33,8 @@ pub trait Record: FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned {
     const NAME: &'static str;
     /// Its signature.
     const SIGNATURE: u32;
+    /// Bytes of its fixed part.
+    const FIXED_LEN: usize;
 
     /// The bytes as a record, not judged. A record with a list takes all bytes there are. `None` if
     /// there are too few for the fixed part.
@@ -61,7 +63,12 @@ pub trait Record: FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned {
         let record_name = Self::NAME;
         let (Some(record), Ok((stamp, _))) = (Self::view(bytes), Stamp::ref_from_prefix(bytes))
         else {
-            return Err(RecordError::Truncated { record: record_name, found: bytes.len() });
+            let expected = Self::FIXED_LEN;
+            return Err(RecordError::Truncated {
+                record: record_name,
+                found: bytes.len(),
+                expected,
+            });
         };
         let found = stamp.signature.get(order);
         if !Self::accepts(found) {

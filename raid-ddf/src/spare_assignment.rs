@@ -83,6 +83,7 @@ bitflags! {
 impl Record for SpareAssignment {
     const NAME: &'static str = "spare assignment record";
     const SIGNATURE: u32 = 0x5555_5555;
+    const FIXED_LEN: usize = 32;
 }
 
 impl SpareAssignment {

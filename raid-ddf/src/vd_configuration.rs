@@ -154,6 +154,7 @@ bitflags! {
 impl Record for VdConfiguration {
     const NAME: &'static str = "virtual disk configuration record";
     const SIGNATURE: u32 = 0xEEEE_EEEE;
+    const FIXED_LEN: usize = 512;
 }
 
 /// M: the slots of each of the two lists, for records of `record_bytes` under this header.

@@ -31,4 +31,5 @@ pinned!(VendorLog, list vendor_data: 32, each 1 {
 impl Record for VendorLog {
     const NAME: &'static str = "vendor specific log";
     const SIGNATURE: u32 = 0x01DB_EEF0;
+    const FIXED_LEN: usize = 32;
 }

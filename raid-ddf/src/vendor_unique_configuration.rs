@@ -30,4 +30,5 @@ pinned!(VendorUniqueConfiguration, list vendor_data: 32, each 1 {
 impl Record for VendorUniqueConfiguration {
     const NAME: &'static str = "vendor unique configuration record";
     const SIGNATURE: u32 = 0x8888_8888;
+    const FIXED_LEN: usize = 32;
 }

@@ -171,6 +171,7 @@ pub enum UserAccess {
 impl Record for VirtualDiskRecords {
     const NAME: &'static str = "virtual disk records";
     const SIGNATURE: u32 = 0xDDDD_DDDD;
+    const FIXED_LEN: usize = 64;
 }
 
 impl VirtualDiskRecords {

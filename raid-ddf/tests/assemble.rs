@@ -140,7 +140,7 @@ fn a_disk_that_the_newest_records_do_not_list_is_stale() {
     made.set_sequence(&[0, 2], 11);
     let told = made.assemble();
     assert_eq!(states(&told), [InSync, Stale, InSync]);
-    assert_eq!(told.codes(Severity::Warning), [301]);
+    assert_eq!(told.codes(Severity::Warning), [301, 436]);
     assert_eq!(told.disks[1].role, "stale");
 }
 
@@ -174,6 +174,160 @@ fn record_numbers_wrap_around() {
         made.record(disk, kind).sequence_number = U32::new(BIG, number);
     });
     assert_eq!(states(&made.assemble()), [InSync, Stale, InSync]);
+}
+
+#[test]
+fn header_numbers_wrap_around() {
+    // Disk 1 missed the update that wrapped, or that one and the next.
+    for (newest, expected, code) in [(1, InSync, 302), (0, InSync, 302), (2, Stale, 303)] {
+        let mut made = RAID5.build();
+        made.set_sequence(&[0, 2], newest);
+        made.set_sequence(&[1], u32::MAX - 1);
+        made.on(&[0, 2], |made, disk, kind| {
+            made.volume_records(disk, kind).entries[0].vd_name[0] = b'V';
+        });
+        let told = made.assemble();
+        let (_, members) = told.array("Volume");
+        assert_eq!(members[1].state, expected, "{newest}: {:?}", told.findings);
+        assert!(told.has(code), "{newest}: {:?}", told.findings);
+    }
+}
+
+#[test]
+fn of_two_records_of_one_set_on_one_disk_the_newer_counts() {
+    for newer in [0, 1] {
+        let mut made = RAID5.build();
+        made.on_disk(1, |made, kind| {
+            let record = made.slot(1, kind, 0).to_vec();
+            made.slot(1, kind, 2).copy_from_slice(&record);
+            let old = made.slot(1, kind, if newer == 0 { 2 } else { 0 });
+            let old = VdConfiguration::view_mut(old).unwrap();
+            old.sequence_number = U32::new(BIG, 1);
+            old.strip_size = 3;
+        });
+        let told = made.assemble();
+        assert_eq!(states(&told), [InSync; 3], "{:?}", told.findings);
+        assert_eq!(told.codes(Severity::Warning), [433]);
+    }
+}
+
+#[test]
+fn a_volume_or_a_disk_that_is_listed_twice_is_told_and_taken_once() {
+    let mut made = RAID5.build();
+    made.on(&[0, 1, 2], |made, disk, kind| {
+        let records = made.volume_records(disk, kind);
+        records.entries[4] = records.entries[0];
+        records.entries[4].vd_state = 4;
+        let records = made.disk_records(disk, kind);
+        records.entries[7] = records.entries[1];
+        records.entries[7].set_pd_state(BIG, PdState::FAILED);
+    });
+    let told = made.assemble();
+    assert_eq!(told.arrays.len(), 1);
+    assert_eq!(states(&told), [InSync; 3]);
+    assert_eq!(told.codes(Severity::Warning), [311, 432]);
+}
+
+#[test]
+fn a_disk_may_hold_several_parts_of_one_volume_in_different_blocks() {
+    // A mirror of two whose halves stand on one disk, and a stripe over three parts of two disks.
+    for (plan, slots, disks) in [
+        (RAID1, vec![0, 0], vec![0, 0]),
+        (Plan { level: (0x00, 0x00, 0xFF), ..RAID1 }, vec![0, 1, 0], vec![0, 1, 0]),
+    ] {
+        let place = |slot: usize| (slot as u64) * 64;
+        let mut made = plan.build();
+        made.on(&[0, 1], |made, disk, kind| {
+            let record = made.record(disk, kind);
+            record.primary_element_count = U16::new(BIG, slots.len() as u16);
+            record.block_count = U64::new(BIG, 64);
+            record.vd_size = U64::new(BIG, 64);
+            let lists = record.elements_mut(16).unwrap();
+            for (slot, disk) in slots.iter().enumerate() {
+                lists.references[slot] = U32::new(BIG, reference(*disk));
+                lists.starting_blocks[slot] = U64::new(BIG, place(slot));
+            }
+        });
+        let told = made.assemble();
+        let (array, members) = volume(&told);
+        assert_eq!(array.state, ArrayState::Optimal, "{:?}", told.findings);
+        assert!(told.codes(Severity::Warning).is_empty(), "{:?}", told.findings);
+        for (slot, member) in members.iter().enumerate() {
+            assert_eq!((member.disk, member.start.0), (Some(disks[slot]), place(slot)));
+        }
+
+        // The same blocks twice are no two parts.
+        made.on(&[0, 1], |made, disk, kind| {
+            let last = slots.len() - 1;
+            let lists = made.record(disk, kind).elements_mut(16).unwrap();
+            lists.starting_blocks[last] = U64::new(BIG, 63);
+        });
+        let told = made.assemble();
+        assert_eq!(told.codes(Severity::Refusal), [422]);
+        assert_eq!(state(&told), ArrayState::Failed);
+    }
+}
+
+#[test]
+fn two_sets_of_one_volume_may_share_a_disk() {
+    // Two mirrors, striped, on two disks: each disk holds a record of each.
+    let mut made = Plan { level: (0x01, 0x00, 0x00), ..RAID1 }.build();
+    made.on(&[0, 1], |made, disk, kind| {
+        made.record(disk, kind).secondary_element_count = 2;
+        made.record(disk, kind).block_count = U64::new(BIG, 64);
+        made.record(disk, kind).vd_size = U64::new(BIG, 128);
+        let first = made.slot(disk, kind, 0).to_vec();
+        let slot = made.slot(disk, kind, 3);
+        slot.copy_from_slice(&first);
+        let record = VdConfiguration::view_mut(slot).unwrap();
+        record.secondary_element_seq = 1;
+        let lists = record.elements_mut(16).unwrap();
+        lists.starting_blocks[0] = U64::new(BIG, 64);
+        lists.starting_blocks[1] = U64::new(BIG, 64);
+    });
+    let told = made.assemble();
+    let (array, members) = volume(&told);
+    assert_eq!((array.state, array.geometry.sets), (ArrayState::Optimal, 2));
+    let places: Vec<_> = members.iter().map(|m| (m.disk.unwrap(), m.start.0)).collect();
+    assert_eq!(places, [(0, 0), (1, 0), (0, 64), (1, 64)]);
+    assert!(told.codes(Severity::Warning).is_empty(), "{:?}", told.findings);
+}
+
+#[test]
+fn foreign_disks_and_volumes_never_initialised_are_notes() {
+    let mut made = RAID1.build();
+    made.on(&[0, 1], |made, disk, kind| {
+        let records = made.disk_records(disk, kind);
+        records.entries[1].set_pd_type(BIG, PdType::PARTICIPATING | PdType::FOREIGN);
+        made.volume_records(disk, kind).entries[0].init_state = 0;
+    });
+    let told = made.assemble();
+    assert_eq!(told.codes(Severity::Note), [310, 435]);
+    assert_eq!(state(&told), ArrayState::Optimal);
+}
+
+#[test]
+fn an_element_that_no_list_names_is_told() {
+    let mut made = RAID5.build();
+    made.on(&[0, 1, 2], |made, disk, kind| {
+        let lists = made.record(disk, kind).elements_mut(16).unwrap();
+        lists.references[1] = U32::new(BIG, 0xABCD);
+    });
+    let told = made.assemble();
+    assert_eq!(states(&told), [InSync, Missing, InSync]);
+    assert!(told.has(436));
+}
+
+#[test]
+fn a_guid_whose_end_adaptec_left_out_is_the_same() {
+    let mut made = RAID1.build();
+    made.on(&[0, 1], |made, disk, kind| {
+        made.disk_data(disk, kind).pd_guid.0[20..].fill(0xFF);
+        made.record(disk, kind).vd_guid.0[20..].fill(0xFF);
+    });
+    let told = made.assemble();
+    assert_eq!(state(&told), ArrayState::Optimal);
+    assert!(told.codes(Severity::Warning).is_empty(), "{:?}", told.findings);
 }
 
 #[test]

@@ -8,7 +8,8 @@ mod support;
 use raid_core::array::{ArrayState, MemberState};
 use raid_core::metadata::{Lookup, Severity};
 use raid_core::units::{Extent, Lba};
-use raid_ddf::{ByteOrder, CopyKind, CrcVariant, Section, U16, U32, U64, VdFlags};
+use raid_ddf::{AnchorSearch, ByteOrder, CopyKind, CrcVariant, DdfSearch, Section};
+use raid_ddf::{U16, U32, U64, VdFlags};
 use support::handmade::{
     BLOCKS, Handmade, PRIMARY, Plan, RAID1, RAID5, SECONDARY, reference, section_lba,
 };
@@ -265,6 +266,191 @@ fn a_closed_sound_copy_is_preferred_then_the_newer_then_the_primary() {
         let on_secondary = told.has(202);
         assert_eq!(on_secondary, used == CopyKind::Secondary, "{primary:?} {secondary:?}");
     }
+}
+
+#[test]
+fn the_newer_copy_is_known_across_the_wrap_of_the_counter() {
+    const LAST: u32 = u32::MAX - 1;
+    for (primary, secondary, used) in [
+        (LAST, 1, CopyKind::Secondary),
+        (LAST, 0, CopyKind::Secondary),
+        (1, LAST, CopyKind::Primary),
+    ] {
+        let told = with_copies((primary, false, false), (secondary, false, false)).assemble();
+        assert_eq!(told.has(202), used == CopyKind::Secondary, "{primary} {secondary}");
+        // One update, not billions.
+        assert!(told.has(205) && !told.has(206), "{primary} {secondary}");
+    }
+}
+
+#[test]
+fn a_copy_that_keeps_a_number_goes_before_one_that_keeps_none() {
+    let mut made = RAID1.build();
+    made.header(0, CopyKind::Primary).sequence_number = U32::ALL_ONES;
+    made.seal(0);
+    let told = made.assemble();
+    assert!(told.has(202) && told.has(206));
+    assert_eq!(told.disks[0].sequence, Some(10));
+}
+
+#[test]
+fn the_only_usable_copy_is_used_whatever_it_is_worth() {
+    for kind in CopyKind::ALL {
+        let mut made = RAID1.build();
+        made.header(0, kind).open_flag = 3;
+        made.seal(0);
+        let at = section_lba(kind, Section::ControllerData).0;
+        made.run(0, at, 1)[99] ^= 1;
+        let other = if kind == CopyKind::Primary { SECONDARY } else { PRIMARY };
+        made.run(0, other, 1).fill(0);
+        let told = made.assemble();
+        assert!(told.has(203) && told.has(118) && told.has(108), "{:?}", told.findings);
+        assert_eq!(told.has(202), kind == CopyKind::Secondary);
+        assert_eq!(told.disks.len(), 2);
+    }
+}
+
+#[test]
+fn copies_of_another_crc_variant_than_their_anchor_are_taken_and_told() {
+    let mut made = RAID1.build();
+    let at = section_lba(CopyKind::Primary, Section::VirtualDiskRecords).0;
+    raid_ddf::seal(CrcVariant::A, ByteOrder::Big, made.run(0, at, 2));
+    raid_ddf::seal(CrcVariant::A, ByteOrder::Big, made.run(1, BLOCKS - 1, 1));
+    let told = made.assemble();
+    assert!(is_optimal(&told));
+    assert_eq!(told.codes(Severity::Warning), [119, 207]);
+    let places = told.findings.iter().filter(|finding| finding.code == 119);
+    let places: Vec<_> = places.map(|f| (f.disk, f.at, f.found, f.expected)).collect();
+    let of = |disk, at, found, expected| (Some(disk), Some(Lba(at)), Some(found), Some(expected));
+    assert_eq!(places, [of(0, at, 0xA, 0xB), of(1, PRIMARY, 0xB, 0xA), of(1, SECONDARY, 0xB, 0xA)]);
+}
+
+#[test]
+fn records_of_lsi_on_larger_blocks_may_have_a_crc_without_the_padding() {
+    let mut made = Plan { block_size: 4096, ..RAID1 }.build();
+    for kind in CopyKind::ALL {
+        for section in [Section::ControllerData, Section::PhysicalDiskData] {
+            let at = section_lba(kind, section).0;
+            raid_ddf::seal(CrcVariant::B, ByteOrder::Big, &mut made.run(0, at, 1)[..512]);
+        }
+        raid_ddf::seal(CrcVariant::B, ByteOrder::Big, &mut made.slot(0, kind, 0)[..1024]);
+    }
+    let told = made.assemble();
+    assert!(is_optimal(&told));
+    assert!(told.codes(Severity::Warning).is_empty(), "{:?}", told.findings);
+    assert_eq!(told.findings.iter().filter(|finding| finding.code == 122).count(), 6);
+    // Bytes that are no padding are not passed over.
+    let at = section_lba(CopyKind::Primary, Section::ControllerData).0;
+    made.run(0, at, 1)[4000] = 0;
+    assert!(made.assemble().has(118));
+}
+
+#[test]
+fn optional_sections_out_of_place_are_damage_and_the_disk_is_used() {
+    for section in [Section::BadBlockLog, Section::DiagnosticSpace, Section::VendorSpecificLogs] {
+        for (offset, length) in [(3, 1), (0, 1), (40, 1), (1 << 30, 1), (20, 1 << 30)] {
+            let mut made = RAID1.build();
+            made.on_disk(0, |made, kind| {
+                let address = made.header(0, kind).section_mut(section);
+                address.offset = U32::new(ByteOrder::Big, offset);
+                address.length = U32::new(ByteOrder::Big, length);
+            });
+            let told = made.assemble();
+            assert!(is_optimal(&told));
+            assert!(told.has(114), "{} {offset}: {:?}", section.name(), told.findings);
+        }
+    }
+}
+
+#[test]
+fn tables_of_other_sizes_than_they_say_are_told_and_read() {
+    let mut made = RAID1.build();
+    made.on_disk(0, |made, kind| {
+        made.disk_records(0, kind).populated_pdes = U16::new(ByteOrder::Big, 9);
+        made.volume_records(0, kind).max_vde_supported = U16::new(ByteOrder::Big, 255);
+    });
+    let told = made.assemble();
+    assert!(is_optimal(&told));
+    assert_eq!(told.codes(Severity::Note), [123, 124]);
+    let number = |code| told.findings.iter().find(|finding| finding.code == code).unwrap();
+    assert_eq!((number(123).found, number(123).expected), (Some(9), Some(2)));
+    assert_eq!((number(124).found, number(124).expected), (Some(255), Some(15)));
+}
+
+#[test]
+fn what_another_firmware_means_by_workspace_and_foreign_is_a_note() {
+    let mut made = RAID1.build();
+    made.on_disk(0, |made, kind| {
+        let header = made.header(0, kind);
+        header.workspace_lba = U64::new(ByteOrder::Big, 1 << 40);
+        header.workspace_length = U32::new(ByteOrder::Big, 32768);
+        header.foreign_flag = 1;
+    });
+    let told = made.assemble();
+    assert!(is_optimal(&told));
+    assert_eq!(told.codes(Severity::Note), [125, 127]);
+}
+
+/// Discovery with a search of `window` bytes.
+fn search(made: &Handmade, window: u64) -> (Vec<support::Disk>, Told) {
+    let format = DdfSearch { search: AnchorSearch { window } };
+    let disks: Vec<_> = (0..made.disks.len())
+        .map(|disk| {
+            support::read_disk_as(&format, made.shape(), |extent| {
+                let size = made.plan.block_size as u64;
+                let bytes = extent.start.0 * size..(extent.start.0 + extent.len.0) * size;
+                Some(made.disks[disk][bytes.start as usize..bytes.end as usize].to_vec())
+            })
+        })
+        .collect();
+    let told = support::assemble_as(&format, &disks);
+    (disks, told)
+}
+
+#[test]
+fn an_anchor_in_another_place_is_found_only_by_a_search_that_reaches_it() {
+    for block_size in [512, 4096] {
+        let mut made = Plan { block_size, ..RAID1 }.build();
+        for disk in 0..2 {
+            let anchor = made.run(disk, BLOCKS - 1, 1).to_vec();
+            made.run(disk, BLOCKS - 1, 1).fill(0);
+            made.run(disk, BLOCKS - 5, 1).copy_from_slice(&anchor);
+        }
+        assert!(made.read(&[0, 1]).iter().all(|disk| disk.answer == Lookup::Absent));
+        let size = block_size as u64;
+        let (disks, told) = search(&made, 4 * size);
+        assert!(disks.iter().all(|disk| disk.answer == Lookup::Absent));
+        assert!(told.disks.is_empty());
+        let (disks, told) = search(&made, 5 * size);
+        assert!(disks.iter().all(|disk| disk.answer == Lookup::Complete));
+        assert!(is_optimal(&told));
+        assert_eq!(told.codes(Severity::Warning), [126]);
+        assert_eq!(told.findings[0].at, Some(Lba(BLOCKS - 5)));
+        assert_eq!(told.findings[0].expected, Some(BLOCKS - 1));
+    }
+}
+
+#[test]
+fn a_search_without_an_anchor_goes_by_the_last_header_there_is() {
+    let mut made = RAID1.build();
+    for disk in 0..2 {
+        made.run(disk, BLOCKS - 1, 1).fill(0);
+    }
+    let (_, told) = search(&made, AnchorSearch::RESERVE.window);
+    assert!(is_optimal(&told));
+    assert_eq!(told.codes(Severity::Warning), [102, 126]);
+    // Without the primary, the secondary.
+    made.run(0, PRIMARY, 1)[77] ^= 1;
+    let (_, told) = search(&made, u64::MAX);
+    assert!(is_optimal(&told));
+    assert!(told.has(109) && told.has(202));
+}
+
+#[test]
+fn a_search_reads_nothing_of_disks_whose_anchor_is_in_place() {
+    let made = RAID1.build();
+    let (disks, _) = search(&made, u64::MAX);
+    assert_eq!(disks[0].pieces.len(), made.read_with(0, &[]).pieces.len());
 }
 
 #[test]

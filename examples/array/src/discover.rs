@@ -132,7 +132,8 @@ fn assemble(disks: &[FoundDisk], index: usize, format: &dyn Format) -> Collector
         shapes.zip(&pieces).map(|(shape, pieces)| DiskView { shape, pieces }).collect();
     let mut collector = Collector::new(index, format.name());
     if claims.iter().any(|pieces| !pieces.is_empty()) {
-        format.assemble(&views, &mut collector);
+        let mut scratch = vec![0; format.scratch_words(&views)];
+        format.assemble_with(&views, &mut scratch, &mut collector);
     }
     collector
 }

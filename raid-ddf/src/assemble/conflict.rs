@@ -8,12 +8,19 @@
 
 use super::VirtualDisk;
 use super::virtual_disk::{SetRecord, codes_of};
+use crate::crc::stored_crc;
 use crate::disk::DdfDisk;
 use crate::finding::Fault;
+use crate::header::Section;
 use crate::physical_disk_records::PdState;
+use crate::sequence::compare_kept;
+use crate::virtual_disk_records::VdCondition;
 use raid_core::array::MemberState;
 use raid_core::metadata::Finding;
-use raid_core::units::Slot;
+use raid_core::units::{Extent, Slot};
+
+/// What findings call a configuration record.
+pub(super) const RECORD: &str = "virtual disk configuration record";
 
 impl<'a> VirtualDisk<'a> {
     /// Whether something about the disks makes the volume unusable.
@@ -27,34 +34,52 @@ impl<'a> VirtualDisk<'a> {
     pub(super) fn tell_conflicts(&self, tell: &mut dyn FnMut(Finding)) {
         let array = Some(self.guid().into());
         let mut tell = |finding: Finding| tell(Finding { array, ..finding });
-        self.tell_disputes(&mut tell);
+        if self.disputed {
+            self.tell_disputes(&mut tell);
+        }
         self.tell_contradictions(&mut tell);
         self.tell_misfits(&mut tell);
         self.tell_twins(&mut tell);
         self.tell_overlaps(&mut tell);
-        if let Some(capacity) = self.capacity()
+        if let (Some(lead), Some(capacity)) = (self.lead(), self.capacity())
             && self.size() > capacity
         {
             let (found, expected) = (Some(self.size().0), Some(capacity.0));
-            tell(Finding { copy: RECORD, found, expected, ..Fault::SizeTooLarge.on(None) });
+            tell(Finding { found, expected, ..about(Fault::SizeTooLarge, &lead) });
         }
     }
 
     /// Whether a disk is one of two that have each gone on without the other, and not the newer.
     pub(super) fn is_disputed(&self, disk: &DdfDisk<'a>) -> bool {
+        if !self.disputed {
+            return false;
+        }
         self.claims().filter(|claim| claim.disk.index() == disk.index()).any(|mine| {
             self.claims().any(|other| {
-                split(&mine, &other)
-                    && mine.disk.effective_sequence() <= other.disk.effective_sequence()
+                let numbers = (mine.disk.effective_sequence(), other.disk.effective_sequence());
+                split(&mine, &other) && compare_kept(numbers.0, numbers.1).is_le()
             })
         })
     }
 
+    /// Pairs of disks that have each gone on without the other.
+    pub(super) fn disputes(
+        &self,
+    ) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'a> {
+        self.differing_pairs().filter(|(mine, other)| split(mine, other))
+    }
+
     fn tell_disputes(&self, tell: &mut dyn FnMut(Finding)) {
-        for (mine, other) in self.pairs().filter(|(mine, other)| split(mine, other)) {
+        for (mine, other) in self.disputes() {
             let sequence = |claim: &SetRecord<'_>| claim.disk.sequence().map(u64::from);
+            // The entry in which it counts the other out.
+            let at = other.disk.reference().and_then(|them| {
+                let index = mine.disk.physical_disks()?.position(mine.disk.order(), them)?;
+                mine.disk.entry_lba(Section::PhysicalDiskRecords, index)
+            });
             tell(Finding {
                 copy: "physical disk records",
+                at: at.or(mine.disk.section_lba(Section::PhysicalDiskRecords)),
                 found: sequence(&mine),
                 expected: sequence(&other),
                 ..Fault::SplitBrain.on(Some(mine.disk.index()))
@@ -62,28 +87,32 @@ impl<'a> VirtualDisk<'a> {
         }
     }
 
+    /// Records of one set and one number have to say the same: each is held against the first of its
+    /// number on a disk that takes part.
     fn tell_contradictions(&self, tell: &mut dyn FnMut(Finding)) {
-        let takes_part = |claim: &SetRecord<'a>| {
-            let condition = self.configuration.condition(&claim.disk);
-            matches!(condition, MemberState::InSync | MemberState::Rebuilding)
-        };
-        let contradicting = self.pairs().filter(|(mine, other)| {
-            takes_part(mine) && takes_part(other) && contradict(mine, other)
-        });
-        for (mine, _) in contradicting {
-            let found = Some(mine.sequence().into());
-            let disk = Some(mine.disk.index());
-            tell(Finding { copy: RECORD, found, ..Fault::Contradiction.on(disk) });
+        for mine in self.claims().filter(|claim| self.takes_part(claim)) {
+            let set = mine.record.secondary_element_seq;
+            let mut alike = self
+                .set_claims(set.into())
+                .filter(|other| other.sequence() == mine.sequence() && self.takes_part(other));
+            let Some(first) = alike.next() else { continue };
+            if let Some((found, expected)) = contradiction(&mine, &first) {
+                let (found, expected) = (Some(found), Some(expected));
+                tell(Finding { found, expected, ..about(Fault::Contradiction, &mine) });
+            }
         }
     }
 
-    /// Two records of one set on two disks, each pair once.
-    fn pairs(&self) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'a> {
+    /// Two records of one set on two disks whose lists of disks differ, each pair once: those that
+    /// have the same list cannot have gone on without each other.
+    fn differing_pairs(&self) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'a> {
         let this = *self;
         self.claims().flat_map(move |mine| {
-            let later = this.claims().filter(move |other| {
-                other.disk.index() > mine.disk.index()
-                    && other.record.secondary_element_seq == mine.record.secondary_element_seq
+            let set = mine.record.secondary_element_seq.into();
+            let list = list_of(&mine.disk);
+            let later = this.set_claims(set).filter(move |other| {
+                let same = list.is_some() && list == list_of(&other.disk);
+                other.disk.index() > mine.disk.index() && !same
             });
             later.map(move |other| (mine, other))
         })
@@ -92,60 +121,99 @@ impl<'a> VirtualDisk<'a> {
     /// Tells of sets whose records do not belong to one volume.
     fn tell_misfits(&self, tell: &mut dyn FnMut(Finding)) {
         let Some(lead) = self.lead() else { return };
-        for set in (0..self.sets()).filter_map(|set| self.set_record(set)) {
+        for set in self.set_records() {
             if common(&set) != common(&lead) {
                 let (found, expected) = (Some(codes_of(set.record)), Some(codes_of(lead.record)));
-                let fault = Fault::RecordsOfSets.on(Some(set.disk.index()));
-                tell(Finding { copy: RECORD, found, expected, ..fault });
+                tell(Finding { found, expected, ..about(Fault::RecordsOfSets, &set) });
             }
         }
         let number = u16::from(lead.record.secondary_element_seq);
         if number >= self.sets() {
             let (found, expected) = (Some(number.into()), Some(self.sets().into()));
-            let fault = Fault::SetNumber.on(Some(lead.disk.index()));
-            tell(Finding { copy: RECORD, found, expected, ..fault });
+            tell(Finding { found, expected, ..about(Fault::SetNumber, &lead) });
         }
     }
 
     /// Tells of members that two disks claim to be, neither newer than the other.
     fn tell_twins(&self, tell: &mut dyn FnMut(Finding)) {
-        for set in (0..self.sets()).filter_map(|set| self.set_record(set)) {
-            for reference in (0..=u8::MAX).filter_map(|slot| set.reference(Slot(slot))) {
+        for set in self.set_records() {
+            for reference in set.references() {
                 let Some(holder) = self.configuration.holder(reference) else { continue };
-                let twin = self.configuration.disks().find(|disk| {
+                let twin = self.configuration.holders(reference).find(|disk| {
                     disk.index() != holder.index()
-                        && disk.reference() == Some(reference)
                         && disk.effective_sequence() == holder.effective_sequence()
                 });
                 if let Some(twin) = twin {
                     let found = Some(reference.into());
+                    let at = twin.section_lba(Section::PhysicalDiskData);
                     let fault = Fault::SameReference.on(Some(twin.index()));
-                    tell(Finding { copy: "physical disk data", found, ..fault });
+                    tell(Finding { copy: "physical disk data", at, found, ..fault });
                 }
             }
         }
     }
 
-    /// Tells of blocks of a disk that this volume and another both claim.
+    /// Tells of blocks of a disk that this volume claims twice, or another one as well.
     fn tell_overlaps(&self, tell: &mut dyn FnMut(Finding)) {
-        for disk in self.configuration.disks() {
-            let takes_part = self.configuration.condition(&disk) == MemberState::InSync;
-            let Some(mine) = self.extent_on(&disk).filter(|_| takes_part) else { continue };
-            let others = disk.volumes().filter(|record| !record.vd_guid.matches(&self.guid()));
-            for record in others {
-                let Some(other) = self.configuration.volume(&record.vd_guid) else { continue };
-                let Some(theirs) = other.extent_on(&disk) else { continue };
-                if mine.overlaps(theirs) {
-                    let fault = Fault::ExtentsOverlap.on(Some(disk.index()));
-                    let (at, found) = (Some(mine.start), Some(theirs.start.0));
-                    tell(Finding { copy: RECORD, at, found, ..fault });
+        let in_sync = |claim: &SetRecord<'a>| {
+            self.configuration.condition(&claim.disk) == MemberState::InSync
+        };
+        for mine in self.claims().filter(in_sync) {
+            let disk = mine.disk;
+            let others = disk.records().filter_map(|slot| SetRecord::in_slot(disk, &slot));
+            for other in others {
+                let same = core::ptr::eq(mine.record, other.record);
+                let listed = self.configuration.listed(&other.record.vd_guid);
+                let live = listed.is_some_and(|entry| entry.condition() != VdCondition::Deleted);
+                // An old record of the same set says nothing.
+                let old = !same && is_same_set(&mine, &other);
+                if !live || old {
+                    continue;
+                }
+                for (index, extent) in self.extents(&mine) {
+                    let theirs = self.extents(&other).find(|(slot, theirs)| {
+                        extent.overlaps(*theirs) && !(same && *slot <= index)
+                    });
+                    if let Some((_, theirs)) = theirs {
+                        let found = Some(theirs.start.0);
+                        let expected = extent.end().map(|end| end.0);
+                        let finding = about(Fault::ExtentsOverlap, &mine);
+                        tell(Finding { found, expected, ..finding });
+                    }
                 }
             }
         }
+    }
+
+    /// The extents that a disk's own record gives to the disk itself, by their slots.
+    fn extents(&self, claim: &SetRecord<'a>) -> impl Iterator<Item = (usize, Extent)> + use<'a> {
+        let len = claim.block_count().unwrap_or_else(|| self.member_blocks(claim));
+        let (own, order) = (claim.disk.reference(), claim.disk.order());
+        let lists = claim.elements();
+        let slots = lists.references.iter().zip(lists.starting_blocks).enumerate();
+        slots.filter_map(move |(slot, (reference, start))| {
+            let start = raid_core::units::Lba(start.present(order).unwrap_or(0));
+            (own == Some(reference.get(order))).then_some((slot, Extent { start, len }))
+        })
     }
 }
 
-const RECORD: &str = "virtual disk configuration record";
+/// A finding about a configuration record.
+pub(super) fn about(fault: Fault, record: &SetRecord<'_>) -> Finding {
+    let at = Some(record.at);
+    Finding { copy: RECORD, at, ..fault.on(Some(record.disk.index())) }
+}
+
+/// The CRC of a disk's list of disks, if it is right.
+fn list_of(disk: &DdfDisk<'_>) -> Option<u32> {
+    let bytes = disk.section(Section::PhysicalDiskRecords).filter(|_| disk.is_sound())?;
+    stored_crc(disk.order(), bytes)
+}
+
+fn is_same_set(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> bool {
+    mine.record.vd_guid.matches(&other.record.vd_guid)
+        && mine.record.secondary_element_seq == other.record.secondary_element_seq
+}
 
 /// Whether a disk's own copy of the records counts the disk with this reference in.
 fn counts_in(claim: &SetRecord<'_>, reference: u32) -> bool {
@@ -170,19 +238,28 @@ fn split(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> bool {
         (None, None) => mine.sequence() == other.sequence(),
         (mine, other) => mine == other,
     };
-    let witness = (0..=u8::MAX)
-        .filter_map(|slot| mine.reference(Slot(slot)))
-        .any(|reference| counts_in(mine, reference) && counts_in(other, reference));
-    same_number || !witness
+    let witness = || {
+        mine.references().any(|reference| counts_in(mine, reference) && counts_in(other, reference))
+    };
+    same_number || !witness()
 }
 
-/// Whether two records of one number name different members.
-fn contradict(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> bool {
-    let slots = || (0..=u8::MAX).map(Slot);
-    let members = |claim: &SetRecord<'_>, slot| (claim.reference(slot), claim.start(slot));
-    mine.sequence() == other.sequence()
-        && (common(mine) != common(other)
-            || slots().any(|slot| members(mine, slot) != members(other, slot)))
+/// Where two records of one number name different members: what they say there.
+fn contradiction(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> Option<(u64, u64)> {
+    if common(mine) != common(other) {
+        return Some((codes_of(mine.record), codes_of(other.record)));
+    }
+    let slots = (0..=u8::MAX).map(Slot);
+    let member =
+        |claim: &SetRecord<'_>, slot| (claim.reference(slot).unwrap_or(0), claim.start(slot).0);
+    // Most often both are the same bytes.
+    let same = mine.disk.order() == other.disk.order()
+        && mine.elements().references == other.elements().references
+        && mine.elements().starting_blocks == other.elements().starting_blocks;
+    let mut pairs = slots.map(|slot| (member(mine, slot), member(other, slot)));
+    let differs = |(mine, other): &((u32, u64), (u32, u64))| mine != other;
+    let (mine, other) = if same { None } else { pairs.find(differs) }?;
+    if mine.0 == other.0 { Some((mine.1, other.1)) } else { Some((mine.0.into(), other.0.into())) }
 }
 
 /// What all records of a volume have in common.

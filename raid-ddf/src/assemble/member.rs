@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One place of a volume: which disk fills it, and what that disk's data is worth.
 
+use super::conflict::RECORD;
 use super::virtual_disk::SetRecord;
 use super::{Configuration, VirtualDisk};
 use crate::disk::DdfDisk;
 use crate::finding::Fault;
 use crate::guid::Guid;
+use crate::header::Section;
 use crate::level::PrimaryLevel;
 use crate::physical_disk_records::is_reference;
+use crate::sequence::compare_sequences;
 use raid_core::array::{MemberDescriptor, MemberId, MemberState, Place};
+use raid_core::metadata::Finding;
 use raid_core::units::{Blocks, Extent, Lba, Slot};
 
 impl<'a> VirtualDisk<'a> {
@@ -28,13 +32,14 @@ impl<'a> VirtualDisk<'a> {
         self.judge_member(set, number, slot).0
     }
 
-    /// What fills a place, and what is wrong with it beyond what the records say.
+    /// What fills a place, and what is wrong with it beyond what the records say: the findings' array
+    /// and disk are the member's.
     pub(super) fn judge_member(
         &self,
         set: Option<&SetRecord<'a>>,
         number: u16,
         slot: Slot,
-    ) -> (MemberDescriptor, Option<Fault>) {
+    ) -> (MemberDescriptor, Option<Finding>) {
         let absent = MemberDescriptor {
             array: self.guid().into(),
             place: Place { set: number, slot },
@@ -52,12 +57,14 @@ impl<'a> VirtualDisk<'a> {
         let holder = self.configuration.holder(reference);
         let guid = entry.map(|entry| entry.pd_guid).or_else(|| holder.map(|disk| disk.guid()));
         let id = guid.map(MemberId::from);
-        let (state, fault) = match &holder {
+        let (state, finding) = match &holder {
             Some(disk) => self.judge_holder(set, disk, Extent { start, len }),
             None => (MemberState::Missing, None),
         };
         let disk = holder.map(|disk| disk.index());
-        (MemberDescriptor { disk, id, start, len, state, ..absent }, fault)
+        let array = Some(self.guid().into());
+        let finding = finding.map(|finding| Finding { array, ..finding });
+        (MemberDescriptor { disk, id, start, len, state, ..absent }, finding)
     }
 
     fn judge_holder(
@@ -65,32 +72,49 @@ impl<'a> VirtualDisk<'a> {
         set: &SetRecord<'a>,
         disk: &DdfDisk<'a>,
         extent: Extent,
-    ) -> (MemberState, Option<Fault>) {
+    ) -> (MemberState, Option<Finding>) {
         let condition = self.configuration.condition(disk);
         if !matches!(condition, MemberState::InSync | MemberState::Rebuilding) {
             return (condition, None);
         }
-        if !fits(disk, extent) {
-            return (MemberState::Failed, Some(Fault::ExtentOutside));
+        let number = set.record.secondary_element_seq;
+        let own = self.set_claims(number.into()).filter(|claim| claim.disk.index() == disk.index());
+        let own = own.reduce(|newest, claim| {
+            let later = compare_sequences(claim.sequence(), newest.sequence()).is_gt();
+            if later { claim } else { newest }
+        });
+        let about = |fault: Fault, at, found, expected| {
+            let disk = Some(disk.index());
+            Some(Finding { copy: RECORD, at, found, expected, ..fault.on(disk) })
+        };
+        let at = own.map(|own| own.at);
+        if let Err(limit) = fits(disk, extent) {
+            let end = extent.end().map_or(u64::MAX, |end| end.0);
+            let fault = Fault::ExtentOutside;
+            return (MemberState::Failed, about(fault, at, Some(end), Some(limit.0)));
         }
         if self.is_disputed(disk) {
             // Told once for the volume.
             return (MemberState::Stale, None);
         }
-        let order = disk.order();
-        let own = disk.record_of(&self.guid(), set.record.secondary_element_seq);
-        let behind = own.map(|own| set.sequence().wrapping_sub(own.sequence_number.get(order)));
+        let newest = Some(set.sequence().into());
+        let behind = own.map(|own| (set.sequence().wrapping_sub(own.sequence()), own.sequence()));
+        let records = disk.section_lba(Section::ConfigurationRecords);
         match behind {
-            Some(0) => (condition, None),
-            Some(1) => (condition, Some(Fault::RecordOneBehind)),
-            Some(_) => (MemberState::Stale, Some(Fault::RecordBehind)),
+            Some((0, _)) => (condition, None),
+            Some((1, own)) => {
+                (condition, about(Fault::RecordOneBehind, at, Some(own.into()), newest))
+            }
+            Some((_, own)) => {
+                (MemberState::Stale, about(Fault::RecordBehind, at, Some(own.into()), newest))
+            }
             // A spare that has just been called in has none until its own copy is written.
             None if condition == MemberState::Rebuilding => (condition, None),
             // The update that created the array, cut short before it reached this disk.
             None if self.configuration.updates_behind(disk) == 1 => {
-                (condition, Some(Fault::RecordOneBehind))
+                (condition, about(Fault::RecordOneBehind, records, None, newest))
             }
-            None => (MemberState::Stale, Some(Fault::RecordAbsent)),
+            None => (MemberState::Stale, about(Fault::RecordAbsent, records, None, newest)),
         }
     }
 
@@ -103,28 +127,28 @@ impl<'a> VirtualDisk<'a> {
         let holder = set.reference(slot).and_then(|reference| self.configuration.holder(reference));
         let own = holder.and_then(|disk| {
             let record = disk.record_of(&self.guid(), set.record.secondary_element_seq)?;
-            SetRecord { disk, record }.block_count()
+            match record.block_count.get(disk.order()) {
+                0 => None,
+                count => Some(Blocks(count)),
+            }
         });
         own.unwrap_or_else(common)
     }
-
-    /// The extent of this volume on a disk at hand, by the newest records.
-    pub(super) fn extent_on(&self, disk: &DdfDisk<'a>) -> Option<Extent> {
-        let reference = disk.reference()?;
-        (0..self.sets()).filter_map(|set| self.set_record(set)).find_map(|set| {
-            let slot =
-                (0..=u8::MAX).map(Slot).find(|slot| set.reference(*slot) == Some(reference))?;
-            Some(Extent { start: set.start(slot), len: self.extent_len(&set, slot) })
-        })
-    }
 }
 
-impl SetRecord<'_> {
+impl<'a> SetRecord<'a> {
     /// The reference in a slot, if it names a disk.
     #[must_use]
     pub fn reference(&self, slot: Slot) -> Option<u32> {
         let stored = self.elements().references.get(slot.index())?.get(self.disk.order());
         is_reference(stored).then_some(stored)
+    }
+
+    /// The references that name a disk, in the order of the slots.
+    pub(super) fn references(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let order = self.disk.order();
+        let stored = self.elements().references.iter().take(256).map(move |at| at.get(order));
+        stored.filter(|reference| is_reference(*reference))
     }
 
     /// First block of the extent of a slot; 0 where it is not set.
@@ -135,15 +159,17 @@ impl SetRecord<'_> {
     }
 }
 
-/// Whether an extent lies on the disk and clear of its headers.
-fn fits(disk: &DdfDisk<'_>, extent: Extent) -> bool {
-    let whole = Extent { start: Lba(0), len: disk.bytes().shape().blocks };
-    let clear = |lba: Lba| !extent.overlaps(Extent { start: lba, len: Blocks(1) });
+/// Whether an extent lies on the disk and clear of its headers; if not, the block it must not reach.
+fn fits(disk: &DdfDisk<'_>, extent: Extent) -> Result<(), Lba> {
+    let blocks = disk.bytes().shape().blocks;
+    if !(Extent { start: Lba(0), len: blocks }).contains(extent) {
+        return Err(Lba(blocks.0));
+    }
     let header = disk.header();
     let copies = [header.primary_header_lba, header.secondary_header_lba];
-    whole.contains(extent)
-        && clear(disk.anchor_at())
-        && copies.iter().filter_map(|lba| lba.present(disk.order())).all(|lba| clear(Lba(lba)))
+    let copies = copies.into_iter().filter_map(|lba| lba.present(disk.order()).map(Lba));
+    let covered = |lba: &Lba| extent.overlaps(Extent { start: *lba, len: Blocks(1) });
+    copies.chain([disk.anchor_at()]).find(covered).map_or(Ok(()), Err)
 }
 
 impl<'a> Configuration<'a> {

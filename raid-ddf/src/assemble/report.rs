@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tells an inventory everything about the disks: descriptors, fields as stored, findings.
 
-use super::{Assembly, Configuration, Role, VirtualDisk};
+use super::conflict::about;
+use super::{Assembly, Configuration, Role, SetRecord, VirtualDisk};
 use crate::crc::CrcVariant;
 use crate::disk::DdfDisk;
 use crate::finding::Fault;
+use crate::header::Section;
 use crate::integer::ByteOrder;
-use crate::physical_disk_records::{PdState, PhysicalDiskEntry};
+use crate::level::SecondaryLevel;
+use crate::physical_disk_records::{PdState, PdType, PhysicalDiskEntry};
+use crate::sequence::compare_kept;
 use crate::virtual_disk_records::VdCondition;
-use raid_core::array::{ArrayDescriptor, ArrayId, ArrayState, MemberState};
+use raid_core::array::{ArrayDescriptor, ArrayId, ArrayState, Initialisation};
+use raid_core::array::{MemberDescriptor, MemberState};
 use raid_core::metadata::{DiskDescriptor, Finding, Inventory, Subject};
-use raid_core::units::Slot;
+use raid_core::units::{Lba, Slot};
 
 impl Assembly<'_> {
     /// Tells everything; what is wrong with single disks was told when they were judged.
-    pub(crate) fn report(&self, into: &mut dyn Inventory) {
+    pub fn report(&self, into: &mut dyn Inventory) {
         for configuration in self.configurations() {
             for disk in configuration.disks() {
                 configuration.report_disk(&disk, into);
             }
-            configuration.report_deleted(into);
+            configuration.report_lists(into);
+            configuration.report_records(into);
             for volume in configuration.volumes() {
                 volume.report(into);
             }
@@ -93,29 +99,33 @@ impl Configuration<'_> {
         into: &mut dyn Inventory,
     ) {
         let index = Some(disk.index());
+        let own = |fault: Fault| Finding {
+            copy: "physical disk data",
+            at: disk.section_lba(Section::PhysicalDiskData),
+            ..fault.on(index)
+        };
         let Some(entry) = entry else {
             let found = disk.reference().map(u64::from);
-            let finding =
-                Finding { copy: "physical disk data", found, ..Fault::NotListed.on(index) };
-            return into.finding(&finding);
+            return into.finding(&Finding { found, ..own(Fault::NotListed) });
         };
-        if entry.pd_guid != disk.guid() {
-            into.finding(&Finding { copy: "physical disk data", ..Fault::EntryGuid.on(index) });
+        if !entry.pd_guid.matches(&disk.guid()) {
+            let (found, expected) = disk.guid().difference(&entry.pd_guid);
+            let (found, expected) = (Some(found), Some(expected));
+            into.finding(&Finding { found, expected, ..own(Fault::EntryGuid) });
         }
-        if disk.effective_sequence() > self.newest.effective_sequence() {
+        let numbers = (disk.effective_sequence(), self.newest.effective_sequence());
+        if compare_kept(numbers.0, numbers.1).is_gt() {
             into.finding(&Finding {
                 copy: disk.kind().header_name(),
                 at: Some(disk.at()),
-                found: disk.effective_sequence(),
-                expected: self.newest.effective_sequence(),
+                found: numbers.0.map(u64::from),
+                expected: numbers.1.map(u64::from),
                 ..Fault::HalfCreated.on(index)
             });
         }
-        let explained = !matches!(
-            (entry.pd_state(self.newest.order()), self.updates_behind(disk)),
-            (state, _) if state.contains(PdState::ONLINE)
-                && !state.intersects(PdState::FAILED.union(PdState::MISSING))
-        );
+        let state = entry.pd_state(self.newest.order());
+        let gone = PdState::FAILED.union(PdState::MISSING);
+        let explained = !state.contains(PdState::ONLINE) || state.intersects(gone);
         let fault = match (self.updates_behind(disk), explained) {
             (0, _) => return,
             (_, true) => Fault::ExplainedBehind,
@@ -125,10 +135,15 @@ impl Configuration<'_> {
         into.finding(&Finding {
             copy: disk.kind().header_name(),
             at: Some(disk.at()),
-            found: disk.effective_sequence(),
-            expected: self.newest.effective_sequence(),
+            found: disk.effective_sequence().map(u64::from),
+            expected: self.newest.effective_sequence().map(u64::from),
             ..fault.on(index)
         });
+    }
+
+    /// The block of the newest disk's list that says something of a disk.
+    fn entry_at(&self, disk: &DdfDisk<'_>) -> Option<Lba> {
+        self.newest.entry_lba(Section::PhysicalDiskRecords, self.entry_index(disk)?)
     }
 
     fn report_health(
@@ -139,52 +154,99 @@ impl Configuration<'_> {
     ) {
         let index = Some(disk.index());
         let ailing = PdState::PREDICTED_FAILURE.union(PdState::UNRECOVERED_ERRORS);
-        if let Some(entry) = entry
-            && entry.pd_state(self.newest.order()).intersects(ailing)
-        {
-            let found = Some(entry.pd_state.get(self.newest.order()).into());
-            let fault = Fault::PredictedFailure.on(index);
-            into.finding(&Finding { copy: "physical disk records", found, ..fault });
+        if let Some(entry) = entry {
+            let order = self.newest.order();
+            // The list is the same on all disks, as far as sections go; the place is the newest's.
+            let listed = |fault: Fault| Finding {
+                copy: "physical disk records",
+                at: self.entry_at(disk),
+                ..fault.on(index)
+            };
+            if entry.pd_state(order).intersects(ailing) {
+                let found = Some(entry.pd_state.get(order).into());
+                let expected = Some(PdState::ONLINE.bits().into());
+                into.finding(&Finding { found, expected, ..listed(Fault::PredictedFailure) });
+            }
+            if entry.pd_type(order).contains(PdType::FOREIGN) {
+                let found = Some(entry.pd_type.get(order).into());
+                into.finding(&Finding { found, ..listed(Fault::ForeignDisk) });
+            }
         }
         if let Some(log) = disk.bad_block_log() {
             let counts = log.counts(disk.order(), disk.header().revision());
             if counts.entries != 0 {
-                let found = Some(counts.entries.into());
+                let (found, expected) = (Some(counts.entries.into()), Some(0));
+                let at = disk.section_lba(Section::BadBlockLog);
                 let fault = Fault::Relocated.on(index);
-                into.finding(&Finding { copy: "bad block log", found, ..fault });
+                into.finding(&Finding { copy: "bad block log", at, found, expected, ..fault });
             }
         }
-        let twin = |other: &DdfDisk<'_>| {
-            other.index() > disk.index() && other.reference() == disk.reference()
-        };
-        if disk.reference().is_some()
-            && let Some(twin) = self.disks().find(twin)
-        {
-            let found = disk.reference().map(u64::from);
+        let Some(reference) = disk.reference() else { return };
+        if let Some(twin) = self.holders(reference).find(|other| other.index() > disk.index()) {
+            let found = Some(reference.into());
+            let at = twin.section_lba(Section::PhysicalDiskData);
             let fault = Fault::Twin.on(Some(twin.index()));
-            into.finding(&Finding { copy: "physical disk data", found, ..fault });
+            into.finding(&Finding { copy: "physical disk data", at, found, ..fault });
         }
     }
 
-    /// Tells of volumes that are marked as deleted, and of records that belong to none.
-    fn report_deleted(&self, into: &mut dyn Inventory) {
+    /// Tells of entries of the shared lists that are deleted, or there twice.
+    fn report_lists(&self, into: &mut dyn Inventory) {
         let order = self.newest.order();
-        let Some(records) = self.newest.virtual_disks() else { return };
-        for (_, entry) in records.used(order) {
-            if entry.condition() == VdCondition::Deleted {
-                let array = Some(entry.vd_guid.into());
-                let fault = Fault::DeletedArray.on(None);
-                into.finding(&Finding { array, copy: "virtual disk records", ..fault });
+        let disk = Some(self.newest.index());
+        let section = Section::PhysicalDiskRecords;
+        if let Some(records) = self.newest.physical_disks() {
+            for (index, entry) in records.used(order) {
+                let reference = entry.pd_reference.get(order);
+                if records.position(order, reference).is_some_and(|first| first != index) {
+                    let at = self.newest.entry_lba(section, index);
+                    let (copy, found) = (section.name(), Some(reference.into()));
+                    into.finding(&Finding { copy, at, found, ..Fault::ReferenceTwice.on(disk) });
+                }
             }
         }
+        let section = Section::VirtualDiskRecords;
+        let Some(records) = self.newest.virtual_disks() else { return };
+        for (index, entry) in records.used(order) {
+            let about = |fault: Fault| Finding {
+                array: Some(entry.vd_guid.into()),
+                copy: section.name(),
+                at: self.newest.entry_lba(section, index),
+                ..fault.on(disk)
+            };
+            let first = records.find(order, &entry.vd_guid);
+            if first.is_some_and(|first| !core::ptr::eq(first, entry)) {
+                into.finding(&about(Fault::ListedTwice));
+            } else if entry.condition() == VdCondition::Deleted {
+                let found = Some(entry.vd_state.into());
+                into.finding(&Finding { found, ..about(Fault::DeletedArray) });
+            }
+        }
+    }
+
+    /// Tells of configuration records that belong to no virtual disk, or stand there twice.
+    fn report_records(&self, into: &mut dyn Inventory) {
         for disk in self.disks() {
-            for record in disk.volumes() {
-                let mut listed = records.used(order);
-                if !listed.any(|(_, entry)| entry.vd_guid.matches(&record.vd_guid)) {
-                    let array = Some(record.vd_guid.into());
-                    let fault = Fault::UnlistedArray.on(Some(disk.index()));
-                    let copy = "virtual disk configuration record";
-                    into.finding(&Finding { array, copy, ..fault });
+            let records = || disk.records().filter_map(move |slot| SetRecord::in_slot(disk, &slot));
+            for record in records() {
+                let guid = record.record.vd_guid;
+                let array = Some(guid.into());
+                let found = Some(record.sequence().into());
+                if self.listed(&guid).is_none() {
+                    let about = about(Fault::UnlistedArray, &record);
+                    into.finding(&Finding { array, found, ..about });
+                    continue;
+                }
+                let set = record.record.secondary_element_seq;
+                let twin = |other: &SetRecord<'_>| {
+                    other.at < record.at
+                        && other.record.vd_guid.matches(&guid)
+                        && other.record.secondary_element_seq == set
+                };
+                if let Some(earlier) = records().find(twin) {
+                    let expected = Some(earlier.sequence().into());
+                    let about = about(Fault::RecordTwice, &record);
+                    into.finding(&Finding { array, found, expected, ..about });
                 }
             }
         }
@@ -207,7 +269,7 @@ impl VirtualDisk<'_> {
         self.report_fields(id, into);
         self.report_codes(id, into);
         self.tell_conflicts(&mut |finding| into.finding(&finding));
-        self.report_state(id, state, into);
+        self.report_state(state, into);
         for set in 0..self.sets() {
             self.report_set(id, set, into);
         }
@@ -241,16 +303,12 @@ impl VirtualDisk<'_> {
 
     /// Tells why the codes give no geometry, or what is unusual about them.
     fn report_codes(&self, id: ArrayId, into: &mut dyn Inventory) {
-        let about = |fault: Fault| Finding {
-            array: Some(id),
-            copy: "virtual disk configuration record",
-            disk: self.lead().map(|lead| lead.disk.index()),
-            ..fault.on(None)
+        let array = Some(id);
+        let (Some(codes), Some(lead)) = (self.codes(), self.lead()) else {
+            let found = Some(self.entry().vd_state.into());
+            return into.finding(&Finding { found, ..self.about_entry(Fault::NoRecord) });
         };
-        let (codes, lead) = match (self.codes(), self.lead()) {
-            (Some(codes), Some(lead)) => (codes, lead),
-            _ => return into.finding(&about(Fault::NoRecord)),
-        };
+        let about = |fault: Fault| Finding { array, ..about(fault, &lead) };
         match self.mapped() {
             Ok(geometry) => {
                 if let Some(fault) = codes.remark(&geometry) {
@@ -264,20 +322,36 @@ impl VirtualDisk<'_> {
             }
         }
         if lead.block_count().is_none() {
-            into.finding(&about(Fault::BlockCountUnset));
+            let (found, expected) = (Some(0), Some(self.member_blocks(&lead).0));
+            into.finding(&Finding { found, expected, ..about(Fault::BlockCountUnset) });
         }
-        if matches!(lead.record.vd_size.get(lead.disk.order()), 0 | u64::MAX) {
-            into.finding(&about(Fault::SizeUnset));
+        let size = lead.record.vd_size.get(lead.disk.order());
+        if matches!(size, 0 | u64::MAX) {
+            let (found, expected) = (Some(size), Some(self.size().0));
+            into.finding(&Finding { found, expected, ..about(Fault::SizeUnset) });
+        }
+        let spanned = SecondaryLevel::from_byte(lead.record.secondary_raid_level);
+        if self.sets() > 1 && spanned == SecondaryLevel::Spanned && codes.equal_sets {
+            let found = Some(lead.record.secondary_raid_level.into());
+            into.finding(&Finding { found, expected: Some(0), ..about(Fault::SpannedAsStriped) });
+        }
+    }
+
+    /// A finding about the volume's entry in the newest list.
+    fn about_entry(&self, fault: Fault) -> Finding {
+        Finding {
+            array: Some(self.guid().into()),
+            copy: "virtual disk records",
+            at: self.entry_at(),
+            ..fault.on(Some(self.configuration().newest().index()))
         }
     }
 
     /// Tells when the stored state is another than the members at hand give.
-    fn report_state(&self, id: ArrayId, state: ArrayState, into: &mut dyn Inventory) {
-        let about = |fault: Fault| Finding {
-            array: Some(id),
-            copy: "virtual disk records",
-            found: Some(self.entry().vd_state.into()),
-            ..fault.on(None)
+    fn report_state(&self, state: ArrayState, into: &mut dyn Inventory) {
+        let about = |fault: Fault| {
+            let found = Some(self.entry().vd_state.into());
+            Finding { found, ..self.about_entry(fault) }
         };
         let computed = match state {
             ArrayState::Optimal => VdCondition::Optimal,
@@ -285,7 +359,8 @@ impl VirtualDisk<'_> {
             ArrayState::Degraded => VdCondition::Degraded,
             _ => VdCondition::Failed,
         };
-        if self.entry().condition() != computed {
+        let stored = self.entry().condition();
+        if stored != computed {
             let expected = Some(computed.to_bits().into());
             into.finding(&Finding { expected, ..about(Fault::StateDiffers) });
         }
@@ -294,40 +369,56 @@ impl VirtualDisk<'_> {
         if parity && short && !self.is_clean() {
             into.finding(&about(Fault::WriteHole));
         }
+        let initialisation = self.entry().initialisation();
+        if stored == VdCondition::Optimal && initialisation == Initialisation::None {
+            let (found, expected) = (Some(self.entry().init_state.into()), Some(2));
+            into.finding(&Finding { found, expected, ..about(Fault::NeverInitialised) });
+        }
     }
 
     fn report_set(&self, id: ArrayId, number: u16, into: &mut dyn Inventory) {
         let set = self.set_record(number);
-        if set.is_none() {
-            let (copy, found) = ("virtual disk configuration record", Some(number.into()));
-            let fault = Fault::MissingSet.on(None);
-            into.finding(&Finding { array: Some(id), copy, found, ..fault });
+        let array = Some(id);
+        if let (None, Some(lead)) = (set, self.lead()) {
+            let (found, expected) = (Some(number.into()), Some(self.sets().into()));
+            let about = about(Fault::MissingSet, &lead);
+            into.finding(&Finding { array, found, expected, ..about });
         }
         for slot in (0..self.slots()).filter_map(|slot| u8::try_from(slot).ok().map(Slot)) {
-            let (member, fault) = self.judge_member(set.as_ref(), number, slot);
+            let (member, finding) = self.judge_member(set.as_ref(), number, slot);
             into.member(&member);
-            let of = Subject::Member(id, member.place);
-            if let Some(reference) = set.as_ref().and_then(|set| set.reference(slot)) {
-                into.raw(of, "PD_Reference", reference.into());
-                let newest = self.configuration().newest();
-                if let Some(entry) = newest.entry_of(reference) {
-                    into.raw(of, "PD_Type", entry.pd_type.get(newest.order()).into());
-                    into.raw(of, "PD_State", entry.pd_state.get(newest.order()).into());
-                    let size = entry.configured_size.get(newest.order());
-                    let end = member.start.checked_add(member.len);
-                    if member.state == MemberState::InSync && end.is_none_or(|end| end.0 > size) {
-                        let fault = Fault::ExtentTooLong.on(member.disk);
-                        let (copy, expected) = ("virtual disk configuration record", Some(size));
-                        let (array, found) = (Some(id), end.map(|end| end.0));
-                        into.finding(&Finding { array, copy, found, expected, ..fault });
-                    }
-                }
+            if let Some(set) = &set {
+                self.report_element(set, &member, into);
             }
-            if let Some(fault) = fault {
-                let copy = "virtual disk configuration record";
-                let (array, at) = (Some(id), Some(member.start));
-                into.finding(&Finding { array, copy, at, ..fault.on(member.disk) });
+            if let Some(finding) = finding {
+                into.finding(&finding);
             }
+        }
+    }
+
+    /// Tells what the newest list says of an element, and whether that fits.
+    fn report_element(
+        &self,
+        set: &SetRecord<'_>,
+        member: &MemberDescriptor,
+        into: &mut dyn Inventory,
+    ) {
+        let Some(reference) = set.reference(member.place.slot) else { return };
+        let of = Subject::Member(member.array, member.place);
+        let (array, about) = (Some(member.array), |fault| about(fault, set));
+        into.raw(of, "PD_Reference", reference.into());
+        let newest = self.configuration().newest();
+        let Some(entry) = newest.entry_of(reference) else {
+            let found = Some(reference.into());
+            return into.finding(&Finding { array, found, ..about(Fault::UnlistedElement) });
+        };
+        into.raw(of, "PD_Type", entry.pd_type.get(newest.order()).into());
+        into.raw(of, "PD_State", entry.pd_state.get(newest.order()).into());
+        let size = entry.configured_size.get(newest.order());
+        let end = member.start.checked_add(member.len);
+        if member.state == MemberState::InSync && end.is_none_or(|end| end.0 > size) {
+            let (found, expected) = (end.map(|end| end.0), Some(size));
+            into.finding(&Finding { array, found, expected, ..about(Fault::ExtentTooLong) });
         }
     }
 }

@@ -3,22 +3,32 @@
 
 use super::Configuration;
 use super::state::{join_sets, set_state};
-use crate::disk::{DdfDisk, compare_sequences};
+use crate::disk::DdfDisk;
 use crate::finding::Fault;
 use crate::geometry::{Codes, Unmappable};
 use crate::guid::Guid;
+use crate::header::Section;
+use crate::sequence::compare_sequences;
+use crate::structure::{ConfigurationRecord, RecordSlot};
 use crate::vd_configuration::{ElementLists, VdConfiguration};
 use crate::virtual_disk_records::{VdFlags, VirtualDiskEntry};
 use raid_core::array::{ArrayState, Geometry, Level, MemberState};
 use raid_core::array::{Placement, QNumbering, Secondary};
 use raid_core::layout::Layout;
-use raid_core::units::{Blocks, Slot, SlotSet};
+use raid_core::units::{Blocks, Lba, Slot, SlotSet};
 
 /// A volume of a configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct VirtualDisk<'a> {
     pub(super) configuration: Configuration<'a>,
     entry: &'a VirtualDiskEntry,
+    /// Of `entry` in the newest virtual disk records.
+    index: usize,
+    lead: Option<SetRecord<'a>>,
+    codes: Option<Codes<'a>>,
+    mapped: Result<Geometry, Unmappable>,
+    /// Whether some disks have each gone on without the other.
+    pub(super) disputed: bool,
 }
 
 /// The newest configuration record of one set, and the disk it stands on.
@@ -28,9 +38,19 @@ pub struct SetRecord<'a> {
     pub disk: DdfDisk<'a>,
     /// Its record.
     pub record: &'a VdConfiguration,
+    /// First block of the record.
+    pub at: Lba,
 }
 
 impl<'a> SetRecord<'a> {
+    /// The record in a slot of a disk, if it is one of a virtual disk.
+    pub(super) fn in_slot(disk: DdfDisk<'a>, slot: &RecordSlot<'a>) -> Option<Self> {
+        match slot.record {
+            ConfigurationRecord::VirtualDisk(record) => Some(Self { disk, record, at: slot.at }),
+            _ => None,
+        }
+    }
+
     /// The record's lists, cut to N elements; fewer if the record has no room for N.
     #[must_use]
     pub fn elements(&self) -> ElementLists<'a> {
@@ -61,8 +81,27 @@ impl<'a> SetRecord<'a> {
 }
 
 impl<'a> VirtualDisk<'a> {
-    pub(super) const fn new(configuration: Configuration<'a>, entry: &'a VirtualDiskEntry) -> Self {
-        Self { configuration, entry }
+    pub(super) fn new(
+        configuration: Configuration<'a>,
+        index: usize,
+        entry: &'a VirtualDiskEntry,
+    ) -> Self {
+        let unmapped = Err(Unmappable { fault: Fault::NoRecord, found: 0 });
+        let blank = Self {
+            configuration,
+            entry,
+            index,
+            lead: None,
+            codes: None,
+            mapped: unmapped,
+            disputed: false,
+        };
+        let Some(lead) = blank.newest(blank.claims()) else { return blank };
+        let known = Self { lead: Some(lead), ..blank };
+        let codes = known.read_codes(&lead);
+        let mapped = known.map(&codes);
+        let disputed = known.disputes().next().is_some();
+        Self { codes: Some(codes), mapped, disputed, ..known }
     }
 
     /// Its GUID.
@@ -83,6 +122,12 @@ impl<'a> VirtualDisk<'a> {
         self.entry
     }
 
+    /// The block of the newest disk that holds the entry.
+    #[must_use]
+    pub fn entry_at(&self) -> Option<Lba> {
+        self.configuration.newest().entry_lba(Section::VirtualDiskRecords, self.index)
+    }
+
     /// Whether the metadata says that no write was under way.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
@@ -91,35 +136,38 @@ impl<'a> VirtualDisk<'a> {
 
     /// The disks that hold a configuration record of it, with the record.
     pub(super) fn claims(&self) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
-        let guid = self.guid();
-        self.configuration.disks().flat_map(move |disk| {
-            let own = disk.volumes().filter(move |record| record.vd_guid.matches(&guid));
-            own.map(move |record| SetRecord { disk, record })
-        })
+        self.configuration.records_of(self.guid(), None)
+    }
+
+    /// The disks that hold a configuration record of one set, with the record.
+    pub(super) fn set_claims(&self, set: u16) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+        self.configuration.records_of(self.guid(), Some(set))
     }
 
     /// The newest record of one set. Records on disks that take part go before those on stale or
     /// failed ones, whatever their number.
     #[must_use]
     pub fn set_record(&self, set: u16) -> Option<SetRecord<'a>> {
-        let of_set = |claim: &SetRecord<'a>| u16::from(claim.record.secondary_element_seq) == set;
-        self.newest(self.claims().filter(of_set))
+        self.newest(self.set_claims(set))
     }
 
     /// The newest record of any set: what all sets have in common is taken from it.
     #[must_use]
-    pub fn lead(&self) -> Option<SetRecord<'a>> {
-        self.newest(self.claims())
+    pub const fn lead(&self) -> Option<SetRecord<'a>> {
+        self.lead
+    }
+
+    /// Whether the data of a record's disk is used.
+    pub(super) fn takes_part(&self, claim: &SetRecord<'a>) -> bool {
+        let condition = self.configuration.condition(&claim.disk);
+        matches!(condition, MemberState::InSync | MemberState::Rebuilding)
     }
 
     fn newest(&self, claims: impl Iterator<Item = SetRecord<'a>>) -> Option<SetRecord<'a>> {
-        let takes_part = |claim: &SetRecord<'a>| {
-            let condition = self.configuration.condition(&claim.disk);
-            matches!(condition, MemberState::InSync | MemberState::Rebuilding)
-        };
         claims.reduce(|newest, claim| {
-            let better = takes_part(&claim)
-                .cmp(&takes_part(&newest))
+            let better = self
+                .takes_part(&claim)
+                .cmp(&self.takes_part(&newest))
                 .then_with(|| compare_sequences(claim.sequence(), newest.sequence()));
             if better.is_gt() { claim } else { newest }
         })
@@ -128,13 +176,19 @@ impl<'a> VirtualDisk<'a> {
     /// How many sets there are.
     #[must_use]
     pub fn sets(&self) -> u16 {
-        self.lead().map_or(0, |lead| lead.record.secondary_element_count.max(1).into())
+        self.lead.map_or(0, |lead| lead.record.secondary_element_count.max(1).into())
+    }
+
+    /// The newest records of all sets of which one is at hand.
+    pub(super) fn set_records(&self) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+        let this = *self;
+        (0..self.sets()).filter_map(move |set| this.set_record(set))
     }
 
     /// How many slots each set has: no more than a record has room for.
     #[must_use]
     pub fn slots(&self) -> u16 {
-        let count = self.lead().map_or(0, |lead| lead.elements().references.len());
+        let count = self.lead.map_or(0, |lead| lead.elements().references.len());
         u16::try_from(count).unwrap_or(u16::MAX).min(256)
     }
 
@@ -150,25 +204,24 @@ impl<'a> VirtualDisk<'a> {
         sizes.min().unwrap_or_default()
     }
 
-    pub(super) fn codes(&self) -> Option<Codes<'a>> {
-        let lead = self.lead()?;
-        let member_blocks = self.member_blocks(&lead);
-        let mut sets = (0..self.sets()).filter_map(|set| self.set_record(set));
-        Some(Codes {
+    fn read_codes(&self, lead: &SetRecord<'a>) -> Codes<'a> {
+        let member_blocks = self.member_blocks(lead);
+        Codes {
             record: lead.record,
             order: lead.disk.order(),
             writer: self.configuration.writer(),
             member_blocks,
-            equal_sets: sets.all(|set| self.member_blocks(&set) == member_blocks),
+            equal_sets: self.set_records().all(|set| self.member_blocks(&set) == member_blocks),
             block_size: lead.disk.bytes().shape().block_size,
-        })
+        }
     }
 
-    /// The geometry, and why there is none.
-    pub(super) fn mapped(&self) -> Result<Geometry, Unmappable> {
-        let Some(codes) = self.codes() else {
-            return Err(Unmappable { fault: Fault::NoRecord, found: 0 });
-        };
+    /// What the records say together; `None` if none is at hand.
+    pub(super) const fn codes(&self) -> Option<&Codes<'a>> {
+        self.codes.as_ref()
+    }
+
+    fn map(&self, codes: &Codes<'a>) -> Result<Geometry, Unmappable> {
         let geometry = codes.geometry()?;
         let declared = codes.record.primary_element_count.get(codes.order);
         if declared != self.slots() {
@@ -180,21 +233,25 @@ impl<'a> VirtualDisk<'a> {
         }
     }
 
+    /// The geometry, and why there is none.
+    pub(super) const fn mapped(&self) -> Result<Geometry, Unmappable> {
+        self.mapped
+    }
+
     /// The geometry; `None` if the records at hand give none.
     #[must_use]
     pub fn geometry(&self) -> Option<Geometry> {
-        self.mapped().ok()
+        self.mapped.ok()
     }
 
     /// What is known of the shape even if it cannot be mapped: for reports.
     pub(super) fn shape(&self) -> Geometry {
-        let codes = self.codes();
         let unknown = Geometry {
             level: Level::Single,
             placement: Placement::Fixed,
             slots: self.slots(),
             strip: Blocks(0),
-            member_blocks: codes.map_or(Blocks(0), |codes| codes.member_blocks),
+            member_blocks: self.codes.map_or(Blocks(0), |codes| codes.member_blocks),
             secondary: Secondary::None,
             sets: self.sets(),
             q_numbering: QNumbering::BySlot,
@@ -202,13 +259,13 @@ impl<'a> VirtualDisk<'a> {
             rotate_shift: 0,
             block_size: self.configuration.newest().bytes().shape().block_size,
         };
-        codes.and_then(|codes| codes.geometry().ok()).unwrap_or(unknown)
+        self.codes.and_then(|codes| codes.geometry().ok()).unwrap_or(unknown)
     }
 
     /// Blocks that the host sees: as stored, or computed where nothing is stored.
     #[must_use]
     pub fn size(&self) -> Blocks {
-        let stored = self.lead().and_then(|lead| {
+        let stored = self.lead.and_then(|lead| {
             let size = lead.record.vd_size.present(lead.disk.order())?;
             (size != 0).then_some(Blocks(size))
         });

@@ -9,7 +9,7 @@ use crate::crc::{CrcVariant, seal};
 use crate::disk_bytes::DiskBytes;
 use crate::header::{DdfHeader, Section};
 use crate::integer::ByteOrder;
-use crate::locate::{CopyKind, HeaderBlock, anchor};
+use crate::locate::{AnchorSearch, CopyKind, HeaderBlock, anchor};
 use crate::record::Record;
 use crate::structure::Structure;
 
@@ -53,7 +53,7 @@ impl Copies {
         let Some((_, anchor)) = anchor(disk) else { return Ok(None) };
         let unusable =
             |what, found, expected| Err(Unusable { at: anchor.at, what, found, expected });
-        let Some(choice) = choose(disk, &mut |_| {}) else {
+        let Some(choice) = choose(disk, AnchorSearch::NONE, &mut |_| {}) else {
             return unusable("neither copy of the structure can be used", 0, 1);
         };
         let Some(mut copies) = Self::recall(disk, choice.kind, false) else {

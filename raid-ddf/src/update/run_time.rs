@@ -21,7 +21,7 @@ use raid_core::units::{Blocks, Row, Slot, SlotSet};
 
 /// The run-time state of one set, as the newest copy says.
 pub(crate) fn state(disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
-    let mut scratch = [None; 128];
+    let mut scratch = [0; 512];
     let assembly = Assembly::new(&disks, &mut scratch, &mut |_| {});
     let volume = assembly.volume(&array.into())?;
     let claim = volume.set_record(set).filter(|_| set < volume.sets())?;

@@ -14,7 +14,7 @@ use crate::disk_bytes::{DiskBytes, Disks};
 use crate::guid::Guid;
 use crate::header::Section;
 use crate::integer::ByteOrder;
-use crate::locate::CopyKind;
+use crate::locate::{AnchorSearch, CopyKind};
 use crate::physical_disk_records::{PhysicalDiskRecords, is_reference};
 use crate::spare_assignment::SpareAssignment;
 use crate::structure::{ConfigurationRecord, Structure};
@@ -87,7 +87,7 @@ pub(crate) fn copies_of(disks: &dyn Disks, index: usize) -> Result<Option<Copies
 /// Disk `index` through the copy that counts.
 fn opened(disks: &dyn Disks, index: usize) -> Option<DdfDisk<'_>> {
     let disk = disks.disk(index)?;
-    DdfDisk::open(index, disk, choose(disk, &mut |_| {})?)
+    DdfDisk::open(index, disk, choose(disk, AnchorSearch::NONE, &mut |_| {})?)
 }
 
 impl Survey {
@@ -435,5 +435,5 @@ pub(crate) fn set_of(record: &VdConfiguration) -> u16 {
 
 /// Whether record sequence number `a` is later than `b`: they wrap around.
 pub(crate) fn newer(a: u32, b: u32) -> bool {
-    crate::disk::compare_sequences(a, b).is_gt()
+    crate::sequence::compare_sequences(a, b).is_gt()
 }

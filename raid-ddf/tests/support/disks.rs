@@ -23,11 +23,20 @@ pub struct Disk {
 
 /// Reads what discovery asks for; `read` says what stands there, `None` if it cannot be read.
 pub fn read_disk(shape: DiskShape, read: impl Fn(Extent) -> Option<Vec<u8>>) -> Disk {
+    read_disk_as(&Ddf, shape, read)
+}
+
+/// As [`read_disk`], for another value of the format.
+pub fn read_disk_as(
+    format: &dyn Format,
+    shape: DiskShape,
+    read: impl Fn(Extent) -> Option<Vec<u8>>,
+) -> Disk {
     let mut pieces: Vec<(Lba, Vec<u8>)> = Vec::new();
-    for _ in 0..7 {
+    for _ in 0..9 {
         let views: Vec<Piece<'_>> =
             pieces.iter().map(|(at, bytes)| Piece { at: *at, bytes }).collect();
-        let answer = Ddf.next_read(&DiskView { shape, pieces: &views });
+        let answer = format.next_read(&DiskView { shape, pieces: &views });
         match answer {
             Lookup::Read(extent) => {
                 assert!(extent.len.0 * u64::from(shape.block_size) <= raid_ddf::MAX_RUN_BYTES);
@@ -55,7 +64,7 @@ pub fn read_scenario(scenario: &Scenario) -> Vec<Disk> {
 }
 
 /// Everything that an assembly told.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Told {
     pub disks: Vec<DiskDescriptor>,
     pub arrays: Vec<(ArrayDescriptor, Vec<MemberDescriptor>)>,
@@ -118,6 +127,11 @@ impl Told {
 
 /// Assembles these disks.
 pub fn assemble(disks: &[Disk]) -> Told {
+    assemble_as(&Ddf, disks)
+}
+
+/// As [`assemble`], for another value of the format.
+pub fn assemble_as(format: &dyn Format, disks: &[Disk]) -> Told {
     let pieces: Vec<Vec<Piece<'_>>> = disks
         .iter()
         .map(|disk| disk.pieces.iter().map(|(at, bytes)| Piece { at: *at, bytes }).collect())
@@ -127,9 +141,21 @@ pub fn assemble(disks: &[Disk]) -> Told {
         .zip(&pieces)
         .map(|(disk, pieces)| DiskView { shape: disk.shape, pieces })
         .collect();
-    let mut told = Told::default();
-    Ddf.assemble(&views, &mut told);
-    told
+    let told = |words: usize| {
+        let mut told = Told::default();
+        format.assemble_with(&views, &mut vec![0x5A; words], &mut told);
+        told
+    };
+    // Whatever the scratch, the report is the same; and every finding names its disk and block.
+    let full = told(format.scratch_words(&views));
+    for finding in &full.findings {
+        let placed = finding.disk.is_some() && finding.at.is_some();
+        assert!(placed && !finding.copy.is_empty(), "{finding:?}");
+    }
+    for words in [0, 8] {
+        assert_eq!(told(words), full, "with {words} words of scratch");
+    }
+    full
 }
 
 impl Disk {

@@ -5,11 +5,14 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use raid_core::array::{ArrayDescriptor, MemberDescriptor};
 use raid_core::metadata::{
-    DiskDescriptor, DiskShape, DiskView, Finding, Format, Inventory, Piece, Subject,
+    DiskDescriptor, DiskShape, DiskView, Finding, Format, Inventory, Lookup, Piece, Subject,
 };
 use raid_core::units::{Blocks, Lba};
 use raid_ddf::Ddf;
 use std::hint::black_box;
+
+#[path = "../../raid-ddf/tests/support/large.rs"]
+mod large;
 
 /// Counts what is reported, and keeps nothing.
 #[derive(Default)]
@@ -60,5 +63,25 @@ fn discovery(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, discovery);
+/// Discovery of 24 disks whose blocks are in memory: what to read is asked until all is there, then
+/// all is put together. 24 x 626 KiB in mdadm's geometry, both copies judged.
+fn container(criterion: &mut Criterion) {
+    let made = large::Large::new(24, large::MDADM, &large::three_volumes());
+    let pieces = made.pieces();
+    let disks: Vec<DiskView<'_>> =
+        pieces.iter().map(|pieces| DiskView { shape: made.shape(), pieces }).collect();
+    let mut scratch = vec![0; Ddf.scratch_words(&disks)];
+    criterion.bench_function("ddf probe + assemble, 24 disks", |bench| {
+        bench.iter(|| {
+            let disks = black_box(&disks);
+            assert!(disks.iter().all(|disk| Ddf.next_read(disk) == Lookup::Complete));
+            let mut count = Count::default();
+            Ddf.assemble_with(disks, &mut scratch, &mut count);
+            assert_eq!((count.arrays, count.members), (3, 48));
+            count.members
+        });
+    });
+}
+
+criterion_group!(benches, discovery, container);
 criterion_main!(benches);

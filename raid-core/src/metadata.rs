@@ -265,12 +265,7 @@ pub trait Format: fmt::Debug + Sync {
     /// As [`assemble`](Self::assemble), with memory of the caller's for what is kept in mind about
     /// many disks. With less than [`scratch_words`](Self::scratch_words) the report is the same and
     /// takes longer.
-    fn assemble_with(
-        &self,
-        disks: &[DiskView<'_>],
-        scratch: &mut [u64],
-        into: &mut dyn Inventory,
-    ) {
+    fn assemble_with(&self, disks: &[DiskView<'_>], scratch: &mut [u64], into: &mut dyn Inventory) {
         let _ = scratch;
         self.assemble(disks, into);
     }

@@ -2,6 +2,8 @@
 //! The volumes on images of other implementations, against what is known of them.
 #![allow(missing_docs)]
 
+#[path = "golden/examine.rs"]
+mod examine;
 #[path = "support/disks.rs"]
 mod support;
 
@@ -180,6 +182,9 @@ fn check_group(wanted: impl Fn(&Scenario) -> bool) -> usize {
         assert_eq!(told.disks.len(), disks.len(), "{}", scenario.name);
         check_volumes(&scenario, &told);
         check_states(&scenario, &told);
+        if let Some(facts) = &scenario.facts {
+            assert!(examine::compare(&scenario, facts, &disks) > 20 * disks.len());
+        }
         count += 1;
     }
     count

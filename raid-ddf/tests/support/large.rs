@@ -234,3 +234,14 @@ fn record(slot: &mut [u8], tables: Tables, number: usize, volume: &Volume, set: 
     }
     seal(CrcVariant::B, BIG, slot);
 }
+
+/// On 24 disks: RAID-6 over the first twelve, RAID-5 over the others, and behind both a RAID-10.
+pub fn three_volumes() -> [Volume; 3] {
+    let blocks = 1 << 16;
+    let pairs = (0..12).map(|pair| vec![2 * pair, 2 * pair + 1]).collect();
+    [
+        Volume { level: (0x06, 3, 0xFF), sets: vec![(0..12).collect()], start: 0, blocks },
+        Volume { level: (0x05, 3, 0xFF), sets: vec![(12..24).collect()], start: 0, blocks },
+        Volume { level: (0x01, 0, 0x03), sets: pairs, start: blocks, blocks },
+    ]
+}

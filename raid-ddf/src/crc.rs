@@ -74,9 +74,7 @@ pub fn compute_crc(variant: CrcVariant, record: &[u8]) -> u32 {
 
 /// The ordinary CRC-32 of parts that follow each other, for notes of our own.
 pub(crate) fn plain_crc(parts: &[&[u8]]) -> u32 {
-    let mut digest = A.digest();
-    parts.iter().for_each(|part| digest.update(part));
-    digest.finalize()
+    !parts.iter().fold(u32::MAX, |register, part| run::update(register, part))
 }
 
 /// The CRC that a record stores; `None` if it has fewer than 8 bytes.

@@ -23,7 +23,7 @@ pub(crate) fn condition(disks: &[DiskView<'_>], disk: MemberId) -> Option<DiskCo
     if guid.is_unused() {
         return None;
     }
-    let mut scratch = [None; 128];
+    let mut scratch = [0; 512];
     let assembly = Assembly::new(&disks, &mut scratch, &mut |_| {});
     let found = assembly.configurations().find_map(|configuration| {
         let (records, order) =

@@ -215,7 +215,7 @@ fn records_on(rig: &Rig, disk: usize) -> usize {
     let pieces: Vec<_> = pieces.map(|(at, bytes)| Piece { at: *at, bytes }).collect();
     let views = [DiskView { shape: rig.disks[disk].shape, pieces: &pieces }];
     let views = views.as_slice();
-    let mut scratch = [None; 1];
+    let mut scratch = [0; 16];
     let assembly = Assembly::new(&views, &mut scratch, &mut |_| {});
     assembly.disk(0).unwrap().volumes().count()
 }

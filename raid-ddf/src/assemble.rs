@@ -171,9 +171,12 @@ impl<'a> Assembly<'a> {
     /// Index of the newest disk of a configuration by its first disk; `None` if it is not the first.
     fn newest_of(&self, first: usize) -> Option<usize> {
         let disks = || self.group(first).map(|(disk, _)| disk);
-        let newest = disks().reduce(|newest, disk| {
-            if disk.compare_freshness(&newest).is_gt() { disk } else { newest }
-        })?;
+        let newest =
+            disks().reduce(
+                |newest, disk| {
+                    if disk.compare_freshness(&newest).is_gt() { disk } else { newest }
+                },
+            )?;
         let newest = settled(newest, disks);
         Some(newest.index())
     }

@@ -4,21 +4,25 @@
 
 use std::process::{Command, ExitCode};
 
-/// What is run: the filter of the tests, and the package and target they are in.
-const RUNS: &[(&str, &[&str])] = &[("exploration", &["-p", "raid-sync", "--lib"])];
+/// What is run, and the variables that make it deep.
+const RUNS: &[(&str, &[(&str, &str)])] = &[
+    ("-p raid-sync --lib exploration", &[("RAID_SYNC_EXPLORE", "1")]),
+    ("-p raid-sync --test crash", &[("RAID_SYNC_RUNS", "100000")]),
+    ("-p raid-array --test power", &[("RAID_ARRAY_LIVES", "400")]),
+];
 
 pub(crate) fn main() -> ExitCode {
-    for (filter, target) in RUNS {
+    for (run, depth) in RUNS {
         let status = Command::new(env!("CARGO"))
             .args(["test", "--release"])
-            .args(*target)
-            .args([filter, "--", "--nocapture", "--test-threads", "1"])
-            .env("RAID_SYNC_EXPLORE", "1")
+            .args(run.split(' '))
+            .args(["--", "--nocapture", "--test-threads", "1"])
+            .envs(depth.iter().copied())
             .status();
         match status {
             Ok(status) if status.success() => {}
             Ok(status) => {
-                eprintln!("{filter}: {status}");
+                eprintln!("{run}: {status}");
                 return ExitCode::FAILURE;
             }
             Err(error) => {

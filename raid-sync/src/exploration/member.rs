@@ -5,6 +5,7 @@
 //! A data block holds one bit, parity the exclusive sum of its row's bits, so nothing is mistaken for
 //! anything else.
 
+use crate::{DEBTORS, Debtor, Generation, MemberKey, RegionRecord};
 use raid_core::metadata::RuntimeState;
 
 /// Rows of the set.
@@ -79,18 +80,41 @@ impl Cell {
     }
 }
 
+/// What a record says; a region is a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Image {
+    pub(super) state: RuntimeState,
+    pub(super) generation: Generation,
+    pub(super) debtors: [Option<Debtor>; DEBTORS],
+    /// None in a format that holds one flag for the set.
+    pub(super) regions: Option<[RegionRecord; ROWS]>,
+}
+
+impl Image {
+    pub(super) const fn plain(state: RuntimeState) -> Self {
+        Self { state, generation: Generation(0), debtors: [None; DEBTORS], regions: None }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Member {
     pub(super) cells: [Cell; ROWS],
+    /// Which disk it is.
+    pub(super) key: u64,
     /// Running number and content of its record; a disk without one is not a member.
-    pub(super) record: Option<(u8, RuntimeState)>,
+    pub(super) record: Option<(u8, Image)>,
     /// Every access fails.
     pub(super) dead: bool,
 }
 
 impl Member {
-    pub(super) fn holding(value: u32) -> Self {
-        Self { cells: [Cell::of(value); ROWS], record: None, dead: false }
+    pub(super) fn holding(value: u32, key: u64) -> Self {
+        Self { cells: [Cell::of(value); ROWS], key, record: None, dead: false }
+    }
+
+    /// What it says of itself: who it is, and the generation of its record.
+    pub(super) fn identity(&self) -> (MemberKey, Generation) {
+        (MemberKey(self.key), self.record.map_or(Generation(0), |(_, image)| image.generation))
     }
 
     pub(super) fn row(&self, row: u64) -> u32 {

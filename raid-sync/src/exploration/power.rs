@@ -7,7 +7,7 @@
 //! one more member stays away. Members stay away only as far as a record that was acknowledged on all
 //! others allows: with fewer, data is gone whatever the core does.
 
-use super::member::{COLUMNS, Cell, Member, ROWS, value, versions};
+use super::member::{COLUMNS, Cell, Image, Member, ROWS, value, versions};
 use super::scenario::Scenario;
 use super::search::Fingerprint;
 use super::world::{Block, Left, Purpose, Wish, World, build};
@@ -31,7 +31,7 @@ pub(super) struct Stopped {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Options {
     rows: [Vec<u32>; ROWS],
-    records: Vec<Option<(u8, RuntimeState)>>,
+    records: Vec<Option<(u8, Image)>>,
     dead: bool,
 }
 
@@ -58,7 +58,7 @@ impl World {
                 }
                 match &job.purpose {
                     Purpose::Persist { to, number, image, .. } if to.contains(slot) => {
-                        add(&mut records, Some((*number, *image)));
+                        add(&mut records, Some((*number, **image)));
                     }
                     _ => {}
                 }
@@ -187,7 +187,7 @@ impl Stopped {
     }
 
     /// What the newest record that is there says.
-    pub(super) fn found(&self) -> Option<RuntimeState> {
+    pub(super) fn found(&self) -> Option<Image> {
         let here = self.members.iter().filter(|member| !member.dead);
         here.filter_map(|member| member.record).max_by_key(|(number, _)| *number).map(|(_, r)| r)
     }
@@ -199,9 +199,9 @@ impl Stopped {
         let here = |member: &Member| !member.dead && member.record.is_some();
         let absent = (0u8..).map(Slot).zip(&self.members).filter(|(_, member)| !here(member));
         let absent: SlotSet = absent.map(|(slot, _)| slot).collect();
-        let core = match build(scenario, absent, &found) {
+        let core = match build(scenario, absent, &found, &self.members) {
             Ok(core) => core,
-            Err(refusal) if justified(scenario, &refusal, &found, absent) => return Ok(None),
+            Err(refusal) if justified(scenario, &refusal, &found.state, absent) => return Ok(None),
             Err(refusal) => return Err(format!("{found:?} is refused: {refusal}")),
         };
         let mut world = World::new(scenario);

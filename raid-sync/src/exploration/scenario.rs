@@ -31,6 +31,10 @@ pub(super) struct Scenario {
     pub(super) windows: u8,
     /// The format holds marks.
     pub(super) mark: bool,
+    /// The format holds regions, debts and generations; a region is a row.
+    pub(super) regions: bool,
+    /// Failed members that come back with what they last held.
+    pub(super) returns: u8,
     /// Members that fail at any moment.
     pub(super) failures: u8,
     /// Disks to put into the place of failed ones.
@@ -59,6 +63,8 @@ pub(super) const MIRROR: Scenario = Scenario {
     write_through: false,
     windows: 1,
     mark: true,
+    regions: false,
+    returns: 0,
     failures: 0,
     spares: 0,
     steering: 0,
@@ -96,7 +102,7 @@ impl Scenario {
     pub(super) fn capabilities(&self) -> Capabilities {
         Capabilities {
             mark: self.mark,
-            mark_after_unclean: false,
+            mark_after_unclean: self.regions,
             dirty: true,
             failure: true,
             bad_ranges: 0,

@@ -5,17 +5,18 @@
 //! take effect when they are reported. That loses nothing: at a power failure each part of a job that is
 //! not reported yet has landed or not, whatever the step at which it might have.
 
-use super::member::{COLUMNS, GARBAGE, Member, ROWS, value};
+use super::member::{COLUMNS, Cell, GARBAGE, Image, Member, ROWS, value};
 use super::scenario::{Scenario, Write};
 use super::search::Fingerprint;
 use crate::*;
-use raid_core::metadata::{Operation, RuntimeState};
+use raid_core::metadata::Operation;
 use raid_core::units::{Rows, Slot, SlotSet};
+use std::boxed::Box;
 use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-pub(super) type Core = SyncCore<2, 2>;
+pub(super) type Core = SyncCore<2, 2, 2, 2>;
 pub(super) type Verdict = Result<(), String>;
 
 /// Row, column and version of each block that a promise is about.
@@ -36,7 +37,7 @@ pub(super) enum Purpose {
     Write { ticket: Ticket, versions: Versions, durable: bool },
     UserFlush { versions: Versions, covered: Covered },
     Flush { id: FlushId, covered: Covered },
-    Persist { seq: RecordSeq, to: SlotSet, number: u8, image: RuntimeState },
+    Persist { seq: RecordSeq, to: SlotSet, number: u8, image: Box<Image> },
     Read(Copy),
     Copied { window: WindowId, rows: u64, mismatched: u64 },
 }
@@ -95,6 +96,7 @@ pub(super) struct Block {
 pub(super) struct Left {
     pub(super) crashes: u8,
     pub(super) failures: u8,
+    pub(super) returns: u8,
     pub(super) flushes: u8,
     pub(super) spares: u8,
     pub(super) steering: u8,
@@ -131,6 +133,8 @@ pub(super) enum Action {
     UserFlush,
     Fails(Slot),
     Replace(Slot),
+    /// A failed member is back, its cache lost.
+    Return(Slot),
     Pause,
     Abort,
     Resume,
@@ -148,7 +152,7 @@ impl World {
         let parity: u32 = whole.fold(0, |sum, value| sum ^ value);
         let mut members = Vec::new();
         for slot in 0..scenario.members {
-            let mut member = Member::holding(value(0, 0));
+            let mut member = Member::holding(value(0, 0), 1 + u64::from(slot));
             for row in 0..ROWS {
                 let content = match scenario.parity {
                     _ if found.rebuilding.contains(Slot(slot)) => GARBAGE,
@@ -156,13 +160,13 @@ impl World {
                     true => value(column_of(scenario, row as u64, slot), 0),
                     false => value(0, 0),
                 };
-                member.cells[row] = super::member::Cell::of(content);
+                member.cells[row] = Cell::of(content);
             }
-            member.record = Some((0, found));
+            member.record = Some((0, Image::plain(found)));
             members.push(member);
         }
         Self {
-            core: build(scenario, SlotSet::EMPTY, &found).unwrap(),
+            core: build(scenario, SlotSet::EMPTY, &Image::plain(found), &members).unwrap(),
             now: Time(0),
             members,
             jobs: Vec::new(),
@@ -174,6 +178,7 @@ impl World {
             left: Left {
                 crashes: scenario.crashes,
                 failures: scenario.failures,
+                returns: scenario.returns,
                 flushes: scenario.flushes,
                 spares: scenario.spares,
                 steering: scenario.steering,
@@ -297,8 +302,16 @@ impl World {
             if self.left.failures > 0 && !member.dead && self.core.live().contains(slot) {
                 actions.push(Action::Fails(slot));
             }
-            if self.left.spares > 0 && self.core.clone().member_joined(slot).is_ok() {
+            let away = status.failed.contains(slot);
+            if away && self.left.spares > 0 && self.core.clone().member_joined(slot).is_ok() {
                 actions.push(Action::Replace(slot));
+            }
+            let (key, seen) = member.identity();
+            if away
+                && self.left.returns > 0
+                && self.core.clone().member_returned(slot, key, seen).is_ok()
+            {
+                actions.push(Action::Return(slot));
             }
         }
         if self.left.steering > 0 && matches!(status.phase, Phase::Preparing | Phase::Running) {
@@ -331,7 +344,16 @@ impl World {
             Action::Replace(slot) => {
                 self.left.spares -= 1;
                 self.core.member_joined(slot).map_err(refused)?;
-                self.members[slot.index()] = Member::holding(GARBAGE);
+                let key = self.members[slot.index()].key + 100;
+                self.members[slot.index()] = Member::holding(GARBAGE, key);
+            }
+            Action::Return(slot) => {
+                self.left.returns -= 1;
+                let member = &mut self.members[slot.index()];
+                member.dead = false;
+                member.cells = member.cells.map(|cell| Cell::of(cell.values()[0]));
+                let (key, seen) = member.identity();
+                self.core.member_returned(slot, key, seen).map_err(refused)?;
             }
             Action::Pause => {
                 self.left.steering -= 1;
@@ -474,12 +496,17 @@ impl World {
                     self.job(Purpose::Flush { id, covered });
                 }
                 Command::Persist { seq, to } => {
-                    let image = self.core.snapshot(seq).ok_or("no snapshot of a record")?;
-                    if to.intersects(image.failed) {
+                    let image = self.image(scenario, seq).ok_or("no snapshot of a record")?;
+                    if to.intersects(image.state.failed) {
                         return Err(format!("a record goes to a failed member: {image:?}"));
                     }
                     self.records += 1;
-                    self.job(Purpose::Persist { seq, to, number: self.records, image });
+                    self.job(Purpose::Persist {
+                        seq,
+                        to,
+                        number: self.records,
+                        image: Box::new(image),
+                    });
                 }
                 Command::Wake(wake) => self.wake(wake),
                 Command::Notice(Notice::SetFailed) => self.over = true,
@@ -488,6 +515,19 @@ impl World {
             }
         }
         Err("poll never ends".to_string())
+    }
+
+    fn image(&self, scenario: &Scenario, seq: RecordSeq) -> Option<Image> {
+        let state = self.core.snapshot(seq)?;
+        if !scenario.regions {
+            return Some(Image::plain(state));
+        }
+        let log = self.core.log(seq)?;
+        let mut regions = Vec::new();
+        log.regions(|region| regions.push(region));
+        let regions = regions.try_into().ok();
+        let (generation, debtors) = (log.generation(), log.debtors());
+        Some(Image { state, generation, debtors, regions })
     }
 
     fn wake(&mut self, wake: WaitFor) {
@@ -597,11 +637,11 @@ impl World {
                     let member = &mut self.members[slot.index()];
                     match member.dead {
                         true => failed.insert(slot),
-                        false => member.record = Some((number, image)),
+                        false => member.record = Some((number, *image)),
                     }
                 }
                 if failed.is_empty() {
-                    self.distrusted = image.failed | image.rebuilding;
+                    self.distrusted = image.state.failed | image.state.rebuilding;
                 }
                 self.core.persisted(now, seq, failed).map_err(wrong)?;
             }
@@ -687,11 +727,18 @@ impl World {
 pub(super) fn build(
     scenario: &Scenario,
     absent: SlotSet,
-    found: &RuntimeState,
+    found: &Image,
+    members: &[Member],
 ) -> Result<Core, Refusal> {
-    let config = scenario.config(absent);
     crate::defect::plant(scenario.defect);
-    Core::new(config, found, scenario.capabilities(), Start::Normal)
+    let here = |(slot, _): &(Slot, &Member)| !absent.contains(*slot);
+    let seated = (0u8..).map(Slot).zip(members).filter(here);
+    let seated: Vec<_> = seated.map(|(slot, member)| (slot, MemberKey(member.key))).collect();
+    let regions = found.regions.as_ref().map_or(&[][..], |regions| regions);
+    let Image { state, generation, debtors, .. } = *found;
+    let seated: &[_] = if scenario.regions { &seated } else { &[] };
+    let found = Found { state, generation, debtors, regions, bad: &[], seated };
+    Core::restore(scenario.config(absent), &found, scenario.capabilities(), Start::Normal)
 }
 
 /// The member that holds the parity of a row; it turns.

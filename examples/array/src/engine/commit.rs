@@ -171,7 +171,9 @@ impl Engine {
                         self.store.disks[disk].live = false;
                     }
                 }
-                let whole = (state.failed | state.rebuilding).is_empty();
+                // A member may have failed after the record was made and before it is written.
+                let all = self.sets[set].live() == self.sets[set].all();
+                let whole = all && (state.failed | state.rebuilding).is_empty();
                 let failures = self.sets[set].failures;
                 if let Some(run) = &mut self.commits.run {
                     run.whole = whole.then_some(failures);

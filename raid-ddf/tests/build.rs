@@ -8,11 +8,13 @@ mod support;
 
 use media::{Rig, SMALL, geometry, raid10};
 use raid_core::array::{
-    ArrayState, Geometry, Level, MemberState, Placement, QNumbering, Secondary,
+    ArrayState, Geometry, Level, MemberState, Name, Place, Placement, QNumbering, Secondary,
 };
 use raid_core::layout::Layout;
-use raid_core::metadata::{ChangeError, DiskShape, FormatWriter, Severity};
-use raid_core::units::{Blocks, Lba};
+use raid_core::metadata::{
+    ArrayRequest, ChangeError, DiskShape, FormatWriter, Severity, SpareRequest,
+};
+use raid_core::units::{Blocks, Lba, Slot};
 use raid_ddf::{ByteOrder, CrcVariant, Ddf, Options};
 
 /// Every shape that the format can store, with the number of disks.
@@ -332,4 +334,283 @@ fn a_blank_disk_joins_as_a_spare() {
     );
     assert_eq!(told.array("five").0.state, ArrayState::Optimal);
     assert_eq!(told.codes(Severity::Warning), [0; 0], "{:?}", told.findings);
+}
+
+/// A configuration of revision 2.0 on blocks of 512 bytes.
+fn revision_2(count: usize) -> Rig {
+    let mut options = Options::LINUX;
+    options.revision = Some(raid_ddf::Revision::V2_0);
+    let mut rig = Rig::blank(&vec![SMALL; count], &options);
+    let stamp = rig.stamp();
+    rig.edit(|disks| raid_ddf::initialise(disks, stamp, &options)).unwrap();
+    rig
+}
+
+#[test]
+fn levels_of_revision_2_are_built_on_blocks_of_512_bytes() {
+    use Placement::{NContinue, NRestart, ZeroRestart};
+    for placement in [ZeroRestart, NRestart, NContinue] {
+        for shape in [
+            Geometry { parities: 2, ..geometry(Level::Mdf, placement, 5) },
+            Geometry { parities: 3, ..geometry(Level::Mdf, placement, 6) },
+            Geometry { rotate_shift: 4, ..geometry(Level::Raid5R, placement, 4) },
+        ] {
+            let disks: Vec<usize> = (0..shape.slots.into()).collect();
+            let mut rig = revision_2(disks.len());
+            rig.create("new", shape, &disks).unwrap();
+            rig.commit();
+            rig.reread();
+            let told = rig.told();
+            assert_eq!(told.array("new").0.geometry, shape);
+            assert_eq!(told.array("new").0.state, ArrayState::Optimal);
+            assert_eq!(told.codes(Severity::Warning), [0; 0], "{:?}", told.findings);
+            // A configuration of 1.x has no code for it.
+            let mut old = Rig::container(disks.len());
+            assert!(matches!(old.create("x", shape, &disks), Err(ChangeError::Unsupported(_))));
+        }
+    }
+}
+
+#[test]
+fn what_is_unverified_is_written_only_at_the_callers_word() {
+    use Placement::{Fixed, NContinue, ParityLast, ZeroContinue, ZeroRestart};
+    let raid50 = geometry(Level::Raid5, NContinue, 3);
+    let doubtful = [
+        geometry(Level::Raid3, ParityLast, 4),
+        geometry(Level::Raid5, ZeroContinue, 4),
+        geometry(Level::Raid5E, NContinue, 4),
+        geometry(Level::Raid5EE, NContinue, 4),
+        geometry(Level::Raid5EE, ZeroRestart, 4),
+        geometry(Level::Raid5R, NContinue, 4),
+        Geometry { parities: 3, ..geometry(Level::Mdf, NContinue, 6) },
+        Geometry { secondary: Secondary::Striped, sets: 2, ..raid50 },
+        Geometry { secondary: Secondary::Mirrored, strip: Blocks(0), ..raid10(2) },
+        Geometry { secondary: Secondary::Concatenated, strip: Blocks(0), ..raid10(2) },
+    ];
+    for shape in doubtful {
+        let disks: Vec<usize> = (0..usize::from(shape.slots * shape.sets)).collect();
+        let mut rig = revision_2(disks.len());
+        rig.unverified = false;
+        let before = rig.bytes();
+        let refused = rig.create("x", shape, &disks);
+        assert!(matches!(refused, Err(ChangeError::Unsupported(_))), "{shape:?}: {refused:?}");
+        assert_eq!(rig.bytes(), before);
+        rig.unverified = true;
+        let array = rig.create("x", shape, &disks).unwrap();
+        rig.commit();
+        rig.reread();
+        let told = rig.told();
+        let primary = told.raw_of(array, "Primary_RAID_Level");
+        if shape.level == Level::Raid3 {
+            assert_eq!((primary, told.raw_of(array, "RAID_Level_Qualifier")), (Some(3), Some(1)));
+            assert_eq!(told.raw_of(array, "VD_Size"), Some(3 * 4096));
+        } else {
+            assert_eq!(told.array("x").0.geometry, shape);
+        }
+    }
+    // What is settled needs no word.
+    for shape in [raid10(2), geometry(Level::Raid0, Fixed, 4), geometry(Level::Raid6, NContinue, 4)]
+    {
+        let mut rig = Rig::container(4);
+        rig.unverified = false;
+        rig.create("x", shape, &[0, 1, 2, 3]).unwrap();
+    }
+}
+
+/// A request for RAID-0 over two disks; the size is for the format to say.
+fn request<'a>(disks: &'a [usize], starts: &'a [Lba]) -> ArrayRequest<'a> {
+    let shape =
+        Geometry { member_blocks: Blocks(0), ..geometry(Level::Raid0, Placement::Fixed, 2) };
+    ArrayRequest { starts, ..ArrayRequest::new(Name::new(b"x"), shape, disks) }
+}
+
+#[test]
+fn the_largest_size_is_what_can_be_made_and_no_block_more() {
+    let mut rig = Rig::container(3);
+    rig.create("first", geometry(Level::Raid1, Placement::Fixed, 2), &[0, 1]).unwrap();
+    rig.create("second", geometry(Level::Raid1, Placement::Fixed, 2), &[0, 1]).unwrap();
+    let first = rig.told().array("first").0.id;
+    let stamp = rig.stamp();
+    rig.edit(|disks| Ddf.delete_array(disks, first, stamp)).unwrap();
+    let largest = |rig: &mut Rig, request: &ArrayRequest<'_>| {
+        rig.edit(|disks| Ddf.largest_member(disks, request))
+    };
+    // Free on disk 0: 0..4096 and 8192..65536.
+    let behind = Blocks(65_536 - 8192);
+    assert_eq!(largest(&mut rig, &request(&[0, 2], &[])), Ok(behind));
+    assert_eq!(largest(&mut rig, &request(&[0, 2], &[Lba(0), Lba(0)])), Ok(Blocks(4096)));
+    assert_eq!(largest(&mut rig, &request(&[0, 2], &[Lba(100), Lba(0)])), Ok(Blocks(3968)));
+    // Of one disk: a single member, not cut to strips.
+    let single = ArrayRequest {
+        geometry: geometry(Level::Single, Placement::Fixed, 1),
+        ..request(&[2], &[])
+    };
+    assert_eq!(largest(&mut rig, &single), Ok(Blocks(65_536)));
+    assert!(largest(&mut rig, &request(&[0, 7], &[])).is_err());
+    assert!(largest(&mut rig, &request(&[0, 2], &[Lba(5000), Lba(0)])).is_err(), "taken");
+    let before = rig.bytes();
+    let make = |rig: &mut Rig, member_blocks| {
+        let wanted = request(&[0, 2], &[]);
+        let wanted =
+            ArrayRequest { geometry: Geometry { member_blocks, ..wanted.geometry }, ..wanted };
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf.create_array(disks, &wanted, stamp))
+    };
+    assert!(make(&mut rig, Blocks(behind.0 + 128)).is_err());
+    assert_eq!(rig.bytes(), before);
+    make(&mut rig, behind).unwrap();
+}
+
+#[test]
+fn extents_stand_where_the_caller_wants_them() {
+    let mut rig = Rig::container(2);
+    let two = geometry(Level::Raid0, Placement::Fixed, 2);
+    let make = |rig: &mut Rig, starts: &[Lba]| {
+        let wanted = ArrayRequest { geometry: two, ..request(&[0, 1], starts) };
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf.create_array(disks, &wanted, stamp))
+    };
+    make(&mut rig, &[Lba(1000), Lba(61_440)]).unwrap();
+    let told = rig.told();
+    let starts: Vec<Lba> = told.array("x").1.iter().map(|member| member.start).collect();
+    assert_eq!(starts, [Lba(1000), Lba(61_440)]);
+    let before = rig.bytes();
+    for starts in [
+        &[Lba(0), Lba(0)][..],
+        &[Lba(5095), Lba(0)],
+        &[Lba(5096), Lba(61_439)],
+        &[Lba(5096), Lba(65_536)],
+        &[Lba(61_441), Lba(0)],
+        &[Lba(u64::MAX), Lba(0)],
+        &[Lba(5096)],
+    ] {
+        assert!(make(&mut rig, starts).is_err(), "{starts:?}");
+        assert_eq!(rig.bytes(), before);
+    }
+    make(&mut rig, &[Lba(5096), Lba(57_344)]).unwrap();
+}
+
+#[test]
+fn an_array_may_start_without_a_member_that_its_level_can_miss() {
+    const MISSING: usize = ArrayRequest::MISSING;
+    let mut rig = Rig::container(4);
+    let five = geometry(Level::Raid5, Placement::NContinue, 3);
+    let before = rig.bytes();
+    for disks in [[0, MISSING, MISSING], [MISSING; 3]] {
+        assert!(rig.create("x", five, &disks).is_err(), "{disks:?}");
+    }
+    assert!(rig.create("x", raid10(2), &[0, 1, MISSING, MISSING]).is_err());
+    assert_eq!(rig.bytes(), before);
+    let array = rig.create("five", five, &[0, MISSING, 2]).unwrap();
+    let told = rig.told();
+    assert_eq!(told.array("five").0.state, ArrayState::Degraded);
+    assert_eq!(told.array("five").1[1].state, MemberState::Missing);
+    assert_eq!(told.raw_of(array, "VD_State"), Some(1));
+    let stamp = rig.stamp();
+    rig.edit(|disks| Ddf.add_spare(disks, 3, stamp)).unwrap();
+    let (place, stamp) = (Place { set: 0, slot: Slot(1) }, rig.stamp());
+    rig.edit(|disks| Ddf.activate(disks, array, place, 3, stamp)).unwrap();
+    assert_eq!(rig.members("five")[1], (Some(3), MemberState::Rebuilding));
+}
+
+#[test]
+fn a_deleted_array_is_gone_and_the_others_are_as_they_were() {
+    let mut rig = Rig::container(5);
+    let five = geometry(Level::Raid5, Placement::NContinue, 3);
+    for (name, disks) in [("one", [0, 1, 2]), ("two", [1, 2, 3]), ("three", [2, 3, 4])] {
+        rig.create(name, five, &disks).unwrap();
+    }
+    let arrays: Vec<_> = rig.told().arrays.clone();
+    let (one, two) = (arrays[0].0.id, arrays[1].0.id);
+    let serves = [(one, None), (two, None)];
+    let stamp = rig.stamp();
+    rig.edit(|disks| Ddf.delete_array(disks, one, stamp)).unwrap();
+    let before = rig.bytes();
+    let stamp = rig.stamp();
+    let again = rig.edit(|disks| Ddf.delete_array(disks, one, stamp));
+    assert_eq!(again, Err(ChangeError::NoSuchArray(one)));
+    let stamp = rig.stamp();
+    let spare = SpareRequest::dedicated(0, &serves);
+    let refused = rig.edit(|disks| Ddf.assign_spare(disks, &spare, stamp));
+    assert_eq!(refused, Err(ChangeError::NoSuchArray(one)));
+    assert_eq!(rig.bytes(), before);
+    rig.commit();
+    rig.reread();
+    let told = rig.told();
+    assert_eq!(told.codes(Severity::Note), [0; 0], "{:?}", told.findings);
+    let left: Vec<_> =
+        told.arrays.iter().map(|(array, members)| (array.id, members.clone())).collect();
+    let mut expected: Vec<_> = arrays[1..].iter().map(|(array, m)| (array.id, m.clone())).collect();
+    // The last entry of the table has moved into the hole.
+    expected.reverse();
+    assert_eq!(left, expected);
+    let roles: Vec<_> = told.disks.iter().map(|disk| disk.role).collect();
+    assert_eq!(roles, ["unused", "member", "member", "member", "member"]);
+    // Its blocks are free again.
+    rig.create("four", five, &[0, 1, 4]).unwrap();
+    let told = rig.told();
+    let starts: Vec<Lba> = told.array("four").1.iter().map(|member| member.start).collect();
+    assert_eq!(starts, [Lba(0), Lba(0), Lba(4096)]);
+}
+
+#[test]
+fn an_erased_disk_is_no_ddf_disk_wherever_it_is_looked_at() {
+    let mut rig = Rig::container(2);
+    rig.create("pair", geometry(Level::Raid1, Placement::Fixed, 2), &[0, 1]).unwrap();
+    // What some Adaptec firmware may have left behind.
+    rig.commit();
+    let anchor = rig.media[0].read((SMALL.blocks.0 - 1) * 512, 512);
+    rig.media[0].write((SMALL.blocks.0 - 257) * 512, &anchor);
+    rig.reread();
+    let configuration = rig.told().disks[0].configuration;
+    let stamp = rig.stamp();
+    rig.edit(|disks| Ddf.dissolve(disks, configuration, stamp)).unwrap();
+    rig.commit();
+    assert!(rig.told().arrays.is_empty());
+    for disk in 0..2 {
+        for step in rig.erase_steps(disk) {
+            if let media::Stepped::Write(at, bytes) = step {
+                rig.media[disk].write(at, &bytes);
+            }
+        }
+    }
+    // No block of the disk is a header any more, so that a search finds none either.
+    for medium in &rig.media {
+        let header =
+            |(_, bytes): &(u64, &[u8; 512])| raid_ddf::DdfHeader::byte_order(*bytes).is_some();
+        assert_eq!(medium.sectors().find(header).map(|found| found.0), None);
+    }
+    rig.reread();
+    assert!(rig.told().disks.is_empty() && rig.told().findings.is_empty());
+    assert!(rig.erase_steps(0).is_empty());
+}
+
+#[test]
+fn the_controller_is_who_the_caller_says() {
+    let mut options = Options::GRAID;
+    options.controller = raid_ddf::Controller {
+        vendor: *b"LSI     ",
+        serial: Some(*b"      SV34116348"),
+        pci: [0x1000, 0x005B, 0x1000, 0x9270],
+        product: *b"MegaRAID        ",
+    };
+    let mut rig = Rig::blank(&[SMALL; 2], &options);
+    let stamp = rig.stamp();
+    rig.edit(|disks| raid_ddf::initialise(disks, stamp, &options)).unwrap();
+    let told = rig.told();
+    let id = told.disks[0].configuration;
+    assert_eq!(&id.0[..16], b"LSI     \x10\x00\x00\x5B\x10\x00\x92\x70");
+    assert_eq!(told.codes(Severity::Warning), [0; 0], "{:?}", told.findings);
+    let found = rig.disks[0]
+        .pieces
+        .iter()
+        .any(|(_, bytes)| bytes.windows(24).any(|window| window == b"LSI           SV34116348"));
+    assert!(found, "controller GUID");
+    for vendor in [*b"\0SI     ", *b" LSI    ", [0xFF; 8]] {
+        options.controller.vendor = vendor;
+        let stamp = rig.stamp();
+        let before = rig.bytes();
+        assert!(rig.edit(|disks| raid_ddf::initialise(disks, stamp, &options)).is_err());
+        assert_eq!(rig.bytes(), before);
+    }
 }

@@ -3,11 +3,11 @@
 #![allow(dead_code, unreachable_pub)]
 
 use crate::support::{Disk, Told, assemble, read_disk};
-use raid_core::array::{ArrayId, MemberState};
+use raid_core::array::{ArrayId, MemberId, MemberState};
 use raid_core::array::{Geometry, Initialisation, Level, Name, Placement, QNumbering, Secondary};
 use raid_core::metadata::{
-    ArrayRequest, ChangeError, DiskBuffer, DiskShape, DiskView, FormatWriter, Lookup, Piece,
-    PieceMut, RuntimeState, Stamp, Step,
+    ArrayRequest, BadRange, ChangeError, DiskBuffer, DiskCondition, DiskShape, DiskView,
+    FormatWriter, Lookup, Piece, PieceMut, RuntimeState, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent, Lba, SlotSet};
 use raid_ddf::{Ddf, Options};
@@ -180,20 +180,42 @@ impl Rig {
         assemble(&self.disks)
     }
 
+    /// Lends all disks for reading.
+    pub fn views<R>(&self, see: impl FnOnce(&[DiskView<'_>]) -> R) -> R {
+        let pieces = self
+            .disks
+            .iter()
+            .map(|disk| disk.pieces.iter().map(|(at, bytes)| Piece { at: *at, bytes }).collect());
+        let pieces: Vec<Vec<Piece<'_>>> = pieces.collect();
+        let disks = self.disks.iter().zip(&pieces);
+        let views = disks.map(|(disk, pieces)| DiskView { shape: disk.shape, pieces });
+        see(&views.collect::<Vec<_>>())
+    }
+
     /// The stored state of a set.
     pub fn state(&self, array: ArrayId, set: u16) -> Option<RuntimeState> {
-        let pieces: Vec<Vec<Piece<'_>>> = self
-            .disks
-            .iter()
-            .map(|disk| disk.pieces.iter().map(|(at, bytes)| Piece { at: *at, bytes }).collect())
-            .collect();
-        let views: Vec<DiskView<'_>> = self
-            .disks
-            .iter()
-            .zip(&pieces)
-            .map(|(disk, pieces)| DiskView { shape: disk.shape, pieces })
-            .collect();
-        Ddf.state(&views, array, set)
+        self.views(|views| Ddf.state(views, array, set))
+    }
+
+    /// Lends one disk for reading.
+    pub fn view<R>(&self, disk: usize, see: impl FnOnce(&DiskView<'_>) -> R) -> R {
+        let pieces = self.disks[disk].pieces.iter();
+        let pieces: Vec<_> = pieces.map(|(at, bytes)| Piece { at: *at, bytes }).collect();
+        see(&DiskView { shape: self.disks[disk].shape, pieces: &pieces })
+    }
+
+    /// The bad ranges of a disk.
+    pub fn bad_ranges(&self, disk: usize) -> Vec<BadRange> {
+        self.view(disk, |view| (0..).map_while(|index| Ddf.bad_range(view, index)).collect())
+    }
+
+    pub fn workspace(&self, disk: usize) -> Option<Extent> {
+        self.view(disk, |view| Ddf.workspace(view))
+    }
+
+    /// The stored condition of a disk.
+    pub fn condition(&self, disk: MemberId) -> Option<DiskCondition> {
+        self.views(|views| Ddf.disk_condition(views, disk))
     }
 
     /// All bytes of all buffers.
@@ -348,4 +370,103 @@ pub fn make_foreign(rig: &mut Rig) {
             medium.write(at.0 * 512, bytes);
         }
     }
+}
+
+/// The headers in a disk's buffer, each with the index of its piece.
+fn headers(rig: &Rig, disk: usize) -> Vec<(usize, raid_ddf::DdfHeader)> {
+    use raid_ddf::{DdfHeader, Record};
+    let pieces = rig.disks[disk].pieces.iter().enumerate();
+    let headers = pieces.filter_map(|(index, (_, bytes))| {
+        DdfHeader::byte_order(bytes)?;
+        Some((index, *DdfHeader::view(bytes)?))
+    });
+    headers.collect()
+}
+
+/// Counts the headers on and nothing else, as somebody does who keeps the records as they are.
+pub fn touch(rig: &mut Rig) {
+    use raid_ddf::{ByteOrder, CrcVariant, DdfHeader, Record};
+    for disk in 0..rig.disks.len() {
+        for (piece, header) in headers(rig, disk) {
+            let order = ByteOrder::Big;
+            let Some(sequence) = header.sequence_number.present(order) else { continue };
+            let bytes = &mut rig.disks[disk].pieces[piece].1[..512];
+            DdfHeader::view_mut(bytes).unwrap().sequence_number.set(order, sequence + 1);
+            raid_ddf::seal(CrcVariant::B, order, bytes);
+        }
+    }
+}
+
+/// One byte of what a disk's buffer holds.
+pub fn byte(rig: &Rig, disk: usize, at: u64) -> u8 {
+    let mut pieces = rig.disks[disk].pieces.iter();
+    let found = pieces.find_map(|(start, bytes)| {
+        bytes.get(usize::try_from(at.checked_sub(start.0 * 512)?).ok()?)
+    });
+    *found.unwrap()
+}
+
+/// Fills bytes without a meaning with noise, alike in all copies on all disks: reserved bytes of
+/// headers and sections, vendor's data, a record that nobody knows. Returns disk, address and value
+/// of each.
+pub fn fill_reserved(rig: &mut Rig) -> Vec<(usize, u64, u8)> {
+    use raid_ddf::{ByteOrder, CrcVariant, Section};
+    let order = ByteOrder::Big;
+    let mut noise = Vec::new();
+    for disk in 0..rig.disks.len() {
+        for (piece, header) in headers(rig, disk) {
+            let at = rig.disks[disk].pieces[piece].0;
+            let start = at.0 * 512;
+            let mut ranges = [51..96, 142..192, 256..512].map(|bytes| (start, bytes)).to_vec();
+            let mut sealed = vec![(start, 512)];
+            if header.header_type != 0 {
+                let section = |section| {
+                    let extent = header.section_extent(order, at, section).unwrap();
+                    (extent.start.0 * 512, extent.len.0 * 512)
+                };
+                let controller = section(Section::ControllerData);
+                let disks = section(Section::PhysicalDiskRecords);
+                let arrays = section(Section::VirtualDiskRecords);
+                let own = section(Section::PhysicalDiskData);
+                ranges.extend([56..64, 64..512].map(|bytes| (controller.0, bytes)));
+                // The heads, and the first entry of each.
+                ranges.extend([12..64, 104..122, 124..128].map(|bytes| (disks.0, bytes)));
+                ranges.extend([12..64, 90..92, 99..112].map(|bytes| (arrays.0, bytes)));
+                ranges.push((own.0, 38..512));
+                sealed.extend([controller, disks, arrays, own]);
+                let records = section(Section::ConfigurationRecords);
+                let length = u64::from(header.configuration_record_length.get(order)) * 512;
+                if disk < 2 {
+                    let vendor = [40..64, 91..96, 129..135, 137..140, 145..384, 384..480];
+                    ranges.extend(vendor.map(|bytes| (records.0, bytes)));
+                    sealed.push((records.0, length));
+                }
+                ranges.push((records.0 + records.1 - length, 0..length));
+            }
+            for (from, range) in ranges {
+                for at in range.map(|at| from + at) {
+                    let value = u8::try_from((at - start) * 7 % 251).unwrap();
+                    poke(rig, disk, at, value);
+                    noise.push((disk, at, value));
+                }
+            }
+            for (start, len) in sealed {
+                let mut bytes: Vec<u8> =
+                    (start..start + len).map(|at| byte(rig, disk, at)).collect();
+                raid_ddf::seal(CrcVariant::B, order, &mut bytes);
+                for (at, value) in (start..).zip(bytes) {
+                    poke(rig, disk, at, value);
+                }
+            }
+        }
+    }
+    noise
+}
+
+fn poke(rig: &mut Rig, disk: usize, at: u64, value: u8) {
+    let mut pieces = rig.disks[disk].pieces.iter_mut();
+    let found = pieces.find_map(|(start, bytes)| {
+        bytes.get_mut(usize::try_from(at.checked_sub(start.0 * 512)?).ok()?)
+    });
+    *found.unwrap() = value;
 }

@@ -528,3 +528,15 @@ fn a_claimed_spare_is_a_member_before_its_own_table_says_so() {
     assert_eq!(free.disks[1].configuration, ArrayId::ANY);
     assert_eq!(free.members[1].state, Missing);
 }
+
+/// The generation decides, however far apart timestamps are that another writer set in units of its
+/// own.
+#[test]
+fn the_generation_goes_before_the_timestamp_of_a_member_that_took_part() {
+    let mut new = one_level(1, 2);
+    new.iter_mut().for_each(|line| line.sequence = 5);
+    let old = Disk { timestamp: 0x4000_0000, ..Disk::new(magic(0), &one_level(1, 2)) };
+    let disks = [old, Disk { timestamp: 7, ..Disk::new(magic(1), &new) }];
+    let found = generator::assemble(&disks);
+    assert_eq!(found.members.iter().map(|m| m.state).collect::<Vec<_>>(), [Stale, InSync]);
+}

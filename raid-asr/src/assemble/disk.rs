@@ -96,13 +96,15 @@ pub(crate) fn was_deleted(disks: &dyn Disks, member: &Member<'_>) -> bool {
 /// cut short, or a spare that is taken.
 fn claimant(disks: &dyn Disks, drivemagic: u32) -> Option<u32> {
     (0..disks.count()).find_map(|index| {
-        let member = super::member_at(disks, index)?;
+        let names = |member: &Member<'_>| {
+            let mut lines = member.tree.disks().map(|(_, line)| line);
+            lines.any(|line| {
+                line.raidmagic.get() == drivemagic && line.disk_state().worth() != Worth::Nothing
+            })
+        };
+        let member = super::member_at(disks, index).filter(names)?;
         let newest = super::Newest::choose(disks, member.array())?.member;
-        let mut lines = newest.tree.disks().map(|(_, line)| line);
-        let named = lines.any(|line| {
-            line.raidmagic.get() == drivemagic && line.disk_state().worth() != Worth::Nothing
-        });
-        (named && !was_deleted(disks, &newest)).then_some(newest.array())
+        (names(&newest) && !was_deleted(disks, &newest)).then_some(newest.array())
     })
 }
 

@@ -4,7 +4,7 @@
 //! | decides | in this order |
 //! |---|---|
 //! | trust | a wrong checksum in a table of version 0 or 1 comes last |
-//! | `timestamp` | later by so much that `raidseq` may have gone round |
+//! | `timestamp` | later by so much that `raidseq` may have gone round without this disk |
 //! | `raidseq` of the top line | later, counting round from 65535 to 0 |
 //! | `timestamp` | higher |
 //! | checksum | right |
@@ -55,13 +55,18 @@ fn compare_sequences(a: u16, b: u16) -> Ordering {
     }
 }
 
-/// Writers that keep the timestamp count it on with every change. So between two of their copies less
-/// than half a round of `raidseq` apart there are fewer changes than seconds, and beyond that only
-/// the timestamp tells.
+/// Writers that keep the timestamp count it on with every change. So two of their copies are no more
+/// changes apart than seconds. Where that is half a round of `raidseq` and more, and the later copy
+/// says that the earlier one's disk had no part in its change, only the timestamp tells.
 fn compare_generations(a: &Member<'_>, b: &Member<'_>) -> Ordering {
     let (own, other) = (timestamp(a), timestamp(b));
     if own != 0 && other != 0 && own.abs_diff(other) > 0x7FFF {
-        return own.cmp(&other);
+        let (later, earlier) = if own > other { (a, b) } else { (b, a) };
+        let mut lines = later.tree.disks().map(|(_, line)| line);
+        let line = lines.find(|line| line.raidmagic.get() == earlier.drivemagic);
+        if line.is_none_or(|line| line.raidseq != later.tree.top().raidseq) {
+            return own.cmp(&other);
+        }
     }
     compare_sequences(sequence(a), sequence(b)).then(own.cmp(&other))
 }

@@ -2,14 +2,14 @@
 //! A new array: the same table on each of its disks.
 
 use super::lines::Lines;
-use super::{CAPACITY_STEP, identity, invalid, table_mut, usable};
+use super::{identity, invalid, table_mut, usable};
 use crate::assemble::disk::{Standing, standing};
-use crate::assemble::{array_id, members_of};
+use crate::assemble::{array_id, member_at};
 use crate::locate::{Located, locate};
 use crate::set_line::{Health, joined, store_joined};
 use crate::update::survey::{timestamp_after, unused_at};
 use crate::{DiskLineState, LineName};
-use raid_core::array::{ArrayId, Initialisation, Level};
+use raid_core::array::{ArrayId, Initialisation, Level, Secondary};
 use raid_core::metadata::{
     ArrayRequest, ChangeError, DiskBuffer, Disks, LiveDisks, RuntimeState, Stamp,
 };
@@ -75,7 +75,7 @@ pub(crate) fn largest_member(
     let mut shares = u64::from(u32::MAX);
     if geometry.level == Level::Raid0 {
         shares = shares.checked_div(geometry.slots.into()).unwrap_or(0);
-    } else if geometry.secondary == raid_core::array::Secondary::Striped {
+    } else if geometry.secondary == Secondary::Striped {
         shares = shares.checked_div(geometry.sets.into()).unwrap_or(0);
     }
     most = most.min(shares);
@@ -182,9 +182,9 @@ fn name(request: &ArrayRequest<'_>, magic: u32) -> LineName {
 /// Refuses the name of another array at hand.
 fn check_name(disks: &dyn Disks, name: LineName) -> Result<(), ChangeError> {
     for index in 0..disks.count() {
-        let Some(member) = crate::assemble::member_at(disks, index) else { continue };
+        let Some(member) = member_at(disks, index) else { continue };
         let top = member.tree.top();
-        if top.name.trimmed() == name.trimmed() && members_of(disks, member.array()).count() > 0 {
+        if top.name.trimmed() == name.trimmed() {
             let what = "name of another array, which some readers would join it with";
             return Err(invalid(what, top.raidmagic.get().into(), 0));
         }
@@ -217,7 +217,7 @@ fn join_sets(table: &mut crate::RaidTable, lines: &Lines, request: &ArrayRequest
     if lines.below() == 0 {
         return;
     }
-    let mirrored = request.geometry.secondary == raid_core::array::Secondary::Mirrored;
+    let mirrored = request.geometry.secondary == Secondary::Mirrored;
     let sets = table.lines_in_use().iter().skip(1);
     let states = sets.filter(|line| line.level() == crate::TreeLevel::Fwl);
     let state = joined(states.map(crate::ConfigurationLine::array_state), mirrored);
@@ -225,5 +225,3 @@ fn join_sets(table: &mut crate::RaidTable, lines: &Lines, request: &ArrayRequest
         store_joined(top, state, false);
     }
 }
-
-const _: () = assert!(CAPACITY_STEP.is_power_of_two());

@@ -7,12 +7,12 @@
 //! | of one array (unverified in practice) | the array's | `spareid`, `sparedrivemagic` |
 
 use super::{check_room, empty_table, invalid, is_blank, last_block, make_unused, table_mut};
+use crate::assemble::array_id;
 use crate::assemble::disk::{Standing, standing};
 use crate::locate::{Located, locate};
 use crate::update::spread::spread;
 use crate::update::survey::{Survey, timestamp_after, unused_at};
 use crate::{ConfigurationLine, LineName, RaidType, TableHeader, TreeLevel};
-use raid_core::array::ArrayId;
 use raid_core::metadata::{ChangeError, DiskBuffer, Disks, LiveDisks, SpareRequest, Stamp};
 use raid_core::units::Lba;
 use zerocopy::FromZeros;
@@ -129,7 +129,7 @@ pub(crate) fn release(
         return Err(refuse(index, "no table"));
     };
     let at = copy.at;
-    let survey = for_array.and_then(|magic| Survey::of(disks, named(magic)).ok());
+    let survey = for_array.and_then(|magic| Survey::of(disks, array_id(magic)).ok());
     if let Some(disk) = disks.get_mut(index) {
         empty_table(disk, at);
     }
@@ -143,8 +143,4 @@ pub(crate) fn release(
         spread(disks, &survey, true, stamp);
     }
     Ok(())
-}
-
-fn named(raidmagic: u32) -> ArrayId {
-    crate::assemble::array_id(raidmagic)
 }

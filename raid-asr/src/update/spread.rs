@@ -55,17 +55,10 @@ fn is_live(disks: &[DiskBuffer<'_>], survey: &Survey, drivemagic: u32) -> bool {
 
 /// Copies header and lines in use, 64 bytes at a time: both tables are in one slice of disks.
 fn copy(disks: &mut [DiskBuffer<'_>], from: (usize, Lba), to: (usize, Lba)) {
-    let source = |disks: &[DiskBuffer<'_>]| -> Option<(usize, RaidTableHead)> {
-        let bytes = DiskBytes::of_buffer(disks.get(from.0)?);
-        let table = RaidTable::view(bytes.get(table_extent(from.1))?).ok()?;
-        Some((table.lines_in_use().len(), table.header))
-    };
-    let Some((used, header)) = source(disks) else { return };
+    let Some(source) = table_at(disks, from) else { return };
+    let (used, header) = (source.lines_in_use().len(), source.header);
     for index in 0..used {
-        let line = disks.get(from.0).and_then(|disk| {
-            let bytes = DiskBytes::of_buffer(disk);
-            RaidTable::view(bytes.get(table_extent(from.1))?).ok()?.lines.get(index).copied()
-        });
+        let line = table_at(disks, from).and_then(|table| table.lines.get(index)).copied();
         let table = disks.get_mut(to.0).and_then(|disk| table_mut(disk, to.1));
         if let (Some(line), Some(place)) = (line, table.and_then(|t| t.lines.get_mut(index))) {
             *place = line;
@@ -76,4 +69,8 @@ fn copy(disks: &mut [DiskBuffer<'_>], from: (usize, Lba), to: (usize, Lba)) {
     }
 }
 
-type RaidTableHead = crate::TableHeader;
+/// The table of a disk.
+fn table_at<'d>(disks: &'d [DiskBuffer<'_>], (disk, at): (usize, Lba)) -> Option<&'d RaidTable> {
+    let bytes = DiskBytes::of_buffer(disks.get(disk)?);
+    RaidTable::view(bytes.get(table_extent(at))?).ok()
+}

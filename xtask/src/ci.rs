@@ -16,7 +16,7 @@ mod no_panic;
 mod policy;
 pub(crate) mod shell;
 mod symbols;
-mod toolchain;
+pub(crate) mod toolchain;
 
 use shell::Shell;
 use std::process::ExitCode;
@@ -32,7 +32,7 @@ pub(crate) enum Stop {
 }
 
 /// The note of a step that passed, or why it did not.
-type Outcome = Result<String, Stop>;
+pub(crate) type Outcome = Result<String, Stop>;
 
 struct Step {
     name: &'static str,
@@ -74,6 +74,8 @@ const STEPS: &[Step] = &[
     step("s390x-linux", "unit tests on an emulated big-endian processor", cross::s390x),
     step("fuzz", "every fuzz target for a few seconds", fuzz::all),
     step("demo", "an array from creation to recovery", examples::demo),
+    step("vm", "Linux md and device-mapper run our arrays, and we run md's", crate::vm::all),
+    step("interop", "mdadm, blkid and wipefs on images of disks", examples::interop),
     step("inspect", "raid-inspect on the images of other implementations", examples::inspect),
 ];
 
@@ -116,7 +118,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     report(&results)
 }
 
-fn words(outcome: &Outcome) -> (&'static str, &str) {
+pub(crate) fn words(outcome: &Outcome) -> (&'static str, &str) {
     match outcome {
         Ok(note) => ("passed ", note),
         Err(Stop::Failed(why)) => ("FAILED:", why),
@@ -124,7 +126,7 @@ fn words(outcome: &Outcome) -> (&'static str, &str) {
     }
 }
 
-fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 

@@ -7,22 +7,28 @@
 //! cargo xtask ci --list       the gates and what each is for
 //! cargo xtask bench           every backend raced with other libraries; the tables are written
 //! cargo xtask explore         the sync engine's deep explorations, some minutes
+//! cargo xtask vm [SCENARIO…]  what needs a Linux kernel, in an emulated machine
 //! ```
 
 mod bench;
 mod ci;
 mod explore;
+mod vm;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
 usage: cargo xtask ci [--list] [STEP…]
+       cargo xtask vm [--list] [SCENARIO…]
        cargo xtask bench [--quick | --render] | explore
 
   ci          run every step and end with a table of what passed, failed and was skipped
   ci STEP…    run only these steps
   ci --list   name the steps
-  explore     explore the sync engine deeply and print the tables of docs/interlock.md";
+  explore     explore the sync engine deeply and print the tables of docs/interlock.md
+  vm          run every scenario on a Linux kernel in an emulated machine
+  vm NAME…    run only these scenarios
+  vm --list   name the scenarios";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -30,6 +36,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::main(&arguments.collect::<Vec<_>>()),
         Some("ci") => ci::main(&arguments.collect::<Vec<_>>()),
         Some("explore") => explore::main(),
+        Some("vm") => vm::main(&arguments.collect::<Vec<_>>()),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             ExitCode::SUCCESS

@@ -2,7 +2,7 @@
 //! The commands that the README shows, run as a reader would run them.
 
 use super::shell::{Shell, cargo, root, target};
-use super::{Outcome, Stop, toolchain};
+use super::{Outcome, Stop, host, toolchain};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -48,6 +48,14 @@ pub(crate) fn inspect(shell: &mut Shell) -> Outcome {
         }
     }
     Ok(format!("{} sets of disks", IMAGES.len()))
+}
+
+/// Other people's programs on images: the tests that are left out where these may be missing.
+pub(crate) fn interop(shell: &mut Shell) -> Outcome {
+    let programs = [("mdadm", "mdadm"), ("blkid", "util-linux"), ("wipefs", "util-linux")];
+    toolchain::programs(shell, &programs)?;
+    let mut tests = cargo("test -p raid-interop --test examine -- --ignored");
+    host::tests_run(&shell.run(tests.env("CARGO_PROFILE_TEST_OPT_LEVEL", "2"))?)
 }
 
 /// Unpacks the images of a folder, and says where they are.

@@ -54,18 +54,37 @@ pub(crate) fn target(shell: &mut Shell, triple: &str) -> Result<(), Stop> {
 
 /// Makes sure that a program is there, from Debian's packages if it is not.
 pub(crate) fn program(shell: &mut Shell, name: &str, packages: &str) -> Result<(), Stop> {
-    let has = |shell: &mut Shell| shell.succeeds(Command::new(name).arg("--version"));
+    programs(shell, &[(name, packages)])
+}
+
+/// Makes sure that programs are there, from the Debian packages named beside them if they are not.
+pub(crate) fn programs(shell: &mut Shell, wanted: &[(&str, &str)]) -> Result<(), Stop> {
+    let missing = |shell: &mut Shell| -> Vec<(&str, &str)> {
+        let mut missing = wanted.to_vec();
+        missing.retain(|(name, _)| {
+            // Administrators' programs are there for all, though not on everyone's path.
+            let find = "PATH=$PATH:/usr/sbin:/sbin command -v \"$1\"";
+            !shell.succeeds(Command::new("sh").args(["-c", find, "sh", name]))
+        });
+        missing
+    };
+    let lacking = missing(shell);
+    if lacking.is_empty() {
+        return Ok(());
+    }
     let mut install = Command::new("apt-get");
     install.args(["install", "--yes", "--quiet", "--no-install-recommends"]);
-    install.args(packages.split_whitespace()).env("DEBIAN_FRONTEND", "noninteractive");
-    if has(shell)
-        || (shell.succeeds(Command::new("apt-get").args(["update", "--quiet"]))
-            && shell.succeeds(&mut install)
-            && has(shell))
-    {
-        Ok(())
-    } else {
-        Err(Stop::Skipped(format!("{name} is not here and cannot be installed ({packages})")))
+    install.args(lacking.iter().flat_map(|(_, packages)| packages.split_whitespace()));
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    if shell.succeeds(Command::new("apt-get").args(["update", "--quiet"])) {
+        shell.succeeds(&mut install);
+    }
+    match missing(shell).first() {
+        None => Ok(()),
+        Some((name, packages)) => {
+            let why = format!("{name} is not here and cannot be installed ({packages})");
+            Err(Stop::Skipped(why))
+        }
     }
 }
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `cargo xtask vm`: what needs a real Linux kernel, in an emulated machine.
+//!
+//! ```text
+//! scenarios ──▶ program built on the host ──▶ kernel, from Debian's package, kept outside the tree
+//!                                               │
+//!               status file ◀── guest ◀── boot: QEMU, disks, the host's root read-only
+//! ```
+//!
+//! A scenario is an entry in [`scenarios`]: its disks and the command that the guest runs. The guest
+//! sees the host's files, so programs built here run there as they are.
+
+mod boot;
+mod kernel;
+mod scenarios;
+
+use crate::ci::shell::Shell;
+use crate::ci::{Outcome, Stop, seconds, words};
+use kernel::Kernel;
+use scenarios::{SCENARIOS, Scenario};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// What the runner itself needs, and the Debian package that has it.
+const PROGRAMS: [(&str, &str); 8] = [
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("busybox", "busybox-static"),
+    ("depmod", "kmod"),
+    ("cpio", "cpio"),
+    ("zstd", "zstd"),
+    ("xz", "xz-utils"),
+    ("dpkg-deb", "dpkg"),
+    ("apt-get", "apt"),
+];
+
+pub(crate) fn main(arguments: &[String]) -> ExitCode {
+    if arguments.iter().any(|argument| argument == "--list") {
+        for scenario in SCENARIOS {
+            println!("{:<16} {}", scenario.name, scenario.about);
+        }
+        return ExitCode::SUCCESS;
+    }
+    let known = |name: &String| SCENARIOS.iter().any(|scenario| scenario.name == name);
+    if let Some(unknown) = arguments.iter().find(|name| !known(name)) {
+        eprintln!("unknown scenario `{unknown}`; `cargo xtask vm --list` names them");
+        return ExitCode::from(2);
+    }
+    match Shell::new("vm").map_err(|error| Stop::Failed(format!("no log file: {error}"))) {
+        Ok(mut shell) => {
+            let outcome = run(&mut shell, arguments);
+            let (word, note) = words(&outcome);
+            println!("{word} {note}");
+            match outcome {
+                Err(Stop::Failed(_)) => ExitCode::FAILURE,
+                _ => ExitCode::SUCCESS,
+            }
+        }
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Every scenario, as a step of `cargo xtask ci`.
+pub(crate) fn all(shell: &mut Shell) -> Outcome {
+    run(shell, &[])
+}
+
+/// Runs the scenarios `chosen`, or all: one machine after the other.
+fn run(shell: &mut Shell, chosen: &[String]) -> Outcome {
+    let chosen: Vec<&Scenario> = (SCENARIOS.iter())
+        .filter(|scenario| chosen.is_empty() || chosen.iter().any(|name| name == scenario.name))
+        .collect();
+    let kernel = crate::ci::toolchain::programs(shell, &PROGRAMS)
+        .and_then(|()| Kernel::prepare(shell))
+        .map_err(|stop| match stop {
+            Stop::Skipped(why) => Stop::Skipped(format!("{} scenarios: {why}", chosen.len())),
+            failed => failed,
+        })?;
+    let mut results = Vec::new();
+    for scenario in &chosen {
+        let began = Instant::now();
+        let outcome = in_machine(scenario, &kernel);
+        let (word, note) = words(&outcome);
+        println!("    {:<16} {word} {} {note}", scenario.name, seconds(began.elapsed()));
+        results.push((scenario.name, outcome));
+    }
+    summary(&kernel, &results)
+}
+
+/// One scenario, with a log of its own: `target/ci/vm-NAME.log`.
+fn in_machine(scenario: &Scenario, kernel: &Kernel) -> Outcome {
+    let mut shell = Shell::new(&format!("vm-{}", scenario.name))
+        .map_err(|error| Stop::Failed(format!("no log file: {error}")))?;
+    let outcome =
+        scenario.prepare(&mut shell).and_then(|()| boot::run(&mut shell, kernel, scenario));
+    if matches!(outcome, Err(Stop::Failed(_))) {
+        shell.print_tail();
+    }
+    outcome
+}
+
+/// The line for the table: a scenario that was skipped is counted, and the step has not passed if
+/// none was run.
+fn summary(kernel: &Kernel, results: &[(&str, Outcome)]) -> Outcome {
+    let (mut passed, mut failed, mut skipped) = (0, Vec::new(), Vec::new());
+    for (name, outcome) in results {
+        match outcome {
+            Ok(_) => passed += 1,
+            Err(Stop::Failed(why)) => failed.push(format!("{name}: {why}")),
+            Err(Stop::Skipped(why)) => skipped.push(format!("{name}: {why}")),
+        }
+    }
+    let skips = match skipped.len() {
+        0 => String::new(),
+        count => format!(", {count} skipped ({})", skipped.join("; ")),
+    };
+    let counts = format!("{passed} of {} scenarios on Linux {}", results.len(), kernel.release);
+    if !failed.is_empty() {
+        Err(Stop::Failed(format!("{counts}{skips}; {}", failed.join("; "))))
+    } else if passed == 0 {
+        Err(Stop::Skipped(format!("{counts}{skips}")))
+    } else {
+        Ok(format!("{counts}{skips}"))
+    }
+}

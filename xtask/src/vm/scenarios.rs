@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The scenarios: disks, and what runs on them.
+
+use crate::ci::Stop;
+use crate::ci::shell::Shell;
+use crate::ci::toolchain;
+
+/// How the guest sees a disk.
+#[derive(Clone, Copy)]
+pub(super) enum Bus {
+    /// `/dev/vda`, `/dev/vdb`, … in the order given.
+    Virtio,
+    /// SCSI, for programs that look at nothing else. `/dev/sdX` in any order: go by the serial
+    /// number, `disk0`, `disk1`, …, counted over all disks of the scenario.
+    Scsi,
+}
+
+/// A blank disk.
+#[derive(Clone, Copy)]
+pub(super) struct Disk {
+    pub(super) bus: Bus,
+    pub(super) mib: u64,
+}
+
+/// What one machine is booted for.
+pub(super) struct Scenario {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    /// Programs, and the Debian packages that have them.
+    programs: &'static [(&'static str, &'static str)],
+    /// What cargo builds on the host before the boot.
+    build: &'static str,
+    /// Kernel modules, loaded before the command.
+    pub(super) modules: &'static str,
+    disks: &'static [(usize, Disk)],
+    /// Shell commands. `$TARGET` is cargo's target folder. What they write to `/out/note` appears in
+    /// the table; exit status 77 is a skip, and the note its reason.
+    pub(super) command: &'static str,
+    /// Seconds after which the machine is stopped.
+    pub(super) limit: u64,
+}
+
+impl Scenario {
+    pub(super) fn disks(&self) -> impl Iterator<Item = Disk> {
+        self.disks.iter().flat_map(|(count, disk)| (0..*count).map(|_| *disk))
+    }
+
+    /// What has to be there before the machine is booted.
+    pub(super) fn prepare(&self, shell: &mut Shell) -> Result<(), Stop> {
+        toolchain::programs(shell, self.programs)?;
+        shell.cargo(self.build).map(drop)
+    }
+}
+
+const MDADM: &[(&str, &str)] = &[("mdadm", "mdadm")];
+const DMRAID: &[(&str, &str)] = &[("dmraid", "dmraid"), ("dmsetup", "dmsetup")];
+const INTEROP: &str = "build --release -p raid-interop";
+/// The program of that package has the scenarios that talk to other implementations.
+const RUN_INTEROP: &str = "exec \"$TARGET/release/raid-interop\" \"$SCENARIO\"";
+const MD: &str = "virtio_blk md_mod raid0 raid1 raid10 raid456";
+
+/// 32 MiB of a DDF disk are metadata.
+const fn virtio(mib: u64) -> Disk {
+    Disk { bus: Bus::Virtio, mib }
+}
+
+const fn scsi(mib: u64) -> Disk {
+    Disk { bus: Bus::Scsi, mib }
+}
+
+/// Every scenario. A new one is an entry here; later ones of the examples (ublk, the kernel module)
+/// bring their own `build` and `command`.
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "md-on-ours",
+        about: "md runs, fails, rebuilds and re-adds DDF arrays that were created here",
+        programs: MDADM,
+        build: INTEROP,
+        modules: MD,
+        disks: &[(7, virtio(80))],
+        command: RUN_INTEROP,
+        limit: 600,
+    },
+    Scenario {
+        name: "ours-on-md",
+        about: "DDF arrays that mdadm created, failed, rebuilt and re-added, read and written here",
+        programs: MDADM,
+        build: INTEROP,
+        modules: MD,
+        disks: &[(7, virtio(80))],
+        command: RUN_INTEROP,
+        limit: 600,
+    },
+    Scenario {
+        name: "dmraid",
+        about: "dmraid and device-mapper recognise and read DDF and ASR arrays created here",
+        programs: DMRAID,
+        build: INTEROP,
+        modules: "sd_mod virtio_scsi dm_mod dm_mirror",
+        disks: &[(4, scsi(64))],
+        command: RUN_INTEROP,
+        limit: 600,
+    },
+];

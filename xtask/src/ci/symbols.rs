@@ -112,6 +112,32 @@ impl References {
     }
 }
 
+/// Bytes of code and constants in the objects of crate `name` in a Rust library: what it brings along
+/// before a linker leaves out what nobody calls. Generic code counts where it is used.
+pub(crate) fn size(library: &Path, name: &str) -> Result<u64, Box<dyn Error>> {
+    let bytes = std::fs::read(library)?;
+    let mut size = 0;
+    for member in ArchiveFile::parse(&*bytes)?.members() {
+        let member = member?;
+        let file = String::from_utf8_lossy(member.name());
+        if file.starts_with(name) && file.ends_with(".o") {
+            let object = File::parse(member.data(&*bytes)?)?;
+            let kept = |kind| {
+                matches!(
+                    kind,
+                    SectionKind::Text
+                        | SectionKind::Data
+                        | SectionKind::ReadOnlyData
+                        | SectionKind::ReadOnlyDataWithRel
+                )
+            };
+            let sections = object.sections().filter(|section| kept(section.kind()));
+            size += sections.map(|section| section.size()).sum::<u64>();
+        }
+    }
+    Ok(size)
+}
+
 /// A symbol or section name as a person would write it.
 fn readable(name: &str) -> String {
     let mangled = [".text.unlikely.", ".text.", ".rodata.", ".data.rel.ro.", ".data."]

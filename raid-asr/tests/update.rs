@@ -540,3 +540,22 @@ fn the_generation_goes_before_the_timestamp_of_a_member_that_took_part() {
     let found = generator::assemble(&disks);
     assert_eq!(found.members.iter().map(|m| m.state).collect::<Vec<_>>(), [Stale, InSync]);
 }
+
+/// What the old array says of a disk that serves another one is not the disk's business any more.
+#[test]
+fn a_disk_that_moved_to_another_array_is_not_written_by_the_old_one() {
+    let mut new = one_level(1, 2);
+    new[0].magic = 0x7777_0000;
+    new[1].magic = magic(1);
+    new[2].magic = magic(5);
+    let disks = [
+        Disk::new(magic(0), &one_level(1, 2)),
+        Disk::new(magic(1), &new),
+        Disk::new(magic(5), &new),
+    ];
+    let mut rig = Rig::of_images(&disks.iter().map(Disk::image).collect::<Vec<_>>());
+    let before = rig.buffers.clone();
+    rig.set_state(id(0x1234_5678), 0, &failed(&[1])).unwrap();
+    assert_eq!(rig.buffers[1..], before[1..]);
+    assert_ne!(rig.buffers[0], before[0]);
+}

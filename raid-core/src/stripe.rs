@@ -162,7 +162,7 @@ impl core::error::Error for NotPossible {}
 /// are several ([`crate::mirror::choose_source`] finds a good one); without it, or if it cannot be
 /// read, copies take turns by address.
 pub fn read<'m, H: Into<HealthByRow<'m>>>(
-    layout: &Layout<'m>,
+    layout: &'m Layout<'m>,
     health: H,
     at: Extent,
     prefer: Option<Slot>,
@@ -176,7 +176,7 @@ pub fn read<'m, H: Into<HealthByRow<'m>>>(
 /// written wherever they can be. A part is refused with [`NotPossible::Lost`] when what it writes
 /// could not be read back.
 pub fn write<'m, H: Into<HealthByRow<'m>>>(
-    layout: &Layout<'m>,
+    layout: &'m Layout<'m>,
     health: H,
     at: Extent,
 ) -> Writes<'m> {
@@ -186,7 +186,7 @@ pub fn write<'m, H: Into<HealthByRow<'m>>>(
 /// Plans that fill `targets` over `rows`: each reads what the targets' blocks follow from and writes
 /// the targets. Rows in which no target has a part have no plan.
 pub fn rebuild<'m, H: Into<HealthByRow<'m>>>(
-    layout: &Layout<'m>,
+    layout: &'m Layout<'m>,
     health: H,
     targets: SlotSet,
     rows: Rows,
@@ -197,7 +197,7 @@ pub fn rebuild<'m, H: Into<HealthByRow<'m>>>(
 /// Plans that make redundancy agree with the data over `rows`: parity is computed anew, copies are
 /// overwritten from the readable one in the lowest slot. Rows without redundancy left have no plan.
 pub fn resync<'m, H: Into<HealthByRow<'m>>>(
-    layout: &Layout<'m>,
+    layout: &'m Layout<'m>,
     health: H,
     rows: Rows,
 ) -> Passes<'m> {
@@ -207,7 +207,7 @@ pub fn resync<'m, H: Into<HealthByRow<'m>>>(
 /// Plans that read all that can be read of `rows` for [`RowPlan::verify`]. Rows without redundancy
 /// left have no plan.
 pub fn scrub<'m, H: Into<HealthByRow<'m>>>(
-    layout: &Layout<'m>,
+    layout: &'m Layout<'m>,
     health: H,
     rows: Rows,
 ) -> Passes<'m> {

@@ -186,15 +186,25 @@ impl SlotSet {
     #[must_use]
     #[inline]
     pub fn first(count: u16) -> Self {
-        // Ones in the low `ones` bits, without a branch.
-        let low = |ones: u16| u64::MAX.checked_shr(64u32.saturating_sub(ones.into())).unwrap_or(0);
-        Self([0, 64, 128, 192].map(|below| low(count.saturating_sub(below))))
+        if count <= 64 {
+            return Self([Self::low(count), 0, 0, 0]);
+        }
+        Self([0, 64, 128, 192].map(|below| Self::low(count.saturating_sub(below))))
+    }
+
+    /// Ones in the low `ones` bits.
+    #[inline]
+    fn low(ones: u16) -> u64 {
+        u64::MAX.checked_shr(64u32.saturating_sub(ones.into())).unwrap_or(0)
     }
 
     /// Slots `from..to`; none if `to` is not above `from`.
     #[must_use]
     #[inline]
     pub fn range(from: u16, to: u16) -> Self {
+        if to <= 64 {
+            return Self([Self::low(to) & !Self::low(from), 0, 0, 0]);
+        }
         Self::first(to).without(Self::first(from))
     }
 
@@ -204,7 +214,10 @@ impl SlotSet {
     #[inline]
     pub fn circular(start: u16, len: u16, slots: u16) -> Self {
         let end = start.saturating_add(len);
-        Self::range(start, end.min(slots)) | Self::first(end.saturating_sub(slots))
+        if end <= slots {
+            return Self::range(start, end);
+        }
+        Self::range(start, slots) | Self::first(end.saturating_sub(slots))
     }
 
     #[inline]
@@ -249,8 +262,8 @@ impl SlotSet {
     #[must_use]
     #[inline]
     pub fn len(self) -> u16 {
-        // At most 256 ones, so nothing is lost.
-        self.0.iter().fold(0u16, |sum, word| {
+        // At most 256 ones, so nothing is lost. Most sets have one word.
+        self.0.iter().filter(|word| **word != 0).fold(0u16, |sum, word| {
             sum.saturating_add(u16::try_from(word.count_ones()).unwrap_or(u16::MAX))
         })
     }

@@ -417,6 +417,71 @@ fn what_cannot_be_had_is_refused_and_the_rest_is_served() {
 }
 
 #[test]
+fn a_plan_is_cut_where_health_changes_and_stays_one_plan() {
+    // Row 0 is 0 1 2 3 4 P, strips of 8 rows; slot 1 is rebuilt up to row 3.
+    let mut world = World::new(&geometry(Level::Raid5, Placement::NContinue, 6, 8, 6));
+    world.fail(Slot(1));
+    world.replace(Slot(1));
+    world.fill_up_to(Slot(1), 3);
+    let reads = |at| match stripe::read(&world.layout, world.by_row(), at, None).next() {
+        Some(Ok(ReadStep::Reconstruct(plan))) => {
+            plan.reads().map(|io| (io.slot.0, io.at.start.0, io.at.len.0)).collect::<Vec<_>>()
+        }
+        step => panic!("{step:?}"),
+    };
+    // Below the mark the strip itself, from it on the others and P.
+    let expected = [(0, 3, 5), (1, 0, 3), (2, 3, 5), (3, 3, 5), (4, 3, 5), (5, 3, 5)];
+    assert_eq!(reads(Extent::new(8, 8)), expected);
+    // Old data and old parity below; above, the old data is not to be had.
+    assert_eq!(world.write(Extent::new(8, 8)), [Method::Mixed]);
+    assert_eq!(world.write(Extent::new(8, 3)), [Method::ReadModifyWrite]);
+    assert_eq!(world.write(Extent::new(11, 5)), [Method::ReconstructWrite]);
+    assert_eq!(world.write(Extent::new(0, 40)), [Method::FullStripe]);
+    world.assert_members_agree();
+    world.assert_all_reads_as_modelled();
+
+    // Another member's bad range below the mark is made up for, above it is not.
+    for (row, lost) in [(1, false), (5, true)] {
+        let bad = [BadRange { slot: Slot(2), at: Extent::new(row, 1) }];
+        let by_row = HealthByRow { bad: &bad, ..world.by_row() };
+        let all = Extent::new(16, 8);
+        let refused: Vec<_> =
+            stripe::read(&world.layout, by_row, all, None).filter_map(Result::err).collect();
+        let expected = NotPossible::Lost { missing: slots([1, 2]), rows: Rows::new(5, 1) };
+        assert_eq!(refused, if lost { vec![expected] } else { vec![] });
+        let writes: Vec<_> = stripe::write(&world.layout, by_row, all).collect();
+        assert_eq!(writes.iter().filter_map(|plan| plan.err()).collect::<Vec<_>>(), refused);
+        let rest = Rows::new(3, 5);
+        let plans = stripe::rebuild(&world.layout, by_row, slots([1]), rest);
+        assert_eq!(plans.filter_map(Result::err).collect::<Vec<_>>(), refused);
+    }
+}
+
+#[test]
+fn more_changes_of_health_than_a_plan_holds_are_planned_strip_by_strip() {
+    for geometry in every_geometry(6, 16, 3) {
+        let mut world = World::new(&geometry);
+        if geometry.slots < 3 {
+            continue;
+        }
+        for row in (1..16).step_by(2) {
+            world.spoil(Slot(2), Extent::new(row, 1));
+        }
+        assert!(world.bad.len() == 8 || !world.survives_without(Slot(2)));
+        let all = Extent::new(0, world.layout.set_blocks().0);
+        world.assert_all_reads_as_modelled();
+        for start in [0, 3, 17] {
+            let len = (all.len.0 - start).min(70);
+            world.write(Extent::new(start, len));
+        }
+        world.assert_members_agree();
+        world.assert_all_reads_as_modelled();
+        world.rebuild(7);
+        world.assert_members_agree();
+    }
+}
+
+#[test]
 fn a_write_that_could_not_be_read_back_is_refused() {
     let layout = Layout::new(&raid5(4)).unwrap();
     // Full stripes need no reads, and are refused all the same.

@@ -5,6 +5,7 @@ use super::band::{Band, RowPart};
 use super::copies::{CopyRun, CopyWork};
 use super::plan::{Method, RowPlan, Work};
 use super::recipe::{MOST_PARITIES, RowHealth};
+use super::requests::Plan;
 use super::row_work::{RowWork, Writes};
 use super::{Cursor, Health, HealthByRow, NotPossible, requests};
 use crate::layout::Layout;
@@ -13,7 +14,7 @@ use crate::units::{Rows, SlotSet};
 /// Plans of a pass over rows. See [`super::rebuild`], [`super::resync`], [`super::scrub`].
 #[derive(Clone, Debug)]
 pub struct Passes<'m> {
-    layout: Layout<'m>,
+    layout: &'m Layout<'m>,
     health: HealthByRow<'m>,
     task: Task,
     cursor: Cursor,
@@ -37,13 +38,13 @@ impl Task {
 }
 
 impl<'m> Passes<'m> {
-    fn new(layout: &Layout<'m>, health: HealthByRow<'m>, task: Task, rows: Rows) -> Self {
+    fn new(layout: &'m Layout<'m>, health: HealthByRow<'m>, task: Task, rows: Rows) -> Self {
         let cursor = Cursor::new(rows.start.0, rows.len, layout.rows());
-        Self { layout: *layout, health, task, cursor }
+        Self { layout, health, task, cursor }
     }
 
     pub(super) fn rebuild(
-        layout: &Layout<'m>,
+        layout: &'m Layout<'m>,
         health: HealthByRow<'m>,
         targets: SlotSet,
         rows: Rows,
@@ -51,23 +52,24 @@ impl<'m> Passes<'m> {
         Self::new(layout, health, Task::Rebuild(targets), rows)
     }
 
-    pub(super) fn resync(layout: &Layout<'m>, health: HealthByRow<'m>, rows: Rows) -> Self {
+    pub(super) fn resync(layout: &'m Layout<'m>, health: HealthByRow<'m>, rows: Rows) -> Self {
         Self::new(layout, health, Task::Resync, rows)
     }
 
-    pub(super) fn scrub(layout: &Layout<'m>, health: HealthByRow<'m>, rows: Rows) -> Self {
+    pub(super) fn scrub(layout: &'m Layout<'m>, health: HealthByRow<'m>, rows: Rows) -> Self {
         Self::new(layout, health, Task::Scrub, rows)
     }
 
-    /// The plan for `len` rows from row `from` of the strip on; `None` if there is nothing to do.
+    /// Puts the plan for `len` rows from row `from` of the strip on into `to`, which stays `None` if
+    /// there is nothing to do.
     #[inline]
     fn row(
         &self,
         part: &RowPart,
-        from: u64,
-        len: u64,
+        (from, len): (u64, u64),
         health: &Health,
-    ) -> Result<Option<RowPlan>, NotPossible> {
+        to: &mut Plan,
+    ) -> Result<(), NotPossible> {
         let rows = Rows::new(part.start.saturating_add(from), len);
         if part.map.parity_strips() > MOST_PARITIES {
             return Err(requests::parity_unknown(&part.map, rows));
@@ -84,7 +86,7 @@ impl<'m> Passes<'m> {
                 if let Task::Rebuild(targets) = self.task { targets } else { SlotSet::EMPTY };
             return Err(NotPossible::Lost { missing: health.unreadable | targets, rows });
         };
-        let Some(recipe) = recipe else { return Ok(None) };
+        let Some(recipe) = recipe else { return Ok(()) };
         let (writes, strips) = match self.task {
             Task::Rebuild(targets) => {
                 (Writes { data: targets & writable, parity: true }, part.map.data_strips())
@@ -92,16 +94,15 @@ impl<'m> Passes<'m> {
             Task::Resync => (Writes { parity: true, ..Writes::default() }, 0),
             Task::Scrub => (Writes::default(), 0),
         };
-        let mut work = RowWork::new(part, 0, false, writes);
-        work.bands.set(Band { from, len, strips, recipe, ..Band::default() });
-        let rows = work.seal();
-        Ok(Some(RowPlan {
-            rows,
-            method: self.task.method(),
-            request: None,
-            block_size: self.layout.geometry().block_size,
-            work: Work::Row(work),
-        }))
+        let (method, request) = (self.task.method(), None);
+        let block_size = self.layout.geometry().block_size;
+        let work = Work::Row(RowWork::new(part, 0, false, writes));
+        *to = Some(Ok(RowPlan { rows, method, request, block_size, work }));
+        if let Some(Ok(RowPlan { work: Work::Row(work), .. })) = to {
+            work.bands.set(Band { from, len, strips, recipe, ..Band::default() });
+            work.seal();
+        }
+        Ok(())
     }
 
     /// The plan for a run of copies; `None` if there is nothing to do.
@@ -140,29 +141,32 @@ impl<'m> Passes<'m> {
 impl Iterator for Passes<'_> {
     type Item = Result<RowPlan, NotPossible>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(refusal) = self.cursor.refusal.take() {
             return Some(Err(refusal));
         }
-        while self.cursor.left > 0 {
+        let mut plan = None;
+        while plan.is_none() && self.cursor.left > 0 {
             let (row, left) = (self.cursor.at, self.cursor.left);
-            let (len, plan) = match RowPart::of_stripe(&self.layout, row) {
+            let len = match RowPart::of_stripe(self.layout, row) {
                 Some((part, from, rows)) => {
                     let (health, end) = self.health.at_row(row);
                     let len = left.min(rows).min(end.saturating_sub(row));
-                    (len, self.row(&part, from, len, &health))
+                    if let Err(why) = self.row(&part, (from, len), &health, &mut plan) {
+                        plan = Some(Err(why));
+                    }
+                    len
                 }
                 None => {
-                    let run = CopyRun::new(&self.layout, row, left)?;
+                    let run = CopyRun::new(self.layout, row, left)?;
                     let (health, len) = self.health.at_run(&run);
-                    (len, self.copies(run.cut(len), &health))
+                    plan = self.copies(run.cut(len), &health).transpose();
+                    len
                 }
             };
             self.cursor.advance(len);
-            if let Some(plan) = plan.transpose() {
-                return Some(plan);
-            }
         }
-        None
+        plan
     }
 }

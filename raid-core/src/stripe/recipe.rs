@@ -15,6 +15,7 @@
 //! always solved: every block of it changes in some bytes.
 
 use super::Health;
+use super::band::Band;
 use crate::layout::{RowMap, StripRole};
 use crate::units::{Slot, SlotSet};
 
@@ -108,12 +109,16 @@ impl RowHealth {
         if lost.is_empty() {
             return Some((lost, lost));
         }
-        let helpers: SlotSet = (0..map.parity_strips())
-            .filter_map(|index| map.parity_slot(index))
-            .filter(|slot| !self.unreadable.contains(*slot))
-            .take(usize::from(lost.len()))
-            .collect();
-        (helpers.len() == lost.len()).then_some((lost, helpers))
+        let mut helpers = SlotSet::EMPTY;
+        let mut missing = lost.len();
+        for index in 0..map.parity_strips() {
+            let readable = |slot: &Slot| !self.unreadable.contains(*slot);
+            if let (Some(slot), 1..) = (map.parity_slot(index).filter(readable), missing) {
+                helpers.insert(slot);
+                missing = missing.saturating_sub(1);
+            }
+        }
+        (missing == 0).then_some((lost, helpers))
     }
 
     /// All data of the row: read, or recovered. `None` if it cannot be had.
@@ -143,36 +148,43 @@ impl RowHealth {
         Some(Recipe { reads: wanted, ..Recipe::default() })
     }
 
-    /// Writes `wanted`, keeping every parity at hand true, and reading parity only if `trusted`.
-    /// `None` if data would be lost by it.
+    /// Writes what `band` wants, keeping every parity at hand true, and reading parity only if
+    /// `trusted`. `None` if data would be lost by it.
     #[inline]
-    pub(super) fn write(&self, map: &RowMap, wanted: SlotSet, trusted: bool) -> Option<Recipe> {
-        if self.unreadable.len() > map.parity_strips().into() {
+    pub(super) fn write(&self, map: &RowMap, band: &Band, trusted: bool) -> Option<Recipe> {
+        let healthy = self.unreadable.is_empty();
+        if !healthy && self.unreadable.len() > map.parity_strips().into() {
             return None;
         }
         let parity = self.parity.without(self.unavailable);
         if parity.is_empty() {
             return Some(Recipe::default());
         }
-        let plain = Recipe { parity: Self::bits(map, parity), ..Recipe::default() };
+        let wanted = band.wanted_slots(map);
+        let bits = Self::bits(map, parity);
         let possible = |reads: SlotSet| {
-            !reads.intersects(self.unreadable) && (trusted || !reads.intersects(self.parity))
+            (healthy || !reads.intersects(self.unreadable))
+                && (trusted || !reads.intersects(self.parity))
         };
         let (stays, old) = (self.data.without(wanted), wanted | parity);
+        // Blocks read by either: a data strip is wanted or stays.
+        let fewer =
+            band.strips.saturating_add((bits & 1).into()).saturating_add((bits >> 1).into())
+                < map.data_strips().saturating_sub(band.strips);
         // The first of equals is the one that does not trust old parity.
         let best = match (possible(stays), possible(old)) {
-            (true, true) if stays.len() > old.len() => Some((old, Way::Update)),
+            (true, true) if fewer => Some((old, Way::Update)),
             (true, _) => Some((stays, Way::Generate)),
             (false, true) => Some((old, Way::Update)),
             (false, false) => None,
         };
-        let simple = best.map(|(reads, way)| Recipe { reads, way, ..plain });
+        let simple = best.map(|(reads, way)| Recipe { reads, way, parity: bits, recovers: false });
         // Solving reads as much as there are data strips: more than enough where the rest is readable.
-        if self.unreadable.is_empty() {
+        if healthy {
             return simple;
         }
         let solved = self.all_data(map).filter(|solved| possible(solved.reads));
-        let solved = solved.map(|solved| Recipe { parity: plain.parity, ..solved });
+        let solved = solved.map(|solved| Recipe { parity: bits, ..solved });
         [simple, solved].into_iter().flatten().min_by_key(|recipe| recipe.reads.len())
     }
 

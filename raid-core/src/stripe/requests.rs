@@ -7,7 +7,7 @@ use super::plan::{Method, RowPlan, Work, range};
 use super::recipe::MOST_PARITIES;
 use super::row_work::{self, RowWork};
 use super::{Cursor, HealthByRow, NotPossible};
-use crate::layout::{Layout, RowMap};
+use crate::layout::{Layout, Location, RowMap};
 use crate::units::{Blocks, Extent, Rows, Slot, SlotSet};
 
 /// Blocks after which reads of a mirror go on to the next copy, if nobody prefers one.
@@ -50,10 +50,13 @@ pub(super) fn parity_unknown(map: &RowMap, rows: Rows) -> NotPossible {
     NotPossible::ParityUnknown { parities: map.parity_strips(), rows }
 }
 
+/// What an iterator of steps gives next: filled in place, a plan is large.
+type Step = Option<Result<ReadStep, NotPossible>>;
+
 /// Steps of a read. See [`super::read`].
 #[derive(Clone, Debug)]
 pub struct ReadSteps<'m> {
-    layout: Layout<'m>,
+    layout: &'m Layout<'m>,
     health: HealthByRow<'m>,
     prefer: Option<Slot>,
     cursor: Cursor,
@@ -61,13 +64,13 @@ pub struct ReadSteps<'m> {
 
 impl<'m> ReadSteps<'m> {
     pub(super) fn new(
-        layout: &Layout<'m>,
+        layout: &'m Layout<'m>,
         health: HealthByRow<'m>,
         at: Extent,
         prefer: Option<Slot>,
     ) -> Self {
         let cursor = Cursor::new(at.start.0, at.len.0, layout.set_blocks().0);
-        Self { layout: *layout, health, prefer, cursor }
+        Self { layout, health, prefer, cursor }
     }
 
     /// Reads `run`, which begins at the cursor, as it is, from one of the slots that can be read.
@@ -89,10 +92,68 @@ impl<'m> ReadSteps<'m> {
         Some(MemberIo { slot, at: run.on_member(slot), offset: self.cursor.offset })
     }
 
-    /// The next blocks that can be read as they are, if the first of them can.
+    /// Puts the plan for the whole of `part` into `to`. Whether there is one: `false` if all that it
+    /// wants can be read as it is.
+    ///
+    /// # Errors
+    /// What keeps `part` from being recovered.
     #[inline]
-    fn next_direct(&self) -> Option<Result<MemberIo, NotPossible>> {
-        let run = CopyRun::new(&self.layout, self.cursor.at, self.cursor.left)?;
+    fn reconstruct(&self, part: &RowPart, to: &mut Step) -> Result<bool, NotPossible> {
+        let request = self.cursor.part(part.len);
+        let mut plain = !part.interleaved;
+        let (rows, block_size) = (Rows::default(), self.layout.geometry().block_size);
+        let work = RowWork::new(part, request.offset.0, false, row_work::Writes::default());
+        let (method, request) = (Method::DegradedRead, Some(request));
+        let plan = RowPlan { rows, method, request, block_size, work: Work::Row(work) };
+        *to = Some(Ok(ReadStep::Reconstruct(plan)));
+        let Some(Ok(ReadStep::Reconstruct(RowPlan { rows, work: Work::Row(work), .. }))) = to
+        else {
+            return Ok(false);
+        };
+        let bands = part.bands(&self.health, &mut work.bands, |band, here| {
+            let wanted = band.wanted_slots(&part.map);
+            plain &= !wanted.intersects(here.unreadable);
+            here.read(&part.map, wanted)
+        });
+        if plain && bands.is_ok() {
+            return Ok(false);
+        }
+        if part.map.parity_strips() > MOST_PARITIES {
+            return Err(parity_unknown(&part.map, part.rows()));
+        }
+        bands.map_err(|why| refusal(part, why))?;
+        *rows = work.seal();
+        Ok(true)
+    }
+
+    /// The next step of a parity level with a member that cannot be read everywhere; the blocks it
+    /// covers.
+    fn next_of_row(&self, part: &RowPart, to: &mut Step) -> u64 {
+        match self.reconstruct(part, to) {
+            Ok(true) => return part.len,
+            Ok(false) => {}
+            // Where the row cannot be recovered, what can be read of it still is, piece by piece.
+            Err(_) => {
+                let piece = part.first_piece(&self.health);
+                match self.reconstruct(&piece, to) {
+                    Ok(true) => return piece.len,
+                    Ok(false) => {}
+                    Err(why) => {
+                        *to = Some(Err(why));
+                        return piece.len;
+                    }
+                }
+            }
+        }
+        self.next_direct(to)
+    }
+
+    /// The next blocks that can be read as they are, if the first of them can; the blocks it covers.
+    fn next_direct(&self, to: &mut Step) -> u64 {
+        *to = None;
+        let Some(run) = CopyRun::new(self.layout, self.cursor.at, self.cursor.left) else {
+            return 0;
+        };
         // With parity, health goes by the row, which is the block of the member.
         let by_run = self.health.is_uniform() || self.layout.geometry().parity_strips() == 0;
         let (health, len) = if by_run {
@@ -103,61 +164,11 @@ impl<'m> ReadSteps<'m> {
             (health, run.len.min(end.saturating_sub(row)))
         };
         let run = run.cut(len);
-        match run.readable(&health) {
-            Ok(readable) => self.direct(&run, readable).map(Ok),
+        *to = match run.readable(&health) {
+            Ok(readable) => self.direct(&run, readable).map(|io| Ok(ReadStep::Direct(io))),
             Err(lost) => Some(Err(lost)),
-        }
-    }
-
-    /// The plan for the whole of `part`; `None` if all it wants can be read as it is.
-    ///
-    /// # Errors
-    /// What keeps `part` from being recovered.
-    fn reconstruct(&self, part: &RowPart) -> Result<Option<RowPlan>, NotPossible> {
-        let mut plain = !part.interleaved;
-        let request = self.cursor.part(part.len);
-        let mut work = RowWork::new(part, request.offset.0, false, row_work::Writes::default());
-        let bands = part.bands(&self.health, &mut work.bands, |band, here| {
-            let wanted = band.wanted_slots(&part.map);
-            plain &= !wanted.intersects(here.unreadable);
-            here.read(&part.map, wanted)
-        });
-        if plain && !matches!(bands, Err(NoBands::Lost(_))) {
-            return Ok(None);
-        }
-        if part.map.parity_strips() > MOST_PARITIES {
-            return Err(parity_unknown(&part.map, part.rows()));
-        }
-        if let Err(why) = bands {
-            return Err(refusal(part, why));
-        }
-        let rows = work.seal();
-        let block_size = self.layout.geometry().block_size;
-        let (method, request) = (Method::DegradedRead, Some(request));
-        Ok(Some(RowPlan { rows, method, request, block_size, work: Work::Row(work) }))
-    }
-
-    /// The next step of a parity level with a member that cannot be read everywhere, and the blocks
-    /// it covers.
-    fn next_of_row(&self, part: &RowPart) -> Option<(u64, Result<ReadStep, NotPossible>)> {
-        match self.reconstruct(part) {
-            Ok(Some(plan)) => return Some((part.len, Ok(ReadStep::Reconstruct(plan)))),
-            Ok(None) => {}
-            // Where the row cannot be recovered, what can be read of it still is, piece by piece.
-            Err(_) => {
-                let piece = part.first_piece(&self.health);
-                match self.reconstruct(&piece) {
-                    Ok(Some(plan)) => return Some((piece.len, Ok(ReadStep::Reconstruct(plan)))),
-                    Ok(None) => {}
-                    Err(why) => return Some((piece.len, Err(why))),
-                }
-            }
-        }
-        match self.next_direct()? {
-            Ok(io) => Some((io.at.len.0, Ok(ReadStep::Direct(io)))),
-            // What was found readable a moment ago.
-            Err(_) => None,
-        }
+        };
+        len
     }
 }
 
@@ -182,40 +193,43 @@ impl Iterator for ReadSteps<'_> {
         if self.cursor.left == 0 {
             return None;
         }
+        let mut step = None;
         let by_row = self.layout.is_interleaved() || !self.health.is_optimal();
-        let part = if by_row {
-            RowPart::new(&self.layout, self.cursor.at, self.cursor.left)
+        let (at, left) = (self.cursor.at, self.cursor.left);
+        let len = if !by_row && self.layout.copy_count() == 1 {
+            // One place, and it can be read.
+            let (Location { slot, block }, run) = self.layout.run(at)?;
+            let len = run.min(left);
+            let at = Extent { start: block, len: Blocks(len) };
+            step = Some(Ok(ReadStep::Direct(MemberIo { slot, at, offset: self.cursor.offset })));
+            len
         } else {
-            None
-        };
-        let (len, step) = match part {
-            Some(part) => self.next_of_row(&part)?,
-            None => match self.next_direct()? {
-                Ok(io) => (io.at.len.0, Ok(ReadStep::Direct(io))),
-                Err(NotPossible::Lost { missing, rows }) => {
-                    (rows.len, Err(NotPossible::Lost { missing, rows }))
-                }
-                Err(other) => return Some(Err(other)),
-            },
+            match by_row.then(|| RowPart::new(self.layout, at, left)).flatten() {
+                Some(part) => self.next_of_row(&part, &mut step),
+                None => self.next_direct(&mut step),
+            }
         };
         self.cursor.advance(len);
-        Some(step)
+        step
     }
 }
+
+/// As [`Step`].
+pub(super) type Plan = Option<Result<RowPlan, NotPossible>>;
 
 /// Plans of a write. See [`super::write`].
 #[derive(Clone, Debug)]
 pub struct Writes<'m> {
-    layout: Layout<'m>,
+    layout: &'m Layout<'m>,
     health: HealthByRow<'m>,
     trust_parity: bool,
     cursor: Cursor,
 }
 
 impl<'m> Writes<'m> {
-    pub(super) fn new(layout: &Layout<'m>, health: HealthByRow<'m>, at: Extent) -> Self {
+    pub(super) fn new(layout: &'m Layout<'m>, health: HealthByRow<'m>, at: Extent) -> Self {
         let cursor = Cursor::new(at.start.0, at.len.0, layout.set_blocks().0);
-        Self { layout: *layout, health, trust_parity: true, cursor }
+        Self { layout, health, trust_parity: true, cursor }
     }
 
     /// The same plans without any that reads parity: for rows whose parity was never made to agree
@@ -228,39 +242,44 @@ impl<'m> Writes<'m> {
         Self { trust_parity: false, ..self }
     }
 
+    /// Puts the plan for the whole of `part` into `to`.
     #[inline]
-    fn row(&self, part: &RowPart) -> Result<RowPlan, NotPossible> {
+    fn row(&self, part: &RowPart, to: &mut Plan) -> Result<(), NotPossible> {
         let map = &part.map;
         if map.parity_strips() > MOST_PARITIES {
             return Err(parity_unknown(map, part.rows()));
         }
         let request = self.cursor.part(part.len);
+        let (rows, block_size) = (Rows::default(), self.layout.geometry().block_size);
         let data = !self.health.health.unavailable;
         let writes = row_work::Writes { data, parity: true };
-        let mut work = RowWork::new(part, request.offset.0, true, writes);
+        let work = Work::Row(RowWork::new(part, request.offset.0, true, writes));
+        let (method, request) = (Method::WithoutParity, Some(request));
+        *to = Some(Ok(RowPlan { rows, method, request, block_size, work }));
+        let Some(Ok(RowPlan { rows, method, work: Work::Row(work), .. })) = to else {
+            return Ok(());
+        };
         let bands = part.bands(&self.health, &mut work.bands, |band, here| {
             if band.in_part {
                 here.write_in_part(map, self.trust_parity)
             } else {
-                here.write(map, band.wanted_slots(map), self.trust_parity)
+                here.write(map, band, self.trust_parity)
             }
         });
-        if let Err(why) = bands {
-            return Err(refusal(part, why));
-        }
-        let rows = work.seal();
-        let (method, block_size) = (work.write_method(), self.layout.geometry().block_size);
-        let request = Some(request);
-        Ok(RowPlan { rows, method, request, block_size, work: Work::Row(work) })
+        bands.map_err(|why| refusal(part, why))?;
+        *rows = work.seal();
+        *method = work.write_method();
+        Ok(())
     }
 
-    /// Where not all rows are alike, what can be written is.
+    /// Where not all rows are alike, what can be written is; the blocks it covers.
     #[cold]
-    fn next_piece(&mut self, part: &RowPart) -> Result<RowPlan, NotPossible> {
+    fn piece(&self, part: &RowPart, to: &mut Plan) -> u64 {
         let piece = part.first_piece(&self.health);
-        let plan = self.row(&piece);
-        self.cursor.advance(piece.len);
-        plan
+        if let Err(why) = self.row(&piece, to) {
+            *to = Some(Err(why));
+        }
+        piece.len
     }
 
     #[inline]
@@ -288,18 +307,23 @@ impl Iterator for Writes<'_> {
             return Some(Err(refusal));
         }
         let (block, left) = (self.cursor.at, self.cursor.left);
-        let Some(part) = RowPart::new(&self.layout, block, left) else {
-            let run = CopyRun::new(&self.layout, block, left)?;
+        let Some(part) = RowPart::new(self.layout, block, left) else {
+            let run = CopyRun::new(self.layout, block, left)?;
             let (health, len) = self.health.at_run(&run);
             let plan = self.copies(run.cut(len), &health);
             self.cursor.advance(len);
             return Some(plan);
         };
-        let plan = self.row(&part);
-        if plan.is_err() && !self.health.is_uniform() {
-            return Some(self.next_piece(&part));
-        }
-        self.cursor.advance(part.len);
-        Some(plan)
+        let mut plan = None;
+        let len = match self.row(&part, &mut plan) {
+            Ok(()) => part.len,
+            Err(_) if !self.health.is_uniform() => self.piece(&part, &mut plan),
+            Err(why) => {
+                plan = Some(Err(why));
+                part.len
+            }
+        };
+        self.cursor.advance(len);
+        plan
     }
 }

@@ -226,6 +226,7 @@ struct Cursor {
 
 impl Cursor {
     /// From `start`, `len` long, in a space of `expected`.
+    #[inline]
     fn new(start: u64, len: u64, expected: u64) -> Self {
         let end = start.saturating_add(len);
         let sound = end <= expected && start.checked_add(len).is_some();

@@ -57,27 +57,27 @@ pub struct RowMap {
 
 impl RowMap {
     /// Length of the run of strips that are not data.
-    #[inline]
+    #[inline(always)]
     fn run(&self) -> u16 {
         u16::from(self.parities).saturating_add(u16::from(self.hot))
     }
 
     /// The slot `distance`, at most the number of slots, on from the start of the run, wrapping.
-    #[inline]
+    #[inline(always)]
     fn at_distance(&self, distance: u16) -> Slot {
         let slot = self.start.saturating_add(distance);
         slot_at(slot.checked_sub(self.slots.get()).unwrap_or(slot).into())
     }
 
     /// How many slots the run takes at the front of the row because it wraps.
-    #[inline]
+    #[inline(always)]
     fn wrapped(&self) -> u16 {
         self.start.saturating_add(self.run()).saturating_sub(self.slots.get())
     }
 
     /// Data strips of the row.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn data_strips(&self) -> u16 {
         self.slots.get().saturating_sub(self.run())
     }
@@ -108,7 +108,7 @@ impl RowMap {
 
     /// The slots of data strips `first..first + count`, without those past the last.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn data_slots(&self, first: u16, count: u16) -> SlotSet {
         let end = first.saturating_add(count).min(self.data_strips());
         let Some(count) = end.checked_sub(first) else { return SlotSet::EMPTY };
@@ -129,14 +129,14 @@ impl RowMap {
 
     /// The slots of all parity strips.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn parity_slots(&self) -> SlotSet {
         SlotSet::circular(self.start, self.parities.into(), self.slots.get())
     }
 
     /// The slot of parity strip `index`: 0 is P, 1 is Q; `None` past the last.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn parity_slot(&self, index: u8) -> Option<Slot> {
         let last = self.parities.checked_sub(1)?;
         let distance = if self.reversed { last.checked_sub(index)? } else { index };

@@ -44,6 +44,9 @@ pub(super) struct Band {
 }
 
 impl Band {
+    pub(super) const NONE: Self =
+        Self { from: 0, len: 0, first: 0, strips: 0, in_part: false, recipe: Recipe::NONE };
+
     /// The data strips wanted.
     pub(super) fn wanted(&self) -> impl Iterator<Item = u16> + use<> {
         self.first..self.first.saturating_add(self.strips)
@@ -57,7 +60,7 @@ impl Band {
 }
 
 /// The bands of a part, from the first row on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bands {
     bands: [Band; Self::MOST],
     used: u8,
@@ -66,6 +69,8 @@ pub(super) struct Bands {
 impl Bands {
     /// Three, and three marks or ends of bad ranges inside one strip.
     const MOST: usize = 6;
+
+    pub(super) const NONE: Self = Self { bands: [Band::NONE; Self::MOST], used: 0 };
 
     #[inline]
     pub(super) fn iter(&self) -> impl Iterator<Item = &Band> + Clone {
@@ -175,45 +180,51 @@ impl RowPart {
         (row, row.saturating_mul(data) == within)
     }
 
-    /// First row, end, first data strip and data strips of what is asked alike, by the request
-    /// alone; and whether in part. Empty where there are less than three.
+    /// What is asked alike by the request alone: at most three cuts, in rising order of rows. What
+    /// they follow from is worked out once, so that each cut is a few comparisons.
     #[inline]
-    fn cuts(&self) -> [(u64, u64, u16, u16, bool); 3] {
-        if self.interleaved {
-            let strips = self.map.data_strips();
-            let (from, whole_from) = self.row_of(self.within);
-            let (to, whole_to) = self.row_of(self.within.saturating_add(self.len));
-            // A row in part at either end, both of which may be the same.
-            let first = if whole_from { from } else { from.saturating_add(1) };
-            let last = if whole_to { to } else { to.saturating_add(1) };
-            return [
-                (from, first, 0, strips, true),
-                (first, to, 0, strips, false),
-                (to.max(first), last, 0, strips, true),
-            ];
+    fn cuts(&self) -> impl Fn(u8) -> Cut {
+        let interleaved = self.interleaved;
+        let strips = self.map.data_strips();
+        let (a, a_row, b, b_row) = if interleaved { (0, 0, 0, 0) } else { self.ends() };
+        let (whole, strip) = (self.whole_rows(), self.strip.get());
+        move |number| {
+            if interleaved {
+                let (from, first, to, last) = whole;
+                let (from, to, in_part) = match number {
+                    0 => (from, first, true),
+                    1 => (first, to, false),
+                    _ => (to.max(first), last, true),
+                };
+                return Cut { from, to, first: 0, strips, in_part };
+            }
+            let b_end = b_row.saturating_add(1);
+            let (after_a, before_b) = (a.saturating_add(1), b.saturating_sub(1));
+            let (from, to, first, last) = match number {
+                0 if a == b => (a_row, b_end, a, b),
+                _ if a == b => (0, 0, 0, 0),
+                0 => (0, a_row.min(b_end), after_a, b),
+                1 if a_row < b_end => (a_row, b_end, a, b),
+                1 => (b_end, a_row, after_a, before_b),
+                _ => (a_row.max(b_end), strip, a, before_b),
+            };
+            // Data strips `first..=last`, which may be none.
+            let strips = last.saturating_add(1).saturating_sub(first);
+            Cut { from, to: if strips == 0 { from } else { to }, first, strips, in_part: false }
         }
-        let (first, from, last, last_offset) = self.ends();
-        let (to, strip) = (last_offset.saturating_add(1), self.strip.get());
-        // Data strips `a..=b`.
-        let band = |start: u64, end: u64, a: u16, b: u16| {
-            let strips = b.saturating_add(1).saturating_sub(a);
-            (start, if strips == 0 { start } else { end }, a, strips, false)
-        };
-        if first == last {
-            let none = (0, 0, 0, 0, false);
-            return [band(from, to, first, last), none, none];
+    }
+
+    /// Of an interleaved level: the first row touched, the first touched whole, the end of those,
+    /// and the end of all.
+    #[inline]
+    fn whole_rows(&self) -> (u64, u64, u64, u64) {
+        if !self.interleaved {
+            return (0, 0, 0, 0);
         }
-        let (after_first, before_last) = (first.saturating_add(1), last.saturating_sub(1));
-        let middle = if from < to {
-            band(from, to, first, last)
-        } else {
-            band(to, from, after_first, before_last)
-        };
-        [
-            band(0, from.min(to), after_first, last),
-            middle,
-            band(from.max(to), strip, first, before_last),
-        ]
+        let (from, whole_from) = self.row_of(self.within);
+        let (to, whole_to) = self.row_of(self.within.saturating_add(self.len));
+        let first = if whole_from { from } else { from.saturating_add(1) };
+        (from, first, to, if whole_to { to } else { to.saturating_add(1) })
     }
 
     /// The bands of the part, each with what `recipe` says of it, into `bands`, which are none.
@@ -226,7 +237,9 @@ impl RowPart {
     ) -> Result<(), NoBands> {
         // What is known of the members, and up to which row: cuts come in rising order.
         let (mut here, mut end) = (RowHealth::default(), 0);
-        for (mut from, to, first, strips, in_part) in self.cuts() {
+        let cut = self.cuts();
+        for number in 0..3 {
+            let Cut { mut from, to, first, strips, in_part } = cut(number);
             while from < to {
                 if from >= end {
                     let (now, until) = health.at_row(self.start.saturating_add(from));
@@ -261,9 +274,21 @@ impl RowPart {
 
     /// The rows of the part, in one run.
     pub(super) fn rows(&self) -> Rows {
-        let mut used = self.cuts().into_iter().filter(|(from, to, ..)| from < to);
-        let Some((from, first_to, ..)) = used.next() else { return Rows::new(self.start, 0) };
-        let to = used.next_back().map_or(first_to, |(_, to, ..)| to);
+        let cut = self.cuts();
+        let mut used = (0..3).map(cut).filter(|cut| cut.from < cut.to);
+        let Some(Cut { from, to, .. }) = used.next() else { return Rows::new(self.start, 0) };
+        let to = used.next_back().map_or(to, |cut| cut.to);
         Rows::new(self.start.saturating_add(from), to.saturating_sub(from))
     }
+}
+
+/// A run of rows that the request asks the same of.
+struct Cut {
+    from: u64,
+    to: u64,
+    /// First data strip, and how many.
+    first: u16,
+    strips: u16,
+    /// Whether some bytes of them only.
+    in_part: bool,
 }

@@ -38,11 +38,13 @@ impl Task {
 }
 
 impl<'m> Passes<'m> {
+    #[inline]
     fn new(layout: &'m Layout<'m>, health: HealthByRow<'m>, task: Task, rows: Rows) -> Self {
         let cursor = Cursor::new(rows.start.0, rows.len, layout.rows());
         Self { layout, health, task, cursor }
     }
 
+    #[inline]
     pub(super) fn rebuild(
         layout: &'m Layout<'m>,
         health: HealthByRow<'m>,
@@ -52,10 +54,12 @@ impl<'m> Passes<'m> {
         Self::new(layout, health, Task::Rebuild(targets), rows)
     }
 
+    #[inline]
     pub(super) fn resync(layout: &'m Layout<'m>, health: HealthByRow<'m>, rows: Rows) -> Self {
         Self::new(layout, health, Task::Resync, rows)
     }
 
+    #[inline]
     pub(super) fn scrub(layout: &'m Layout<'m>, health: HealthByRow<'m>, rows: Rows) -> Self {
         Self::new(layout, health, Task::Scrub, rows)
     }

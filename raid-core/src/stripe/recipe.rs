@@ -46,26 +46,29 @@ pub(super) enum Way {
 }
 
 /// All data strips of a row.
-#[inline]
+#[inline(always)]
 pub(super) fn data(map: &RowMap) -> SlotSet {
     map.data_slots(0, u16::MAX)
 }
 
 impl Recipe {
+    pub(super) const NONE: Self =
+        Self { reads: SlotSet::EMPTY, parity: 0, recovers: false, way: Way::Generate };
+
     /// Data that is recovered.
-    #[inline]
+    #[inline(always)]
     pub(super) fn lost(&self, map: &RowMap) -> SlotSet {
         if self.recovers { data(map).without(self.reads) } else { SlotSet::EMPTY }
     }
 
     /// Whether parity strip `index` is computed.
-    #[inline]
+    #[inline(always)]
     pub(super) fn computes(&self, index: u8) -> bool {
         1u8.checked_shl(index.into()).is_some_and(|bit| self.parity & bit != 0)
     }
 
     /// The parities that are computed.
-    #[inline]
+    #[inline(always)]
     pub(super) fn parity_slots(&self, map: &RowMap) -> SlotSet {
         let slot = |index: u8| match map.parity_slot(index) {
             Some(slot) if self.computes(index) => SlotSet::of(slot),
@@ -75,7 +78,7 @@ impl Recipe {
     }
 
     /// Slots that need room in the slab. New data stays in the request.
-    #[inline]
+    #[inline(always)]
     pub(super) fn room(&self, map: &RowMap) -> SlotSet {
         self.reads | self.lost(map) | self.parity_slots(map)
     }
@@ -130,7 +133,7 @@ impl RowHealth {
     }
 
     /// The bits of the parities among `slots`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn bits(map: &RowMap, slots: SlotSet) -> u8 {
         let bit = |index, bit| match map.parity_slot(index) {
             Some(slot) if slots.contains(slot) => bit,

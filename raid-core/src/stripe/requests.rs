@@ -63,6 +63,7 @@ pub struct ReadSteps<'m> {
 }
 
 impl<'m> ReadSteps<'m> {
+    #[inline]
     pub(super) fn new(
         layout: &'m Layout<'m>,
         health: HealthByRow<'m>,
@@ -227,6 +228,7 @@ pub struct Writes<'m> {
 }
 
 impl<'m> Writes<'m> {
+    #[inline]
     pub(super) fn new(layout: &'m Layout<'m>, health: HealthByRow<'m>, at: Extent) -> Self {
         let cursor = Cursor::new(at.start.0, at.len.0, layout.set_blocks().0);
         Self { layout, health, trust_parity: true, cursor }

@@ -54,7 +54,7 @@ impl RowWork {
     pub(super) fn new(part: &RowPart, offset: u64, new_data: bool, writes: Writes) -> Self {
         Self {
             map: part.map,
-            bands: Bands::default(),
+            bands: Bands::NONE,
             room: SlotSet::EMPTY,
             writes,
             start: part.start,

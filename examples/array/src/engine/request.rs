@@ -107,7 +107,8 @@ impl Engine {
         }
         for piece in self.layout.split(at) {
             // The plan of a healthy set says where stripe rows begin and end.
-            for plan in stripe::write(&self.layout, Health::default(), piece.at).flatten() {
+            let layout = self.layout;
+            for plan in stripe::write(&layout, Health::default(), piece.at).flatten() {
                 let Some(part) = plan.request() else { continue };
                 let start = piece.at.start.0 + part.offset.0;
                 let offset = (piece.offset.0 + part.offset.0) as usize * block;

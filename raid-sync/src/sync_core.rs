@@ -27,7 +27,7 @@ pub use restart::rows_at_risk;
 use crate::bad_range::{BadRanges, Filling};
 use crate::command::Status;
 use crate::config::Config;
-use crate::debt::{Debtors, Generation, MemberKey};
+use crate::debt::{Debtor, Debtors, Generation, MemberKey};
 use crate::defect::Defect;
 use crate::log::Log;
 use crate::mark::{Mark, Marks};
@@ -213,6 +213,12 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     pub fn debt(&self, slot: Slot) -> Option<u32> {
         let bit = self.debtors.bit(slot);
         (bit != 0).then(|| self.log.debts(bit))
+    }
+
+    /// The account of the member of this slot, if one is kept.
+    #[must_use]
+    pub fn account(&self, slot: Slot) -> Option<Debtor> {
+        self.debtors.get(slot).copied()
     }
 
     /// Where the set stands.

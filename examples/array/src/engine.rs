@@ -18,6 +18,7 @@
 //! | `window` | copy windows of the sync engine |
 //! | `commit` | records: metadata commits, one at a time |
 //! | `journal` | the row ledger |
+//! | `returning` | a disk that left comes back to its place |
 //! | `group` | I/O that is waited for together |
 
 mod commit;
@@ -25,6 +26,7 @@ mod group;
 mod journal;
 mod open;
 mod request;
+mod returning;
 mod row;
 mod window;
 
@@ -51,6 +53,10 @@ use window::WindowTask;
 
 type RowId = u64;
 
+/// A thousand regions: what a member owes that leaves and returns while the array runs. A format that
+/// records one flag for the set does not keep them over a restart.
+pub(crate) type Core = SyncCore<256, 8, 1024>;
+
 /// Who waits for a group of I/O.
 #[derive(Clone, Copy, Debug)]
 enum Owner {
@@ -60,6 +66,7 @@ enum Owner {
     Window(u64),
     Journal(usize),
     Commit(usize),
+    Return(Place),
 }
 
 /// What the engine has to say.
@@ -91,6 +98,13 @@ pub enum Event {
         /// Index of the disk.
         disk: usize,
     },
+    /// A disk that had left is back in its place.
+    MemberReturned {
+        /// Where.
+        place: Place,
+        /// What it is owed.
+        owed: raid_sync::Return,
+    },
     /// A metadata commit is on all live disks.
     Committed,
     /// The format refuses a change; nothing was written.
@@ -110,6 +124,8 @@ pub struct Stats {
     pub commits: u64,
     /// Bytes written to row ledgers.
     pub ledger_bytes: u64,
+    /// Rows copied to members that were being filled.
+    pub rebuilt_rows: u64,
     /// Pieces that had to be computed from other members.
     pub reconstructed: u64,
 }
@@ -132,7 +148,7 @@ struct Parked {
 /// One redundancy set.
 #[derive(Debug)]
 struct Set {
-    core: SyncCore<256, 8>,
+    core: Core,
     slots: Vec<Seat>,
     journal: Journal,
     /// Member failures noticed so far.
@@ -178,6 +194,8 @@ pub struct Engine {
     looks: HashMap<(usize, WindowId, Row), u8>,
     requests: BTreeMap<RequestId, PendingRequest>,
     commits: Commits,
+    /// What the metadata of each disk looked like after the last commit that reached it.
+    committed: HashMap<usize, u64>,
     events: VecDeque<Event>,
     stats: Stats,
     random: fastrand::Rng,
@@ -273,6 +291,12 @@ impl Engine {
         self.run(now);
     }
 
+    /// The disk of a failed member is back. If it is as it was left, only what it missed is copied.
+    pub fn return_member(&mut self, now: Time, place: Place) {
+        self.read_back(place);
+        self.run(now);
+    }
+
     /// Takes a blank disk into the configuration, as a spare.
     pub fn insert_disk(&mut self, now: Time, disk: usize, shape: DiskShape) {
         self.commits.request_spare(disk, shape);
@@ -331,6 +355,7 @@ impl Engine {
                     Owner::UserFlush(request, set) => self.user_flushed(request, set, results),
                     Owner::Journal(set) => self.journal_resumed(set, results),
                     Owner::Commit(disk) => self.commit_resumed(disk, results),
+                    Owner::Return(place) => self.returned(place, results),
                 }
             }
             for set in 0..self.sets.len() {

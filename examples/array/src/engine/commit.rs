@@ -10,6 +10,7 @@
 //! Several sets may share one configuration, so their records queue here.
 
 use super::group::Results;
+use super::returning::key_of;
 use super::{Engine, Event, Owner};
 use crate::backplane::Transfer;
 use crate::store::{CommitStep, Store};
@@ -29,6 +30,8 @@ enum Job {
     Record { set: usize, seq: RecordSeq },
     /// Put a spare into a place.
     Activate { place: Place, disk: usize },
+    /// Take back the disk that left a place.
+    Return { place: Place, disk: usize, same: bool },
     /// Take a blank disk into the configuration.
     AddSpare { disk: usize, shape: DiskShape },
 }
@@ -58,6 +61,8 @@ pub(super) struct Commits {
     run: Option<Run>,
     /// Joined members that the sync engine could not take at once.
     joining: Vec<(usize, Slot)>,
+    /// Returned members that it could not take at once.
+    returning: Vec<(Place, usize, bool)>,
 }
 
 impl Commits {
@@ -73,12 +78,19 @@ impl Commits {
         self.queue.push_back(Job::Activate { place, disk });
     }
 
+    pub(super) fn request_return(&mut self, place: Place, disk: usize, same: bool) {
+        self.queue.push_back(Job::Return { place, disk, same });
+    }
+
     pub(super) fn request_spare(&mut self, disk: usize, shape: DiskShape) {
         self.queue.push_back(Job::AddSpare { disk, shape });
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.run.is_none() && self.joining.is_empty()
+        self.queue.is_empty()
+            && self.run.is_none()
+            && self.joining.is_empty()
+            && self.returning.is_empty()
     }
 }
 
@@ -111,7 +123,9 @@ impl Engine {
             Stage::OpeningLedger => {
                 let set = match job {
                     Job::Record { set, .. } | Job::Align { set } => set,
-                    Job::Activate { place, .. } => usize::from(place.set),
+                    Job::Activate { place, .. } | Job::Return { place, .. } => {
+                        usize::from(place.set)
+                    }
                     Job::AddSpare { .. } => return,
                 };
                 if self.sets[set].journal.open {
@@ -123,7 +137,7 @@ impl Engine {
     }
 
     fn drain(&mut self, job: Job) {
-        if let Job::Activate { place, .. } = job {
+        if let Job::Activate { place, .. } | Job::Return { place, .. } = job {
             let journal = &mut self.sets[usize::from(place.set)].journal;
             if journal.open {
                 // What the ledger holds for the failed member must never be replayed onto the spare.
@@ -158,6 +172,12 @@ impl Engine {
 
     /// Edits the metadata in memory and starts writing it.
     fn write_commit(&mut self, job: Job) {
+        if let Job::Return { place, disk, same } = job {
+            // Nothing to write yet: the record of it will say that it is being filled.
+            self.commits.run = None;
+            self.commits.returning.push((place, disk, same));
+            return self.retry_joins();
+        }
         let stamp = self.stamp();
         let (format, array) = (self.format, self.array);
         let edited = match job {
@@ -201,6 +221,7 @@ impl Engine {
                 }
                 edited
             }
+            Job::Return { .. } => Ok(()),
             Job::AddSpare { disk, shape } => {
                 self.store.insert(format, disk, shape);
                 self.store.edit(|disks| format.add_spare(disks, disk, stamp))
@@ -239,7 +260,7 @@ impl Engine {
                 let _ = self.sets[set].core.persisted(self.now, seq, failed);
             }
             Job::AddSpare { disk, .. } => self.store.disks[disk].live = false,
-            Job::Align { .. } | Job::Activate { .. } => {}
+            Job::Align { .. } | Job::Activate { .. } | Job::Return { .. } => {}
         }
     }
 
@@ -288,9 +309,14 @@ impl Engine {
         }
         let Some(run) = self.commits.run.take() else { return };
         self.events.push_back(Event::Committed);
+        for disk in 0..self.store.disks.len() {
+            if self.store.disks[disk].live && !run.failed.contains(&disk) {
+                self.note_committed(disk);
+            }
+        }
         let own = match run.job {
             Job::Record { set, .. } => Some(set),
-            Job::Align { .. } | Job::Activate { .. } | Job::AddSpare { .. } => None,
+            _ => None,
         };
         for set in (0..self.sets.len()).filter(|set| Some(*set) != own) {
             let failed = self.slots_on(set, &run.failed);
@@ -312,7 +338,7 @@ impl Engine {
                     self.seat(place, disk);
                 }
             }
-            Job::Align { .. } | Job::AddSpare { .. } => {}
+            Job::Align { .. } | Job::AddSpare { .. } | Job::Return { .. } => {}
         }
     }
 
@@ -343,10 +369,23 @@ impl Engine {
 
     fn retry_joins(&mut self) {
         for (set, slot) in std::mem::take(&mut self.commits.joining) {
-            match self.sets[set].core.member_joined(slot) {
+            let Some(disk) = self.sets[set].slots[slot.index()].disk else { continue };
+            let core = &mut self.sets[set].core;
+            let generation = core.status().generation;
+            let joined = match core.member_returned(slot, key_of(disk), generation) {
+                // The disk that left was made anew for this place.
+                Err(raid_sync::Refusal::Diverged(_)) => core.member_joined(slot),
+                other => other.map(|_| ()),
+            };
+            match joined {
                 Ok(()) => self.start_owed(set),
                 Err(raid_sync::Refusal::Busy) => self.commits.joining.push((set, slot)),
                 Err(_) => {}
+            }
+        }
+        for (place, disk, same) in std::mem::take(&mut self.commits.returning) {
+            if !self.take_back(place, disk, same) {
+                self.commits.returning.push((place, disk, same));
             }
         }
     }

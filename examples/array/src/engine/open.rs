@@ -11,7 +11,8 @@
 
 use super::commit::Commits;
 use super::group::Groups;
-use super::{Engine, Seat, Set, Stats};
+use super::returning::key_of;
+use super::{Core, Engine, Seat, Set, Stats};
 use crate::backplane::{Backplane, IoId, MemberIo, Transfer};
 use crate::discover::{Discovery, FoundArray};
 use crate::engine::journal::Journal;
@@ -22,8 +23,8 @@ use raid_core::array::{ArrayId, MemberState};
 use raid_core::backend::Backend;
 use raid_core::layout::{GeometryError, Layout};
 use raid_core::metadata::{FormatWriter, RuntimeState};
-use raid_core::units::{Extent, Lba, SlotSet};
-use raid_sync::{Config, Limits, Redundancy, Refusal, Start, SyncCore};
+use raid_core::units::{Extent, Lba, Slot, SlotSet};
+use raid_sync::{Config, Found, Limits, MemberKey, Redundancy, Refusal, Start};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 
@@ -148,6 +149,7 @@ impl Engine {
             looks: HashMap::new(),
             requests: BTreeMap::new(),
             commits: Commits::default(),
+            committed: HashMap::new(),
             events: VecDeque::new(),
             stats: Stats::default(),
             random: fastrand::Rng::with_seed(options.seed),
@@ -210,7 +212,11 @@ impl Engine {
         config.align = if self.geometry.parity_strips() > 0 { self.layout.row_unit() } else { 1 };
         config.absent = absent;
         config.limits = options.limits;
-        let core = SyncCore::new(config, &state, format.capabilities(), start)
+        let seated: Vec<(Slot, MemberKey)> = ((0u8..).map(Slot).zip(&slots))
+            .filter_map(|(slot, seat)| Some((slot, key_of(seat.disk?))))
+            .collect();
+        let found = Found { seated: &seated, ..Found::plain(state) };
+        let core = Core::restore(config, &found, format.capabilities(), start)
             .map_err(|why| OpenError::Refused { set, missing: absent, why })?;
         let short = !(absent | state.failed | state.rebuilding).is_empty();
         let needs_ledger = short && self.geometry.parity_strips() > 0 && journal.available();

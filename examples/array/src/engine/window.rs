@@ -72,6 +72,9 @@ impl Engine {
             unavailable: everyone.without(from | targets),
             write_only: targets.without(from),
         };
+        if matches!(operation, Operation::Rebuild { .. }) {
+            self.stats.rebuilt_rows += rows.len;
+        }
         let number = self.fresh_id();
         let plans: Result<Vec<_>, _> = match operation {
             Operation::Rebuild { .. } => {

@@ -20,13 +20,22 @@ pub struct Faults(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     gone: bool,
+    /// How often it was pulled: what its cache held is lost each time.
+    pulls: u64,
     unreadable: Vec<Lba>,
 }
 
 impl Faults {
     /// From now on every request fails, as if the disk had been pulled.
     pub fn pull(&self) {
-        self.0.lock().expect("no holder panics").gone = true;
+        let mut state = self.0.lock().expect("no holder panics");
+        state.gone = true;
+        state.pulls += 1;
+    }
+
+    /// The disk is back, with what was on its medium when it was pulled.
+    pub fn plug(&self) {
+        self.0.lock().expect("no holder panics").gone = false;
     }
 
     /// Reading `at` fails until it is written.
@@ -34,9 +43,10 @@ impl Faults {
         self.0.lock().expect("no holder panics").unreadable.push(at);
     }
 
-    fn check(&self) -> Result<(), MemberError> {
+    /// How often the disk was pulled, unless it is away.
+    fn check(&self) -> Result<u64, MemberError> {
         let state = self.0.lock().expect("no holder panics");
-        if state.gone { Err(MemberError::Gone) } else { Ok(()) }
+        if state.gone { Err(MemberError::Gone) } else { Ok(state.pulls) }
     }
 }
 
@@ -47,13 +57,23 @@ pub struct FaultMember {
     /// Versions written since the last flush, oldest first.
     cache: BTreeMap<u64, Vec<Vec<u8>>>,
     faults: Faults,
+    pulls: u64,
 }
 
 impl FaultMember {
     /// `medium` behind an empty cache.
     #[must_use]
     pub fn new(medium: Box<dyn Member>, faults: Faults) -> Self {
-        Self { medium, cache: BTreeMap::new(), faults }
+        Self { medium, cache: BTreeMap::new(), faults, pulls: 0 }
+    }
+
+    fn check(&mut self) -> Result<(), MemberError> {
+        let pulls = self.faults.check()?;
+        if pulls != self.pulls {
+            self.pulls = pulls;
+            self.cache.clear();
+        }
+        Ok(())
     }
 
     /// Cuts the power: of every block in the cache, `choose(n)` says which of its `n` versions
@@ -92,7 +112,7 @@ impl Member for FaultMember {
     }
 
     fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), MemberError> {
-        self.faults.check()?;
+        self.check()?;
         let block = self.shape().block_size as usize;
         let blocks = at.0..at.0.saturating_add((into.len() / block) as u64);
         if let Some(bad) = (self.faults.0.lock().expect("no holder panics").unreadable.iter())
@@ -111,7 +131,7 @@ impl Member for FaultMember {
     }
 
     fn write(&mut self, at: Lba, bytes: &[u8]) -> Result<(), MemberError> {
-        self.faults.check()?;
+        self.check()?;
         byte_range(self.shape(), at, bytes.len())?;
         let block = self.shape().block_size as usize;
         for (index, version) in bytes.chunks(block).enumerate() {
@@ -124,7 +144,7 @@ impl Member for FaultMember {
     }
 
     fn flush(&mut self) -> Result<(), MemberError> {
-        self.faults.check()?;
+        self.check()?;
         for (block, versions) in std::mem::take(&mut self.cache) {
             if let Some(newest) = versions.last() {
                 self.medium.write(Lba(block), newest)?;

@@ -129,6 +129,7 @@ impl Life<'_> {
             rig.work(life.options.requests);
             Ok(life.worked(rig))
         });
+        self.unplug_and_return(&mut rig);
         let failures = self.fail_members(&mut rig);
         let rig = if failures.is_empty() {
             self.stop_and_restart(rig)?

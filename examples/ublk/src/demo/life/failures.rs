@@ -50,6 +50,40 @@ impl Life<'_> {
         victims
     }
 
+    /// A member is unplugged for a moment and comes back: it is owed what it missed, and no more.
+    pub(super) fn unplug_and_return(&mut self, rig: &mut Rig) {
+        let Some(place) = self.victims().first().copied() else { return };
+        self.stage("A member is unplugged and comes back", rig, |life, rig| {
+            let disk = rig.engine.disk_at(place).ok_or("no disk in the slot")?;
+            // What was written so far is known to be on every disk.
+            rig.flush();
+            rig.engine.quiesce(rig.now());
+            rig.wait_until(|rig| rig.engine.is_idle() && rig.engine.status(place.set).clean);
+            rig.backplane.faults(disk).pull();
+            for _ in 0..8 {
+                rig.work(1);
+                if rig.engine.status(place.set).failed.contains(place.slot) {
+                    break;
+                }
+            }
+            rig.engine.fail_member(rig.now(), place);
+            rig.wait_until(|rig| rig.engine.is_idle());
+            rig.backplane.faults(disk).plug();
+            let before = rig.engine.stats().rebuilt_rows;
+            rig.engine.return_member(rig.now(), place);
+            life.rebuild_to_the_end(rig, place)?;
+            rig.verify_all();
+            let copied = rig.engine.stats().rebuilt_rows - before;
+            let all = rig.engine.layout().rows();
+            if copied >= all {
+                return Err(format!("all {all} rows were copied"));
+            }
+            let told = format!("set {} slot {} (disk {disk}) unplugged", place.set, place.slot);
+            life.faults.push(format!("{told} and returned"));
+            Ok(format!("{told} and returned: {copied} of its {all} rows copied"))
+        });
+    }
+
     pub(super) fn pull(&mut self, rig: &Rig, disk: usize) {
         rig.backplane.faults(disk).pull();
         self.files[self.present[disk]] = None;

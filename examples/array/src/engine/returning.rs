@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A disk that left comes back to its place.
+//!
+//! Its own metadata is read and compared with what was last written to it: if a byte differs, it is
+//! another disk, or was written without the others, and all rows are copied. If not, the sync engine
+//! knows which regions it has missed.
+
+use super::group::Results;
+use super::{Engine, Event, Owner};
+use crate::backplane::Transfer;
+use raid_core::array::Place;
+use raid_sync::{MemberKey, Refusal, Return};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// A disk, as the sync engine knows it while the array runs.
+pub(super) const fn key_of(disk: usize) -> MemberKey {
+    MemberKey(disk as u64 + 1)
+}
+
+/// What a disk's metadata looked like.
+pub(super) fn fingerprint<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    pieces.for_each(|piece| piece.hash(&mut hasher));
+    hasher.finish()
+}
+
+impl Engine {
+    /// Remembers what a finished commit has left on a disk.
+    pub(super) fn note_committed(&mut self, disk: usize) {
+        let pieces = self.store.disks[disk].pieces.iter().map(|(_, bytes)| bytes.as_slice());
+        let print = fingerprint(pieces);
+        self.committed.insert(disk, print);
+    }
+
+    /// Reads what a returning disk says of itself.
+    pub(super) fn read_back(&mut self, place: Place) {
+        let Some(disk) = self.disk_at(place) else { return };
+        let pieces = &self.store.disks[disk].pieces;
+        let ios = (0u32..)
+            .zip(pieces)
+            .map(|(tag, (at, bytes))| {
+                (Some(disk), tag, Transfer::Read { at: *at, len: bytes.len() })
+            })
+            .collect();
+        self.groups.start(Owner::Return(place), ios);
+    }
+
+    pub(super) fn returned(&mut self, place: Place, mut results: Results) {
+        let Some(disk) = self.disk_at(place) else { return };
+        results.sort_by_key(|(tag, _)| *tag);
+        let read: Option<Vec<&[u8]>> =
+            results.iter().map(|(_, result)| result.as_deref().ok()).collect();
+        // A disk that cannot be read is not back.
+        let Some(read) = read else { return };
+        let same = self.committed.get(&disk) == Some(&fingerprint(read.into_iter()));
+        self.commits.request_return(place, disk, same);
+    }
+
+    /// Tells the sync engine; `false` if it cannot take the disk just now.
+    pub(super) fn take_back(&mut self, place: Place, disk: usize, same: bool) -> bool {
+        let core = &mut self.sets[usize::from(place.set)].core;
+        let key = if same { key_of(disk) } else { MemberKey(0) };
+        let seen = core.account(place.slot).map_or(core.status().generation, |own| own.left);
+        match core.member_returned(place.slot, key, seen) {
+            Err(Refusal::Busy) => return false,
+            Err(_) => return true,
+            Ok(owed) => {
+                debug_assert!(same || owed == Return::Full);
+                self.store.disks[disk].live = true;
+                self.events.push_back(Event::MemberReturned { place, owed });
+            }
+        }
+        self.start_owed(usize::from(place.set));
+        true
+    }
+}

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask ci`: the steps in order, and the table at the end.
+//! `cargo xtask ci`: the steps, and the table at the end.
+//!
+//! Steps that have a folder of their own to build in, or wait more than they work, go on beside the others:
+//! two lanes, each in its order.
 //!
 //! A step returns a note when it passes. It fails when something is wrong with this project, and is
 //! skipped, with the reason, only when this machine lacks something that cannot be installed.
@@ -38,10 +41,24 @@ struct Step {
     name: &'static str,
     about: &'static str,
     run: fn(&mut Shell) -> Outcome,
+    lane: Lane,
+}
+
+/// Steps of one lane run one after another, those of the other meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// Builds in the workspace's own target folder, whose lock it holds.
+    Main,
+    /// Builds elsewhere, or on one core.
+    Beside,
 }
 
 const fn step(name: &'static str, about: &'static str, run: fn(&mut Shell) -> Outcome) -> Step {
-    Step { name, about, run }
+    Step { name, about, run, lane: Lane::Main }
+}
+
+const fn beside(name: &'static str, about: &'static str, run: fn(&mut Shell) -> Outcome) -> Step {
+    Step { name, about, run, lane: Lane::Beside }
 }
 
 /// Cheap and likely to fail first.
@@ -57,24 +74,28 @@ const STEPS: &[Step] = &[
     step("riscv64-none", "… for 64-bit RISC-V without an OS", bare::riscv64),
     step("wasm32", "… for WebAssembly", bare::wasm32),
     step("features", "every set of features of every crate", host::features),
-    step(
+    beside(
         "no-panic",
         "no panic, allocation, float or 128-bit division in the objects",
         no_panic::gate,
     ),
     step("kernels", "hot loops contain the vector instructions meant", kernels::loops),
     step("instructions", "instruction counts of the kernels, under valgrind", instructions::counts),
-    step("msrv", "the oldest compiler promised", toolchain::msrv),
+    beside("msrv", "the oldest compiler promised", toolchain::msrv),
     step("licences", "licences and sources of all dependencies", policy::licences),
     step("advisories", "known vulnerabilities of all dependencies", policy::advisories),
-    step("miri-host", "unit tests under Miri", miri::host),
-    step("miri-big-endian", "unit tests under Miri as on s390x", miri::big_endian),
-    step("loom", "the lock-free gate in every execution, and with each part taken out", host::loom),
+    beside("miri-host", "unit tests under Miri", miri::host),
+    beside("miri-big-endian", "unit tests under Miri as on s390x", miri::big_endian),
+    beside(
+        "loom",
+        "the lock-free gate in every execution, and with each part taken out",
+        host::loom,
+    ),
     step("aarch64-linux", "the NEON kernels under emulation", cross::aarch64),
     step("s390x-linux", "unit tests on an emulated big-endian processor", cross::s390x),
     step("fuzz", "every fuzz target for a few seconds", fuzz::all),
     step("demo", "an array from creation to recovery", examples::demo),
-    step("vm", "Linux md and device-mapper run our arrays, and we run md's", crate::vm::all),
+    beside("vm", "Linux md and device-mapper run our arrays, and we run md's", crate::vm::all),
     step("interop", "mdadm, blkid and wipefs on images of disks", examples::interop),
     step("inspect", "raid-inspect on the images of other implementations", examples::inspect),
 ];
@@ -96,26 +117,45 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
         .iter()
         .filter(|step| arguments.is_empty() || arguments.iter().any(|name| name == step.name))
         .collect();
-    let mut results = Vec::new();
-    for (index, step) in chosen.iter().enumerate() {
-        let label = format!("[{:>2}/{}] {:<16}", index + 1, chosen.len(), step.name);
-        let began = Instant::now();
-        println!("{label} {}", step.about);
-        let outcome = Shell::new(step.name)
-            .map_err(|error| Stop::Failed(format!("no log file: {error}")))
-            .and_then(|mut shell| {
-                let outcome = (step.run)(&mut shell);
-                if matches!(outcome, Err(Stop::Failed(_))) {
-                    shell.print_tail();
-                }
-                outcome
-            });
-        let took = began.elapsed();
-        let (word, note) = words(&outcome);
-        println!("{label} {word} {} {note}", seconds(took));
-        results.push((step.name, outcome, took));
-    }
-    report(&results)
+    let began = Instant::now();
+    let lane = |lane: Lane| {
+        let steps = chosen.iter().enumerate().filter(move |(_, step)| step.lane == lane);
+        steps.map(|(index, step)| (index, perform(step, index + 1, chosen.len()))).collect()
+    };
+    let mut results: Vec<(usize, Performed)> = std::thread::scope(|scope| {
+        let beside = scope.spawn(|| lane(Lane::Beside));
+        let mut all: Vec<_> = lane(Lane::Main);
+        match beside.join() {
+            Ok(results) => all.append(&mut { results }),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        all
+    });
+    results.sort_by_key(|(index, _)| *index);
+    let results: Vec<Performed> = results.into_iter().map(|(_, performed)| performed).collect();
+    report(&results, began.elapsed())
+}
+
+/// A step's name, how it ended, and how long it took.
+type Performed = (&'static str, Outcome, Duration);
+
+fn perform(step: &Step, number: usize, of: usize) -> Performed {
+    let label = format!("[{number:>2}/{of}] {:<16}", step.name);
+    let began = Instant::now();
+    println!("{label} {}", step.about);
+    let outcome = Shell::new(step.name)
+        .map_err(|error| Stop::Failed(format!("no log file: {error}")))
+        .and_then(|mut shell| {
+            let outcome = (step.run)(&mut shell);
+            if matches!(outcome, Err(Stop::Failed(_))) {
+                shell.print_tail();
+            }
+            outcome
+        });
+    let took = began.elapsed();
+    let (word, note) = words(&outcome);
+    println!("{label} {word} {} {note}", seconds(took));
+    (step.name, outcome, took)
 }
 
 pub(crate) fn words(outcome: &Outcome) -> (&'static str, &str) {
@@ -131,7 +171,7 @@ pub(crate) fn seconds(time: Duration) -> String {
 }
 
 /// Prints the table and the closing line.
-fn report(results: &[(&str, Outcome, Duration)]) -> ExitCode {
+fn report(results: &[Performed], took: Duration) -> ExitCode {
     println!("\n{:<16} {:>8}  result", "step", "time");
     println!("{:-<16} {:->8}  {:-<40}", "", "", "");
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
@@ -144,8 +184,7 @@ fn report(results: &[(&str, Outcome, Duration)]) -> ExitCode {
         let (word, note) = words(outcome);
         println!("{name:<16} {:>8}  {word} {note}", seconds(*took));
     }
-    let total = results.iter().map(|(_, _, took)| *took).sum();
-    println!("{:<16} {:>8}\n", "total", seconds(total));
+    println!("{:<16} {:>8}\n", "total", seconds(took));
     println!("{passed} passed, {failed} failed, {skipped} skipped");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -94,6 +94,7 @@ impl Shell {
         let started = Instant::now();
         let mut told = Instant::now();
         let live = io::stdout().is_terminal();
+        let step = self.path.file_stem().unwrap_or_default().to_string_lossy();
         let status = loop {
             if let Some(status) = child.try_wait()? {
                 break Some(status);
@@ -105,11 +106,13 @@ impl Shell {
             }
             std::thread::sleep(Duration::from_millis(50));
             if live && told.elapsed() > Duration::from_millis(500) {
-                print!("\r\x1b[K    {:>4} s  {}", self.began.elapsed().as_secs(), self.last_line());
+                let took = self.began.elapsed().as_secs();
+                print!("\r\x1b[K    {step}: {took:>4} s  {}", self.last_line());
                 io::stdout().flush()?;
                 told = Instant::now();
             } else if !live && told.elapsed() > HEARTBEAT {
-                println!("    {:>4} s  {}", self.began.elapsed().as_secs(), self.last_line());
+                let took = self.began.elapsed().as_secs();
+                println!("    {step}: {took:>4} s  {}", self.last_line());
                 told = Instant::now();
             }
         };

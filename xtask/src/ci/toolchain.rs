@@ -4,9 +4,16 @@
 use super::shell::{Shell, cargo};
 use super::{Outcome, Stop};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The workspace's `rust-version`.
 const MSRV: &str = "1.89.0";
+
+/// One step installs at a time: neither rustup nor apt may run twice at once.
+fn installing() -> MutexGuard<'static, ()> {
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    INSTALLING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// `cargo +1.89.0 check` over everything that is published.
 pub(crate) fn msrv(shell: &mut Shell) -> Outcome {
@@ -17,6 +24,7 @@ pub(crate) fn msrv(shell: &mut Shell) -> Outcome {
 
 /// Makes sure that a toolchain with these components is there.
 pub(crate) fn toolchain(shell: &mut Shell, name: &str, components: &[&str]) -> Result<(), Stop> {
+    let _one = installing();
     let mut install = Command::new("rustup");
     install.args(["toolchain", "install", name, "--profile", "minimal", "--no-self-update"]);
     for component in components {
@@ -38,6 +46,7 @@ pub(crate) fn toolchain(shell: &mut Shell, name: &str, components: &[&str]) -> R
 
 /// Makes sure that the standard library of a target is there.
 pub(crate) fn target(shell: &mut Shell, triple: &str) -> Result<(), Stop> {
+    let _one = installing();
     let mut list = Command::new("rustup");
     list.args(["target", "list", "--installed"]);
     let has = |shell: &mut Shell, list: &mut Command| {
@@ -59,6 +68,7 @@ pub(crate) fn program(shell: &mut Shell, name: &str, packages: &str) -> Result<(
 
 /// Makes sure that programs are there, from the Debian packages named beside them if they are not.
 pub(crate) fn programs(shell: &mut Shell, wanted: &[(&str, &str)]) -> Result<(), Stop> {
+    let _one = installing();
     let missing = |shell: &mut Shell| -> Vec<(&str, &str)> {
         let mut missing = wanted.to_vec();
         missing.retain(|(name, _)| {
@@ -90,6 +100,7 @@ pub(crate) fn programs(shell: &mut Shell, wanted: &[(&str, &str)]) -> Result<(),
 
 /// Makes sure that `cargo TOOL` is there. Built without optimisation: it runs once.
 pub(crate) fn cargo_tool(shell: &mut Shell, tool: &str) -> Result<(), Stop> {
+    let _one = installing();
     let has = |shell: &mut Shell| shell.succeeds(&mut cargo(&format!("{tool} --version")));
     if has(shell)
         || (shell.succeeds(&mut cargo(&format!("install cargo-{tool} --locked --debug")))

@@ -4,6 +4,8 @@
 //!
 //! Data sector `k` holds `(k + 1) * 0x9E3779B97F4A7C15` mod 2^64, 64 times. A table names a data
 //! strip by its number and parity by its first word.
+//!
+//! The images of `testdata/ddf-mdadm` add the levels that are not in the tables.
 
 use crate::world::{BLOCK, geometry};
 use raid_core::array::{Geometry, Level, Placement, Secondary};
@@ -32,32 +34,72 @@ fn sector(is: Is) -> Vec<u8> {
     word.to_le_bytes().repeat(BLOCK / 8)
 }
 
-fn read_slab(plan: &RowPlan, members: &[Vec<Is>]) -> Vec<u8> {
-    let mut slab = vec![0; plan.slab_blocks().0 as usize * BLOCK];
-    for io in plan.reads() {
-        assert_eq!(io.at.len, Blocks(1));
-        let from = sector(members[io.slot.index()][io.at.start.0 as usize]);
-        io.bytes(512, &mut slab).unwrap().copy_from_slice(&from);
-    }
-    slab
+/// What md left: the first sector of each strip of each slot, and of each strip of the data.
+struct Wrote<'a> {
+    members: &'a [Vec<Vec<u8>>],
+    data: &'a dyn Fn(u64) -> Vec<u8>,
 }
 
-/// Reads every strip without `lost`, as md wrote it.
-fn assert_reads(layout: &Layout<'_>, members: &[Vec<Is>], lost: SlotSet) {
-    let health = Health { unavailable: lost, ..Health::OPTIMAL };
-    for strip in 0..layout.set_blocks().0 {
-        let mut read = vec![0; BLOCK];
-        match stripe::read(layout, health, Extent::new(strip, 1), None).next().unwrap().unwrap() {
-            ReadStep::Direct(io) => {
-                read = sector(members[io.slot.index()][io.at.start.0 as usize]);
+impl Wrote<'_> {
+    fn at(&self, slot: Slot, row: u64) -> &[u8] {
+        &self.members[slot.index()][row as usize]
+    }
+
+    fn slab(&self, plan: &RowPlan) -> Vec<u8> {
+        let mut slab = vec![0; plan.slab_blocks().0 as usize * BLOCK];
+        for io in plan.reads() {
+            assert_eq!(io.at.len, Blocks(1));
+            let from = self.at(io.slot, io.at.start.0);
+            io.bytes(512, &mut slab).unwrap().copy_from_slice(from);
+        }
+        slab
+    }
+
+    /// Reads every strip without `lost`, as md wrote it.
+    fn assert_reads(&self, layout: &Layout<'_>, lost: SlotSet) {
+        let health = Health { unavailable: lost, ..Health::OPTIMAL };
+        for strip in 0..layout.set_blocks().0 {
+            let mut read = vec![0; BLOCK];
+            let request = Extent::new(strip, 1);
+            match stripe::read(layout, health, request, None).next().unwrap().unwrap() {
+                ReadStep::Direct(io) => read = self.at(io.slot, io.at.start.0).to_vec(),
+                ReadStep::Reconstruct(plan) => {
+                    let mut slab = self.slab(&plan);
+                    plan.compute(Backend::portable(), &mut slab, &[]).unwrap();
+                    plan.extract(&slab, &mut read).unwrap();
+                }
             }
-            ReadStep::Reconstruct(plan) => {
-                let mut slab = read_slab(&plan, members);
-                plan.compute(Backend::portable(), &mut slab, &[]).unwrap();
-                plan.extract(&slab, &mut read).unwrap();
+            assert!(read == (self.data)(strip), "strip {strip} without {lost:?}");
+        }
+    }
+
+    /// Maps, checks and reads without any members that may fail.
+    fn assert_is(&self, geometry: &Geometry, may_fail: u16) {
+        let layout = Layout::new(geometry).unwrap();
+        let mut data_strips = 0;
+        for (slot, member) in (0..).map(Slot).zip(self.members) {
+            for (row, sector) in (0..).zip(member) {
+                if let Role::Data(strip) | Role::Copy { of: strip } = layout.role(slot, row) {
+                    assert!(*sector == (self.data)(strip), "slot {slot} row {row} is not {strip}");
+                    data_strips += 1;
+                }
             }
         }
-        assert!(read == sector(D(strip)), "strip {strip} without {lost:?}");
+        assert!(data_strips >= layout.set_blocks().0);
+        for plan in stripe::scrub(&layout, Health::OPTIMAL, Rows::new(0, layout.rows())) {
+            let plan = plan.unwrap();
+            let mut slab = self.slab(&plan);
+            assert!(plan.verify(Backend::portable(), &mut slab).unwrap().is_clean());
+        }
+        for a in layout.slots().iter() {
+            for b in layout.slots().iter() {
+                let lost: SlotSet = [a, b].into_iter().collect();
+                if lost.len() <= may_fail {
+                    self.assert_reads(&layout, lost);
+                }
+            }
+        }
+        self.assert_reads(&layout, SlotSet::EMPTY);
     }
 }
 
@@ -65,30 +107,52 @@ fn assert_as_md_wrote_it(geometry: &Geometry, members: &[Vec<Is>]) {
     let layout = Layout::new(geometry).unwrap();
     for (slot, member) in (0..).map(Slot).zip(members) {
         for (row, is) in (0..).zip(member) {
-            match (layout.role(slot, row), is) {
-                (Role::Data(strip) | Role::Copy { of: strip }, D(found)) => {
-                    assert_eq!(strip, *found, "slot {slot} row {row}");
-                }
-                (Role::Parity(_), P(_)) => {}
-                (role, _) => panic!("slot {slot} row {row} is no {role:?}"),
-            }
+            let parity = matches!(layout.role(slot, row), Role::Parity(_));
+            assert_eq!(parity, matches!(is, P(_)), "slot {slot} row {row}");
         }
     }
-    for plan in stripe::scrub(&layout, Health::OPTIMAL, Rows::new(0, layout.rows())) {
-        let plan = plan.unwrap();
-        let mut slab = read_slab(&plan, members);
-        assert!(plan.verify(Backend::portable(), &mut slab).unwrap().is_clean());
+    let members: Vec<Vec<Vec<u8>>> =
+        members.iter().map(|member| member.iter().map(|is| sector(*is)).collect()).collect();
+    let wrote = Wrote { members: &members, data: &|strip| sector(D(strip)) };
+    wrote.assert_is(geometry, u16::from(geometry.parity_strips()));
+}
+
+/// The first volume of an image set of `testdata/ddf-mdadm`, every row of it.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn assert_image(name: &str, level: Level, placement: Placement, may_fail: u16) {
+    let scenario = raid_testdata::scenario("ddf-mdadm", name);
+    let volume = &scenario.volumes[0];
+    let facts = scenario.facts.as_ref().unwrap();
+    let chunk = volume.chunk_bytes;
+    let rows = facts.volumes[0].component_kib * 1024 / chunk;
+    let mut members = vec![Vec::new(); volume.slots];
+    for member in &volume.members {
+        let image = scenario.image(member.disk);
+        members[member.slot] =
+            (0..rows).map(|row| image.bytes(member.start_bytes + row * chunk, BLOCK)).collect();
     }
-    let parities = u16::from(geometry.parity_strips());
-    for a in layout.slots().iter() {
-        for b in layout.slots().iter() {
-            let lost: SlotSet = [a, b].into_iter().collect();
-            if lost.len() <= parities {
-                assert_reads(&layout, members, lost);
-            }
-        }
-    }
-    assert_reads(&layout, members, SlotSet::EMPTY);
+    let wrote =
+        Wrote { members: &members, data: &|strip| volume.pattern.bytes(strip * chunk, BLOCK) };
+    wrote.assert_is(&geometry(level, placement, volume.slots as u16, 1, rows), may_fail);
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn images_of_raid4_raid5_and_raid6() {
+    use Placement::{NContinue, NRestart, ParityLast, ZeroRestart};
+    assert_image("raid4-4d-32k", Level::Raid4, ParityLast, 1);
+    assert_image("raid5-0-restart-5d-16k", Level::Raid5, ZeroRestart, 1);
+    assert_image("raid5-n-restart-3d-64k", Level::Raid5, NRestart, 1);
+    assert_image("raid5-n-continue-4d-128k", Level::Raid5, NContinue, 1);
+    assert_image("raid6-0-restart-4d-64k", Level::Raid6, ZeroRestart, 2);
+    assert_image("raid6-n-restart-5d-32k", Level::Raid6, NRestart, 2);
+    assert_image("raid6-n-continue-6d-16k", Level::Raid6, NContinue, 2);
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn image_of_raid1e_far() {
+    assert_image("raid1e-far-4d-64k", Level::Raid1E, Placement::Far, 1);
 }
 
 #[test]

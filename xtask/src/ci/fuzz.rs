@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every fuzz target for a few seconds: that it builds, starts from its corpus, and finds nothing.
+//! Every fuzz target for about a minute: that it builds, starts from its corpus, and finds nothing.
 
 use super::shell::{Shell, cargo, root, target};
 use super::{Outcome, Stop, toolchain};
 use std::fs;
 
 /// Shared by all targets.
-const SECONDS: usize = 60;
+const SECONDS: usize = 270;
 
 pub(crate) fn all(shell: &mut Shell) -> Outcome {
     if !root().join("fuzz/Cargo.toml").exists() {

@@ -250,10 +250,13 @@ impl<'a> Structure<'a> {
         let step = self.record_blocks();
         let first = self.section_lba(Section::ConfigurationRecords);
         let section = self.section(Section::ConfigurationRecords).unwrap_or_default();
-        let slots = section.chunks_exact(self.record_bytes().max(1)).enumerate().take(MAX_RECORDS);
-        slots.scan(first, move |next, (index, bytes)| {
+        let len = self.record_bytes().max(1);
+        // Not `chunks_exact`: its length divides by `len`, and what checks that can stay in the object.
+        (0..MAX_RECORDS).scan((first, section), move |(next, section), index| {
             let at = (*next)?;
+            let (bytes, rest) = section.split_at_checked(len)?;
             *next = at.checked_add(step);
+            *section = rest;
             Some(RecordSlot { index, at, bytes, record: ConfigurationRecord::of(bytes, order) })
         })
     }

@@ -172,7 +172,10 @@ fn take_out<T: Copy + IntoBytes + FromBytes + Immutable>(
     let last = entries.iter().rposition(used);
     let hole = entries.iter().position(|entry| of(entry) == *guid);
     if let (Some(hole), Some(last)) = (hole, last) {
-        entries.swap(hole, last);
+        let moved = entries.get(last).copied();
+        if let (Some(moved), Some(hole)) = (moved, entries.get_mut(hole)) {
+            *hole = moved;
+        }
         if let Some(entry) = entries.get_mut(last) {
             entry.as_mut_bytes().fill(0xFF);
         }

@@ -1,19 +1,46 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the write interlock adds to every user write: admission, and completion of the ticket.
+//! What the write interlock adds to every user write, beside two other designs.
+//!
+//! | design | keeps writes and sync apart by | a write waits for |
+//! |---|---|---|
+//! | ticket table (raid-sync) | a table of extents with a bit mask of the windows each holds up | a window over its rows |
+//! | hash buckets (md raid1) | counters of pending, waiting and barred requests per bucket of 64 MiB units | a window anywhere in its bucket |
+//! | lock per array (md raid10) | one set of counters | any window |
+//!
+//! The contenders only count: no dirty record, no routing by a mark, no acknowledgements, no refusals.
+//! All are called by one owner, so neither locks nor atomics are measured.
 #![allow(missing_docs)] // criterion's macros
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Capabilities, RuntimeState};
+use raid_core::metadata::{Capabilities, Operation, RuntimeState};
 use raid_core::units::{Row, Rows, SlotSet};
-use raid_sync::{Access, Admit, Command, Config, Redundancy, Start, SyncCore, Ticket, Time};
+use raid_sync::{
+    AboveMark, Access, Admit, Command, Config, Gate, Limits, Redundancy, Start, SyncCore, Ticket,
+    Time,
+};
 use std::hint::black_box;
 
 const NOW: Time = Time(1);
 const WRITE: Access = Access::Write { durable: false };
+const ROWS: u64 = 1 << 30;
+/// Rows of a window.
+const WINDOW: u64 = 128;
 
-/// A clean set that has recorded that writes are under way.
-fn open() -> SyncCore {
+type Core<const TICKETS: usize> = SyncCore<TICKETS, 16>;
+
+fn settle<const TICKETS: usize>(core: &mut Core<TICKETS>) {
+    while let Some(command) = core.poll(NOW) {
+        match command {
+            Command::Persist { seq, .. } => core.persisted(NOW, seq, SlotSet::EMPTY).unwrap(),
+            Command::Flush { id, .. } => core.flushed(NOW, id, SlotSet::EMPTY).unwrap(),
+            _ => {}
+        }
+    }
+}
+
+/// A set that has recorded that writes are under way, with this many windows of a resync open.
+fn open<const TICKETS: usize>(windows: u8, overlap: bool) -> Core<TICKETS> {
     let found = RuntimeState {
         clean: true,
         failed: SlotSet::EMPTY,
@@ -30,38 +57,186 @@ fn open() -> SyncCore {
         bad_ranges: 0,
         generation_bits: 32,
     };
-    let config = Config::new(1 << 30, SlotSet::first(2), Redundancy::Mirror);
-    let mut core = SyncCore::new(config, &found, format, Start::Normal).unwrap();
+    let limits = Limits { windows, rows_per_window: WINDOW, ..Limits::default() };
+    let members = SlotSet::first(2);
+    let config = Config { limits, overlap, ..Config::new(ROWS, members, Redundancy::Mirror) };
+    let mut core = Core::new(config, &found, format, Start::Normal).unwrap();
     assert!(matches!(core.admit(NOW, Rows::new(0, 1), WRITE), Admit::Wait(_)));
-    while let Some(command) = core.poll(NOW) {
-        if let Command::Persist { seq, .. } = command {
-            core.persisted(NOW, seq, SlotSet::EMPTY).unwrap();
+    settle(&mut core);
+    if windows > 0 {
+        let later = Time(1 << 40);
+        core.start(later, Operation::Resync, AboveMark::Skip).unwrap();
+        while core.status().windows < windows {
+            match core.poll(later) {
+                Some(Command::Persist { seq, .. }) => {
+                    core.persisted(later, seq, SlotSet::EMPTY).unwrap();
+                }
+                Some(Command::Flush { id, .. }) => {
+                    core.flushed(later, id, SlotSet::EMPTY).unwrap();
+                }
+                Some(_) => {}
+                None => break,
+            }
         }
+        assert_eq!(core.status().windows, windows);
     }
     core
 }
 
-fn write(core: &mut SyncCore, row: u64) -> Ticket {
-    match core.admit(NOW, black_box(Rows::new(row, 1)), WRITE) {
+fn write<const TICKETS: usize>(core: &mut Core<TICKETS>, row: u64) -> Ticket {
+    match core.admit(NOW, black_box(Rows::new(row, 8)), WRITE) {
         Admit::Go(grant) => grant.ticket,
         other => panic!("{other:?}"),
     }
 }
 
-fn admission(criterion: &mut Criterion) {
-    for under_way in [0, 31, 255] {
-        let mut core = open();
-        for row in 0..under_way {
-            write(&mut core, 1000 + row);
+/// The design of md's raid1: counters in 1024 buckets, a bucket for each unit of 64 MiB.
+struct Buckets {
+    pending: [u32; 1024],
+    barred: [u32; 1024],
+}
+
+impl Buckets {
+    const UNIT: u64 = 1 << 17;
+
+    fn of(row: u64) -> usize {
+        ((row / Self::UNIT).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize
+    }
+
+    /// The part of the request in its first unit.
+    fn admit(&mut self, rows: Rows) -> Option<(usize, u64)> {
+        let bucket = Self::of(rows.start.0);
+        if self.barred[bucket] > 0 {
+            return None;
         }
-        criterion.bench_function(&format!("admit and complete, {under_way} under way"), |bench| {
+        self.pending[bucket] += 1;
+        Some((bucket, rows.len.min(Self::UNIT - rows.start.0 % Self::UNIT)))
+    }
+
+    fn complete(&mut self, bucket: usize) {
+        self.pending[bucket] -= 1;
+    }
+
+    fn bar(&mut self, row: u64) -> bool {
+        let bucket = Self::of(row);
+        self.barred[bucket] += 1;
+        self.pending[bucket] == 0
+    }
+}
+
+/// The design of md's raid10: one of each for the whole array.
+#[derive(Default)]
+struct OneLock {
+    pending: u32,
+    barred: u32,
+}
+
+impl OneLock {
+    fn admit(&mut self, _: Rows) -> bool {
+        let free = self.barred == 0;
+        self.pending += u32::from(free);
+        free
+    }
+
+    fn complete(&mut self) {
+        self.pending -= 1;
+    }
+}
+
+/// A row that no window and no other request is near.
+const FAR: u64 = 1 << 29;
+
+fn admission(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("admit and complete");
+    for (windows, overlap) in [(0, false), (1, false), (15, false), (0, true), (15, true)] {
+        let mut core = open::<256>(windows, overlap);
+        for other in 0..255 {
+            let _ = write(&mut core, FAR + 1000 + 8 * other);
+        }
+        let overlaps = if overlap { ", overlaps kept apart" } else { "" };
+        let name = format!("{windows} of 16 windows, 255 under way{overlaps}");
+        group.bench_function(BenchmarkId::new("ticket table", name), |bench| {
             bench.iter(|| {
-                let ticket = write(&mut core, 7);
+                let ticket = write(&mut core, FAR);
                 black_box(core.complete(NOW, ticket, SlotSet::EMPTY).unwrap())
             });
         });
     }
+    let mut buckets = Box::new(Buckets { pending: [0; 1024], barred: [0; 1024] });
+    for window in 0..15 {
+        buckets.bar(window * WINDOW);
+    }
+    group.bench_function("hash buckets/15 windows, 255 under way", |bench| {
+        bench.iter(|| {
+            let (bucket, len) = buckets.admit(black_box(Rows::new(FAR, 8))).unwrap();
+            buckets.complete(black_box(bucket));
+            black_box(len)
+        });
+    });
+    let mut lock = OneLock { pending: 255, barred: 0 };
+    group.bench_function("lock per array/no window (with one, every write waits)", |bench| {
+        bench.iter(|| {
+            let free = lock.admit(black_box(Rows::new(FAR, 8)));
+            lock.complete();
+            black_box(free)
+        });
+    });
+    let gate = Gate::<4>::new();
+    gate.open();
+    group.bench_function("gate/open", |bench| {
+        bench.iter(|| {
+            let pass = gate.enter(black_box(1)).unwrap();
+            gate.leave(black_box(pass));
+        });
+    });
+    group.finish();
 }
 
-criterion_group!(benches, admission);
+/// Opening a window: the scan of all tickets, with the record stream and the copy command around it.
+fn window<const TICKETS: usize>(criterion: &mut Criterion) {
+    let mut core = open::<TICKETS>(0, false);
+    let limits = Limits { windows: 1, rows_per_window: WINDOW, ..Limits::default() };
+    core.set_limits(Limits { checkpoint_rows: u64::MAX, checkpoint_every: u64::MAX, ..limits });
+    for other in 0..TICKETS as u64 {
+        let _ = write(&mut core, FAR + 1000 + 8 * other);
+    }
+    let later = Time(1 << 40);
+    core.start(later, Operation::Resync, AboveMark::Skip).unwrap();
+    let next = |core: &mut Core<TICKETS>| loop {
+        match core.poll(later) {
+            Some(Command::Copy { window, rows, .. }) => return (window, rows),
+            Some(Command::Persist { seq, .. }) => {
+                core.persisted(later, seq, SlotSet::EMPTY).unwrap()
+            }
+            Some(Command::Flush { id, .. }) => core.flushed(later, id, SlotSet::EMPTY).unwrap(),
+            Some(_) => {}
+            None => panic!("the pass has ended"),
+        }
+    };
+    let mut under_way = next(&mut core);
+    criterion.bench_function(
+        &format!("land a window and open the next, {TICKETS} tickets"),
+        |bench| {
+            bench.iter(|| {
+                let (window, rows) = under_way;
+                core.copied(later, window, raid_sync::CopyResult::good(rows.len)).unwrap();
+                if rows.end().0 >= FAR {
+                    // The pass must not reach the writes, or its end: begin anew.
+                    core.abort().unwrap();
+                    settle(&mut core);
+                    core.start_over(
+                        later,
+                        Operation::Resync,
+                        raid_sync::Scope::All,
+                        AboveMark::Skip,
+                    )
+                    .unwrap();
+                }
+                under_way = next(&mut core);
+            });
+        },
+    );
+}
+
+criterion_group!(benches, admission, window::<256>, window::<1024>, window::<4096>);
 criterion_main!(benches);

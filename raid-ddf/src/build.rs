@@ -76,6 +76,16 @@ pub struct BadBlockOptions {
     pub spare_blocks: u32,
 }
 
+/// A vendor specific log on every disk of a new configuration (`ddf.md` 2.13): sealed, and empty
+/// behind its head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VendorLogOptions {
+    /// Whose it is: a T10 vendor, padded with blanks.
+    pub owner: [u8; 8],
+    /// Its length in blocks of the disk, at least 1.
+    pub blocks: u32,
+}
+
 /// How a new configuration is to be written. [`Options::default`] is for Linux and LSI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -99,6 +109,10 @@ pub struct Options {
     pub max_primary_element_entries: u16,
     /// A bad block log, if there is to be one.
     pub bad_block_log: Option<BadBlockOptions>,
+    /// Blocks kept for diagnostics, all ones (`ddf.md` 2.12); 0: none.
+    pub diagnostic_blocks: u32,
+    /// A vendor's log, if there is to be one.
+    pub vendor_log: Option<VendorLogOptions>,
 }
 
 impl Options {
@@ -113,6 +127,8 @@ impl Options {
         max_partitions: 15,
         max_primary_element_entries: 256,
         bad_block_log: None,
+        diagnostic_blocks: 0,
+        vendor_log: None,
     };
 
     /// For FreeBSD's graid and, as far as known, Adaptec: its CRC and its small tables, revision 2.0.
@@ -143,7 +159,7 @@ pub(crate) struct Area {
     /// Blocks of a copy, header included.
     pub(crate) copy: Blocks,
     /// Offset from the header and length of each section; a length of 0: none.
-    pub(crate) sections: [(Section, u32, u32); 6],
+    pub(crate) sections: [(Section, u32, u32); 8],
     /// Blocks that bad ones may be moved to.
     pub(crate) spares: Extent,
     /// Blocks of a configuration record.
@@ -180,6 +196,8 @@ impl Area {
                     .bad_block_log
                     .map_or(0, |log| in_blocks((u32::from(log.entries) << 4).saturating_add(32))),
             ),
+            (Section::DiagnosticSpace, options.diagnostic_blocks),
+            (Section::VendorSpecificLogs, options.vendor_log.map_or(0, |log| log.blocks)),
         ];
         let mut end = 1u32;
         let sections = lengths.map(|(section, length)| {

@@ -26,15 +26,23 @@ use crate::update::copies::Copies;
 use crate::update::spread::{CLOSED, OPEN};
 use raid_core::metadata::{DiskBuffer, Step};
 
-/// Sections that are written. Diagnostic space and vendor logs are never touched.
-const WRITTEN: [Section; 6] = [
+/// Sections that are written, as far as the buffer holds them. Diagnostic space and vendor logs are
+/// held on new disks only, and each copy has its own.
+const WRITTEN: [Section; 8] = [
     Section::ControllerData,
     Section::PhysicalDiskRecords,
     Section::VirtualDiskRecords,
     Section::ConfigurationRecords,
     Section::PhysicalDiskData,
     Section::BadBlockLog,
+    Section::DiagnosticSpace,
+    Section::VendorSpecificLogs,
 ];
+
+/// Whether the two copies of a section on a disk may differ: only the vendor knows.
+const fn is_vendors(section: Section) -> bool {
+    matches!(section, Section::DiagnosticSpace | Section::VendorSpecificLogs)
+}
 
 /// Sequence number of a header while its copy is open.
 const OPEN_SEQUENCE: u32 = 1;
@@ -48,7 +56,8 @@ pub(crate) fn step<'a>(
     let bytes = DiskBytes::of_buffer(disk);
     let (copies, order) = order(bytes)?;
     let held = |section: &Section| {
-        copies.extent(copies.chosen, *section).is_some_and(|extent| bytes.get(extent).is_some())
+        let held = |copy| copies.extent(copy, *section).is_some_and(|at| bytes.get(at).is_some());
+        held(copies.chosen) && (!is_vendors(*section) || copies.copies().all(held))
     };
     let sections = || WRITTEN.into_iter().filter(held);
     let end = sections().count().checked_add(2)?;
@@ -62,8 +71,9 @@ pub(crate) fn step<'a>(
         }
         if left < end {
             let section = sections().nth(left.checked_sub(2)?)?;
-            let at = copies.extent(copies.at(kind)?, section)?.start;
-            let source = copies.extent(copies.chosen, section)?;
+            let target = copies.extent(copies.at(kind)?, section)?;
+            let chosen = copies.extent(copies.chosen, section)?;
+            let (at, source) = (target.start, if is_vendors(section) { target } else { chosen });
             return Some(Step::Write { at, bytes: bytes.get(source)? });
         }
         left = left.checked_sub(end.checked_add(3)?)?;

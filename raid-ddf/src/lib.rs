@@ -125,7 +125,7 @@ mod writer;
 
 pub use assemble::{Assembly, Configuration, Role, SetRecord, VirtualDisk};
 pub use bad_block_log::{BadBlockCounts, BadBlockEntry, BadBlockLog};
-pub use build::{BadBlockOptions, Controller, Options, initialise, new_area};
+pub use build::{BadBlockOptions, Controller, Options, VendorLogOptions, initialise, new_area};
 pub use choice::Choice;
 pub use controller_data::ControllerData;
 pub use crc::{CrcVariant, compute_crc, matching_crc, seal, stored_crc};

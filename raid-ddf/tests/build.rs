@@ -614,3 +614,130 @@ fn the_controller_is_who_the_caller_says() {
         assert_eq!(rig.bytes(), before);
     }
 }
+
+/// The optional sections that are read back whole: diagnostic space and a vendor's log.
+#[test]
+fn every_section_of_the_header_can_be_created() {
+    use raid_ddf::{CopyKind, Record, Section, VendorLog, VendorLogOptions};
+    let large = DiskShape { blocks: Blocks(16_384), block_size: 4096 };
+    for (shape, crc, order) in [
+        (SMALL, CrcVariant::B, ByteOrder::Big),
+        (SMALL, CrcVariant::A, ByteOrder::Little),
+        (large, CrcVariant::A, ByteOrder::Big),
+    ] {
+        let log = VendorLogOptions { owner: *b"ACME    ", blocks: 3 };
+        let bad_block_log = Some(raid_ddf::BadBlockOptions { entries: 32, spare_blocks: 16 });
+        let mut options = Options::LINUX;
+        (options.crc, options.order) = (crc, order);
+        (options.bad_block_log, options.diagnostic_blocks) = (bad_block_log, 5);
+        options.vendor_log = Some(log);
+        let mut rig = Rig::blank(&[shape; 3], &options);
+        let stamp = rig.stamp();
+        rig.edit(|disks| raid_ddf::initialise(disks, stamp, &options)).unwrap();
+        rig.commit();
+        // Bytes of the vendor's own, other ones in each copy; then an update.
+        let size = shape.block_size as usize;
+        let areas: Vec<_> =
+            (0..3).filter_map(|index| raid_ddf::new_area(shape, index, &options)).collect();
+        let place = |area: &raid_core::units::Extent, back: u64| {
+            (area.end().unwrap().0 - back) * u64::from(shape.block_size)
+        };
+        for (copy, area) in areas[..2].iter().enumerate() {
+            rig.media[0].write(place(area, 8), &vec![copy as u8; size]);
+        }
+        rig.reread();
+        // One disk's buffer holds those sections too, which discovery does not ask for.
+        let whole = areas.iter().map(|area| {
+            let len = area.len.bytes(shape.block_size).unwrap() as usize;
+            (area.start, rig.media[0].read(area.start.0 * u64::from(shape.block_size), len))
+        });
+        let whole = whole.collect();
+        rig.disks[0].pieces = whole;
+        let five = geometry(Level::Raid1, Placement::Fixed, 2);
+        rig.create("pair", Geometry { block_size: shape.block_size, ..five }, &[0, 1]).unwrap();
+        rig.commit();
+        let told = rig.told();
+        assert_eq!(told.codes(Severity::Warning), [0; 0], "{:?}", told.findings);
+        for disk in 0..3 {
+            // As somebody reads it who asks for all of it.
+            let read = |area: &raid_core::units::Extent| {
+                let len = area.len.bytes(shape.block_size).unwrap() as usize;
+                let bytes = rig.media[disk].read(area.start.0 * u64::from(shape.block_size), len);
+                (area.start, bytes)
+            };
+            let pieces: Vec<_> = areas.iter().map(read).collect();
+            let pieces: Vec<_> = pieces
+                .iter()
+                .map(|(at, bytes)| raid_core::metadata::Piece { at: *at, bytes })
+                .collect();
+            let view = raid_core::metadata::DiskView { shape, pieces: &pieces };
+            let bytes = raid_ddf::DiskBytes::View(view);
+            let (_, anchor) = raid_ddf::anchor(bytes).unwrap();
+            for (number, kind) in [CopyKind::Secondary, CopyKind::Primary].into_iter().enumerate() {
+                let copy = raid_ddf::Structure::read(bytes, &anchor, kind).unwrap();
+                for section in Section::ALL {
+                    assert!(copy.section(section).is_some(), "{section:?}");
+                }
+                let found = copy.section_extent(Section::VendorSpecificLogs).unwrap();
+                let area = areas.iter().find(|area| area.contains(found)).unwrap();
+                assert_eq!((found.len, found.end()), (Blocks(3), area.end()));
+                let whole = copy.section(Section::VendorSpecificLogs).unwrap();
+                let checked = VendorLog::check(whole, order).unwrap();
+                assert_eq!(checked.crc_variant(), crc);
+                assert_eq!(copy.vendor_logs().unwrap().log_owner, *b"ACME    ");
+                assert!(whole[16..].iter().all(|byte| *byte == 0xFF));
+                let space = copy.diagnostic_space().unwrap();
+                assert_eq!(space.len(), 5 * size);
+                let (first, rest) = space.split_at(size);
+                let vendors = areas.iter().position(|own| own == area).unwrap() as u8;
+                let kept = if disk == 0 { vendors } else { 0xFF };
+                assert!(first.iter().all(|byte| *byte == kept), "copy {number} of disk {disk}");
+                assert!(rest.iter().all(|byte| *byte == 0xFF));
+            }
+        }
+    }
+}
+
+#[test]
+fn options_that_no_standard_allows_are_refused() {
+    use raid_ddf::{BadBlockOptions, Revision, VendorLogOptions};
+    let large = DiskShape { blocks: Blocks(16_384), block_size: 4096 };
+    let refused = |shape: DiskShape, edit: &dyn Fn(&mut Options)| {
+        let mut options = Options::LINUX;
+        let mut rig = Rig::blank(&[shape], &options);
+        edit(&mut options);
+        let (before, stamp) = (rig.bytes(), rig.stamp());
+        let told = rig.edit(|disks| raid_ddf::initialise(disks, stamp, &options)).unwrap_err();
+        assert_eq!(rig.bytes(), before);
+        told
+    };
+    for revision in [Revision::V1_0, Revision::V1_2] {
+        let told = refused(large, &|options| options.revision = Some(revision));
+        assert!(matches!(told, ChangeError::Unsupported(_)), "{told:?}");
+    }
+    let empty = |told: ChangeError, text: &str| match told {
+        ChangeError::Invalid { what, found: 0, expected: 1 } => assert_eq!(what, text),
+        other => panic!("{other:?}"),
+    };
+    let log = BadBlockOptions { entries: 0, spare_blocks: 16 };
+    let told = refused(SMALL, &|options| options.bad_block_log = Some(log));
+    empty(told, "entries of the bad block log");
+    let log = VendorLogOptions { owner: *b"ACME    ", blocks: 0 };
+    let told = refused(SMALL, &|options| options.vendor_log = Some(log));
+    empty(told, "blocks of the vendor specific log");
+    for blocks in [32_768, u32::MAX] {
+        let told = refused(SMALL, &|options| options.diagnostic_blocks = blocks);
+        assert!(matches!(told, ChangeError::Disk { disk: 0, .. }), "{told:?}");
+    }
+}
+
+#[test]
+fn raid_3_stands_under_no_secondary_level() {
+    let mut rig = Rig::container(6);
+    let three = geometry(Level::Raid3, Placement::ParityLast, 3);
+    let before = rig.bytes();
+    let spanned = Geometry { sets: 2, secondary: Secondary::Striped, ..three };
+    let refused = rig.create("x", spanned, &[0, 1, 2, 3, 4, 5]);
+    assert_eq!(refused, Err(ChangeError::Unsupported("RAID-3 under a secondary level")));
+    assert_eq!(rig.bytes(), before);
+}

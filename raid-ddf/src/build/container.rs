@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A new configuration without arrays: the structure on each of its disks.
 
-use super::{Area, Options, identity};
+use super::{Area, Options, VENDOR, identity};
 use crate::bad_block_log::{BadBlockCounts, BadBlockLog};
 use crate::controller_data::ControllerData;
 use crate::crc::seal;
@@ -19,6 +19,7 @@ use crate::update::copies::block;
 use crate::update::disk_set::DiskSet;
 use crate::update::spread::CLOSED;
 use crate::update::survey::invalid;
+use crate::vendor_log::VendorLog;
 use crate::virtual_disk_records::VirtualDiskRecords;
 use raid_core::metadata::{ChangeError, DiskBuffer, Stamp};
 use raid_core::units::Lba;
@@ -148,6 +149,9 @@ fn check_options(options: &Options) -> Result<(), ChangeError> {
     if options.bad_block_log.is_some_and(|log| log.entries == 0) {
         return Err(invalid("entries of the bad block log", 0, 1));
     }
+    if options.vendor_log.is_some_and(|log| log.blocks == 0) {
+        return Err(invalid("blocks of the vendor specific log", 0, 1));
+    }
     let [first, ..] = options.controller.vendor;
     if matches!(first, 0x20 | 0x00 | 0xFF) {
         return Err(invalid("first byte of the vendor", first.into(), usize::from(b'A')));
@@ -167,7 +171,7 @@ pub(crate) fn check_room(
 ) -> Result<Area, ChangeError> {
     let refuse = |what| ChangeError::Disk { disk: index, what };
     let area = Area::new(disk.shape, options).ok_or(refuse(
-        "smaller than the 32 MiB reserve, or of another block size than 512 or 4096",
+        "too small for the reserve of 32 MiB and its tables, or of another block size than 512 or 4096",
     ))?;
     let held = area
         .ranges()
@@ -281,6 +285,11 @@ fn write_sections(
         log.set_counts(order, container.revision, counts);
         log.first_spare_lba = U64::new(order, area.spares.start.0);
     });
+    // The rest of it, and all of the diagnostic space, is all ones as the whole area was made.
+    edit(disk, area, copy, Section::VendorSpecificLogs, |log: &mut VendorLog| {
+        log.signature.set(order, VendorLog::SIGNATURE);
+        log.log_owner = options.vendor_log.map_or(VENDOR, |log| log.owner);
+    });
 }
 
 fn edit<T: Record + ?Sized>(
@@ -350,7 +359,9 @@ pub(crate) fn seal_all(disk: &mut DiskBuffer<'_>, options: &Options, area: &Area
     let headers = [area.primary, area.secondary, area.anchor].map(block);
     let sections = [area.primary, area.secondary].into_iter().flat_map(|copy| {
         let sealed = area.sections.into_iter().map(|(section, ..)| section);
-        let sealed = sealed.filter(|section| *section != Section::ConfigurationRecords);
+        let sealed = sealed.filter(|section| {
+            !matches!(section, Section::ConfigurationRecords | Section::DiagnosticSpace)
+        });
         sealed.filter_map(move |section| area.section(copy, section))
     });
     for extent in headers.into_iter().chain(sections) {

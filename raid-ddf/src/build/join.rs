@@ -3,7 +3,7 @@
 //! theirs, so that it learns from them.
 
 use super::container::{Container, DiskNames, check_room, entry, insert, seal_all, write};
-use super::{Area, BadBlockOptions, Controller, Options};
+use super::{Area, BadBlockOptions, Controller, Options, VENDOR, VendorLogOptions};
 use crate::guid::Guid;
 use crate::header::Section;
 use crate::physical_disk_records::{PhysicalDiskRecords, is_reference};
@@ -37,6 +37,11 @@ pub(crate) fn join(
         max_partitions: header.max_partitions.get(order),
         max_primary_element_entries: header.max_primary_element_entries.get(order),
         bad_block_log: bad_block_log(&survey.copies, &live, &survey),
+        diagnostic_blocks: optional(&survey.copies, Section::DiagnosticSpace),
+        // Each disk's log is its own, and discovery does not read it: this one's is ours.
+        vendor_log: Some(optional(&survey.copies, Section::VendorSpecificLogs))
+            .filter(|blocks| *blocks > 0)
+            .map(|blocks| VendorLogOptions { owner: VENDOR, blocks }),
     };
     if blank.shape.block_size != survey.block_size {
         return Err(refuse("another block size than the configuration"));
@@ -71,6 +76,12 @@ pub(crate) fn join(
     };
     make_member(disks, &survey, &container, &area, (disk, free), names);
     Survey::of(&Live(disks), survey.guid)
+}
+
+/// Blocks of a section that not every configuration has.
+fn optional(copies: &Copies, section: Section) -> u32 {
+    let extent = copies.extent(copies.chosen, section);
+    extent.and_then(|extent| u32::try_from(extent.len.0).ok()).unwrap_or(0)
 }
 
 /// The bad block log that the disks of the configuration have.

@@ -244,7 +244,7 @@ fn window<const TICKETS: usize>(criterion: &mut Criterion) {
         match core.poll(later) {
             Some(Command::Copy { window, rows, .. }) => return (window, rows),
             Some(Command::Persist { seq, .. }) => {
-                core.persisted(later, seq, SlotSet::EMPTY).unwrap()
+                core.persisted(later, seq, SlotSet::EMPTY).unwrap();
             }
             Some(Command::Flush { id, .. }) => core.flushed(later, id, SlotSet::EMPTY).unwrap(),
             Some(_) => {}

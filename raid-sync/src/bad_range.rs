@@ -179,13 +179,17 @@ impl<const N: usize> BadRanges<N> {
         if self.used >= self.room {
             return false;
         }
-        let at = self.list().partition_point(|entry| entry.key() < new.key());
+        // The new one takes its place in the order; each behind it moves up by one.
+        let key = new.key();
         let end = self.used.saturating_add(1);
-        if let Some(tail) = self.entries.get_mut(at..end) {
-            tail.rotate_right(1);
-            if let Some(first) = tail.first_mut() {
-                *first = new;
+        let mut carried = new;
+        for entry in self.entries.iter_mut().take(self.used) {
+            if entry.key() >= key {
+                core::mem::swap(entry, &mut carried);
             }
+        }
+        if let Some(last) = self.entries.get_mut(self.used) {
+            *last = carried;
         }
         self.used = end;
         true

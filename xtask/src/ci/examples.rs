@@ -11,7 +11,7 @@ use std::{fs, io};
 /// The main job, exactly as in the README, and the same on the other format that can be written.
 const DEMOS: [&str; 2] = [
     "run --release -p raid-ublk -- demo",
-    "run --release -p raid-ublk -- demo --metadata ASR --level raid10 --size 8M --requests 500",
+    "run --release -p raid-ublk -- demo --metadata ASR --size 8M --requests 500",
 ];
 
 /// Runs the demos.

@@ -8,12 +8,12 @@ mod scrub;
 
 use super::picture;
 use super::report::{Latency, Report, Stage, WrongSector, bytes};
-use super::shape::{self, Options};
+use super::shape::{self, ChosenLevel, Options};
 use raid_array::engine;
 use raid_array::formats::FORMATS;
 use raid_array::workload::{Oracle, Rig};
 use raid_core::array::{ArrayId, Geometry, Level, MemberState};
-use raid_core::metadata::{DiskShape, Format, FormatWriter};
+use raid_core::metadata::{DiskShape, Format, FormatWriter, Stamp};
 use raid_sync::{Limits, Time};
 use std::io::Write;
 use std::path::PathBuf;
@@ -46,10 +46,9 @@ struct Life<'o> {
 
 /// Carries an array through its life.
 pub(crate) fn live(options: &Options) -> Result<Report, String> {
-    let geometry = shape::geometry(options)?;
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 48));
     let format = writer(&options.metadata)?;
-    let disk = shape::disk_for(format, geometry.member_blocks)?;
+    let (geometry, disk) = choose(options, format)?;
     let (dir, temporary) = match &options.dir {
         Some(dir) => (dir.clone(), false),
         None => {
@@ -84,6 +83,27 @@ pub(crate) fn live(options: &Options) -> Result<Report, String> {
         _ => eprintln!("the members' files are kept in {}", dir.display()),
     }
     report
+}
+
+/// The first geometry and size of disk on which the format records the array that is asked for.
+fn choose(options: &Options, format: &dyn FormatWriter) -> Result<(Geometry, DiskShape), String> {
+    let mut refused = String::new();
+    for level in ChosenLevel::BY_CHOICE {
+        if options.level.is_some_and(|asked| asked != level) {
+            continue;
+        }
+        let tried = shape::geometry(options, level).and_then(|geometry| {
+            let disk = shape::disk_for(format, geometry.member_blocks)?;
+            let stamps = [1, 2, 3].map(|random| Stamp { unix_seconds: CREATED, random });
+            disks::record(format, disk, &geometry, stamps)?;
+            Ok((geometry, disk))
+        });
+        match tried {
+            Ok(chosen) => return Ok(chosen),
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
 }
 
 fn writer(name: &str) -> Result<&'static dyn FormatWriter, String> {

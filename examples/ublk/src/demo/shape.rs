@@ -10,9 +10,10 @@ use std::path::PathBuf;
 /// Options of the demo.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
-    /// RAID level.
-    #[arg(long, value_enum, default_value_t = ChosenLevel::Raid6)]
-    pub(crate) level: ChosenLevel,
+    /// RAID level. Without it the first of RAID 6, 5, 10, 1, 0 that the format can hold with so many
+    /// members.
+    #[arg(long, value_enum)]
+    pub(crate) level: Option<ChosenLevel>,
     /// Members of the array; a spare comes on top.
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=32))]
     pub(crate) members: u16,
@@ -72,6 +73,10 @@ fn parse_bytes(text: &str) -> Result<u64, String> {
 }
 
 impl ChosenLevel {
+    /// From the most to the least that an array can lose.
+    pub(crate) const BY_CHOICE: [Self; 5] =
+        [Self::Raid6, Self::Raid5, Self::Raid10, Self::Raid1, Self::Raid0];
+
     fn minimum(self) -> u16 {
         match self {
             Self::Raid0 | Self::Raid1 => 2,
@@ -81,9 +86,9 @@ impl ChosenLevel {
     }
 }
 
-/// The geometry that the options describe.
-pub(crate) fn geometry(options: &Options) -> Result<Geometry, String> {
-    let (level, members) = (options.level, options.members);
+/// The geometry that the options describe at this level.
+pub(crate) fn geometry(options: &Options, level: ChosenLevel) -> Result<Geometry, String> {
+    let members = options.members;
     if members < level.minimum() {
         return Err(format!("{level:?} needs at least {} members", level.minimum()));
     }

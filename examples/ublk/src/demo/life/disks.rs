@@ -8,11 +8,37 @@ use raid_array::engine::{self, Engine};
 use raid_array::member::{FileMember, Member};
 use raid_array::store::{CommitStep, Store};
 use raid_array::workload::{Oracle, Rig};
-use raid_core::array::{Initialisation, Name};
+use raid_core::array::{ArrayId, Geometry, Initialisation, Name};
 use raid_core::backend::Backend;
-use raid_core::metadata::{ArrayRequest, Stamp};
+use raid_core::metadata::{ArrayRequest, DiskShape, FormatWriter, Stamp};
 use raid_sync::Time;
 use std::path::Path;
+
+/// The array and a spare on new disks, in memory.
+pub(super) fn record(
+    format: &dyn FormatWriter,
+    disk: DiskShape,
+    geometry: &Geometry,
+    stamps: [Stamp; 3],
+) -> Result<(Store, ArrayId), String> {
+    let members = usize::from(geometry.slots) * usize::from(geometry.sets);
+    let mut store = Store::for_new_disks(format, &vec![disk; members + 1]);
+    let disks: Vec<usize> = (0..members).collect();
+    let request = ArrayRequest {
+        // New files are zeros everywhere, and so is the parity of zeros.
+        initialisation: Initialisation::Full,
+        // Nothing but this program is to read them.
+        unverified: true,
+        ..ArrayRequest::new(Name::new(b"demo"), *geometry, &disks)
+    };
+    let array = store.edit(|disks| {
+        format.initialise(disks, stamps[0])?;
+        let array = format.create_array(disks, &request, stamps[1])?;
+        format.add_spare(disks, members, stamps[2])?;
+        Ok(array)
+    });
+    Ok((store, array.map_err(|error: raid_core::metadata::ChangeError| error.to_string())?))
+}
 
 impl Life<'_> {
     pub(super) fn create(&mut self) -> Result<(), String> {
@@ -20,29 +46,12 @@ impl Life<'_> {
         for _ in 0..=members {
             self.new_file()?;
         }
-        let shapes = vec![self.disk; members + 1];
-        let mut store = Store::for_new_disks(self.format, &shapes);
-        let (format, geometry) = (self.format, self.geometry);
-        let disks: Vec<usize> = (0..members).collect();
-        let request = ArrayRequest {
-            // New files are zeros everywhere, and so is the parity of zeros.
-            initialisation: Initialisation::Full,
-            // Nothing but this program is to read them.
-            unverified: true,
-            ..ArrayRequest::new(Name::new(b"demo"), geometry, &disks)
-        };
         let mut stamp = || Stamp { unix_seconds: CREATED, random: self.random.u64(..) };
         let stamps = [stamp(), stamp(), stamp()];
-        self.array = store
-            .edit(|disks| {
-                format.initialise(disks, stamps[0])?;
-                let array = format.create_array(disks, &request, stamps[1])?;
-                format.add_spare(disks, members, stamps[2])?;
-                Ok(array)
-            })
-            .map_err(|error: raid_core::metadata::ChangeError| error.to_string())?;
+        let (mut store, array) = record(self.format, self.disk, &self.geometry, stamps)?;
+        self.array = array;
         let mut backplane = self.backplane(Time(0))?;
-        for disk in 0..shapes.len() {
+        for disk in 0..=members {
             for step in store.commit_steps(self.format, disk) {
                 let transfer = match step {
                     CommitStep::Write(at, bytes) => Transfer::Write { at, bytes },

@@ -7,7 +7,7 @@
 //!   R =  D0 + 4·D1 + 16·D2 + ... + 4^(n-1)   · Dn-1
 //! ```
 //!
-//! in the field of [`gf256`](crate::gf256). The generators 1, 2, 4 are the ones that raidz3 of ZFS
+//! in the field of [`gf256`]. The generators 1, 2, 4 are the ones that raidz3 of ZFS
 //! has (its first column carries the highest exponent). **This is no MDF of DDF**, whose constants for
 //! a third parity are unverified (`ddf.md` 5.8), and no layout of this crate computes it: it is offered
 //! under this name, to who asks for it.

@@ -342,7 +342,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig {
             failure_persistence: None,
-            ..ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 512 })
+            ..ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 512 })
         })]
 
         #[test]

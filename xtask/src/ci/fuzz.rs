@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every fuzz target for about a minute: that it builds, starts from its corpus, and finds nothing.
+//! Every fuzz target for 45 s: that it builds, starts from its corpus, and finds nothing.
 
 use super::shell::{Shell, cargo, root, target};
 use super::{Outcome, Stop, toolchain};

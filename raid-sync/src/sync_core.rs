@@ -56,7 +56,7 @@ const NAMED: usize = 32;
 /// | `REGIONS` | regions of the dirty log, at most 2²⁴; with one region there is no partial resync |
 /// | `BAD` | bad ranges of all members together |
 ///
-/// One owner: the embedder brings the lock. All memory is in the value; see [the crate](crate#memory).
+/// One owner: the embedder brings the lock. All memory is in the value, whose size the four numbers decide.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SyncCore<
     const TICKETS: usize = 256,

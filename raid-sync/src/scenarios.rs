@@ -20,7 +20,10 @@ macro_rules! scenarios {
     ($($(#[$doc:meta])* fn $name:ident() $body:block)*) => {
         /// By name, for runs with a planted defect.
         pub(crate) const ALL: &[(&str, fn())] = &[$((stringify!($name), $name)),*];
-        $($(#[$doc])* #[test] fn $name() $body)*
+        $($(#[$doc])*
+        #[test]
+        #[cfg_attr(miri, ignore = "whole lives of safe code: minutes, for nothing that Miri looks for")]
+        fn $name() $body)*
     };
 }
 pub(crate) use scenarios;

@@ -92,7 +92,6 @@ scenarios! {
         assert_eq!(rig.finished(), [Finish::Complete]);
     }
 
-    #[cfg_attr(miri, ignore = "ten thousand waiters")]
     fn scenario_39_full_tables_and_ten_thousand_waiters() {
         let mut rig = Rig::mirror(2);
         let held = [0, 4, 8, 12].map(|row| rig.go(row, 1));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `cargo xtask ci`: the steps, and the table at the end.
 //!
-//! Steps that have a folder of their own to build in, or wait more than they work, go on beside the others:
-//! two lanes, each in its order.
+//! Two at a time: steps that share the workspace's target folder follow one another, those that have a folder
+//! of their own to build in, or wait more than they work, go on beside them.
 //!
 //! A step returns a note when it passes. It fails when something is wrong with this project, and is
 //! skipped, with the reason, only when this machine lacks something that cannot be installed.
@@ -22,7 +22,9 @@ mod symbols;
 pub(crate) mod toolchain;
 
 use shell::Shell;
+use std::collections::VecDeque;
 use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The four crates that are published, in the order of their dependencies.
@@ -44,12 +46,12 @@ struct Step {
     lane: Lane,
 }
 
-/// Steps of one lane run one after another, those of the other meanwhile.
+/// Where a step builds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lane {
-    /// Builds in the workspace's own target folder, whose lock it holds.
+    /// In the workspace's own target folder, whose lock it holds.
     Main,
-    /// Builds elsewhere, or on one core.
+    /// Elsewhere, or hardly at all.
     Beside,
 }
 
@@ -118,22 +120,37 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
         .filter(|step| arguments.is_empty() || arguments.iter().any(|name| name == step.name))
         .collect();
     let began = Instant::now();
-    let lane = |lane: Lane| {
-        let steps = chosen.iter().enumerate().filter(move |(_, step)| step.lane == lane);
-        steps.map(|(index, step)| (index, perform(step, index + 1, chosen.len()))).collect()
+    let results = Mutex::new(Vec::new());
+    let queue = |lane: Lane| {
+        let steps = chosen.iter().enumerate().filter(|(_, step)| step.lane == lane);
+        Mutex::new(steps.collect::<VecDeque<_>>())
     };
-    let mut results: Vec<(usize, Performed)> = std::thread::scope(|scope| {
-        let beside = scope.spawn(|| lane(Lane::Beside));
-        let mut all: Vec<_> = lane(Lane::Main);
-        match beside.join() {
-            Ok(results) => all.append(&mut { results }),
-            Err(panic) => std::panic::resume_unwind(panic),
+    let (main, beside) = (queue(Lane::Main), queue(Lane::Beside));
+    let run = |(index, step): (usize, &&Step)| {
+        let performed = perform(step, index + 1, chosen.len());
+        held(&results).push((index, performed));
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while let Some(next) = { held(&beside).pop_front() } {
+                run(next);
+            }
+        });
+        // Whoever has done the steps of the main folder helps with the others, from their end.
+        while let Some(next) = { held(&main).pop_front().or_else(|| held(&beside).pop_back()) } {
+            run(next);
         }
-        all
     });
+    let mut results: Vec<(usize, Performed)> =
+        results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(index, _)| *index);
     let results: Vec<Performed> = results.into_iter().map(|(_, performed)| performed).collect();
     report(&results, began.elapsed())
+}
+
+/// A step that panicked has ended the run anyway.
+fn held<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A step's name, how it ended, and how long it took.

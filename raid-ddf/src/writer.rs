@@ -136,7 +136,7 @@ impl FormatWriter for $format {
     }
 
     fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
-        run_time::state(disks, array, set)
+        run_time::state(&disks, array, set)
     }
 
     fn set_state(

@@ -468,6 +468,34 @@ fn a_checkpoint_counts_until_somebody_else_writes_and_is_off_by_default() {
     assert_eq!(rig.state(array, 0).unwrap().mark, Row(0));
 }
 
+/// The update before an alignment need not have been one that keeps a checkpoint: recording what was
+/// found must not add one, for that would count as another update.
+#[test]
+fn what_was_found_is_recorded_as_the_update_that_was_interrupted() {
+    let five = geometry(Level::Raid5, Placement::NContinue, 3);
+    let (mut rig, array) = with(five, &[0, 1, 2], 4);
+    let stamp = rig.stamp();
+    rig.edit(|disks| Ddf.add_spare(disks, 3, stamp)).unwrap();
+    rig.live[1] = false;
+    rig.set_state(array, 0, &state_of(false, &[1], &[])).unwrap();
+    rig.commit();
+    activate(&mut rig, array, 1, 3).unwrap();
+    // Power fails when disk 0 alone is written, and again when it alone is aligned.
+    rig.live = vec![true, false, false, false];
+    rig.commit();
+    rig.reread();
+    rig.live[1] = false;
+    let found = rig.state(array, 0).unwrap();
+    assert_eq!(found, state_of(false, &[], &[1]));
+    let format = DdfProfile::LINUX.with_checkpoints();
+    let stamp = rig.stamp();
+    rig.edit(|disks| format.set_state(disks, array, 0, &found, stamp)).unwrap();
+    rig.live = vec![true, false, false, false];
+    rig.commit();
+    rig.reread();
+    assert_eq!(rig.members("array")[2], (Some(2), MemberState::InSync));
+}
+
 #[test]
 fn sets_keep_their_checkpoints_apart() {
     let (mut rig, array) = with(raid10(2), &[0, 1, 2, 3], 4);

@@ -3,7 +3,8 @@
 //! in the middle of a commit, of a start, of a rebuild. Caches lose any version of any block, so records of
 //! several blocks are torn. What is read afterwards was promised or submitted later, and the copies agree.
 //!
-//! `RAID_ARRAY_LIVES` says how many lives each array lives; `cargo xtask explore` sets it.
+//! `RAID_ARRAY_LIVES` says how many lives each array lives, `RAID_ARRAY_FIRST` the seed of the first of
+//! them; `cargo xtask explore` sets the former.
 
 #[path = "toy/array.rs"]
 mod array;
@@ -190,7 +191,9 @@ fn live(format: &'static dyn FormatWriter, geometry: Geometry, seed: u64, lives:
 }
 
 fn lives_on(level: Level, slots: u16) {
-    let count = std::env::var("RAID_ARRAY_LIVES").ok().and_then(|n| n.parse().ok()).unwrap_or(3);
+    let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
+    let first = number("RAID_ARRAY_FIRST").unwrap_or(0);
+    let count = number("RAID_ARRAY_LIVES").unwrap_or(3);
     for (name, format) in FORMATS {
         if level != Level::Raid1 && name == "asr" {
             println!("{level:?} is not written on {name}");
@@ -198,7 +201,7 @@ fn lives_on(level: Level, slots: u16) {
         }
         let mut lives = Lives::default();
         let geometry = geometry(level, slots);
-        for seed in 0..count {
+        for seed in first..first + count {
             live(format, geometry, seed, &mut lives);
         }
         println!("{level:?} of {slots} on {name}, {count} lives: {lives:?}");

@@ -7,7 +7,6 @@ use super::spread::{edit_newest, spread};
 use super::survey::{Live, RecordAt, Survey, set_of};
 use crate::assemble::Assembly;
 use crate::assemble::state::{join_sets, set_state as worth_of_set};
-use crate::crc::{compute_crc, plain_crc};
 use crate::disk_bytes::Disks;
 use crate::geometry::{Codes, Writer};
 use crate::guid::Guid;
@@ -16,13 +15,13 @@ use crate::physical_disk_records::{PdState, PhysicalDiskEntry, PhysicalDiskRecor
 use crate::vd_configuration::VdConfiguration;
 use crate::virtual_disk_records::{VdCondition, VdFlags, VirtualDiskEntry, VirtualDiskRecords};
 use raid_core::array::{ArrayId, ArrayState, Geometry, Place};
-use raid_core::metadata::{ChangeError, DiskBuffer, DiskView, Operation, RuntimeState, Stamp};
+use raid_core::metadata::{ChangeError, DiskBuffer, Operation, RuntimeState, Stamp};
 use raid_core::units::{Blocks, Row, Slot, SlotSet};
 
 /// The run-time state of one set, as the newest copy says.
-pub(crate) fn state(disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
+pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<RuntimeState> {
     let mut scratch = [0; 512];
-    let assembly = Assembly::new(&disks, &mut scratch, &mut |_| {});
+    let assembly = Assembly::new(disks, &mut scratch, &mut |_| {});
     let volume = assembly.volume(&array.into())?;
     let claim = volume.set_record(set).filter(|_| set < volume.sets())?;
     let newest = volume.configuration().newest();
@@ -103,7 +102,13 @@ pub(crate) fn set_state(
     if let Some(slot) = named.without(slots).lowest() {
         return Err(nowhere(slot));
     }
-    let before = digest(&live, &survey, (guid, set));
+    if !survey.aligned && self::state(&live, array, set) == Some(*state) {
+        // What an interrupted update left undone: the same update, not another one, so that no disk
+        // falls two behind. Not a byte of what the newest disk says changes.
+        survey.next_sequence = survey.copies.sequence();
+        spread(disks, &survey, stamp);
+        return Ok(());
+    }
     for slot in slots.iter() {
         set_member(disks, &survey, (guid, set), at, slot, wanted(state, slot));
     }
@@ -117,11 +122,6 @@ pub(crate) fn set_state(
     }
     let in_sync = slots.without(named);
     update_arrays(disks, &survey, guid, Some((set, in_sync)), |entry| all.store_in_entry(entry));
-    if !survey.aligned && before == digest(&Live(disks), &survey, (guid, set)) {
-        // Nothing but what an interrupted update left undone: the same update, not another one, so
-        // that no disk falls two behind.
-        survey.next_sequence = survey.copies.sequence();
-    }
     spread(disks, &survey, stamp);
     Ok(())
 }
@@ -139,15 +139,6 @@ fn checkpoint(
         let entry = survey.physical_disks(disks)?.find(survey.order, reference)?;
         Some((reference, entry.pd_guid))
     })
-}
-
-/// Tells whether the newest shared sections have changed, or what the set says for itself.
-fn digest(disks: &dyn Disks, survey: &Survey, (guid, set): (Guid, u16)) -> Option<[u32; 3]> {
-    let structure = survey.copies.structure(disks.disk(survey.newest)?)?;
-    let crc = |section| Some(compute_crc(survey.crc, structure.section(section)?));
-    let record = survey.record(disks, guid, set).and_then(|at| survey.at(disks, at))?;
-    let space = plain_crc(&[&record.vendor_specific_scratch_space]);
-    Some([crc(Section::PhysicalDiskRecords)?, crc(Section::VirtualDiskRecords)?, space])
 }
 
 /// What is to become of a member.

@@ -230,12 +230,13 @@ pub fn next_read(disk: DiskBytes<'_>, search: AnchorSearch) -> Lookup {
             return read;
         }
     }
-    if anchor(disk).is_none()
+    let fixed = anchor(disk).map(|(_, anchor)| anchor);
+    if fixed.is_none()
         && let Some(read) = search.runs(disk.shape()).find_map(ask)
     {
         return read;
     }
-    let Some((_, anchor)) = find_anchor(disk, search) else { return Lookup::Absent };
+    let Some(anchor) = fixed.or_else(|| search.find(disk)) else { return Lookup::Absent };
     for kind in CopyKind::ALL {
         let in_disk = |at: &Lba| at.0 < disk.shape().blocks.0;
         let Some(at) = anchor.copy_lba(kind).filter(in_disk) else { continue };

@@ -6,7 +6,7 @@
 //! a run costs a few multiplications, and a look at its bytes. That makes 64 KiB of table with 24
 //! entries in use a matter of memory bandwidth.
 
-use crc::{Algorithm, CRC_32_ISO_HDLC, Crc};
+use crc::{Algorithm, CRC_32_ISO_HDLC, Crc, Table};
 
 /// The table CRC without inversions: its result is the register.
 pub(super) const BARE: Algorithm<u32> = Algorithm {
@@ -20,7 +20,13 @@ pub(super) const BARE: Algorithm<u32> = Algorithm {
     residue: 0,
 };
 
-static CRC: Crc<u32> = Crc::<u32>::new(&BARE);
+/// 16 bytes at a time by 16 KiB of tables; small targets make do with 1 KiB, and a byte at a time.
+#[cfg(target_pointer_width = "64")]
+type Tables = Table<16>;
+#[cfg(not(target_pointer_width = "64"))]
+type Tables = Table<1>;
+
+static CRC: Crc<u32, Tables> = Crc::<u32, Tables>::new(&BARE);
 
 /// Bytes that are looked at together.
 const CHUNK: usize = 64;
@@ -63,10 +69,32 @@ const FIXED: u32 = {
     multiply(after_one, power(BYTE ^ ONE, (1 << 32) - 2))
 };
 
+/// What 2^i bytes are worth. From i = 32 on it starts again: in a field of 2^32 elements the power of
+/// 2^32 of each is itself.
+static WORTH: [u32; 32] = {
+    let mut worth = [BYTE; 32];
+    let (mut rest, mut square) = (worth.as_mut_slice(), BYTE);
+    while let Some((first, others)) = rest.split_first_mut() {
+        *first = square;
+        square = multiply(square, square);
+        rest = others;
+    }
+    worth
+};
+
 /// The register after `count` more bytes of one value.
 fn skip(register: u32, fixed: u32, count: usize) -> u32 {
-    let count = u64::try_from(count).unwrap_or(u64::MAX);
-    multiply(register ^ fixed, power(BYTE, count)) ^ fixed
+    let (mut difference, mut left) = (register ^ fixed, count);
+    for worth in WORTH.iter().cycle() {
+        if left == 0 {
+            break;
+        }
+        if left & 1 != 0 {
+            difference = multiply(difference, *worth);
+        }
+        left >>= 1;
+    }
+    difference ^ fixed
 }
 
 /// What the register becomes where it is multiplied by 0 bytes: for the difference of two starts.
@@ -129,6 +157,15 @@ mod tests {
                     assert_eq!(update(start, part), digest(start, part), "{from}..{to}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn runs_of_any_length_are_powers_of_one_byte() {
+        for count in [0, 1, 2, 63, 64, 4097, u64::from(u32::MAX), (1 << 32) + 5, u64::MAX] {
+            let Ok(len) = usize::try_from(count) else { continue };
+            let expected = multiply(0x1234_5678, power(BYTE, count));
+            assert_eq!(skip(0x1234_5678, 0, len), expected, "{count}");
         }
     }
 

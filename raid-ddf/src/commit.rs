@@ -130,6 +130,7 @@ fn header<'a>(
     } else if header.open_state() == OpenState::Open {
         header.open_flag = CLOSED;
     }
-    copies.seal_header(block);
-    Some(Step::Write { at: copies.at(kind)?, bytes: block })
+    let at = copies.at(kind)?;
+    copies.seal_header(copies.header_crc(disk, at), block);
+    Some(Step::Write { at, bytes: block })
 }

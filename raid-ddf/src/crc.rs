@@ -10,7 +10,10 @@
 //! the two differ by a constant, so no record satisfies both. Which of the two the standard's text
 //! means is unverified: readers take both, writers keep what they found.
 
+mod coverage;
 mod run;
+
+pub(crate) use coverage::Seal;
 
 use crate::integer::{ByteOrder, U32};
 use zerocopy::FromBytes;

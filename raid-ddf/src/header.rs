@@ -214,6 +214,10 @@ impl Section {
         Self::VendorSpecificLogs,
     ];
 
+    /// Those that are the same on all disks.
+    pub(crate) const GLOBAL: [Self; 3] =
+        [Self::ControllerData, Self::PhysicalDiskRecords, Self::VirtualDiskRecords];
+
     /// The sections that every copy has.
     pub const REQUIRED: [Self; 5] = [
         Self::ControllerData,

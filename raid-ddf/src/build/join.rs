@@ -31,7 +31,7 @@ pub(crate) fn join(
         controller: Controller::OWN,
         revision: Some(header.revision()),
         order,
-        crc: survey.crc,
+        crc: survey.copies.crc.variant,
         max_pd_entries: header.max_pd_entries.get(order),
         max_vd_entries: header.max_vd_entries.get(order),
         max_partitions: header.max_partitions.get(order),

@@ -5,7 +5,7 @@
 use super::{ConfigurationRecord, RecordSlot, Structure};
 use crate::bad_block_log::BadBlockLog;
 use crate::controller_data::ControllerData;
-use crate::crc::{CrcVariant, compute_crc, matching_crc, stored_crc};
+use crate::crc::{CrcVariant, Seal, compute_crc, stored_crc};
 use crate::error::{RecordError, StructureError};
 use crate::finding::Fault;
 use crate::header::{DdfHeader, Section};
@@ -254,13 +254,8 @@ impl Structure<'_> {
     /// Whether the CRC is right over some first blocks of 512 bytes of a record on larger blocks: what
     /// LSI's covers there is unverified.
     fn crc_of_struct(&self, bytes: &[u8]) -> bool {
-        let smaller = self.disk.shape().block_size > 512;
-        let parts = (1..bytes.len().div_ceil(512))
-            .filter_map(|blocks| bytes.split_at_checked(blocks.checked_mul(512)?));
-        // What follows the record is padding.
-        let parts = parts.filter(|(_, rest)| rest.iter().all(|byte| *byte == 0xFF));
-        let matches = |(part, _)| matching_crc(self.crc.variant, self.order, part).is_some();
-        smaller && parts.take(8).any(matches)
+        let block_size = self.disk.shape().block_size;
+        Seal::found(self.crc.variant, self.order, block_size, bytes).is_some()
     }
 
     fn verify_slots(&self, tell: &mut dyn FnMut(Finding)) -> Verdict {

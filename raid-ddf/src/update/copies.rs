@@ -5,13 +5,13 @@
 //! Which copy counts is discovery's decision ([`choose`]); this module adds where edits go.
 
 use crate::choice::choose;
-use crate::crc::{CrcVariant, seal};
+use crate::crc::{Seal, seal};
 use crate::disk_bytes::DiskBytes;
 use crate::header::{DdfHeader, Section};
 use crate::integer::ByteOrder;
-use crate::locate::{AnchorSearch, CopyKind, HeaderBlock, anchor};
+use crate::locate::{AnchorSearch, CopyKind, HeaderBlock, HeaderCrc, anchor};
 use crate::record::Record;
-use crate::structure::Structure;
+use crate::structure::{ConfigurationRecord, RecordSlot, Structure};
 
 use raid_core::units::{Blocks, Extent, Lba};
 
@@ -33,9 +33,8 @@ pub(crate) struct Unusable {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Copies {
     pub(crate) order: ByteOrder,
-    pub(crate) crc: CrcVariant,
-    /// Whether headers are sealed over their first 512 bytes only.
-    struct_only: bool,
+    /// How the anchor is sealed: what is new on this disk is sealed alike.
+    pub(crate) crc: HeaderCrc,
     /// Header of the copy that counts. Its offsets hold for both.
     pub(crate) header: DdfHeader,
     pub(crate) kind: CopyKind,
@@ -74,11 +73,9 @@ impl Copies {
         let (_, anchor) = anchor(disk)?;
         let chosen = anchor.copy_lba(kind)?;
         let header = *DdfHeader::view(disk.block(chosen)?)?;
-        let crc = anchor.crc?;
         Some(Self {
             order: anchor.order,
-            crc: crc.variant,
-            struct_only: crc.struct_only,
+            crc: anchor.crc?,
             header,
             kind,
             chosen,
@@ -122,12 +119,45 @@ impl Copies {
         self.header.sequence_number.present(self.order)
     }
 
-    /// Stores the CRC of a header block.
-    pub(crate) fn seal_header(&self, header: &mut [u8]) {
-        let covered = if self.struct_only { size_of::<DdfHeader>() } else { header.len() };
+    /// How the header at `at` is sealed; as the anchor if its CRC is wrong.
+    pub(crate) fn header_crc(&self, disk: DiskBytes<'_>, at: Lba) -> HeaderCrc {
+        HeaderBlock::read(disk, at).and_then(|block| block.crc).unwrap_or(self.crc)
+    }
+
+    /// Stores the CRC of a header block the way it had it.
+    pub(crate) fn seal_header(&self, crc: HeaderCrc, header: &mut [u8]) {
+        let covered = if crc.struct_only { size_of::<DdfHeader>() } else { header.len() };
         if let Some(covered) = header.get_mut(..covered) {
-            seal(self.crc, self.order, covered);
+            seal(crc.variant, self.order, covered);
         }
+    }
+
+    /// How a section is sealed; as headers are if its CRC is wrong.
+    pub(crate) fn section_seal(&self, block_size: u32, bytes: &[u8]) -> Seal {
+        Seal::found(self.crc.variant, self.order, block_size, bytes).unwrap_or(self.usual_seal())
+    }
+
+    /// How what is new is sealed where nothing else tells.
+    const fn usual_seal(&self) -> Seal {
+        match self.crc {
+            HeaderCrc { variant, struct_only: false } => Seal::whole(variant),
+            HeaderCrc { variant, struct_only: true } => Seal::without_padding(variant),
+        }
+    }
+
+    /// How what comes into slot `slot` of the copy that counts is sealed: as what stands there, else
+    /// as another record of the disk, else as headers are.
+    pub(crate) fn slot_seal(
+        &self,
+        structure: &Structure<'_>,
+        block_size: u32,
+        slot: usize,
+    ) -> Seal {
+        let sealed = |bytes: &[u8]| Seal::found(self.crc.variant, self.order, block_size, bytes);
+        let own = structure.slot(slot).and_then(|slot| sealed(slot.bytes));
+        let used = |slot: &RecordSlot<'_>| !matches!(slot.record, ConfigurationRecord::Unused);
+        let others = || structure.records().filter(used).find_map(|slot| sealed(slot.bytes));
+        own.or_else(others).unwrap_or(self.usual_seal())
     }
 
     /// Refuses offsets that would let one part overwrite another, the anchor, or user data. The

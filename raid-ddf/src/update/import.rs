@@ -9,7 +9,7 @@
 
 use super::spread::{clear_slot, edit_newest, spread};
 use super::survey::{Live, Survey, copies_of};
-use crate::disk_bytes::Disks;
+use crate::disk_bytes::{DiskBytes, Disks};
 use crate::header::{DdfHeader, Section};
 use crate::integer::U16;
 use crate::locate::anchor;
@@ -59,12 +59,12 @@ fn make_known(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
     let Some((bytes, copies, _)) = survey.member(&live, disk) else { return };
     let anchor = anchor(bytes).map(|(_, anchor)| anchor.at);
     for at in [Some(copies.chosen), anchor].into_iter().flatten() {
-        let Some(bytes) = disks.get_mut(disk).and_then(|disk| disk.get_mut(block(at))) else {
-            continue;
-        };
+        let Some(disk) = disks.get_mut(disk) else { continue };
+        let crc = copies.header_crc(DiskBytes::of_buffer(disk), at);
+        let Some(bytes) = disk.get_mut(block(at)) else { continue };
         if let Some(header) = DdfHeader::view_mut(bytes).filter(|h| h.foreign_flag != KNOWN) {
             header.foreign_flag = KNOWN;
-            copies.seal_header(bytes);
+            copies.seal_header(crc, bytes);
         }
     }
 }

@@ -13,7 +13,7 @@
 use super::copies::{Copies, block};
 use super::set_note;
 use super::survey::{Live, RecordAt, Survey, newer, set_of};
-use crate::crc::seal;
+use crate::crc::Seal;
 use crate::disk_bytes::DiskBytes;
 use crate::guid::Guid;
 use crate::header::{DdfHeader, Section};
@@ -29,11 +29,7 @@ use raid_core::metadata::{DiskBuffer, Stamp};
 use raid_core::units::{Blocks, Extent};
 use zerocopy::FromBytes;
 
-/// Sections that are the same on all disks.
-const GLOBAL: [Section; 3] =
-    [Section::ControllerData, Section::PhysicalDiskRecords, Section::VirtualDiskRecords];
-
-/// Sections that carry a CRC of their own and may have been edited.
+/// Sections that carry one CRC each.
 const SEALED: [Section; 5] = [
     Section::ControllerData,
     Section::PhysicalDiskRecords,
@@ -56,15 +52,18 @@ pub(crate) fn spread(disks: &mut [DiskBuffer<'_>], survey: &Survey, stamp: Stamp
     for disk in 0..disks.len() {
         hand_out_records(disks, survey, disk);
     }
+    survey.seal_newest(disks);
     for disk in 0..disks.len() {
         let Some(copies) = survey.member(&Live(disks), disk).map(|member| member.1) else {
             continue;
         };
-        for section in GLOBAL.into_iter().filter(|_| disk != survey.newest) {
+        for section in Section::GLOBAL.into_iter().filter(|_| disk != survey.newest) {
             let from = survey.copies.extent(survey.copies.chosen, section);
             let to = copies.extent(copies.chosen, section);
             if let (Some(from), Some(to)) = (from, to) {
+                let seal = section_seal(disks, &copies, disk, to);
                 copy(disks, (survey.newest, from), (disk, to));
+                store(disks, &copies, (disk, to), seal);
             }
         }
         count(disks, survey, &copies, disk, stamp);
@@ -156,12 +155,40 @@ fn copy_record(disks: &mut [DiskBuffer<'_>], survey: &Survey, from: RecordAt, to
     let live = Live(disks);
     let place = |disk, slot| survey.member(&live, disk).and_then(|member| member.1.slot(slot));
     let (source, target) = (place(from.disk, from.slot), place(to.0, to.1));
-    if let (Some(source), Some(target)) = (source, target) {
+    let seal = slot_seal(disks, survey, to.0, to.1);
+    if let (Some(source), Some(target), Some((copies, seal))) = (source, target, seal) {
         copy(disks, (from.disk, source), (to.0, target));
+        store(disks, &copies, (to.0, target), seal);
     }
 }
 
-/// Edits the bytes of slot `slot` of the copy that counts on `disk`, and seals them.
+/// How what comes into a slot of the copy that counts on `disk` is sealed.
+fn slot_seal(
+    disks: &[DiskBuffer<'_>],
+    survey: &Survey,
+    disk: usize,
+    slot: usize,
+) -> Option<(Copies, Seal)> {
+    let live = Live(disks);
+    let (bytes, copies, structure) = survey.member(&live, disk)?;
+    Some((copies, copies.slot_seal(&structure, bytes.shape().block_size, slot)))
+}
+
+/// How the section at `at` of `disk` is sealed.
+fn section_seal(disks: &[DiskBuffer<'_>], copies: &Copies, disk: usize, at: Extent) -> Seal {
+    let bytes = disks.get(disk).map(DiskBytes::of_buffer);
+    let section = bytes.and_then(|bytes| bytes.get(at)).unwrap_or_default();
+    copies.section_seal(bytes.map_or(512, |bytes| bytes.shape().block_size), section)
+}
+
+/// Seals the record at `at`.
+fn store(disks: &mut [DiskBuffer<'_>], copies: &Copies, at: (usize, Extent), seal: Seal) {
+    if let Some(bytes) = disks.get_mut(at.0).and_then(|disk| disk.get_mut(at.1)) {
+        seal.store(copies.order, bytes);
+    }
+}
+
+/// Edits the bytes of slot `slot` of the copy that counts on `disk`, and seals them the way they were.
 pub(crate) fn edit_slot(
     disks: &mut [DiskBuffer<'_>],
     survey: &Survey,
@@ -169,11 +196,11 @@ pub(crate) fn edit_slot(
     slot: usize,
     edit: impl FnOnce(&mut [u8]),
 ) {
-    let at = survey.member(&Live(disks), disk).and_then(|member| member.1.slot(slot));
-    let bytes = at.and_then(|at| disks.get_mut(disk)?.get_mut(at));
+    let Some((copies, seal)) = slot_seal(disks, survey, disk, slot) else { return };
+    let bytes = copies.slot(slot).and_then(|at| disks.get_mut(disk)?.get_mut(at));
     if let Some(bytes) = bytes {
         edit(bytes);
-        seal(survey.crc, survey.order, bytes);
+        seal.store(survey.order, bytes);
     }
 }
 
@@ -231,10 +258,14 @@ pub(crate) fn edit_newest<T: Record + ?Sized>(
     section: Section,
     edit: impl FnOnce(&mut T),
 ) {
-    edit_own(disks, survey, survey.newest, section, edit);
+    let at = survey.copies.extent(survey.copies.chosen, section);
+    let bytes = at.and_then(|at| disks.get_mut(survey.newest)?.get_mut(at));
+    if let Some(record) = bytes.and_then(T::view_mut) {
+        edit(record);
+    }
 }
 
-/// Edits a section of the copy that counts on `disk`. [`spread`] seals it.
+/// Edits a section of the copy that counts on `disk`, of which each disk has its own, and seals it.
 pub(crate) fn edit_own<T: Record + ?Sized>(
     disks: &mut [DiskBuffer<'_>],
     survey: &Survey,
@@ -242,15 +273,17 @@ pub(crate) fn edit_own<T: Record + ?Sized>(
     section: Section,
     edit: impl FnOnce(&mut T),
 ) {
-    let copies = survey.member(&Live(disks), disk).map(|member| member.1);
-    let at = copies.and_then(|copies| copies.extent(copies.chosen, section));
-    let bytes = at.and_then(|at| disks.get_mut(disk)?.get_mut(at));
+    let Some(copies) = survey.member(&Live(disks), disk).map(|member| member.1) else { return };
+    let Some(at) = copies.extent(copies.chosen, section) else { return };
+    let seal = section_seal(disks, &copies, disk, at);
+    let bytes = disks.get_mut(disk).and_then(|disk| disk.get_mut(at));
     if let Some(record) = bytes.and_then(T::view_mut) {
         edit(record);
     }
+    store(disks, &copies, (disk, at), seal);
 }
 
-/// Counts the change in the copy of `disk` that counts, and seals all of it.
+/// Counts the change in the copy of `disk` that counts, and seals what was damaged in it.
 fn count(
     disks: &mut [DiskBuffer<'_>],
     survey: &Survey,
@@ -259,13 +292,14 @@ fn count(
     stamp: Stamp,
 ) {
     renew_records(disks, survey, disk);
-    let Some(disk) = disks.get_mut(disk) else { return };
-    for section in SEALED {
-        let at = copies.extent(copies.chosen, section);
-        if let Some(bytes) = at.and_then(|at| disk.get_mut(at)) {
-            seal(copies.crc, copies.order, bytes);
+    for section in [Section::PhysicalDiskData, Section::BadBlockLog] {
+        if let Some(at) = copies.extent(copies.chosen, section) {
+            let seal = section_seal(disks, copies, disk, at);
+            store(disks, copies, (disk, at), seal);
         }
     }
+    let Some(disk) = disks.get_mut(disk) else { return };
+    let crc = copies.header_crc(DiskBytes::of_buffer(disk), copies.chosen);
     let Some(bytes) = disk.get_mut(block(copies.chosen)) else { return };
     if let Some(header) = DdfHeader::view_mut(bytes) {
         if let Some(next) = survey.next_sequence {
@@ -276,7 +310,7 @@ fn count(
             header.open_flag = CLOSED;
         }
     }
-    copies.seal_header(bytes);
+    copies.seal_header(crc, bytes);
 }
 
 /// What counts with the update in the records themselves.
@@ -291,12 +325,21 @@ fn renew_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
 /// Makes the other copy say the same.
 fn copy_to_twin(disks: &mut [DiskBuffer<'_>], copies: &Copies, disk: usize) {
     let Some(twin) = copies.twin else { return };
-    for section in Section::REQUIRED.into_iter().chain([Section::BadBlockLog]) {
+    for section in SEALED {
         let (from, to) = (copies.extent(copies.chosen, section), copies.extent(twin, section));
         if let (Some(from), Some(to)) = (from, to) {
+            let seal = section_seal(disks, copies, disk, to);
             copy(disks, (disk, from), (disk, to));
+            store(disks, copies, (disk, to), seal);
         }
     }
+    let records = |copy| copies.extent(copy, Section::ConfigurationRecords);
+    if let (Some(from), Some(to)) = (records(copies.chosen), records(twin)) {
+        // With their CRCs, which are right in the copy that counts.
+        copy(disks, (disk, from), (disk, to));
+    }
+    let twin_crc = disks.get(disk).map(DiskBytes::of_buffer);
+    let twin_crc = twin_crc.map_or(copies.crc, |bytes| copies.header_crc(bytes, twin));
     copy(disks, (disk, block(copies.chosen)), (disk, block(twin)));
     let bytes = disks.get_mut(disk).and_then(|disk| disk.get_mut(block(twin)));
     let Some(bytes) = bytes else { return };
@@ -307,7 +350,7 @@ fn copy_to_twin(disks: &mut [DiskBuffer<'_>], copies: &Copies, disk: usize) {
             header.open_flag = OPEN;
         }
     }
-    copies.seal_header(bytes);
+    copies.seal_header(twin_crc, bytes);
 }
 
 /// Copies blocks from one place in the buffers to another, as many as both have in memory.

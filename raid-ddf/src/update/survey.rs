@@ -8,7 +8,7 @@ use super::copies::{Copies, Unusable};
 use super::disk_set::DiskSet;
 use crate::assemble::half_created::settled;
 use crate::choice::choose;
-use crate::crc::{CrcVariant, seal};
+use crate::crc::Seal;
 use crate::disk::DdfDisk;
 use crate::disk_bytes::{DiskBytes, Disks};
 use crate::guid::Guid;
@@ -43,8 +43,9 @@ pub(crate) struct Survey {
     /// Identity of the configuration.
     pub(crate) guid: Guid,
     pub(crate) order: ByteOrder,
-    pub(crate) crc: CrcVariant,
     pub(crate) block_size: u32,
+    /// How the newest disk's [global sections](Section::GLOBAL) are sealed.
+    seals: [Seal; 3],
     /// Index of the disk that was written last.
     pub(crate) newest: usize,
     /// Its copies.
@@ -187,11 +188,16 @@ impl Survey {
             newest = settled(newest, all);
             copies = copies_of(disks, newest.index())?.unwrap_or(copies);
         }
+        let block_size = newest.bytes().shape().block_size;
+        let structure = newest.structure();
+        let sealed = |section| {
+            copies.section_seal(block_size, structure.section(section).unwrap_or_default())
+        };
         let survey = Self {
             guid,
             order: copies.order,
-            crc: copies.crc,
-            block_size: newest.bytes().shape().block_size,
+            block_size,
+            seals: Section::GLOBAL.map(sealed),
             newest: newest.index(),
             copies,
             // All ones stand for "not kept": the counter goes round before.
@@ -213,7 +219,7 @@ impl Survey {
             let header = &copies.header;
             let lengths = Section::REQUIRED.map(|section| header.section(section).length);
             let records = (header.configuration_record_length, header.max_primary_element_entries);
-            (copies.order, copies.crc, lengths, records)
+            (copies.order, lengths, records)
         };
         let nothing = ChangeError::Disk { disk: self.newest, what: "no physical disk records" };
         let records = self.physical_disks(disks).ok_or(nothing)?;
@@ -400,11 +406,13 @@ impl Survey {
         records.is_some_and(|records| records.find(self.order, &record.vd_guid).is_some())
     }
 
-    /// Stores the CRC of the newest physical disk records after an edit that is surveyed again.
+    /// Stores the CRCs of the newest global sections after edits, the way they were before.
     pub(crate) fn seal_newest(&self, disks: &mut [DiskBuffer<'_>]) {
-        let at = self.copies.extent(self.copies.chosen, Section::PhysicalDiskRecords);
-        if let Some(bytes) = at.and_then(|at| disks.get_mut(self.newest)?.get_mut(at)) {
-            seal(self.crc, self.order, bytes);
+        for (section, seal) in Section::GLOBAL.into_iter().zip(self.seals) {
+            let at = self.copies.extent(self.copies.chosen, section);
+            if let Some(bytes) = at.and_then(|at| disks.get_mut(self.newest)?.get_mut(at)) {
+                seal.store(self.order, bytes);
+            }
         }
     }
 

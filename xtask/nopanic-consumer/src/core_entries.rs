@@ -4,8 +4,8 @@
 use crate::entries;
 use raid_core::array::Placement;
 use raid_core::backend::Backend;
-use raid_core::parity::TripleParity;
 use raid_core::layout::{Elements, Layout, RowMap, Split};
+use raid_core::parity::TripleParity;
 use raid_core::stripe::{HealthByRow, Passes, ReadSteps, RowPlan, SlabIo, WriteIo, Writes};
 use raid_core::{gf256, mirror, parity, stripe};
 

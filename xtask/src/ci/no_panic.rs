@@ -82,7 +82,7 @@ fn libraries(shell: &mut Shell, triple: &str) -> Result<Vec<Seen>, Stop> {
 /// The consumer, perhaps with one of its faults.
 fn consumer(shell: &mut Shell, triple: &str, control: Option<&str>) -> Result<Vec<Seen>, Stop> {
     let folder = target().join("no-panic/consumer");
-    let mut build = cargo(&format!("rustc --release --target {triple} --manifest-path"));
+    let mut build = cargo(&format!("rustc --locked --release --target {triple} --manifest-path"));
     build.arg(root().join("xtask/nopanic-consumer/Cargo.toml"));
     build.env("CARGO_TARGET_DIR", &folder).arg("--");
     if let Some(control) = control {

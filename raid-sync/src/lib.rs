@@ -117,6 +117,7 @@ mod defect;
 mod error;
 #[cfg(test)]
 mod exploration;
+mod fence;
 #[cfg(target_has_atomic = "ptr")]
 pub mod gate;
 mod log;

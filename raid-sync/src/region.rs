@@ -40,6 +40,7 @@ pub(crate) enum State {
 }
 
 const STATE: u8 = 0b111;
+const DIRTY: u8 = 3;
 const OWED: u8 = 0b1000;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,7 +54,7 @@ impl Region {
             0 => State::Clean,
             1 => State::Wanted,
             2 => State::Writing,
-            3 => State::Dirty,
+            DIRTY => State::Dirty,
             4 => State::Resting,
             5 => State::CleanWanted,
             _ => State::Unwritten,
@@ -65,7 +66,7 @@ impl Region {
             State::Clean => 0,
             State::Wanted => 1,
             State::Writing => 2,
-            State::Dirty => 3,
+            State::Dirty => DIRTY,
             State::Resting => 4,
             State::CleanWanted => 5,
             State::Unwritten => 6,
@@ -320,8 +321,19 @@ impl<const N: usize> DirtyLog<N> {
 
     // ---- writes
 
-    /// A write to these rows wants to start; whether it may.
+    /// Whether these rows lie in one region, a write may start there, and it changes nothing in here:
+    /// the usual case, without the questions of all others.
     #[inline]
+    pub(crate) fn is_open(&mut self, rows: Rows) -> bool {
+        let first = self.grain.of(rows.start.0);
+        let one = self.grain.count == 1 || self.grain.of(rows.end().0.saturating_sub(1)) == first;
+        let dirty = |region: Region| region.0 & STATE == DIRTY;
+        let open = one && dirty(self.of(first)) && (self.by_region || dirty(self.flag));
+        self.hurry &= !open;
+        open
+    }
+
+    /// A write to these rows wants to start; whether it may.
     pub(crate) fn write_wanted(&mut self, rows: Rows) -> Write {
         self.hurry = false;
         if !self.by_region {

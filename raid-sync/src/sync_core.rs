@@ -367,6 +367,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     }
 
     /// Members that hold the row at `start`, whether its copies agree, and up to where both hold.
+    #[inline]
     fn holders(&self, start: Row, end: Row) -> (SlotSet, bool, Row) {
         let (mut holders, mut agreed, mut end) = (self.members.trusted(), true, end);
         if self.owed.is_some() || self.log.may_disagree() {
@@ -398,6 +399,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     }
 
     /// The same, without the members that cannot give these rows back.
+    #[inline]
     fn readable(&self, start: Row, end: Row) -> (SlotSet, bool, Row) {
         let (holders, agreed, end) = self.holders(start, end);
         if self.bad.is_empty() {

@@ -17,10 +17,23 @@ use raid_core::units::Rows;
 /// One admitted request; given back once with [`SyncCore::complete`].
 ///
 /// [`SyncCore::complete`]: crate::SyncCore::complete
+///
+/// Its place in the table and how often that was used, in one word: it is written and read in one go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ticket {
-    index: u16,
-    use_count: u32,
+pub struct Ticket(u64);
+
+impl Ticket {
+    #[inline]
+    const fn new(index: u16, use_count: u32) -> Self {
+        #[allow(clippy::as_conversions)] // lossless; `From` is not const
+        Self((use_count as u64) << 16 | index as u64)
+    }
+
+    #[inline]
+    #[allow(clippy::as_conversions, clippy::cast_possible_truncation)] // the low 16 bits
+    pub(crate) const fn index(self) -> u16 {
+        self.0 as u16
+    }
 }
 
 /// What an admitted request does to its rows.
@@ -113,18 +126,19 @@ impl<const N: usize> Tickets<N> {
         self.high = self.high.max(index.saturating_add(1));
         self.in_flight = self.in_flight.saturating_add(1);
         self.writes = self.writes.saturating_add(u16::from(kind.writes()));
-        Some(Ticket { index, use_count: entry.use_count })
+        Some(Ticket::new(index, entry.use_count))
     }
 
     pub(crate) fn close(&mut self, ticket: Ticket) -> Option<Closed> {
-        let entry = self.entries.get_mut(usize::from(ticket.index))?;
-        if entry.use_count != ticket.use_count {
+        let index = ticket.index();
+        let entry = self.entries.get_mut(usize::from(index))?;
+        if ticket != Ticket::new(index, entry.use_count) {
             return None;
         }
         let kind = entry.kind.take()?;
         entry.use_count = entry.use_count.wrapping_add(1);
         entry.next_free = self.first_free;
-        self.first_free = ticket.index;
+        self.first_free = index;
         self.in_flight = self.in_flight.saturating_sub(1);
         self.writes = self.writes.saturating_sub(u16::from(kind.writes()));
         self.elders = self.elders.saturating_sub(u16::from(entry.elder));
@@ -219,13 +233,6 @@ impl<const N: usize> Tickets<N> {
 }
 
 #[cfg(test)]
-impl Ticket {
-    pub(crate) const fn index(self) -> u16 {
-        self.index
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
     use std::vec::Vec;
@@ -241,11 +248,11 @@ mod tests {
         assert!(table.close(a).is_some());
         assert_eq!(table.close(a), None, "double completion");
         let c = table.open(Rows::new(8, 1), WRITE).unwrap();
-        assert_eq!((c.index, a.index), (a.index, c.index));
+        assert_eq!(c.index(), a.index());
         assert_eq!(table.close(a), None, "an old ticket must not free a new holder's place");
         assert!(table.close(c).is_some() && table.close(b).is_some());
         assert_eq!((table.in_flight(), table.writes()), (0, 0));
-        let wrong = Ticket { index: 7, use_count: 0 };
+        let wrong = Ticket::new(7, 0);
         assert_eq!(table.close(wrong), None);
     }
 

@@ -24,6 +24,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    #[inline]
     pub(crate) fn advance(&mut self, now: Time) {
         let passed = self.seen.map_or(0, |seen| now.0.saturating_sub(seen.0));
         self.elapsed = self.elapsed.saturating_add(passed);

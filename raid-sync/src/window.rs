@@ -21,6 +21,7 @@
 //! finite set of older tickets has drained; and a pass locks a row at most once, so a writer waits
 //! for at most one window (`sync.md` I10).
 
+use crate::fence::Fence;
 use core::array;
 use raid_core::units::{Row, Rows};
 
@@ -78,12 +79,8 @@ pub(crate) enum Edge {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Windows<const W: usize> {
     windows: [Window; W],
-    /// First rows of the closed windows, and the rows after their last: side by side, because every
-    /// admission reads them all. The others are never reached.
-    starts: [u64; W],
-    ends: [u64; W],
+    fence: Fence<W>,
     used: u8,
-    closed: u8,
 }
 
 impl<const W: usize> Windows<W> {
@@ -101,8 +98,7 @@ impl<const W: usize> Windows<W> {
             waited: false,
             wake: false,
         };
-        let (starts, ends) = ([u64::MAX; W], [0; W]);
-        Self { windows: array::from_fn(|_| free), starts, ends, used: 0, closed: 0 }
+        Self { windows: array::from_fn(|_| free), fence: Fence::OPEN, used: 0 }
     }
 
     /// Windows that are not free.
@@ -110,40 +106,24 @@ impl<const W: usize> Windows<W> {
         self.used
     }
 
-    /// Whether some window keeps writers out.
-    pub(crate) const fn any_closed(&self) -> bool {
-        self.closed > 0
-    }
-
-    fn recount(&mut self) {
-        let count = |f: fn(State) -> bool| {
-            let n = self.windows.iter().filter(|window| f(window.state)).count();
-            u8::try_from(n).unwrap_or(u8::MAX)
-        };
-        self.used = count(|state| state != State::Free);
-        self.closed = count(State::closed);
-        let edges = self.starts.iter_mut().zip(&mut self.ends);
-        for (window, (start, end)) in self.windows.iter().zip(edges) {
-            (*start, *end) = match window.state.closed() {
-                true => (window.rows.start.0, window.rows.end().0),
-                false => (u64::MAX, 0),
-            };
-        }
-    }
-
     fn set(&mut self, index: u8, state: State) {
-        if let Some(window) = self.windows.get_mut(usize::from(index)) {
-            let opens = matches!(state, State::Landed | State::Free);
-            if opens && window.waited {
-                window.wake = true;
-                window.waited = false;
-            }
-            if state == State::Free {
-                window.use_count = window.use_count.wrapping_add(u32::from(!window.wake));
-            }
-            window.state = state;
+        let Some(window) = self.windows.get_mut(usize::from(index)) else { return };
+        let before = window.state;
+        let opens = matches!(state, State::Landed | State::Free);
+        if opens && window.waited {
+            window.wake = true;
+            window.waited = false;
         }
-        self.recount();
+        if state == State::Free {
+            window.use_count = window.use_count.wrapping_add(u32::from(!window.wake));
+            self.used = self.used.saturating_sub(u8::from(before != State::Free));
+        }
+        window.state = state;
+        match (before.closed(), state.closed()) {
+            (false, true) => self.fence.close(index, window.rows.start.0, window.rows.end().0),
+            (true, false) => self.fence.open(index),
+            _ => {}
+        }
     }
 
     /// A window over `rows`, not yet in any state but reserved as `Looking`.
@@ -156,9 +136,8 @@ impl<const W: usize> Windows<W> {
         window.progress = 0;
         window.part = 0;
         window.state = State::Looking;
-        let id = WindowId { index: u8::try_from(index).ok()?, use_count: window.use_count };
-        self.recount();
-        Some(id)
+        self.used = self.used.saturating_add(1);
+        Some(WindowId { index: u8::try_from(index).ok()?, use_count: window.use_count })
     }
 
     pub(crate) fn get(&self, id: WindowId) -> Option<(Rows, State)> {
@@ -194,23 +173,13 @@ impl<const W: usize> Windows<W> {
     /// Which window, if any, keeps a request for `rows` out, or up to where it may go.
     #[inline]
     pub(crate) fn edge(&self, rows: Rows) -> Edge {
-        let first = rows.start.0;
-        let mut end = rows.end().0;
-        let mut hit = None;
-        for (index, (start, stop)) in (0u8..).zip(self.starts.iter().zip(&self.ends)) {
-            if *start <= first && first < *stop {
-                hit = Some(index);
-            }
-            // A closed window above the first row; the free ones are at the very end.
-            end = if first < *start { end.min(*start) } else { end };
-        }
-        match hit {
-            Some(index) => {
-                let use_count =
-                    self.windows.get(usize::from(index)).map_or(0, |window| window.use_count);
+        match self.fence.edge(rows.start.0, rows.end().0) {
+            Ok(end) => Edge::ClearTo(Row(end)),
+            Err(index) => {
+                let window = self.windows.get(usize::from(index));
+                let use_count = window.map_or(0, |window| window.use_count);
                 Edge::Blocked(WindowId { index, use_count })
             }
-            None => Edge::ClearTo(Row(end)),
         }
     }
 

@@ -112,6 +112,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         Ok(ReadPlan { rows: Rows { start: rows.start, len }, from })
     }
 
+    #[inline]
     pub(super) fn in_range(&self, rows: Rows) -> Result<(), Refusal> {
         let end = rows.start.0.checked_add(rows.len);
         match rows.len > 0 && end.is_some_and(|end| end <= self.config.rows) {
@@ -120,10 +121,13 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         }
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn too_few(&self, holders: SlotSet) -> Refusal {
         Refusal::NoCopyLeft { trusted: holders.len(), needed: self.members.needed() }
     }
 
+    #[inline]
     fn acceptable(&self, rows: Rows, access: Access) -> Result<(), Refusal> {
         self.in_range(rows)?;
         if access == Access::Reconstruct {
@@ -139,9 +143,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         }
     }
 
+    #[inline]
     fn window_edge(&self, rows: Rows, access: Access) -> Edge {
-        let rewrites = self.running.as_ref().is_some_and(Running::rewrites_sources);
-        let looks = self.windows.any_closed() && (access != Access::Reconstruct || rewrites);
+        let rewrites = || self.running.as_ref().is_some_and(Running::rewrites_sources);
+        let looks = access != Access::Reconstruct || rewrites();
         if !looks || self.has(Defect::SkipWindowCheck) {
             return Edge::ClearTo(rows.end());
         }
@@ -188,10 +193,13 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     }
 
     /// Whether the regions of these rows are recorded dirty; if not, a record to that effect is due.
+    #[inline]
     fn may_write(&mut self, rows: Rows) -> bool {
-        if !self.tracks_writes() {
-            return true;
-        }
+        !self.tracks_writes() || self.log.is_open(rows) || self.may_write_now(rows)
+    }
+
+    #[inline(never)]
+    fn may_write_now(&mut self, rows: Rows) -> bool {
         #[cfg(test)]
         if self.has(Defect::DirtyUntilCleanCompletes) && self.log.is_being_cleaned(rows) {
             return true;

@@ -51,8 +51,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         if !self.bad.is_empty() && !closed.failing {
             self.bad.heal(self.members.trusted().without(failed), closed.rows);
         }
-        let cached = self.config.volatile.intersects(self.members.live());
-        let promises = self.config.strict || durable || !cached;
+        let cached = || self.config.volatile.intersects(self.members.live());
+        let promises = self.config.strict || durable || !cached();
         Ok(self.ack(promises && !self.has(Defect::AcknowledgeEarly)))
     }
 
@@ -67,14 +67,23 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         if self.set_failed { Ack::NoCopyLeft } else { Ack::Now }
     }
 
+    #[inline]
     fn ack(&mut self, promises: bool) -> Ack {
         if self.set_failed {
             return Ack::NoCopyLeft;
         }
-        let recorded = self.records.say(|record| self.names_failures(record));
-        if !promises || (recorded && !self.bad.is_unrecorded()) {
+        let nothing_to_name = self.members.untrusted().is_empty();
+        let recorded =
+            || nothing_to_name || self.records.say(|record| self.names_failures(record));
+        if !promises || (!self.bad.is_unrecorded() && recorded()) {
             return Ack::Now;
         }
+        self.ack_after()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn ack_after(&mut self) -> Ack {
         // The record that ends a rebuild names nobody; if its target fails meanwhile, it wakes nobody.
         let failed = self.members.failed;
         let bad = self.bad.is_being_recorded();
@@ -91,9 +100,16 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         !self.capabilities.failure || named.contains_all(self.members.untrusted())
     }
 
+    #[inline]
     pub(super) fn fail_all(&mut self, failed: SlotSet) {
         if !failed.is_empty() {
-            failed.iter().for_each(|slot| self.member_failed(slot));
+            self.fail_each(failed);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fail_each(&mut self, failed: SlotSet) {
+        failed.iter().for_each(|slot| self.member_failed(slot));
     }
 }

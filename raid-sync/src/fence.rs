@@ -18,8 +18,14 @@ pub(crate) struct Fence<const W: usize> {
 }
 
 impl<const W: usize> Fence<W> {
-    pub(crate) const OPEN: Self =
-        Self { starts: [u64::MAX; W], ends: [0; W], windows: [0; W], used: 0, from: u64::MAX, to: 0 };
+    pub(crate) const OPEN: Self = Self {
+        starts: [u64::MAX; W],
+        ends: [0; W],
+        windows: [0; W],
+        used: 0,
+        from: u64::MAX,
+        to: 0,
+    };
 
     /// The closed window that the row `first` is in, or up to which row, at most `end`, there is none.
     #[inline]
@@ -104,8 +110,12 @@ mod tests {
                     fence.open(*window);
                 }
             }
-            let left: Vec<_> =
-                windows.iter().enumerate().filter(|(bit, _)| among(*bit)).map(|(_, w)| *w).collect();
+            let left: Vec<_> = windows
+                .iter()
+                .enumerate()
+                .filter(|(bit, _)| among(*bit))
+                .map(|(_, w)| *w)
+                .collect();
             for first in 0..18 {
                 for end in first + 1..19 {
                     let said = fence.edge(first, end);

@@ -73,8 +73,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             return Ack::NoCopyLeft;
         }
         let nothing_to_name = self.members.untrusted().is_empty();
-        let recorded =
-            || nothing_to_name || self.records.say(|record| self.names_failures(record));
+        let recorded = || nothing_to_name || self.records.say(|record| self.names_failures(record));
         if !promises || (!self.bad.is_unrecorded() && recorded()) {
             return Ack::Now;
         }

@@ -300,14 +300,34 @@ impl SlotSet {
     /// The slots in ascending order.
     #[inline]
     pub fn iter(self) -> impl Iterator<Item = Slot> {
-        [0u8, 64, 128, 192].into_iter().zip(self.0).flat_map(|(first, word)| {
-            let mut left = word;
-            core::iter::from_fn(move || {
-                let bit = u8::try_from(left.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
-                left &= left.wrapping_sub(1);
-                Some(Slot(first | bit))
-            })
-        })
+        self.slots()
+    }
+
+    #[inline]
+    pub(crate) const fn slots(self) -> Slots {
+        Slots(self.0)
+    }
+}
+
+/// The slots of a set that are still to come.
+#[derive(Clone, Debug)]
+pub(crate) struct Slots([u64; 4]);
+
+impl Iterator for Slots {
+    type Item = Slot;
+
+    #[inline]
+    fn next(&mut self) -> Option<Slot> {
+        let [a, b, c, d] = &mut self.0;
+        let (first, word) = match (*a, *b, *c) {
+            (1.., _, _) => (0, a),
+            (0, 1.., _) => (64, b),
+            (0, 0, 1..) => (128, c),
+            (0, 0, 0) => (192, d),
+        };
+        let bit = u8::try_from(word.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
+        *word &= word.wrapping_sub(1);
+        Some(Slot(first | bit))
     }
 }
 

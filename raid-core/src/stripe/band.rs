@@ -22,7 +22,7 @@
 //! row in part.
 
 use super::health::HealthByRow;
-use super::recipe::{Recipe, RowHealth};
+use super::recipe::{Reads, Recipe, RowHealth, data, parity_slots};
 use crate::layout::{Divisor, Layout, RowMap};
 use crate::units::{Rows, SlotSet};
 
@@ -52,10 +52,41 @@ impl Band {
         self.first..self.first.saturating_add(self.strips)
     }
 
+    /// Whether data strip `strip` is wanted.
+    #[inline(always)]
+    pub(super) const fn wants(&self, strip: u16) -> bool {
+        strip >= self.first && strip < self.first.saturating_add(self.strips)
+    }
+
     /// The slots of the data strips wanted.
     #[inline]
     pub(super) fn wanted_slots(&self, map: &RowMap) -> SlotSet {
         map.data_slots(self.first, self.strips)
+    }
+
+    /// The slots that are read.
+    #[inline]
+    pub(super) fn reads(&self, map: &RowMap) -> SlotSet {
+        let recipe = &self.recipe;
+        let data = match recipe.data {
+            Reads::None => SlotSet::EMPTY,
+            Reads::Wanted => self.wanted_slots(map),
+            Reads::Stays => data(map).without(self.wanted_slots(map)),
+            Reads::All => data(map).without(recipe.lost.slots(map)),
+        };
+        data | parity_slots(map, recipe.old_parity)
+    }
+
+    /// The slots whose data is known once what is lost has been recovered, and the parity read.
+    #[inline]
+    pub(super) fn known(&self, map: &RowMap) -> SlotSet {
+        self.reads(map) | self.recipe.lost.slots(map)
+    }
+
+    /// The slots that need room in the slab. New data stays in the request.
+    #[inline]
+    pub(super) fn room(&self, map: &RowMap) -> SlotSet {
+        self.known(map) | parity_slots(map, self.recipe.parity)
     }
 }
 
@@ -68,7 +99,7 @@ pub(super) struct Bands {
 
 impl Bands {
     /// Three, and three marks or ends of bad ranges inside one strip.
-    const MOST: usize = 6;
+    pub(super) const MOST: usize = 6;
 
     pub(super) const NONE: Self = Self { bands: [Band::NONE; Self::MOST], used: 0 };
 
@@ -248,7 +279,10 @@ impl RowPart {
                 }
                 let len = to.min(end).saturating_sub(from);
                 let mut band = Band { from, len, first, strips, in_part, ..Band::default() };
-                band.recipe = recipe(&band, &here).ok_or(NoBands::Lost(here.unreadable))?;
+                let Some(recipe) = recipe(&band, &here) else {
+                    return Err(NoBands::Lost(here.unreadable(&self.map)));
+                };
+                band.recipe = recipe;
                 bands.push(band).ok_or(NoBands::TooMany)?;
                 from = from.saturating_add(len);
             }

@@ -9,7 +9,7 @@ use crate::backend::Backend;
 use crate::layout::StripRole;
 use crate::mirror::MirrorError;
 use crate::parity::ParityError;
-use crate::units::{Blocks, Slot, SlotSet};
+use crate::units::{Blocks, SlotSet};
 use core::fmt;
 
 /// Why a plan could not be computed. The slab's content is unspecified then; nothing else changed.
@@ -103,7 +103,7 @@ impl RowPlan {
         }
         for band in row.bands.iter() {
             let recipe = &band.recipe;
-            if recipe.recovers {
+            if recipe.recovers() {
                 self.recover(row, band, backend, slab)?;
             }
             if row.interleaved && row.new_data {
@@ -128,6 +128,7 @@ impl RowPlan {
         self.check_slab(slab)?;
         self.check_request(request)?;
         let Work::Row(row) = &self.work else { return Ok(()) };
+        let columns = row.slab();
         for band in row.bands.iter() {
             if row.interleaved {
                 self.put_together(row, band, slab, request);
@@ -135,7 +136,7 @@ impl RowPlan {
             }
             for index in band.wanted() {
                 let Some(slot) = row.map.data_slot(index) else { continue };
-                let from = range(row.in_slab(slot, band.from), Blocks(band.len), self.block_size)
+                let from = range(columns.at(slot, band.from), Blocks(band.len), self.block_size)
                     .and_then(|(from, to)| slab.get(from..to));
                 let to = range(row.in_request(index, band.from), Blocks(band.len), self.block_size)
                     .and_then(|(from, to)| request.get_mut(from..to));
@@ -190,7 +191,7 @@ impl RowPlan {
         let column = range(Blocks(0), Blocks(rows), self.block_size);
         let (Some((from, to)), Some((_, column))) = (within, column) else { return columns };
         // A column of no bytes would be a division by zero; the plan has none.
-        for (slot, bytes) in row.room.iter().zip(slab.chunks_exact_mut(column.max(1))) {
+        for (slot, bytes) in row.slab().room.iter().zip(slab.chunks_exact_mut(column.max(1))) {
             let Some(bytes) = bytes.get_mut(from..to) else { continue };
             match (row.map.role(slot), entry(&row.map, slot)) {
                 (Some(StripRole::Parity(0)), _) => columns.p = Some(bytes),
@@ -218,11 +219,10 @@ impl RowPlan {
         backend: Backend,
         slab: &mut [u8],
     ) -> Result<(), ComputeError> {
-        let recipe = &band.recipe;
-        let lost = recipe.lost(&row.map);
-        let mut all = self.columns(row, (band.from, band.len), slab, recipe.reads, lost);
-        let read = |slot: Option<Slot>| slot.is_some_and(|slot| recipe.reads.contains(slot));
-        let p = all.p.take().filter(|_| read(row.map.parity_slot(0)));
+        let lost = band.recipe.lost.slots(&row.map);
+        let known = band.reads(&row.map);
+        let mut all = self.columns(row, (band.from, band.len), slab, known, lost);
+        let p = all.p.take().filter(|_| band.recipe.reads_parity(0));
         // Q is looked at only where P falls short, and was read then.
         let q = all.q.take();
         let [x, y] = core::mem::take(&mut all.lost);
@@ -249,7 +249,7 @@ impl RowPlan {
     ) -> Result<(), ComputeError> {
         let recipe = &band.recipe;
         let apart = row.interleaved && row.new_data;
-        let known = if apart { data(&row.map) } else { recipe.reads | recipe.lost(&row.map) };
+        let known = if apart { data(&row.map) } else { band.known(&row.map) };
         let mut all = self.columns(row, (band.from, band.len), slab, known, SlotSet::EMPTY);
         if row.new_data && !apart {
             for index in band.wanted() {

@@ -32,10 +32,11 @@ impl RowPlan {
     fn lanes(&self, row: &RowWork, band: &Band) -> impl Iterator<Item = Lane> {
         let of = row.map.data_strips();
         let rows = band.from..band.from.saturating_add(band.len);
+        let columns = row.slab();
         rows.flat_map(move |offset| (0..of).map(move |index| (offset, index))).filter_map(
             move |(offset, index)| {
                 let slot = row.map.data_slot(index)?;
-                let slab = range(row.in_slab(slot, offset), Blocks(1), self.block_size)?;
+                let slab = range(columns.at(slot, offset), Blocks(1), self.block_size)?;
                 let (first, before) = row.row_in_request(offset, self.block_size)?;
                 let row = (usize::try_from(first).ok()?, usize::try_from(before).ok()?);
                 Some(Lane { slab, row, index: index.into(), of: of.into() })

@@ -78,23 +78,24 @@ impl<'m> Passes<'m> {
         if part.map.parity_strips() > MOST_PARITIES {
             return Err(requests::parity_unknown(&part.map, rows));
         }
-        let writable = !health.unavailable;
-        let health = RowHealth::new(&part.map, health);
+        let targets = match self.task {
+            Task::Rebuild(targets) => targets.without(health.unavailable),
+            _ => SlotSet::EMPTY,
+        };
+        // Targets hold nothing worth reading.
+        let write_only = health.write_only | targets;
+        let here = RowHealth::new(&part.map, &Health { write_only, ..*health });
         let recipe = match self.task {
-            Task::Rebuild(targets) => health.rebuild(&part.map, targets),
-            Task::Resync => health.resync(&part.map),
-            Task::Scrub => health.scrub(&part.map),
+            Task::Rebuild(_) => here.rebuild(&part.map, targets),
+            Task::Resync => here.resync(),
+            Task::Scrub => here.scrub(),
         };
         let Ok(recipe) = recipe else {
-            let targets =
-                if let Task::Rebuild(targets) = self.task { targets } else { SlotSet::EMPTY };
-            return Err(NotPossible::Lost { missing: health.unreadable | targets, rows });
+            return Err(NotPossible::Lost { missing: here.unreadable(&part.map), rows });
         };
         let Some(recipe) = recipe else { return Ok(()) };
         let (writes, strips) = match self.task {
-            Task::Rebuild(targets) => {
-                (Writes { data: targets & writable, parity: true }, part.map.data_strips())
-            }
+            Task::Rebuild(_) => (Writes { data: targets, parity: true }, part.map.data_strips()),
             Task::Resync => (Writes { parity: true, ..Writes::default() }, 0),
             Task::Scrub => (Writes::default(), 0),
         };

@@ -161,7 +161,7 @@ impl RowPlan {
     #[must_use]
     pub fn slab_blocks(&self) -> Blocks {
         match &self.work {
-            Work::Row(row) => row.slab_blocks(),
+            Work::Row(row) => row.slab().blocks(),
             Work::Copies(copies) => copies.slab_blocks(),
         }
     }

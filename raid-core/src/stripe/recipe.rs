@@ -11,6 +11,9 @@
 //! | read-modify-write | w + p: old data, old parity | all of it readable |
 //! | solve, then write | d: the data at hand and x parities | x parities readable |
 //!
+//! No row can do without more data strips than there are parities whose equations are known, so a recipe
+//! names those two at most and says the rest in words; the slots follow from it, when they are asked for.
+//!
 //! A member that is being filled is written and not read. A row of RAID-3 that is written in part is
 //! always solved: every block of it changes in some bytes.
 
@@ -25,14 +28,29 @@ pub(super) const MOST_PARITIES: u8 = 2;
 /// What one band reads and computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Recipe {
-    /// Read.
-    pub(super) reads: SlotSet,
-    /// Parity that is computed: bit 0 for P, bit 1 for Q.
+    /// Data that is read.
+    pub(super) data: Reads,
+    /// Data that is recovered; only where all data is asked for.
+    pub(super) lost: Lost,
+    /// Parity that is read: bit 0 for P, bit 1 for Q.
+    pub(super) old_parity: u8,
+    /// Parity that is computed, likewise.
     pub(super) parity: u8,
-    /// Whether all data that is not read is recovered.
-    pub(super) recovers: bool,
     /// How parity is computed.
     pub(super) way: Way,
+}
+
+/// Which data strips are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Reads {
+    #[default]
+    None,
+    /// Those that the band wants.
+    Wanted,
+    /// Those that it does not.
+    Stays,
+    /// All but the lost ones.
+    All,
 }
 
 /// How parity is computed.
@@ -45,20 +63,82 @@ pub(super) enum Way {
     Update,
 }
 
+/// Data strips of a row that cannot be read: how many, and which, if they are two at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lost {
+    count: u16,
+    strips: [u16; 2],
+}
+
+impl Lost {
+    pub(super) const NONE: Self = Self { count: 0, strips: [0; 2] };
+
+    /// Adds data strip `strip`.
+    #[inline]
+    pub(super) fn add(&mut self, strip: u16) {
+        if let Some(place) = self.strips.get_mut(usize::from(self.count)) {
+            *place = strip;
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    #[inline(always)]
+    pub(super) const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The data strips, the first two if there are more.
+    #[inline(always)]
+    fn iter(&self) -> impl Iterator<Item = u16> + use<> {
+        self.strips.into_iter().take(self.count.into())
+    }
+
+    #[inline]
+    pub(super) fn slots(&self, map: &RowMap) -> SlotSet {
+        self.iter().filter_map(|strip| map.data_slot(strip)).collect()
+    }
+}
+
 /// All data strips of a row.
 #[inline(always)]
 pub(super) fn data(map: &RowMap) -> SlotSet {
     map.data_slots(0, u16::MAX)
 }
 
+/// The slots of the parities whose bits are set.
+#[inline]
+pub(super) fn parity_slots(map: &RowMap, bits: u8) -> SlotSet {
+    let slot = |index: u8, bit: u8| match map.parity_slot(index) {
+        Some(slot) if bits & bit != 0 => SlotSet::of(slot),
+        _ => SlotSet::EMPTY,
+    };
+    if bits == 0 { SlotSet::EMPTY } else { slot(0, 1) | slot(1, 2) }
+}
+
+/// The bits of the parities among `slots`.
+#[inline]
+pub(super) fn parity_bits(map: &RowMap, slots: SlotSet) -> u8 {
+    let bit = |index, bit| match map.parity_slot(index) {
+        Some(slot) if slots.contains(slot) => bit,
+        _ => 0u8,
+    };
+    bit(0, 1) | bit(1, 2)
+}
+
 impl Recipe {
     pub(super) const NONE: Self =
-        Self { reads: SlotSet::EMPTY, parity: 0, recovers: false, way: Way::Generate };
+        Self { data: Reads::None, lost: Lost::NONE, old_parity: 0, parity: 0, way: Way::Generate };
 
-    /// Data that is recovered.
+    /// Whether all data that is not read is recovered.
     #[inline(always)]
-    pub(super) fn lost(&self, map: &RowMap) -> SlotSet {
-        if self.recovers { data(map).without(self.reads) } else { SlotSet::EMPTY }
+    pub(super) const fn recovers(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
+    /// Whether parity strip `index` is read.
+    #[inline(always)]
+    pub(super) fn reads_parity(&self, index: u8) -> bool {
+        1u8.checked_shl(index.into()).is_some_and(|bit| self.old_parity & bit != 0)
     }
 
     /// Whether parity strip `index` is computed.
@@ -67,179 +147,188 @@ impl Recipe {
         1u8.checked_shl(index.into()).is_some_and(|bit| self.parity & bit != 0)
     }
 
-    /// The parities that are computed.
+    /// Whether anything is read.
     #[inline(always)]
-    pub(super) fn parity_slots(&self, map: &RowMap) -> SlotSet {
-        let slot = |index: u8| match map.parity_slot(index) {
-            Some(slot) if self.computes(index) => SlotSet::of(slot),
-            _ => SlotSet::EMPTY,
+    pub(super) fn reads_nothing(&self, map: &RowMap, band: &Band) -> bool {
+        let data = match self.data {
+            Reads::None => 0,
+            Reads::Wanted => band.strips,
+            Reads::Stays => map.data_strips().saturating_sub(band.strips),
+            Reads::All => map.data_strips().saturating_sub(self.lost.count),
         };
-        if self.parity == 0 { SlotSet::EMPTY } else { slot(0) | slot(1) }
-    }
-
-    /// Slots that need room in the slab. New data stays in the request.
-    #[inline(always)]
-    pub(super) fn room(&self, map: &RowMap) -> SlotSet {
-        self.reads | self.lost(map) | self.parity_slots(map)
+        data == 0 && self.old_parity == 0
     }
 }
 
-/// The slots of a row by role, and which of them can be used.
+/// Which strips of a row can be used.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct RowHealth {
-    data: SlotSet,
-    parity: SlotSet,
-    /// Data and parity that cannot be written.
-    unavailable: SlotSet,
-    /// Data and parity that cannot be read.
-    pub(super) unreadable: SlotSet,
+    /// Data that cannot be read.
+    lost: Lost,
+    /// Parities that cannot be read.
+    lost_parities: u16,
+    /// Of P and Q, by their bits: those that can be read.
+    readable: u8,
+    /// Those that can be written.
+    writable: u8,
+    /// Slots that cannot be read, whatever they hold.
+    unreadable: SlotSet,
 }
 
 impl RowHealth {
     #[inline]
     pub(super) fn new(map: &RowMap, health: &Health) -> Self {
-        let (data, parity) = (data(map), map.parity_slots());
-        let unavailable = (data | parity) & health.unavailable;
-        let unreadable = (data | parity) & (health.unavailable | health.write_only);
-        Self { data, parity, unavailable, unreadable }
+        let all = if map.parity_strips() > 1 { 0b11 } else { map.parity_strips() };
+        let unreadable = health.unreadable();
+        let mut here = Self { readable: all, writable: all, unreadable, ..Self::default() };
+        if unreadable.is_empty() {
+            return here;
+        }
+        unreadable.iter().for_each(|slot| match map.role(slot) {
+            Some(StripRole::Data(strip)) => here.lost.add(strip),
+            Some(StripRole::Parity(index)) => {
+                here.lost_parities = here.lost_parities.saturating_add(1);
+                let bit = 1u8.checked_shl(index.into()).unwrap_or(0);
+                here.readable &= !bit;
+                if health.unavailable.contains(slot) {
+                    here.writable &= !bit;
+                }
+            }
+            Some(StripRole::Hot) | None => {}
+        });
+        here
     }
 
-    /// Data that cannot be read, and the parities that stand in for it: P before Q.
-    /// `None` if there are not enough.
-    #[inline]
-    fn lost(&self, map: &RowMap) -> Option<(SlotSet, SlotSet)> {
-        let lost = self.data & self.unreadable;
-        if lost.is_empty() {
-            return Some((lost, lost));
+    /// Data and parity that cannot be read.
+    #[cold]
+    pub(super) fn unreadable(&self, map: &RowMap) -> SlotSet {
+        self.unreadable & (data(map) | map.parity_slots())
+    }
+
+    /// The parities that stand in for lost data: P before Q. `None` if there are not enough.
+    #[inline(always)]
+    fn helpers(&self) -> Option<u8> {
+        match self.lost.count {
+            0 => Some(0),
+            1 if self.readable & 1 != 0 => Some(1),
+            1 if self.readable != 0 => Some(2),
+            2 if self.readable == 0b11 => Some(0b11),
+            _ => None,
         }
-        let mut helpers = SlotSet::EMPTY;
-        let mut missing = lost.len();
-        for index in 0..map.parity_strips() {
-            let readable = |slot: &Slot| !self.unreadable.contains(*slot);
-            if let (Some(slot), 1..) = (map.parity_slot(index).filter(readable), missing) {
-                helpers.insert(slot);
-                missing = missing.saturating_sub(1);
-            }
-        }
-        (missing == 0).then_some((lost, helpers))
     }
 
     /// All data of the row: read, or recovered. `None` if it cannot be had.
     #[inline]
-    fn all_data(&self, map: &RowMap) -> Option<Recipe> {
-        let (lost, helpers) = self.lost(map)?;
-        let reads = self.data.without(lost) | helpers;
-        Some(Recipe { reads, recovers: !lost.is_empty(), ..Recipe::default() })
+    fn all_data(&self) -> Option<Recipe> {
+        let old_parity = self.helpers()?;
+        Some(Recipe { data: Reads::All, lost: self.lost, old_parity, ..Recipe::NONE })
     }
 
-    /// The bits of the parities among `slots`.
+    /// Whether no more strips are lost than there are parities.
     #[inline(always)]
-    pub(super) fn bits(map: &RowMap, slots: SlotSet) -> u8 {
-        let bit = |index, bit| match map.parity_slot(index) {
-            Some(slot) if slots.contains(slot) => bit,
-            _ => 0u8,
-        };
-        bit(0, 1) | bit(1, 2)
+    fn is_recoverable(&self, map: &RowMap) -> bool {
+        self.lost.count.saturating_add(self.lost_parities) <= map.parity_strips().into()
     }
 
-    /// Reads `wanted`, recovering what is lost.
+    /// Reads what `band` wants, recovering what is lost.
     #[inline]
-    pub(super) fn read(&self, map: &RowMap, wanted: SlotSet) -> Option<Recipe> {
-        if wanted.intersects(self.unreadable) {
-            return self.all_data(map);
+    pub(super) fn read(&self, map: &RowMap, band: &Band) -> Option<Recipe> {
+        let wants_lost = if usize::from(self.lost.count) > self.lost.strips.len() {
+            band.wanted_slots(map).intersects(self.unreadable)
+        } else {
+            self.lost.iter().any(|strip| band.wants(strip))
+        };
+        if wants_lost {
+            return self.all_data();
         }
-        Some(Recipe { reads: wanted, ..Recipe::default() })
+        Some(Recipe { data: Reads::Wanted, ..Recipe::NONE })
     }
 
     /// Writes what `band` wants, keeping every parity at hand true, and reading parity only if
     /// `trusted`. `None` if data would be lost by it.
     #[inline]
     pub(super) fn write(&self, map: &RowMap, band: &Band, trusted: bool) -> Option<Recipe> {
-        let healthy = self.unreadable.is_empty();
-        if !healthy && self.unreadable.len() > map.parity_strips().into() {
+        if !self.is_recoverable(map) {
             return None;
         }
-        let parity = self.parity.without(self.unavailable);
-        if parity.is_empty() {
-            return Some(Recipe::default());
+        let parity = self.writable;
+        if parity == 0 {
+            return Some(Recipe::NONE);
         }
-        let wanted = band.wanted_slots(map);
-        let bits = Self::bits(map, parity);
-        let possible = |reads: SlotSet| {
-            (healthy || !reads.intersects(self.unreadable))
-                && (trusted || !reads.intersects(self.parity))
-        };
-        let (stays, old) = (self.data.without(wanted), wanted | parity);
+        // No more strips are lost than are named.
+        let (mut stays, mut old) = (true, trusted && parity & !self.readable == 0);
+        for strip in self.lost.iter() {
+            *(if band.wants(strip) { &mut old } else { &mut stays }) = false;
+        }
         // Blocks read by either: a data strip is wanted or stays.
-        let fewer =
-            band.strips.saturating_add((bits & 1).into()).saturating_add((bits >> 1).into())
-                < map.data_strips().saturating_sub(band.strips);
-        // The first of equals is the one that does not trust old parity.
-        let best = match (possible(stays), possible(old)) {
-            (true, true) if fewer => Some((old, Way::Update)),
-            (true, _) => Some((stays, Way::Generate)),
-            (false, true) => Some((old, Way::Update)),
-            (false, false) => None,
+        let (p, q) = (u16::from(parity & 1), u16::from(parity >> 1));
+        let by_stays = map.data_strips().saturating_sub(band.strips);
+        let by_old = band.strips.saturating_add(p).saturating_add(q);
+        let reconstruct = Recipe { data: Reads::Stays, parity, ..Recipe::NONE };
+        let update = Recipe {
+            data: Reads::Wanted,
+            old_parity: parity,
+            parity,
+            way: Way::Update,
+            ..Recipe::NONE
         };
-        let simple = best.map(|(reads, way)| Recipe { reads, way, parity: bits, recovers: false });
-        // Solving reads as much as there are data strips: more than enough where the rest is readable.
-        if healthy {
-            return simple;
+        // The first of equals is the one that does not trust old parity.
+        let (simple, reads) = match (stays, old) {
+            (true, true) if by_old < by_stays => (update, by_old),
+            (true, _) => (reconstruct, by_stays),
+            (false, true) => (update, by_old),
+            (false, false) => (Recipe::NONE, u16::MAX),
+        };
+        // Solving reads as many strips as there are of data, a parity for each that is lost.
+        if reads <= map.data_strips() {
+            return Some(simple);
         }
-        let solved = self.all_data(map).filter(|solved| possible(solved.reads));
-        let solved = solved.map(|solved| Recipe { parity: bits, ..solved });
-        [simple, solved].into_iter().flatten().min_by_key(|recipe| recipe.reads.len())
+        let solved = self.all_data().filter(|solved| trusted || solved.old_parity == 0);
+        match solved {
+            Some(solved) => Some(Recipe { parity, ..solved }),
+            None => (reads < u16::MAX).then_some(simple),
+        }
     }
 
     /// Writes some bytes of every data strip (RAID-3). `None` if data would be lost by it.
     pub(super) fn write_in_part(&self, map: &RowMap, trusted: bool) -> Option<Recipe> {
-        let parity = self.parity.without(self.unavailable);
-        let solved = self.all_data(map)?;
-        let sound = self.unreadable.len() <= map.parity_strips().into()
-            && (trusted || !solved.reads.intersects(self.parity));
-        sound.then_some(Recipe { parity: Self::bits(map, parity), ..solved })
+        let solved = self.all_data()?;
+        let sound = self.is_recoverable(map) && (trusted || solved.old_parity == 0);
+        sound.then_some(Recipe { parity: self.writable, ..solved })
     }
 
-    /// Fills `targets`, which hold nothing worth reading. `Ok(None)` if none of them has a part in
+    /// Fills `targets`, which can be written and not be read. `Ok(None)` if none of them has a part in
     /// the row.
     #[inline]
     pub(super) fn rebuild(&self, map: &RowMap, targets: SlotSet) -> Result<Option<Recipe>, ()> {
-        let writes = (targets & (self.data | self.parity)).without(self.unavailable);
-        if writes.is_empty() {
+        let takes_part = |slot| !matches!(map.role(slot), Some(StripRole::Hot) | None);
+        if !targets.iter().any(takes_part) {
             return Ok(None);
         }
-        let without = Self { unreadable: self.unreadable | writes, ..*self };
-        let solved = without.all_data(map).ok_or(())?;
-        Ok(Some(Recipe { parity: Self::bits(map, writes), ..solved }))
+        let solved = self.all_data().ok_or(())?;
+        Ok(Some(Recipe { parity: parity_bits(map, targets), ..solved }))
     }
 
     /// Computes every parity at hand anew, but for those needed to recover lost data. `Ok(None)` if
     /// none is left to compute.
     #[inline]
-    pub(super) fn resync(&self, map: &RowMap) -> Result<Option<Recipe>, ()> {
-        let (_, helpers) = self.lost(map).ok_or(())?;
-        let parity = self.parity.without(self.unavailable).without(helpers);
-        if parity.is_empty() {
-            return Ok(None);
-        }
-        let solved = self.all_data(map).ok_or(())?;
-        Ok(Some(Recipe { parity: Self::bits(map, parity), ..solved }))
+    pub(super) fn resync(&self) -> Result<Option<Recipe>, ()> {
+        let solved = self.all_data().ok_or(())?;
+        let parity = self.writable & !solved.old_parity;
+        Ok((parity != 0).then_some(Recipe { parity, ..solved }))
     }
 
     /// Reads all that can be read, for a check. `Ok(None)` if nothing is left to check it by.
     ///
     /// With P out of reach it is computed beside Q, so that both can be compared in one go.
     #[inline]
-    pub(super) fn scrub(&self, map: &RowMap) -> Result<Option<Recipe>, ()> {
-        let (lost, helpers) = self.lost(map).ok_or(())?;
-        let readable = self.parity.without(self.unreadable);
-        if readable.without(helpers).is_empty() {
+    pub(super) fn scrub(&self) -> Result<Option<Recipe>, ()> {
+        let solved = self.all_data().ok_or(())?;
+        if self.readable & !solved.old_parity == 0 {
             return Ok(None);
         }
-        let p: SlotSet = map.parity_slot(0).into_iter().collect();
-        let reads = (self.data | self.parity).without(self.unreadable);
-        let parity = Self::bits(map, p.without(readable));
-        Ok(Some(Recipe { reads, recovers: !lost.is_empty(), parity, ..Recipe::default() }))
+        let parity = 1 & !self.readable;
+        Ok(Some(Recipe { old_parity: self.readable, parity, ..solved }))
     }
 }
 

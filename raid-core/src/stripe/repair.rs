@@ -5,12 +5,12 @@ use super::band::Band;
 use super::compute::ComputeError;
 use super::copies::CopyWork;
 use super::plan::{Buffer, RowPlan, Work, WriteIo, range};
-use super::recipe::{Recipe, RowHealth, Way};
+use super::recipe::{Lost, Recipe, Way, parity_bits};
 use super::row_work::RowWork;
 use super::verify::Mismatch;
 use crate::backend::Backend;
 use crate::layout::StripRole;
-use crate::units::{Blocks, Extent, Rows, Slot, SlotSet};
+use crate::units::{Blocks, Extent, Rows, SlotSet};
 
 /// Whom to believe where redundancy disagrees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -119,17 +119,21 @@ impl RowPlan {
         let start = mismatch.rows.start.0.saturating_sub(self.rows.start.0);
         let band = Self::cut(row, (start, mismatch.rows.len));
         let wrong = match policy {
-            Repair::FromData => row.checked_parity(&band.recipe),
+            Repair::FromData => row.checked_parity(&band),
             Repair::Proven => mismatch.wrong,
         };
-        let data = |slot: &Slot| matches!(row.map.role(*slot), Some(StripRole::Data(_)));
-        let lost: SlotSet = wrong.iter().filter(data).collect();
+        // One slot at most, where all data was read.
+        let mut lost = Lost::NONE;
+        for slot in wrong.iter() {
+            if let Some(StripRole::Data(strip)) = row.map.role(slot) {
+                lost.add(strip);
+            }
+        }
         if !lost.is_empty() {
-            let reads = band.recipe.reads.without(lost);
-            let recipe = Recipe { reads, recovers: true, parity: 0, ..band.recipe };
+            let recipe = Recipe { lost, parity: 0, ..band.recipe };
             self.recover(row, &Band { recipe, ..band }, backend, slab)?;
         }
-        let parity = RowHealth::bits(&row.map, wrong);
+        let parity = parity_bits(&row.map, wrong);
         if parity != 0 {
             // What the scrub recovered counts as data here.
             let recipe = Recipe { parity, way: Way::Generate, ..band.recipe };

@@ -112,9 +112,9 @@ impl<'m> ReadSteps<'m> {
             return Ok(false);
         };
         let bands = part.bands(&self.health, &mut work.bands, |band, here| {
-            let wanted = band.wanted_slots(&part.map);
-            plain &= !wanted.intersects(here.unreadable);
-            here.read(&part.map, wanted)
+            let recipe = here.read(&part.map, band);
+            plain &= recipe.is_some_and(|recipe| !recipe.recovers());
+            recipe
         });
         if plain && bands.is_ok() {
             return Ok(false);

@@ -11,17 +11,15 @@
 
 use super::band::{Band, Bands, RowPart};
 use super::plan::{Buffer, Method, SlabIo, WriteIo};
-use super::recipe::{Recipe, Way, data};
+use super::recipe::{Way, data, parity_slots};
 use crate::layout::{RowMap, StripRole};
-use crate::units::{Blocks, Extent, Rows, Slot, SlotSet};
+use crate::units::{Blocks, Extent, Rows, Slot, SlotSet, Slots};
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RowWork {
     pub(super) map: RowMap,
     pub(super) bands: Bands,
-    /// Slots that have a column in the slab.
-    pub(super) room: SlotSet,
     /// What is written.
     writes: Writes,
     /// First block of the stripe row on every member.
@@ -55,7 +53,6 @@ impl RowWork {
         Self {
             map: part.map,
             bands: Bands::NONE,
-            room: SlotSet::EMPTY,
             writes,
             start: part.start,
             strip: part.strip.get(),
@@ -69,9 +66,6 @@ impl RowWork {
     /// Takes account of the bands; the rows they span.
     #[inline]
     pub(super) fn seal(&mut self) -> Rows {
-        let map = &self.map;
-        let room = self.bands.iter().fold(SlotSet::EMPTY, |all, band| all | band.recipe.room(map));
-        self.room = if self.interleaved { room | data(map) } else { room };
         self.hull = self.bands.hull();
         Rows::new(self.start.saturating_add(self.hull.0), self.hull.1)
     }
@@ -84,8 +78,8 @@ impl RowWork {
             match recipe.way {
                 _ if recipe.parity == 0 => Method::WithoutParity,
                 Way::Update => Method::ReadModifyWrite,
-                Way::Generate if recipe.recovers => Method::SolveThenWrite,
-                Way::Generate if recipe.reads.is_empty() => Method::FullStripe,
+                Way::Generate if recipe.recovers() => Method::SolveThenWrite,
+                Way::Generate if recipe.reads_nothing(&self.map, band) => Method::FullStripe,
                 Way::Generate => Method::ReconstructWrite,
             }
         });
@@ -109,40 +103,23 @@ impl RowWork {
         Some((bytes(start.checked_add(ahead)?)?, bytes(behind)?))
     }
 
-    /// First block of the slab column of `slot`.
-    fn column(&self, slot: Slot) -> u64 {
-        let before = self.room & SlotSet::first(u16::from(slot.0));
-        u64::from(before.len()).saturating_mul(self.hull.1)
-    }
-
-    /// Where row `offset` of the strip of `slot` is in the slab.
-    pub(super) fn in_slab(&self, slot: Slot, offset: u64) -> Blocks {
-        Blocks(self.column(slot).saturating_add(offset.saturating_sub(self.hull.0)))
-    }
-
-    pub(super) fn slab_blocks(&self) -> Blocks {
-        Blocks(u64::from(self.room.len()).saturating_mul(self.hull.1))
+    /// The columns of the slab.
+    #[inline]
+    pub(super) fn slab(&self) -> Slab {
+        let none = if self.interleaved { data(&self.map) } else { SlotSet::EMPTY };
+        let room = self.bands.iter().fold(none, |all, band| all | band.room(&self.map));
+        Slab { room, hull: self.hull }
     }
 
     /// Runs of rows of each slot that `pick` names, neighbouring bands joined.
-    fn runs(
-        &self,
-        pick: fn(&Self, &Band) -> SlotSet,
-    ) -> impl Iterator<Item = (Slot, u64, u64)> + use<'_> {
-        let any = self.bands.iter().fold(SlotSet::EMPTY, |all, band| all | pick(self, band));
-        any.iter().flat_map(move |slot| {
-            let picked = move |band: &&Band| pick(self, band).contains(slot);
-            let mut bands = self.bands.iter().filter(picked).peekable();
-            core::iter::from_fn(move || {
-                let Band { from, mut len, .. } = *bands.next()?;
-                while let Some(more) =
-                    bands.next_if(|band| Some(band.from) == from.checked_add(len))
-                {
-                    len = len.saturating_add(more.len);
-                }
-                Some((slot, from, len))
-            })
-        })
+    #[inline]
+    fn runs(&self, pick: impl Fn(&Band) -> SlotSet) -> Runs<'_> {
+        let (mut picked, mut any) = ([SlotSet::EMPTY; Bands::MOST], SlotSet::EMPTY);
+        for (band, picked) in self.bands.iter().zip(&mut picked) {
+            *picked = pick(band);
+            any = any | *picked;
+        }
+        Runs { bands: &self.bands, picked, slots: any.slots(), slot: None, from: 0 }
     }
 
     /// Blocks of a member: `len` from row `from` of the strip on.
@@ -151,27 +128,32 @@ impl RowWork {
     }
 
     /// The slots that a band writes.
+    #[inline]
     fn written(&self, band: &Band) -> SlotSet {
         let data = band.wanted_slots(&self.map) & self.writes.data;
-        let parity = band.recipe.parity_slots(&self.map);
-        if self.writes.parity { data | parity } else { data }
+        let parity = if self.writes.parity { band.recipe.parity } else { 0 };
+        data | parity_slots(&self.map, parity)
     }
 
+    #[inline]
     pub(super) fn reads(&self) -> impl Iterator<Item = SlabIo> + use<'_> {
-        self.runs(|_, band| band.recipe.reads).map(|(slot, from, len)| SlabIo {
+        let slab = self.slab();
+        self.runs(|band| band.reads(&self.map)).map(move |(slot, from, len)| SlabIo {
             slot,
             at: self.on_member(from, len),
-            slab: self.in_slab(slot, from),
+            slab: slab.at(slot, from),
         })
     }
 
+    #[inline]
     pub(super) fn writes(&self) -> impl Iterator<Item = WriteIo> + use<'_> {
-        self.runs(Self::written).map(|(slot, from, len)| {
+        let slab = self.slab();
+        self.runs(|band| self.written(band)).map(move |(slot, from, len)| {
             let buffer = match self.map.role(slot) {
                 Some(StripRole::Data(index)) if self.new_data && !self.interleaved => {
                     Buffer::Request(self.in_request(index, from))
                 }
-                _ => Buffer::Slab(self.in_slab(slot, from)),
+                _ => Buffer::Slab(slab.at(slot, from)),
             };
             WriteIo { slot, at: self.on_member(from, len), from: buffer }
         })
@@ -180,15 +162,83 @@ impl RowWork {
     /// All rows of `slot`: on the member, and in the slab.
     pub(super) fn whole(&self, slot: Slot) -> (Extent, Blocks) {
         let (from, len) = self.hull;
-        (self.on_member(from, len), self.in_slab(slot, from))
+        (self.on_member(from, len), self.slab().at(slot, from))
     }
 
-    /// The parities that `recipe` of a scrub reads and does not need to recover data.
-    pub(super) fn checked_parity(&self, recipe: &Recipe) -> SlotSet {
+    /// The parities that `band` of a scrub reads and does not need to recover data.
+    pub(super) fn checked_parity(&self, band: &Band) -> SlotSet {
         (0..self.map.parity_strips())
+            .filter(|index| band.recipe.reads_parity(*index))
+            .skip(usize::from(band.recipe.lost.slots(&self.map).len()))
             .filter_map(|index| self.map.parity_slot(index))
-            .filter(|slot| recipe.reads.contains(*slot))
-            .skip(usize::from(recipe.lost(&self.map).len()))
             .collect()
+    }
+}
+
+/// Columns of the slab, one a slot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slab {
+    /// Slots that have one.
+    pub(super) room: SlotSet,
+    /// As of [`RowWork`].
+    hull: (u64, u64),
+}
+
+impl Slab {
+    /// Where row `offset` of the strip of `slot` is.
+    #[inline]
+    pub(super) fn at(&self, slot: Slot, offset: u64) -> Blocks {
+        let (from, rows) = self.hull;
+        let before = self.room & SlotSet::first(u16::from(slot.0));
+        let column = u64::from(before.len()).saturating_mul(rows);
+        Blocks(column.saturating_add(offset.saturating_sub(from)))
+    }
+
+    #[inline]
+    pub(super) fn blocks(&self) -> Blocks {
+        Blocks(u64::from(self.room.len()).saturating_mul(self.hull.1))
+    }
+}
+
+/// See [`RowWork::runs`]: slot by slot, first row and rows.
+struct Runs<'p> {
+    bands: &'p Bands,
+    /// What each band picks.
+    picked: [SlotSet; Bands::MOST],
+    /// Slots to come.
+    slots: Slots,
+    /// The slot at hand, and the band to go on with.
+    slot: Option<Slot>,
+    from: usize,
+}
+
+impl Iterator for Runs<'_> {
+    type Item = (Slot, u64, u64);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let slot = match self.slot {
+                Some(slot) => slot,
+                None => self.slots.next()?,
+            };
+            self.slot = Some(slot);
+            let mut run: Option<(u64, u64)> = None;
+            for (band, picked) in self.bands.iter().zip(&self.picked).skip(self.from) {
+                let apart = |(from, len): (u64, u64)| Some(band.from) != from.checked_add(len);
+                if run.is_some_and(|run| !picked.contains(slot) || apart(run)) {
+                    break;
+                }
+                self.from = self.from.saturating_add(1);
+                if picked.contains(slot) {
+                    let (from, len) = run.unwrap_or((band.from, 0));
+                    run = Some((from, len.saturating_add(band.len)));
+                }
+            }
+            match run {
+                Some((from, len)) => return Some((slot, from, len)),
+                None => (self.slot, self.from) = (None, 0),
+            }
+        }
     }
 }

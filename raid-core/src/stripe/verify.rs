@@ -150,7 +150,7 @@ impl RowPlan {
         rows: (u64, u64),
     ) -> Result<Option<usize>, ComputeError> {
         let band = Self::cut(row, rows);
-        let known = band.recipe.reads | band.recipe.lost(&row.map);
+        let known = band.known(&row.map);
         let all = self.columns(row, (band.from, band.len), slab, known, SlotSet::EMPTY);
         match (all.p.as_deref(), all.q.as_deref()) {
             (Some(p), Some(q)) => backend.pq_check(p, q, all.table()),
@@ -218,12 +218,12 @@ impl RowPlan {
     ) -> Result<Option<Slot>, ComputeError> {
         let band = Self::cut(row, (start, 1));
         let (p, q) = (row.map.parity_slot(0), row.map.parity_slot(1));
-        let both = [p, q].into_iter().flatten().filter(|slot| band.recipe.reads.contains(*slot));
+        let both = band.recipe.reads_parity(0) && band.recipe.reads_parity(1);
         // A parity that helped to recover data, or was itself computed, proves nothing.
-        if both.count() < 2 || band.recipe.recovers {
+        if !both || band.recipe.recovers() {
             return Ok(None);
         }
-        let known = band.recipe.reads;
+        let known = band.reads(&row.map);
         let all = self.columns(row, (band.from, band.len), slab, known, SlotSet::EMPTY);
         let (Some(wrong_p), Some(wrong_q)) = (all.p.as_deref(), all.q.as_deref()) else {
             return Ok(None);

@@ -5,20 +5,25 @@
 //! cargo bench -p raid-benches --bench planner
 //! ```
 //!
-//! A step is what a plan tells its caller to do: read from a member, compute, write to a member. Each
-//! figure is one `next()` of the planner with its making and all steps of its plan, walked and not
-//! executed; the throughput counts steps, so 10 Melem/s are 100 ns a step.
+//! Two figures each: one `next()` of the planner with its making, which ends in a plan; and the same with
+//! every step of the plan walked, not executed (a step is a read from a member, the computation, or a
+//! write to a member), whose throughput counts steps: 10 Melem/s are 100 ns a step. A table of both follows
+//! at the end.
 //!
 //! A request is of 4 KiB unless said otherwise, strips are of 64 KiB, each address is a new one. `read`
-//! and `write` are of a healthy set, `read_lost` is of a strip whose member is gone, `update` a
-//! read-modify-write, `row` a full stripe; `rebuild` and `scrub` are of one row.
+//! and `write` are of a healthy set, `read_lost` is of a strip whose member is gone, `read_beside` of one
+//! beside it, `update` a read-modify-write, `row` a full stripe; `rebuild` and `scrub` are of one row.
 #![allow(missing_docs)] // criterion's macros
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{
+    BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
 use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
 use raid_core::layout::Layout;
-use raid_core::stripe::{self, Health, ReadStep, RowPlan};
+use raid_core::stripe::{self, Health, NotPossible, ReadStep, RowPlan};
 use raid_core::units::{Blocks, Extent, Rows, Slot, SlotSet};
+use serde_json::Value;
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -41,9 +46,9 @@ fn layout(level: Level, placement: Placement, slots: u16) -> Layout<'static> {
     .unwrap()
 }
 
-fn sets() -> Vec<(&'static str, Layout<'static>)> {
+fn sets() -> [(&'static str, Layout<'static>); 6] {
     use Placement::{Adjacent, Fixed, NContinue};
-    vec![
+    [
         ("raid0x8", layout(Level::Raid0, Fixed, 8)),
         ("raid1x2", layout(Level::Raid1, Fixed, 2)),
         ("raid1ex5", layout(Level::Raid1E, Adjacent, 5)),
@@ -65,83 +70,160 @@ fn addresses(layout: &Layout<'_>, unit: u64) -> impl FnMut() -> u64 + use<> {
     }
 }
 
-/// Walks the steps of a plan and counts them.
-fn walk(plan: &RowPlan) -> u64 {
-    let mut steps = 1; // the computation
-    for io in plan.reads() {
-        black_box(io);
-        steps += 1;
-    }
-    for io in plan.writes() {
-        black_box(io);
-        steps += 1;
-    }
-    steps
+/// Steps of a plan.
+trait Steps {
+    /// Walks them and counts them.
+    fn walk(&self) -> u64;
 }
 
-fn walk_read(step: &ReadStep) -> u64 {
-    match step {
-        ReadStep::Direct(io) => {
+impl Steps for RowPlan {
+    fn walk(&self) -> u64 {
+        let mut steps = 1; // the computation
+        for io in self.reads() {
             black_box(io);
-            1
+            steps += 1;
         }
-        ReadStep::Reconstruct(plan) => walk(plan),
+        for io in self.writes() {
+            black_box(io);
+            steps += 1;
+        }
+        steps
     }
 }
+
+impl Steps for ReadStep {
+    fn walk(&self) -> u64 {
+        match self {
+            ReadStep::Direct(io) => {
+                black_box(io);
+                1
+            }
+            ReadStep::Reconstruct(plan) => plan.walk(),
+        }
+    }
+}
+
+/// Benches of one set.
+struct Set<'a, 'c> {
+    name: &'static str,
+    layout: &'a Layout<'static>,
+    group: &'a mut BenchmarkGroup<'c, WallTime>,
+    done: &'a mut Vec<Done>,
+}
+
+/// A cell of the table.
+struct Done {
+    what: &'static str,
+    set: &'static str,
+    steps: u64,
+}
+
+impl Done {
+    /// The median that criterion keeps, in nanoseconds.
+    fn median(&self, kind: &str) -> Option<f64> {
+        let kept = concat!(env!("CARGO_TARGET_TMPDIR"), "/../criterion/planner");
+        let kept = format!("{kept}/{kind}_{}/{}/new/estimates.json", self.what, self.set);
+        let estimates: Value = serde_json::from_slice(&std::fs::read(kept).ok()?).ok()?;
+        estimates["median"]["point_estimate"].as_f64()
+    }
+
+    /// A plan, and a step of it.
+    fn cell(&self) -> Option<String> {
+        let step = self.median("walk")? / self.steps as f64;
+        Some(format!("{:.0} ({step:.0})", self.median("next")?))
+    }
+}
+
+/// Prints what was measured.
+fn table(done: &[Done]) {
+    let mut kinds: Vec<_> = done.iter().map(|done| done.what).collect();
+    kinds.sort_by_key(|what| done.iter().position(|done| done.what == *what));
+    kinds.dedup();
+    let sets = sets().map(|(name, _)| name);
+    println!("\n`next()`, and in brackets what a step of its plan costs in all, in nanoseconds:\n");
+    println!("| | {} |\n|---{}|", sets.join(" | "), "|---:".repeat(sets.len()));
+    for what in kinds {
+        let of = |set: &str| done.iter().find(|done| done.what == what && done.set == set);
+        let cells = sets.map(|set| of(set).and_then(Done::cell).unwrap_or_else(|| "–".into()));
+        println!("| {what} | {} |", cells.join(" | "));
+    }
+}
+
+impl Set<'_, '_> {
+    /// What `plan` gives for addresses that are multiples of `unit`, and the health that `health` says
+    /// the set has then.
+    fn bench<S: Steps>(
+        &mut self,
+        what: &'static str,
+        unit: u64,
+        health: impl Fn(u64) -> Health,
+        plan: impl Fn(u64, Health) -> Planned<S>,
+    ) {
+        let mut address = addresses(self.layout, unit);
+        let mut next = || {
+            let at = address();
+            (at, health(at))
+        };
+        let plan = |(at, health): &mut (u64, Health)| plan(*at, *health);
+        let steps = plan(&mut next()).unwrap().unwrap().walk();
+        self.done.push(Done { what, set: self.name, steps });
+        let id = |kind| BenchmarkId::new(format!("{kind}/{what}"), self.name);
+        self.group.throughput(Throughput::Elements(1));
+        self.group.bench_function(id("next"), |bench| {
+            let plan = |request: &mut _| {
+                black_box(plan(request));
+            };
+            bench.iter_batched_ref(&mut next, plan, BatchSize::SmallInput);
+        });
+        self.group.throughput(Throughput::Elements(steps));
+        self.group.bench_function(id("walk"), |bench| {
+            let walk = |request: &mut _| plan(request).as_ref().unwrap().as_ref().unwrap().walk();
+            bench.iter_batched_ref(&mut next, walk, BatchSize::SmallInput);
+        });
+    }
+}
+
+type Planned<S> = Option<Result<S, NotPossible>>;
 
 fn planner(criterion: &mut Criterion) {
+    let mut done = Vec::new();
     let mut group = criterion.benchmark_group("planner");
-    group.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(800));
+    group.warm_up_time(Duration::from_millis(100)).measurement_time(Duration::from_millis(400));
     for (name, layout) in sets() {
         let layout = black_box(layout);
-        let parities = layout.geometry().parity_strips();
-        let mut step = |what: &str, unit: u64, plan: &dyn Fn(u64) -> u64| {
-            let mut next = addresses(&layout, unit);
-            group.throughput(Throughput::Elements(plan(next())));
-            group.bench_function(BenchmarkId::new(what, name), |bench| {
-                bench.iter_batched(&mut next, plan, BatchSize::SmallInput);
-            });
+        let mut set = Set { name, layout: &layout, group: &mut group, done: &mut done };
+        let sound = |_| Health::OPTIMAL;
+        let read = |at, health| stripe::read(&layout, health, Extent::new(at, 8), None).next();
+        let write = |len| {
+            let layout = &layout;
+            move |at, health| stripe::write(layout, health, Extent::new(at, len)).next()
         };
-        step("read", 8, &|at| {
-            let request = Extent::new(at, 8);
-            walk_read(
-                &stripe::read(&layout, Health::OPTIMAL, request, None).next().unwrap().unwrap(),
-            )
-        });
-        if parities == 0 {
-            step("write", 8, &|at| {
-                let request = Extent::new(at, 8);
-                walk(&stripe::write(&layout, Health::OPTIMAL, request).next().unwrap().unwrap())
-            });
+        set.bench("read", 8, sound, read);
+        if layout.geometry().parity_strips() == 0 {
+            set.bench("write", 8, sound, write(8));
             continue;
         }
-        step("update", 8, &|at| {
-            let request = Extent::new(at, 8);
-            walk(&stripe::write(&layout, Health::OPTIMAL, request).next().unwrap().unwrap())
-        });
+        let without = |block| {
+            let slot = layout.locate(block).unwrap().slot;
+            Health { unavailable: SlotSet::of(slot), ..Health::OPTIMAL }
+        };
         let row = STRIP * u64::from(layout.row_map(0).unwrap().data_strips());
-        step("row", row, &|at| {
-            let request = Extent::new(at, row);
-            walk(&stripe::write(&layout, Health::OPTIMAL, request).next().unwrap().unwrap())
+        set.bench("update", 8, sound, write(8));
+        set.bench("row", row, sound, write(row));
+        set.bench("read_lost", row, without, read);
+        set.bench("read_beside", row, |at| without(at + STRIP), read);
+        set.bench("write_lost", row, without, write(8));
+        let rows = |at: u64| Rows::new(at % layout.rows(), STRIP);
+        let target = SlotSet::of(Slot(1));
+        set.bench("rebuild", STRIP, sound, |at, health| {
+            stripe::rebuild(&layout, health, target, rows(at)).next()
         });
-        step("read_lost", row * 256, &|at| {
-            let slot = layout.locate(at).unwrap().slot;
-            let health = Health { unavailable: SlotSet::of(slot), ..Health::OPTIMAL };
-            walk_read(
-                &stripe::read(&layout, health, Extent::new(at, 8), None).next().unwrap().unwrap(),
-            )
-        });
-        step("rebuild", STRIP, &|at| {
-            let rows = Rows::new(at % layout.rows(), STRIP);
-            let target = SlotSet::of(Slot(1));
-            walk(&stripe::rebuild(&layout, Health::OPTIMAL, target, rows).next().unwrap().unwrap())
-        });
-        step("scrub", STRIP, &|at| {
-            let rows = Rows::new(at % layout.rows(), STRIP);
-            walk(&stripe::scrub(&layout, Health::OPTIMAL, rows).next().unwrap().unwrap())
+        set.bench("scrub", STRIP, sound, |at, health| {
+            stripe::scrub(&layout, health, rows(at)).next()
         });
     }
     group.finish();
+    table(&done);
 }
 
 criterion_group!(benches, planner);

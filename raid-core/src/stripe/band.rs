@@ -24,7 +24,7 @@
 use super::health::HealthByRow;
 use super::recipe::{Reads, Recipe, RowHealth, data, parity_slots};
 use crate::layout::{Divisor, Layout, RowMap};
-use crate::units::{Rows, SlotSet};
+use crate::units::{Extent, Rows, Slot, SlotSet};
 
 /// A run of rows inside a stripe row and what is done with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -288,6 +288,25 @@ impl RowPart {
             }
         }
         Ok(())
+    }
+
+    /// Where the first blocks of the part are that are in one strip, if all that the part wants can be
+    /// read as it is. `None` also where rows differ in health: bands tell there.
+    #[inline]
+    pub(super) fn first_run(&self, health: &HealthByRow<'_>) -> Option<(Slot, Extent)> {
+        if self.interleaved || !health.is_uniform() {
+            return None;
+        }
+        let (first, from, last, _) = self.ends();
+        // Inside a row a request leaves out no strip between its first and its last.
+        let strips = last.saturating_add(1).saturating_sub(first);
+        let wanted = Band { first, strips, ..Band::NONE };
+        if RowHealth::new(&self.map, &health.health).wants_lost(&self.map, &wanted) {
+            return None;
+        }
+        let len = self.len.min(self.strip.get().saturating_sub(from));
+        let at = Extent::new(self.start.saturating_add(from), len);
+        Some((self.map.data_slot(first)?, at))
     }
 
     /// The first blocks of the part that are in one strip and have one health: a part of one band.

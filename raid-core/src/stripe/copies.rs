@@ -34,6 +34,7 @@ impl CopyRun {
     }
 
     /// Blocks of the member in `slot`.
+    #[inline]
     pub(super) fn on_member(&self, slot: Slot) -> Extent {
         let (at, first) = (u16::from(slot.0), u16::from(self.first.slot.0));
         let copy = at.checked_sub(first);
@@ -91,6 +92,7 @@ impl CopyWork {
         Blocks(u64::from(before.len()).saturating_mul(self.run.len))
     }
 
+    #[inline]
     pub(super) fn reads(&self) -> impl Iterator<Item = SlabIo> + use<'_> {
         self.reads.iter().map(|slot| SlabIo {
             slot,
@@ -99,6 +101,7 @@ impl CopyWork {
         })
     }
 
+    #[inline]
     pub(super) fn writes(&self) -> impl Iterator<Item = WriteIo> + use<'_> {
         let from = self.new_data.map_or(Buffer::Slab(Blocks(0)), Buffer::Request);
         self.writes.iter().map(move |slot| WriteIo { slot, at: self.run.on_member(slot), from })

@@ -167,23 +167,40 @@ impl RowPlan {
     }
 
     /// What to read into the slab before [`Self::compute`]. In any order; runs do not overlap.
+    #[inline]
     pub fn reads(&self) -> impl Iterator<Item = SlabIo> {
-        let (row, copies) = self.parts();
-        let of_row = row.into_iter().flat_map(RowWork::reads);
-        of_row.chain(copies.into_iter().flat_map(CopyWork::reads))
+        match &self.work {
+            Work::Row(row) => Ios::Row(row.reads()),
+            Work::Copies(copies) => Ios::Copies(copies.reads()),
+        }
     }
 
     /// What to write after [`Self::compute`]. In any order; runs do not overlap.
+    #[inline]
     pub fn writes(&self) -> impl Iterator<Item = WriteIo> {
-        let (row, copies) = self.parts();
-        let of_row = row.into_iter().flat_map(RowWork::writes);
-        of_row.chain(copies.into_iter().flat_map(CopyWork::writes))
-    }
-
-    fn parts(&self) -> (Option<&RowWork>, Option<&CopyWork>) {
         match &self.work {
-            Work::Row(row) => (Some(row), None),
-            Work::Copies(copies) => (None, Some(copies)),
+            Work::Row(row) => Ios::Row(row.writes()),
+            Work::Copies(copies) => Ios::Copies(copies.writes()),
+        }
+    }
+}
+
+/// Runs of blocks of one kind of work or of the other.
+// As with the work itself.
+#[allow(clippy::large_enum_variant)]
+enum Ios<R, C> {
+    Row(R),
+    Copies(C),
+}
+
+impl<T, R: Iterator<Item = T>, C: Iterator<Item = T>> Iterator for Ios<R, C> {
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        match self {
+            Self::Row(row) => row.next(),
+            Self::Copies(copies) => copies.next(),
         }
     }
 }

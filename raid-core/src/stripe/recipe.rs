@@ -230,15 +230,19 @@ impl RowHealth {
         self.lost.count.saturating_add(self.lost_parities) <= map.parity_strips().into()
     }
 
+    /// Whether `band` wants data that is lost.
+    #[inline]
+    pub(super) fn wants_lost(&self, map: &RowMap, band: &Band) -> bool {
+        if usize::from(self.lost.count) > self.lost.strips.len() {
+            return band.wanted_slots(map).intersects(self.unreadable);
+        }
+        self.lost.iter().any(|strip| band.wants(strip))
+    }
+
     /// Reads what `band` wants, recovering what is lost.
     #[inline]
     pub(super) fn read(&self, map: &RowMap, band: &Band) -> Option<Recipe> {
-        let wants_lost = if usize::from(self.lost.count) > self.lost.strips.len() {
-            band.wanted_slots(map).intersects(self.unreadable)
-        } else {
-            self.lost.iter().any(|strip| band.wants(strip))
-        };
-        if wants_lost {
+        if self.wants_lost(map, band) {
             return self.all_data();
         }
         Some(Recipe { data: Reads::Wanted, ..Recipe::NONE })

@@ -129,7 +129,12 @@ impl<'m> ReadSteps<'m> {
 
     /// The next step of a parity level with a member that cannot be read everywhere; the blocks it
     /// covers.
+    #[inline]
     fn next_of_row(&self, part: &RowPart, to: &mut Step) -> u64 {
+        if let Some((slot, at)) = part.first_run(&self.health) {
+            *to = Some(Ok(ReadStep::Direct(MemberIo { slot, at, offset: self.cursor.offset })));
+            return at.len.0;
+        }
         match self.reconstruct(part, to) {
             Ok(true) => return part.len,
             Ok(false) => {}

@@ -49,7 +49,7 @@ use raid_sync::{Command, FlushId, Limits, Notice, Status, SyncCore, Time, WaitFo
 use request::PendingRequest;
 use row::RowTask;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use window::WindowTask;
+use window::{Copy, WindowTask};
 
 type RowId = u64;
 
@@ -379,7 +379,7 @@ impl Engine {
     fn carry_out(&mut self, set: usize, command: Command) {
         match command {
             Command::Copy { window, rows, operation, from, targets, verify } => {
-                self.start_window(set, window, rows, operation, from, targets, verify);
+                self.start_window(set, Copy { window, rows, operation, from, targets, verify });
             }
             Command::Flush { id, slots } => {
                 self.flush_members(set, slots, Owner::CoreFlush(set, id));

@@ -13,7 +13,7 @@ use raid_array::engine::{Engine, OpenError};
 use raid_array::workload::Rig;
 use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
 use raid_core::units::{Blocks, Slot, SlotSet};
-use raid_sync::{Refusal, Time};
+use raid_sync::{Finish, Notice, Refusal, Time};
 
 fn geometry(level: Level, placement: Placement, slots: u16, sets: u16) -> Geometry {
     Geometry {
@@ -182,4 +182,37 @@ fn a_set_that_has_lost_too_much_fails_its_requests_and_says_which_slots_are_miss
     assert!(rig.tally.errors.iter().any(|error| error.contains("slots missing: {0, 2}")));
     assert_eq!(rig.tally.wrong_count, 0, "{:?}", rig.tally.wrong);
     assert!(rig.wait_until(|rig| rig.engine.is_idle()), "work is left that nothing moves");
+}
+
+/// A copy goes on with the sources that are left, and does not take rows for lost that others hold.
+#[test]
+fn a_source_that_fails_during_a_rebuild_is_replaced_by_another() {
+    let geometry = geometry(Level::Raid1, Placement::Fixed, 3, 1);
+    for seed in 0..4 {
+        let (array, media) = create(geometry, 1);
+        let mut rig = start(array, media, Time(0), seed, None, options(false)).unwrap();
+        rig.work(50);
+        rig.backplane.faults(2).pull();
+        rig.work_until(|rig| rig.engine.status(0).failed.contains(Slot(2)));
+        rig.engine.take_spare(rig.now(), place(0, 2), 3);
+        rig.work_until(|rig| rig.engine.status(0).marks.is_some_and(|marks| marks.done.0 > 256));
+        rig.notices.clear();
+        // The source of the windows that are open.
+        rig.backplane.faults(0).pull();
+        rig.settle();
+        rig.wait_until(|rig| {
+            rig.notices.iter().any(|(_, notice)| matches!(notice, Notice::Finished { .. }))
+        });
+        let ends: Vec<_> = (rig.notices.iter())
+            .filter_map(|(_, notice)| match notice {
+                Notice::Finished { why, .. } => Some(*why),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(ends, [Finish::Complete], "seed {seed}");
+        let status = rig.engine.status(0);
+        assert_eq!(status.failed, SlotSet::of(Slot(0)));
+        rig.verify_all();
+        good(&rig, "rebuilt");
+    }
 }

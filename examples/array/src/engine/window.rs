@@ -15,9 +15,10 @@ use super::group::Results;
 use super::row::Work;
 use super::{Engine, Event, Owner, failed_slots};
 use crate::ledger::Fragment;
+use crate::member::MemberError;
 use raid_core::metadata::Operation;
 use raid_core::stripe::{self, Health, Repair};
-use raid_core::units::{Extent, Rows, Slot, SlotSet};
+use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
 use raid_sync::{CopyResult, Verify, WindowId};
 
 /// Rows that were found not to agree.
@@ -39,44 +40,66 @@ enum Phase {
     Writing,
 }
 
+/// What the sync engine asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Copy {
+    pub(super) window: WindowId,
+    pub(super) rows: Rows,
+    pub(super) operation: Operation,
+    /// Members that may be read.
+    pub(super) from: SlotSet,
+    pub(super) targets: SlotSet,
+    pub(super) verify: Verify,
+}
+
 /// A window under way.
 #[derive(Debug)]
 pub(super) struct WindowTask {
     number: u64,
     set: usize,
-    window: WindowId,
-    rows: Rows,
-    operation: Operation,
-    verify: Verify,
+    /// With the rows and the members that are left of those commanded.
+    copy: Copy,
     phase: Phase,
     work: Vec<Work>,
     /// By tag: which work, where in its slab, which slot.
     reads: Vec<(usize, usize, Slot)>,
     mismatches: Vec<Mismatch>,
+    /// Members that have failed to be read.
+    read_failed: SlotSet,
+    /// Rows behind the others that no member gives.
+    unreadable: u64,
 }
 
 impl Engine {
-    #[allow(clippy::too_many_arguments, reason = "the fields of one command")]
-    pub(super) fn start_window(
-        &mut self,
-        set: usize,
-        window: WindowId,
-        rows: Rows,
-        operation: Operation,
-        from: SlotSet,
-        targets: SlotSet,
-        verify: Verify,
-    ) {
+    pub(super) fn start_window(&mut self, set: usize, copy: Copy) {
+        if matches!(copy.operation, Operation::Rebuild { .. }) {
+            self.stats.rebuilt_rows += copy.rows.len;
+        }
+        let number = self.fresh_id();
+        let work = self.plan_window(set, &copy);
+        self.windows.push(WindowTask {
+            number,
+            set,
+            copy,
+            phase: Phase::Reading,
+            work: Vec::new(),
+            reads: Vec::new(),
+            mismatches: Vec::new(),
+            read_failed: SlotSet::EMPTY,
+            unreadable: 0,
+        });
+        self.go_on(number, work);
+    }
+
+    /// What to read and write with these members; `None` if they do not suffice.
+    fn plan_window(&self, set: usize, copy: &Copy) -> Option<Vec<Work>> {
+        let Copy { rows, from, targets, .. } = *copy;
         let everyone = self.sets[set].all();
         let health = Health {
             unavailable: everyone.without(from | targets),
             write_only: targets.without(from),
         };
-        if matches!(operation, Operation::Rebuild { .. }) {
-            self.stats.rebuilt_rows += rows.len;
-        }
-        let number = self.fresh_id();
-        let plans: Result<Vec<_>, _> = match operation {
+        let plans: Result<Vec<_>, _> = match copy.operation {
             Operation::Rebuild { .. } => {
                 stripe::rebuild(&self.layout, health, targets, rows).collect()
             }
@@ -85,27 +108,21 @@ impl Engine {
             }
             _ => stripe::resync(&self.layout, health, rows).collect(),
         };
-        let Ok(plans) = plans else {
-            // Redundancy is gone: the sync engine learns that no row could be done.
-            let result = CopyResult::default();
-            let _ = self.sets[set].core.copied(self.now, window, result);
-            return;
-        };
         let block_size = self.block_size();
-        let work = plans.into_iter().map(|plan| Work::new(plan, block_size)).collect();
-        let task = WindowTask {
-            number,
-            set,
-            window,
-            rows,
-            operation,
-            verify,
-            phase: Phase::Reading,
-            work,
-            reads: Vec::new(),
-            mismatches: Vec::new(),
+        Some(plans.ok()?.into_iter().map(|plan| Work::new(plan, block_size)).collect())
+    }
+
+    /// Reads a window as planned. Where there is no plan the sync engine learns that no row could be
+    /// done.
+    fn go_on(&mut self, number: u64, work: Option<Vec<Work>>) {
+        let Some(index) = self.window_index(number) else { return };
+        let Some(work) = work else {
+            self.windows[index].copy.rows.len = 0;
+            return self.end_window(index, SlotSet::EMPTY);
         };
-        self.windows.push(task);
+        let task = &mut self.windows[index];
+        task.reads.clear();
+        task.work = work;
         self.read_window(number);
     }
 
@@ -134,30 +151,30 @@ impl Engine {
             Phase::Reading => self.window_read(index, results),
             Phase::Writing => {
                 let write_failed = failed_slots(&results);
-                self.end_window(index, SlotSet::EMPTY, write_failed);
+                self.end_window(index, write_failed);
             }
         }
     }
 
     fn window_read(&mut self, index: usize, results: Results) {
         let task = &mut self.windows[index];
-        let mut failed = SlotSet::EMPTY;
+        let mut unread = Vec::new();
         for (tag, result) in results {
             let (work, offset, slot) = task.reads[tag as usize];
             match result {
                 Ok(bytes) => {
                     task.work[work].slab[offset..offset + bytes.len()].copy_from_slice(&bytes);
                 }
-                Err(_) => failed.insert(slot),
+                Err(why) => unread.push((slot, why)),
             }
         }
-        if !failed.is_empty() {
-            return self.end_window(index, failed, SlotSet::EMPTY);
+        if !unread.is_empty() {
+            return self.read_elsewhere(index, &unread);
         }
-        let scrub = matches!(task.operation, Operation::Check | Operation::Repair);
+        let scrub = matches!(task.copy.operation, Operation::Check | Operation::Repair);
         let writes = if scrub { self.compare(index) } else { self.compute(index) };
         if writes.is_empty() {
-            return self.end_window(index, SlotSet::EMPTY, SlotSet::EMPTY);
+            return self.end_window(index, SlotSet::EMPTY);
         }
         let set = self.windows[index].set;
         let task = &mut self.windows[index];
@@ -188,7 +205,7 @@ impl Engine {
         let backend = self.backend;
         let block_size = self.geometry.block_size;
         let task = &mut self.windows[index];
-        let repairs = matches!(task.verify, Verify::CompareAndFix(_));
+        let repairs = matches!(task.copy.verify, Verify::CompareAndFix(_));
         let mut writes = Vec::new();
         for Work { plan, slab } in &mut task.work {
             let set = task.set as u16;
@@ -214,22 +231,59 @@ impl Engine {
     /// Whether what a window found was seen with writers kept out. The sync engine asks for a second
     /// look at the same rows of the same window only after it has closed it.
     fn is_confirmed(&mut self, task: &WindowTask) -> bool {
-        let looks = self.looks.entry((task.set, task.window, task.rows.start)).or_default();
+        let looks =
+            self.looks.entry((task.set, task.copy.window, task.copy.rows.start)).or_default();
         *looks += 1;
-        matches!(task.verify, Verify::CompareAndFix(_)) || *looks > 1
+        matches!(task.copy.verify, Verify::CompareAndFix(_)) || *looks > 1
     }
 
-    fn end_window(&mut self, index: usize, read_failed: SlotSet, write_failed: SlotSet) {
+    /// A member that cannot be read has failed, and the rows are read again without it. A block that is
+    /// bad on its own is left to the list of bad ranges, where the format has one: the rows before it are
+    /// done first, then the sync engine is told that no member gives it.
+    fn read_elsewhere(&mut self, index: usize, unread: &[(Slot, MemberError)]) {
+        let keeps_ranges = self.format.capabilities().bad_ranges > 0;
+        let task = &self.windows[index];
+        let (set, number, mut copy) = (task.set, task.number, task.copy);
+        let mut first_bad = None;
+        let mut failed = SlotSet::EMPTY;
+        for (slot, why) in unread {
+            copy.from.remove(*slot);
+            match why {
+                MemberError::Unreadable(at) if keeps_ranges => {
+                    let row = at.0 - self.disk_block(set, *slot, Lba(0)).0;
+                    first_bad = Some(first_bad.map_or(row, |first: u64| first.min(row)));
+                }
+                _ => failed.insert(*slot),
+            }
+        }
+        copy.targets = copy.targets.without(failed);
+        failed.iter().for_each(|slot| self.member_failed(set, slot));
+        let mut work = self.plan_window(set, &copy);
+        if let (None, Some(bad)) = (&work, first_bad) {
+            let unit = self.layout.row_unit();
+            let bad = (bad / unit * unit).clamp(copy.rows.start.0, copy.rows.end().0 - 1);
+            let before = &self.windows[index].copy;
+            (copy.rows.len, copy.from) = (bad - copy.rows.start.0, before.from.without(failed));
+            self.windows[index].unreadable = unit;
+            work = if copy.rows.len == 0 { None } else { self.plan_window(set, &copy) };
+        }
+        let task = &mut self.windows[index];
+        task.copy = copy;
+        task.read_failed = task.read_failed | failed;
+        task.mismatches.clear();
+        self.go_on(number, work);
+    }
+
+    fn end_window(&mut self, index: usize, write_failed: SlotSet) {
         let task = self.windows.remove(index);
         let set = task.set;
-        // A member that cannot be read has failed: the rows are done again without it.
-        read_failed.iter().for_each(|slot| self.member_failed(set, slot));
         self.note_failures(set, write_failed);
         let mismatched = task.mismatches.iter().map(|mismatch| mismatch.rows.len).sum();
-        let good = if read_failed.is_empty() { task.rows.len } else { 0 };
         let confirmed = self.is_confirmed(&task);
-        let result = CopyResult { read_failed, write_failed, good, mismatched, unreadable: 0 };
-        let _ = self.sets[set].core.copied(self.now, task.window, result);
+        let WindowTask { read_failed, unreadable, copy: Copy { window, rows, .. }, .. } = task;
+        let good = rows.len;
+        let result = CopyResult { read_failed, write_failed, good, mismatched, unreadable };
+        let _ = self.sets[set].core.copied(self.now, window, result);
         if confirmed {
             let events = task.mismatches.into_iter().map(Event::Mismatch);
             self.events.extend(events);

@@ -72,10 +72,24 @@ pub(crate) enum Defect {
     NewestByStamp,
     /// M31: a pass ends where the cursor ends, although a region is owed.
     EndAtCursor,
+    /// I7: two members that were each written without the other are merged.
+    MergeSplitBrain,
+    /// I9: a parity set that is unclean and short of a member is started unasked.
+    StartDegradedDirty,
+    /// I10: a window that is closing lets new writers in.
+    LetIntoClosing,
+    /// I10: users keep sync from its minimum rate.
+    NoMinimumRate,
     /// I13: overlapping writes are not kept apart.
     AllowOverlap,
     /// I14: the target is trusted before the last record.
     TrustBeforeRecord,
+    /// I16: the regions that the newest record calls dirty are not taken over.
+    ForgetLog,
+    /// I19: a row is overwritten though a restart would still read it.
+    OverwriteSources,
+    /// I20: a check makes copies alike.
+    CheckWrites,
 }
 
 #[cfg(test)]

@@ -1,27 +1,132 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every planted defect must be noticed, and by a test that has a name.
+//! Every guard can be taken away, and a test that has a name then fails: the table of
+//! `docs/interlock.md`, row by row.
 
-use crate::Start;
-use crate::SyncCore;
 use crate::defect::{Defect, plant};
 use crate::scenarios;
 use crate::world::random::Random;
 use crate::world::{Act, Build, Setup, World};
-use std::string::String;
+use crate::{Start, SyncCore};
+use std::format;
+use std::string::{String, ToString};
 use std::vec::Vec;
 
+/// The mutation list of `sync.md` 5.4, and rules that it does not number.
+const DEFECTS: &[Defect] = &[
+    Defect::SkipWindowCheck,
+    Defect::OpenWithoutDraining,
+    Defect::DrainAnyWindow,
+    Defect::WindowEndsEarly,
+    Defect::RouteByDone,
+    Defect::SkipStraddlingWrite,
+    Defect::ReadByIssued,
+    Defect::MarkAtIssue,
+    Defect::RaiseWithoutFlush,
+    Defect::FlushTargetOnly,
+    Defect::SkipRecheck,
+    Defect::DirtyAfterWrite,
+    Defect::DirtyUntilCleanCompletes,
+    Defect::ForgetDebtWhenClean,
+    Defect::AcknowledgeEarly,
+    Defect::FlushNotGated,
+    Defect::RecordToFailed,
+    Defect::SameSequence,
+    Defect::TwoRecords,
+    Defect::AnyIdentity,
+    Defect::TrustMarkAfterUnclean,
+    Defect::PauseKeepsWindows,
+    Defect::AbortAdvancesDone,
+    Defect::ForgetWaiters,
+    Defect::UnsignedThrottle,
+    Defect::BadRangeAfterDone,
+    Defect::CountFillingLegs,
+    Defect::RepairAtFirstLook,
+    Defect::SyncWritesUncharged,
+    Defect::NewestByStamp,
+    Defect::EndAtCursor,
+    Defect::MergeSplitBrain,
+    Defect::StartDegradedDirty,
+    Defect::LetIntoClosing,
+    Defect::NoMinimumRate,
+    Defect::AllowOverlap,
+    Defect::TrustBeforeRecord,
+    Defect::ForgetLog,
+    Defect::OverwriteSources,
+    Defect::CheckWrites,
+];
+
+/// Whether a scenario notices a defect.
+fn notices(defect: Defect, scenario: fn()) -> bool {
+    plant(Some(defect));
+    let noticed = std::panic::catch_unwind(scenario).is_err();
+    plant(None);
+    noticed
+}
+
+/// Rule, mutation number, defect and test of each row.
+fn rows(page: &str) -> Vec<[String; 4]> {
+    let rows = page.lines().filter(|line| line.starts_with("| I") && line.contains("`scenario_"));
+    rows.map(|line| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, rule, _, number, defect, test, _] = cells[..] else { panic!("{line}") };
+        let rule = rule.split(' ').next().unwrap_or_default();
+        [rule, number, defect, test].map(|cell| cell.trim_matches('`').to_string())
+    })
+    .collect()
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "reads a file")]
+fn every_guard_that_is_taken_away_is_missed_by_the_test_that_the_table_names() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Ok(page) = std::fs::read_to_string(here.join("../docs/interlock.md")) else {
+        std::println!("skipped: the page is not part of the published crate");
+        return;
+    };
+    let rows = rows(&page);
+    for [rule, number, name, test] in &rows {
+        let defect = DEFECTS.iter().find(|defect| format!("{defect:?}") == *name);
+        let defect = defect.unwrap_or_else(|| panic!("{rule}: there is no defect {name}"));
+        let scenario = scenarios::all().find(|(scenario, _)| scenario == test);
+        let (_, scenario) = scenario.unwrap_or_else(|| panic!("{rule}: no test is called {test}"));
+        assert!(notices(*defect, scenario), "{rule}: {test} passes with {name} ({number})");
+        std::println!("{rule} {number} {name}: {test}");
+    }
+    for rule in 1..=20 {
+        assert!(rows.iter().any(|[name, ..]| *name == format!("I{rule}")), "I{rule} has no row");
+    }
+    for number in 1..=31 {
+        assert!(rows.iter().any(|[_, m, ..]| *m == format!("M{number}")), "M{number} has no row");
+    }
+    for defect in DEFECTS {
+        let named = rows.iter().any(|[_, _, name, _]| *name == format!("{defect:?}"));
+        assert!(named, "{defect:?} has no row");
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "fifty scenarios for each of 40 defects")]
+fn all_scenarios_that_notice_each_defect() {
+    if std::env::var_os("RAID_SYNC_DEFECTS").is_none() {
+        std::println!("skipped: set RAID_SYNC_DEFECTS to print them");
+        return;
+    }
+    for defect in DEFECTS {
+        let names = scenarios::all().filter(|(_, scenario)| notices(*defect, *scenario));
+        let names: Vec<&str> = names.map(|(name, _)| name).collect();
+        std::println!("{defect:?}: {}", names.join(", "));
+        assert!(!names.is_empty(), "no scenario notices {defect:?}");
+    }
+}
+
 /// One random run of the crash simulator.
-fn simulate(seed: u64, trace: bool) -> Result<(), String> {
+fn simulate(seed: u64) -> Result<(), String> {
     let build: &Build = &move |config, found, capabilities| {
         SyncCore::restore(config, found, capabilities, Start::Normal)
     };
     let mut random = Random::new(seed);
     let setup = Setup::random(&mut random);
     let mut world = World::new(setup, seed, build);
-    world.trace = trace;
-    if trace {
-        std::eprintln!("{setup:?}");
-    }
     let acts = 20 + random.below(180);
     for _ in 0..acts {
         if world.over() {
@@ -32,96 +137,18 @@ fn simulate(seed: u64, trace: bool) -> Result<(), String> {
     world.drain()
 }
 
-/// The mutation list of `sync.md` 5.4, and two rules it does not number.
-const DEFECTS: &[(&str, Defect)] = &[
-    ("M1", Defect::SkipWindowCheck),
-    ("M2", Defect::OpenWithoutDraining),
-    ("M3", Defect::DrainAnyWindow),
-    ("M4", Defect::WindowEndsEarly),
-    ("M5", Defect::RouteByDone),
-    ("M6", Defect::SkipStraddlingWrite),
-    ("M7", Defect::ReadByIssued),
-    ("M8", Defect::MarkAtIssue),
-    ("M9", Defect::RaiseWithoutFlush),
-    ("M10", Defect::FlushTargetOnly),
-    ("M11", Defect::SkipRecheck),
-    ("M12", Defect::DirtyAfterWrite),
-    ("M13", Defect::DirtyUntilCleanCompletes),
-    ("M14", Defect::ForgetDebtWhenClean),
-    ("M15", Defect::AcknowledgeEarly),
-    ("M16", Defect::FlushNotGated),
-    ("M17", Defect::RecordToFailed),
-    ("M18", Defect::SameSequence),
-    ("M19", Defect::TwoRecords),
-    ("M20", Defect::AnyIdentity),
-    ("M21", Defect::TrustMarkAfterUnclean),
-    ("M22", Defect::PauseKeepsWindows),
-    ("M23", Defect::AbortAdvancesDone),
-    ("M24", Defect::ForgetWaiters),
-    ("M25", Defect::UnsignedThrottle),
-    ("M26", Defect::BadRangeAfterDone),
-    ("M27", Defect::CountFillingLegs),
-    ("M28", Defect::RepairAtFirstLook),
-    ("M29", Defect::SyncWritesUncharged),
-    ("M30", Defect::NewestByStamp),
-    ("M31", Defect::EndAtCursor),
-    ("I13", Defect::AllowOverlap),
-    ("I14", Defect::TrustBeforeRecord),
-];
-
-/// The scenarios that notice a defect.
-fn noticed_by(defect: Defect) -> Vec<&'static str> {
-    plant(Some(defect));
-    let fails = |(name, scenario): (&'static str, fn())| {
-        std::panic::catch_unwind(scenario).is_err().then_some(name)
+#[test]
+#[cfg_attr(miri, ignore = "thousands of lives for each of 40 defects")]
+fn random_lives_that_notice_each_defect() {
+    let Some(runs) = std::env::var_os("RAID_SYNC_DEFECTS") else {
+        std::println!("skipped: set RAID_SYNC_DEFECTS to the number of lives to try");
+        return;
     };
-    let found = scenarios::all().filter_map(fails).collect();
-    plant(None);
-    found
-}
-
-/// What the crash simulator says, and after how many runs.
-fn simulated(defect: Defect, from: u64, runs: u64) -> Option<(u64, String)> {
-    plant(Some(defect));
-    let found = (from..from + runs).find_map(|seed| Some((seed, simulate(seed, false).err()?)));
-    plant(None);
-    found
-}
-
-#[test]
-#[cfg_attr(miri, ignore = "fifty scenarios for each of 33 defects")]
-fn every_defect_is_caught_by_a_scenario_with_a_name() {
-    let mut missed = Vec::new();
-    for (number, defect) in DEFECTS {
-        let names = noticed_by(*defect);
-        std::println!("{number} {defect:?}: {}", names.join(", "));
-        if names.is_empty() {
-            missed.push((number, defect));
-        }
-    }
-    assert!(missed.is_empty(), "no scenario notices {missed:?}");
-}
-
-#[test]
-#[ignore = "a search by hand: which defects the crash simulator finds, RUNS each"]
-fn simulator() {
-    let runs = std::env::var("RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(2000);
-    for (number, defect) in DEFECTS {
-        std::println!("{number} {defect:?}: {:?}", simulated(*defect, 0, runs));
-    }
-}
-
-#[test]
-#[ignore = "a search by hand: FROM, RUNS"]
-fn search() {
-    let number = |name: &str, default| {
-        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-    };
-    let (from, runs): (u64, u64) = (number("FROM", 0), number("RUNS", 10_000));
-    for seed in from..from + runs {
-        if let Err(judgement) = simulate(seed, false) {
-            let _ = simulate(seed, true);
-            panic!("{seed}: {judgement}");
-        }
+    let runs: u64 = runs.to_string_lossy().parse().unwrap();
+    for defect in DEFECTS {
+        plant(Some(*defect));
+        let found = (0..runs).find_map(|seed| Some((seed, simulate(seed).err()?)));
+        plant(None);
+        std::println!("{defect:?}: {found:?}");
     }
 }

@@ -21,6 +21,7 @@
 //! | a source row between `safe` and `read` | after the record that moves `safe` |
 //! | a source row at or beyond `read` | only from a recorded backup |
 
+use crate::defect::{Defect, planted};
 use raid_core::units::{Row, Rows};
 
 /// Which way a reshape works through the set.
@@ -93,6 +94,7 @@ impl ReshapeMark {
             Direction::Down => (rows.start >= self.safe, rows.start >= self.read),
         };
         match (behind_safe, behind_read) {
+            _ if planted(Defect::OverwriteSources) => Clearance::Free,
             (true, _) => Clearance::Free,
             (false, true) => Clearance::Record,
             (false, false) => Clearance::Backup,

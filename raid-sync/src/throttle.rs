@@ -106,7 +106,8 @@ impl Throttle {
     }
 
     pub(crate) fn turn(&self, now: u64, limits: &Limits) -> Turn {
-        let promised = (limits.min_rate > 0).then_some(self.min.room_at);
+        let promises = limits.min_rate > 0 && !planted(Defect::NoMinimumRate);
+        let promised = promises.then_some(self.min.room_at);
         let quiet_at = self.user_at.map_or(0, |at| at.saturating_add(limits.yield_for));
         let allowed = (limits.max_rate > 0).then_some(self.max.room_at.max(quiet_at));
         let due = promised.into_iter().chain(allowed).min();

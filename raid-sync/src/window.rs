@@ -304,6 +304,13 @@ impl<const W: usize> Windows<W> {
 }
 
 #[cfg(test)]
+impl<const W: usize> Windows<W> {
+    pub(crate) fn is_closing(&self, id: WindowId) -> bool {
+        self.get(id).is_some_and(|(_, state)| matches!(state, State::Closing { .. }))
+    }
+}
+
+#[cfg(test)]
 impl WindowId {
     pub(crate) const fn index(self) -> u8 {
         self.index

@@ -77,6 +77,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             self.ticket_waiters.waited = true;
             return Admit::Wait(WaitFor::Ticket);
         };
+        #[cfg(test)]
+        if self.has(Defect::LetIntoClosing) {
+            self.wait_for_intruders();
+        }
         if access != Access::Reconstruct {
             self.throttle.user_wrote(self.clock.elapsed());
             let missing = self.debtors.slots().without(route.must);
@@ -158,7 +162,22 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                     false => Edge::Blocked(window),
                 }
             }
+            #[cfg(test)]
+            Edge::Blocked(window)
+                if self.has(Defect::LetIntoClosing) && self.windows.is_closing(window) =>
+            {
+                Edge::ClearTo(rows.end())
+            }
             edge => edge,
+        }
+    }
+
+    /// A window that was entered while it closed waits for that writer as well.
+    #[cfg(test)]
+    fn wait_for_intruders(&mut self) {
+        if let Some((window, rows)) = self.windows.closing() {
+            let tickets = self.drain(window, rows);
+            self.windows.put(window, crate::window::State::Closing { tickets });
         }
     }
 

@@ -448,6 +448,9 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                 let targets = self.targets(rows.start);
                 (holders.without(self.members.filling), targets, Verify::Overwrite)
             }
+            Operation::Check if self.has(Defect::CheckWrites) => {
+                (trusted, trusted, Verify::CompareAndFix(policy))
+            }
             Operation::Check => (trusted, SlotSet::EMPTY, Verify::Compare),
             Operation::Repair if self.has(Defect::RepairAtFirstLook) => {
                 (trusted, trusted, Verify::CompareAndFix(policy))

@@ -30,7 +30,7 @@ use super::{Counters, News, SyncCore, Waiters};
 use crate::bad_range::BadRanges;
 use crate::config::{Config, Start};
 use crate::debt::{Debtor, Debtors};
-use crate::defect::Defect;
+use crate::defect::{Defect, planted};
 use crate::error::Refusal;
 use crate::log::Found;
 use crate::mark::Mark;
@@ -81,7 +81,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         }
         let owed = owed(&members, state, start);
         let parity = matches!(members.redundancy, Redundancy::Parity(_));
-        if parity && owed.is_some() && !members.redundant() && start == Start::Normal {
+        let hole = parity && owed.is_some() && !members.redundant();
+        if hole && start == Start::Normal && !planted(Defect::StartDegradedDirty) {
             let (trusted, members) = (trusted.len(), members.all.len());
             return Err(Refusal::DirtyAndDegraded { trusted, members });
         }
@@ -144,7 +145,9 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         let rows = Rows::new(0, self.config.rows);
         if self.log.by_region && found.regions.len() == self.log.grain.count {
             self.debtors.restore(&found.debtors);
-            self.log.found(found.regions, self.owed.is_some());
+            if !self.has(Defect::ForgetLog) {
+                self.log.found(found.regions, self.owed.is_some());
+            }
             if found.state.clean && self.owed.is_some() {
                 self.log.owe(rows);
             }

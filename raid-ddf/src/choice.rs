@@ -10,9 +10,10 @@
 use crate::crc::stored_crc;
 use crate::disk_bytes::DiskBytes;
 use crate::finding::Fault;
-use crate::header::{HeaderType, Section};
+use crate::header::{DdfHeader, HeaderType, Section};
 use crate::integer::ByteOrder;
 use crate::locate::{AnchorPlace, AnchorSearch, CopyKind, HeaderBlock, HeaderCrc, find_anchor};
+use crate::record::Record;
 use crate::sequence::{compare_kept, updates_between};
 use crate::structure::{ConfigurationRecord, RecordSlot, Structure, Verdict, crc_flaw};
 use core::cmp::Ordering;
@@ -66,7 +67,10 @@ pub(crate) fn choose(
         (Some(primary), _) => primary,
         (None, Some(secondary)) => secondary,
         (None, None) => {
-            tell(Finding { copy: "anchor", at: Some(anchor.at), ..Fault::NoUsableCopy.on(None) });
+            let named = CopyKind::ALL.into_iter().filter(|kind| anchor.copy_lba(*kind).is_some());
+            let (found, expected) = (Some(0), u64::try_from(named.count().max(1)).ok());
+            let (copy, at) = ("anchor", Some(anchor.at));
+            tell(Finding { copy, at, found, expected, ..Fault::NoUsableCopy.on(None) });
             return None;
         }
     };
@@ -113,24 +117,35 @@ fn tell_anchor(
     let flaw = |fault: Fault| Finding { copy: "anchor", at: Some(anchor.at), ..fault.on(None) };
     match (anchor.crc, disk.block(anchor.at)) {
         (None, Some(block)) => tell(crc_flaw(flaw(Fault::AnchorCrc), anchor.order, block)),
-        (Some(HeaderCrc { struct_only: true, .. }), _) => tell(flaw(Fault::CrcOverStruct)),
+        (Some(HeaderCrc { struct_only: true, .. }), _) => {
+            let (found, expected) = over_struct(disk);
+            tell(Finding { found, expected, ..flaw(Fault::CrcOverStruct) });
+        }
         _ => {}
     }
     if anchor.header.header_type() != HeaderType::Anchor {
         let found = Some(anchor.header.header_type.into());
         tell(Finding { found, expected: Some(0), ..flaw(Fault::AnchorType) });
     }
-    if place == AnchorPlace::Adaptec {
-        tell(flaw(Fault::AnchorPlace));
-    }
-    if place == AnchorPlace::Searched {
+    let elsewhere = match place {
+        AnchorPlace::LastBlock => None,
+        AnchorPlace::Adaptec => Some(Fault::AnchorPlace),
+        AnchorPlace::Searched => Some(Fault::AnchorSearched),
+    };
+    if let Some(fault) = elsewhere {
         let expected = AnchorPlace::LastBlock.lba(disk.shape()).map(|lba| lba.0);
-        let found = Some(anchor.at.0);
-        tell(Finding { found, expected, ..flaw(Fault::AnchorSearched) });
+        tell(Finding { found: Some(anchor.at.0), expected, ..flaw(fault) });
     }
     if anchor.order == ByteOrder::Little {
-        tell(flaw(Fault::LittleEndian));
+        let found = Some(anchor.header.signature.get(ByteOrder::Big).into());
+        let expected = Some(DdfHeader::SIGNATURE.into());
+        tell(Finding { found, expected, ..flaw(Fault::LittleEndian) });
     }
+}
+
+/// Bytes that the CRC of a header on larger blocks covers, and bytes that it should.
+pub(crate) fn over_struct(disk: DiskBytes<'_>) -> (Option<u64>, Option<u64>) {
+    (u64::try_from(size_of::<DdfHeader>()).ok(), Some(disk.shape().block_size.into()))
 }
 
 /// Tells how the copies of one disk differ.
@@ -139,8 +154,8 @@ fn compare(primary: &Candidate<'_>, secondary: &Candidate<'_>, tell: &mut dyn Fn
     let flaw = |fault: Fault| Finding {
         copy: second.kind().header_name(),
         at: Some(second.at()),
-        found: second.sequence().map(u64::from),
-        expected: first.sequence().map(u64::from),
+        found: Some(second.stored_sequence().into()),
+        expected: Some(first.stored_sequence().into()),
         ..fault.on(None)
     };
     let apart = match (first.sequence(), second.sequence()) {
@@ -217,10 +232,12 @@ fn tell_used(used: &Structure<'_>, tell: &mut dyn FnMut(Finding)) {
         ..fault.on(None)
     };
     if used.kind() == CopyKind::Secondary {
-        tell(flaw(Fault::UsedSecondary));
+        let byte = |kind: CopyKind| Some(kind.header_type().to_byte().into());
+        let (found, expected) = (byte(used.kind()), byte(CopyKind::Primary));
+        tell(Finding { found, expected, ..flaw(Fault::UsedSecondary) });
     }
     if used.is_open() {
         let found = Some(used.header().open_flag.into());
-        tell(Finding { found, ..flaw(Fault::UsedOpen) });
+        tell(Finding { found, expected: Some(0), ..flaw(Fault::UsedOpen) });
     }
 }

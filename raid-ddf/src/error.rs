@@ -131,6 +131,9 @@ pub enum StructureError {
         section: Section,
         /// Its offset as stored.
         found: u32,
+        /// The nearest offset that is clear of what it runs into: 1 behind the header, else the highest
+        /// that still ends on the disk, else the end of the section that it overlaps.
+        expected: u32,
     },
     /// The sections reach further than [`MAX_RUN_BYTES`].
     TooLarge {
@@ -170,9 +173,12 @@ impl fmt::Display for StructureError {
                     "header at block {at}: configuration {found:016x}, anchor {expected:016x}"
                 )
             }
-            Self::SectionPlace { at, section, found } => {
-                let name = section.name();
-                write!(f, "header at block {}: {name} cannot be at offset {found:#x}", at.0)
+            Self::SectionPlace { at, section, found, expected } => {
+                let (at, name) = (at.0, section.name());
+                write!(
+                    f,
+                    "header at block {at}: {name} cannot be at offset {found:#x}, but at {expected:#x}"
+                )
             }
             Self::TooLarge { at, end, .. } => write!(
                 f,

@@ -15,7 +15,7 @@ macro_rules! faults {
             }
 
             #[cfg(test)]
-            const ALL: &'static [Self] = &[$( Self::$name, )*];
+            pub(crate) const ALL: &'static [Self] = &[$( Self::$name, )*];
         }
     };
 }
@@ -28,7 +28,7 @@ faults! {
     LittleEndian = 104, Note, "little-endian, as Adaptec writes";
     Revision = 105, Refusal, "unknown major revision";
     HeaderLba = 106, Damage, "address outside the disk";
-    HeaderUnreadable = 107, Damage, "unreadable";
+    HeaderUnreadable = 107, Damage, "unreadable: blocks at hand";
     HeaderSignature = 108, Damage, "signature";
     HeaderCrc = 109, Damage, "crc";
     HeaderType = 110, Damage, "header type";
@@ -36,8 +36,7 @@ faults! {
     HeaderLbas = 112, Warning, "header addresses differ from the anchor's";
     RecordLength = 113, Damage, "configuration record length";
     SectionPlace = 114, Damage, "section outside the disk, overlapping another or too large";
-    SectionShort = 115, Damage, "section too short for its record";
-    SectionUnreadable = 116, Damage, "unreadable";
+    SectionUnreadable = 116, Damage, "unreadable: blocks at hand";
     SectionSignature = 117, Damage, "signature";
     SectionCrc = 118, Damage, "crc";
     OtherCrcVariant = 119, Warning, "crc variant differs from the anchor's";
@@ -50,7 +49,7 @@ faults! {
     AnchorSearched = 126, Warning, "anchor found by a search, not where the standard puts it";
     Foreign = 127, Note, "foreign: not yet taken over by its controller";
     // 2xx: the copies of one disk.
-    NoUsableCopy = 201, Refusal, "no usable copy of the structure";
+    NoUsableCopy = 201, Refusal, "usable copies of the structure";
     UsedSecondary = 202, Warning, "used instead of the primary structure";
     UsedOpen = 203, Warning, "no closed copy: an interrupted update is used";
     CopiesOneApart = 205, Warning, "sequence number differs between the copies, as after an interrupted update";
@@ -69,7 +68,7 @@ faults! {
     ReferenceTwice = 311, Warning, "two entries have the same reference: the first counts";
     PredictedFailure = 308, Warning, "the disk reports a predicted failure or unrecovered errors";
     // 4xx: one array.
-    NoRecord = 401, Refusal, "no configuration record at hand";
+    NoRecord = 401, Refusal, "configuration records at hand";
     UnlistedArray = 402, Warning, "configuration record of a virtual disk that is not listed";
     DeletedArray = 403, Note, "marked as deleted";
     SplitBrain = 404, Refusal, "two disks have each gone on without the other";

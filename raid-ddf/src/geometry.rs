@@ -53,6 +53,20 @@ impl Writer {
 pub(crate) struct Unmappable {
     pub(crate) fault: Fault,
     pub(crate) found: u64,
+    /// The one value that would be right; `None` if several would.
+    pub(crate) expected: Option<u64>,
+}
+
+impl Unmappable {
+    /// Where several values would be right.
+    pub(crate) const fn code(fault: Fault, found: u64) -> Self {
+        Self { fault, found, expected: None }
+    }
+
+    /// Where one value would be right.
+    pub(crate) const fn but(fault: Fault, found: u64, expected: u64) -> Self {
+        Self { fault, found, expected: Some(expected) }
+    }
 }
 
 /// What the records of one volume say together.
@@ -82,13 +96,15 @@ impl Codes<'_> {
         let secondary = if sets > 1 { self.secondary()? } else { Secondary::None };
         let slots = record.primary_element_count.get(self.order);
         if slots == 0 || slots > 256 {
-            return Err(Unmappable { fault: Fault::ElementCount, found: slots.into() });
+            let nearest = u64::from(slots.clamp(1, 256));
+            return Err(Unmappable::but(Fault::ElementCount, slots.into(), nearest));
         }
         let block_size = record.block_size.present(self.order).map_or(512, u32::from);
         // 1.x knows only 512, yet leaves the field unset whatever the disk.
         let unset = record.block_size.present(self.order).is_none();
         if block_size != self.block_size && !unset {
-            return Err(Unmappable { fault: Fault::BlockSize, found: block_size.into() });
+            let (found, expected) = (block_size.into(), self.block_size.into());
+            return Err(Unmappable::but(Fault::BlockSize, found, expected));
         }
         let striped = matches!(secondary, Secondary::Striped | Secondary::Spanned);
         let strip = match level {
@@ -115,7 +131,7 @@ impl Codes<'_> {
         let record = self.record;
         let prl = record.primary_raid_level;
         let rlq = record.raid_level_qualifier;
-        let bad = |fault| Unmappable { fault, found: u64::from(u16::from_be_bytes([prl, rlq])) };
+        let bad = |fault| Unmappable::code(fault, u16::from_be_bytes([prl, rlq]).into());
         let qualifier = || bad(Fault::Qualifier);
         let plain = |level| match rlq {
             0x00 => Ok((level, Placement::Fixed)),
@@ -169,9 +185,7 @@ impl Codes<'_> {
             SecondaryLevel::Spanned => Ok(Secondary::Spanned),
             SecondaryLevel::Mirrored => Ok(Secondary::Mirrored),
             SecondaryLevel::Concatenated => Ok(Secondary::Concatenated),
-            SecondaryLevel::Other(_) => {
-                Err(Unmappable { fault: Fault::SecondaryLevel, found: srl.into() })
-            }
+            SecondaryLevel::Other(_) => Err(Unmappable::code(Fault::SecondaryLevel, srl.into())),
         }
     }
 
@@ -182,10 +196,10 @@ impl Codes<'_> {
         if !matches!(polynomial, 0x011D | 0 | 0xFFFF)
             || !matches!(record.mdf_constant_generation_method, 0 | 0xFF)
         {
-            return Err(Unmappable { fault: Fault::Polynomial, found: polynomial.into() });
+            return Err(Unmappable::but(Fault::Polynomial, polynomial.into(), 0x011D));
         }
         match record.mdf_parity_disks {
-            0 | 0xFF => Err(Unmappable { fault: Fault::ElementCount, found: 0 }),
+            0 | 0xFF => Err(Unmappable::but(Fault::ElementCount, 0, 1)),
             count => Ok(count),
         }
     }
@@ -346,6 +360,6 @@ mod tests {
             })
         };
         assert!(sized(512).is_ok() && sized(0xFFFF).is_ok());
-        assert_eq!(sized(4096), Err(Unmappable { fault: Fault::BlockSize, found: 4096 }));
+        assert_eq!(sized(4096), Err(Unmappable::but(Fault::BlockSize, 4096, 512)));
     }
 }

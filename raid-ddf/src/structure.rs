@@ -138,6 +138,11 @@ impl<'a> Structure<'a> {
         self.header.sequence_number.present(self.order)
     }
 
+    /// Update counter as stored: all ones where it is not kept.
+    pub(crate) const fn stored_sequence(&self) -> u32 {
+        self.header.sequence_number.get(self.order)
+    }
+
     /// Whether an update had begun and not ended.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -286,20 +291,11 @@ impl<'a> Structure<'a> {
     /// # Errors
     /// A section outside the disk, overlapping another, or too far from the header.
     pub fn sections_run(&self) -> Result<Extent, StructureError> {
-        let blocks = self.disk.shape().blocks;
         let at = self.at;
         let mut end = at;
         for (index, section) in Section::REQUIRED.into_iter().enumerate() {
-            let found = self.header.section(section).offset.get(self.order);
-            let misplaced = StructureError::SectionPlace { at, section, found };
-            let extent = self.section_extent(section).ok_or(misplaced)?;
             let earlier = Section::REQUIRED.into_iter().take(index);
-            let mut earlier = earlier.filter_map(|earlier| self.section_extent(earlier));
-            let last = extent.end().filter(|end| end.0 <= blocks.0).ok_or(misplaced)?;
-            if extent.start <= at || earlier.any(|earlier| earlier.overlaps(extent)) {
-                return Err(misplaced);
-            }
-            end = end.max(last);
+            end = end.max(self.place(section, earlier)?);
         }
         let most = MAX_RUN_BYTES.checked_div(self.disk.shape().block_size.into()).unwrap_or(0);
         let limit = Lba(at.0.saturating_add(1).saturating_add(most));
@@ -307,9 +303,37 @@ impl<'a> Structure<'a> {
         let with_log = self
             .section_extent(Section::BadBlockLog)
             .and_then(Extent::end)
-            .filter(|last| last.0 <= blocks.0)
+            .filter(|last| last.0 <= self.disk.shape().blocks.0)
             .and_then(|last| self.run_to(end.max(last)));
         Ok(with_log.unwrap_or(required))
+    }
+
+    /// The block at which a section ends that lies behind the header, on the disk, and clear of others.
+    fn place(
+        &self,
+        section: Section,
+        others: impl Iterator<Item = Section>,
+    ) -> Result<Lba, StructureError> {
+        let (at, address) = (self.at, self.header.section(section));
+        let found = address.offset.get(self.order);
+        let misplaced = |expected: u64| {
+            let expected = u32::try_from(expected).unwrap_or(u32::MAX);
+            StructureError::SectionPlace { at, section, found, expected }
+        };
+        let behind = self.disk.shape().blocks.0.saturating_sub(at.0);
+        let highest = behind.saturating_sub(address.length.get(self.order).into());
+        let Some(extent) = self.section_extent(section) else { return Err(misplaced(1)) };
+        if extent.start <= at {
+            return Err(misplaced(1));
+        }
+        let on_disk = extent.end().filter(|end| end.0 <= self.disk.shape().blocks.0);
+        let Some(end) = on_disk else { return Err(misplaced(highest)) };
+        let mut others = others.filter_map(|other| self.section_extent(other));
+        if let Some(other) = others.find(|other| other.overlaps(extent)) {
+            let clear = other.start.0.saturating_add(other.len.0);
+            return Err(misplaced(clear.saturating_sub(at.0)));
+        }
+        Ok(end)
     }
 
     /// The blocks behind the header up to `end`, if they are not too many.

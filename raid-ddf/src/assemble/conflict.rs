@@ -71,7 +71,7 @@ impl<'a> VirtualDisk<'a> {
 
     fn tell_disputes(&self, tell: &mut dyn FnMut(Finding)) {
         for (mine, other) in self.disputes() {
-            let sequence = |claim: &SetRecord<'_>| claim.disk.sequence().map(u64::from);
+            let sequence = |claim: &SetRecord<'_>| Some(claim.disk.stored_sequence().into());
             // The entry in which it counts the other out.
             let at = other.disk.reference().and_then(|them| {
                 let index = mine.disk.physical_disks()?.position(mine.disk.order(), them)?;
@@ -122,8 +122,8 @@ impl<'a> VirtualDisk<'a> {
     fn tell_misfits(&self, tell: &mut dyn FnMut(Finding)) {
         let Some(lead) = self.lead() else { return };
         for set in self.set_records() {
-            if common(&set) != common(&lead) {
-                let (found, expected) = (Some(codes_of(set.record)), Some(codes_of(lead.record)));
+            if let Some((found, expected)) = difference(&set, &lead) {
+                let (found, expected) = (Some(found), Some(expected));
                 tell(Finding { found, expected, ..about(Fault::RecordsOfSets, &set) });
             }
         }
@@ -246,8 +246,8 @@ fn split(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> bool {
 
 /// Where two records of one number name different members: what they say there.
 fn contradiction(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> Option<(u64, u64)> {
-    if common(mine) != common(other) {
-        return Some((codes_of(mine.record), codes_of(other.record)));
+    if let Some(difference) = difference(mine, other) {
+        return Some(difference);
     }
     let slots = (0..=u8::MAX).map(Slot);
     let member =
@@ -262,16 +262,17 @@ fn contradiction(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> Option<(u64, u6
     if mine.0 == other.0 { Some((mine.1, other.1)) } else { Some((mine.0.into(), other.0.into())) }
 }
 
-/// What all records of a volume have in common.
-fn common(claim: &SetRecord<'_>) -> (u16, [u8; 5], u64) {
-    let record = claim.record;
-    let order = claim.disk.order();
-    let codes = [
-        record.strip_size,
-        record.primary_raid_level,
-        record.raid_level_qualifier,
-        record.secondary_element_count,
-        record.secondary_raid_level,
-    ];
-    (record.primary_element_count.get(order), codes, record.vd_size.get(order))
+/// The first field that all records of a volume have in common, and these two have not: what they say.
+fn difference(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> Option<(u64, u64)> {
+    let common = |claim: &SetRecord<'_>| {
+        let (record, order) = (claim.record, claim.disk.order());
+        [
+            codes_of(record),
+            record.primary_element_count.get(order).into(),
+            record.strip_size.into(),
+            record.secondary_element_count.into(),
+            record.vd_size.get(order),
+        ]
+    };
+    common(mine).into_iter().zip(common(other)).find(|(mine, other)| mine != other)
 }

@@ -11,7 +11,7 @@ use crate::integer::ByteOrder;
 use crate::level::SecondaryLevel;
 use crate::physical_disk_records::{PdState, PdType, PhysicalDiskEntry};
 use crate::sequence::compare_kept;
-use crate::virtual_disk_records::VdCondition;
+use crate::virtual_disk_records::{VdCondition, VdFlags};
 use raid_core::array::{ArrayDescriptor, ArrayId, ArrayState, Initialisation};
 use raid_core::array::{MemberDescriptor, MemberState};
 use raid_core::metadata::{DiskDescriptor, Finding, Inventory, Subject};
@@ -105,7 +105,7 @@ impl Configuration<'_> {
             ..fault.on(index)
         };
         let Some(entry) = entry else {
-            let found = disk.reference().map(u64::from);
+            let found = disk.disk_data().map(|data| data.pd_reference.get(disk.order()).into());
             return into.finding(&Finding { found, ..own(Fault::NotListed) });
         };
         if !entry.pd_guid.matches(&disk.guid()) {
@@ -168,8 +168,9 @@ impl Configuration<'_> {
                 into.finding(&Finding { found, expected, ..listed(Fault::PredictedFailure) });
             }
             if entry.pd_type(order).contains(PdType::FOREIGN) {
-                let found = Some(entry.pd_type.get(order).into());
-                into.finding(&Finding { found, ..listed(Fault::ForeignDisk) });
+                let (pd_type, bit) = (entry.pd_type.get(order), PdType::FOREIGN.bits());
+                let (found, expected) = (Some(pd_type.into()), Some((pd_type & !bit).into()));
+                into.finding(&Finding { found, expected, ..listed(Fault::ForeignDisk) });
             }
         }
         if let Some(log) = disk.bad_block_log() {
@@ -197,11 +198,12 @@ impl Configuration<'_> {
         let section = Section::PhysicalDiskRecords;
         if let Some(records) = self.newest.physical_disks() {
             for (index, entry) in records.used(order) {
-                let reference = entry.pd_reference.get(order);
-                if records.position(order, reference).is_some_and(|first| first != index) {
+                let first = records.position(order, entry.pd_reference.get(order));
+                if let Some(first) = first.filter(|first| *first != index) {
                     let at = self.newest.entry_lba(section, index);
-                    let (copy, found) = (section.name(), Some(reference.into()));
-                    into.finding(&Finding { copy, at, found, ..Fault::ReferenceTwice.on(disk) });
+                    let (found, expected) = (u64::try_from(index).ok(), u64::try_from(first).ok());
+                    let (copy, fault) = (section.name(), Fault::ReferenceTwice.on(disk));
+                    into.finding(&Finding { copy, at, found, expected, ..fault });
                 }
             }
         }
@@ -214,9 +216,10 @@ impl Configuration<'_> {
                 at: self.newest.entry_lba(section, index),
                 ..fault.on(disk)
             };
-            let first = records.find(order, &entry.vd_guid);
-            if first.is_some_and(|first| !core::ptr::eq(first, entry)) {
-                into.finding(&about(Fault::ListedTwice));
+            let first = records.used(order).find(|(_, first)| first.vd_guid == entry.vd_guid);
+            if let Some((first, _)) = first.filter(|(first, _)| *first != index) {
+                let (found, expected) = (u64::try_from(index).ok(), u64::try_from(first).ok());
+                into.finding(&Finding { found, expected, ..about(Fault::ListedTwice) });
             } else if entry.condition() == VdCondition::Deleted {
                 let found = Some(entry.vd_state.into());
                 into.finding(&Finding { found, ..about(Fault::DeletedArray) });
@@ -305,8 +308,8 @@ impl VirtualDisk<'_> {
     fn report_codes(&self, id: ArrayId, into: &mut dyn Inventory) {
         let array = Some(id);
         let (Some(codes), Some(lead)) = (self.codes(), self.lead()) else {
-            let found = Some(self.entry().vd_state.into());
-            return into.finding(&Finding { found, ..self.about_entry(Fault::NoRecord) });
+            let (found, expected) = (Some(0), Some(1));
+            return into.finding(&Finding { found, expected, ..self.about_entry(Fault::NoRecord) });
         };
         let about = |fault: Fault| Finding { array, ..about(fault, &lead) };
         match self.mapped() {
@@ -317,8 +320,8 @@ impl VirtualDisk<'_> {
                 }
             }
             Err(unmappable) => {
-                let found = Some(unmappable.found);
-                into.finding(&Finding { found, ..about(unmappable.fault) });
+                let (found, expected) = (Some(unmappable.found), unmappable.expected);
+                into.finding(&Finding { found, expected, ..about(unmappable.fault) });
             }
         }
         if lead.block_count().is_none() {
@@ -367,7 +370,8 @@ impl VirtualDisk<'_> {
         let parity = self.geometry().is_some_and(|geometry| geometry.parity_strips() > 0);
         let short = matches!(state, ArrayState::Degraded | ArrayState::PartiallyOptimal);
         if parity && short && !self.is_clean() {
-            into.finding(&about(Fault::WriteHole));
+            let clean = self.entry().vd_state & !VdFlags::NOT_CONSISTENT.bits();
+            into.finding(&Finding { expected: Some(clean.into()), ..about(Fault::WriteHole) });
         }
         let initialisation = self.entry().initialisation();
         if stored == VdCondition::Optimal && initialisation == Initialisation::None {

@@ -86,7 +86,7 @@ impl<'a> VirtualDisk<'a> {
         index: usize,
         entry: &'a VirtualDiskEntry,
     ) -> Self {
-        let unmapped = Err(Unmappable { fault: Fault::NoRecord, found: 0 });
+        let unmapped = Err(Unmappable::but(Fault::NoRecord, 0, 1));
         let blank = Self {
             configuration,
             entry,
@@ -225,11 +225,12 @@ impl<'a> VirtualDisk<'a> {
         let geometry = codes.geometry()?;
         let declared = codes.record.primary_element_count.get(codes.order);
         if declared != self.slots() {
-            return Err(Unmappable { fault: Fault::ElementCount, found: declared.into() });
+            let (found, expected) = (declared.into(), self.slots().into());
+            return Err(Unmappable::but(Fault::ElementCount, found, expected));
         }
         match Layout::new(&geometry) {
             Ok(_) => Ok(geometry),
-            Err(_) => Err(Unmappable { fault: Fault::NotMappable, found: codes_of(codes.record) }),
+            Err(_) => Err(Unmappable::code(Fault::NotMappable, codes_of(codes.record))),
         }
     }
 

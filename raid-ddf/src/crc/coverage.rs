@@ -5,14 +5,11 @@
 //! LSI's does is unverified (`ddf.md` 1.4). Readers take both, writers seal a record again the way
 //! they found it.
 
-use super::{CrcVariant, matching_crc, seal};
+use super::{CrcVariant, bare_crc, matching_crc, run, seal, stored_crc};
 use crate::integer::ByteOrder;
 
 /// A CRC that leaves out padding covers a whole number of these.
 const UNIT: usize = 512;
-
-/// How many lengths past the last byte in use are tried.
-const LENGTHS: usize = 8;
 
 /// How the CRC of a record is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +44,13 @@ impl Seal {
         if block_size <= 512 {
             return None;
         }
-        let least = in_use(record);
-        let lengths = (0..LENGTHS).map(|more| least.saturating_add(more.saturating_mul(UNIT)));
-        lengths.into_iter().find_map(|covered| {
-            let part = record.get(..covered).filter(|part| part.len() < record.len())?;
-            let variant = matching_crc(first, order, part)?;
-            Some(Self { variant, covered: Some(covered) })
-        })
+        let (variant, covered) = covered_part(order, record)?;
+        Some(Self { variant, covered: Some(covered) })
+    }
+
+    /// Bytes that it covers if it leaves out padding.
+    pub(crate) const fn covered(self) -> Option<usize> {
+        self.covered
     }
 
     /// Seals `record` this way; bytes that came into use behind what was covered are covered too.
@@ -66,6 +63,27 @@ impl Seal {
             seal(self.variant, order, part);
         }
     }
+}
+
+/// The variant of a CRC that leaves out padding, and the bytes that it covers. One pass, whatever the
+/// length: the CRC of a part goes on from that of the part before.
+fn covered_part(order: ByteOrder, record: &[u8]) -> Option<(CrcVariant, usize)> {
+    let stored = stored_crc(order, record)?;
+    let mut covered = in_use(record);
+    let (head, padding) = record.split_at_checked(covered)?;
+    let (mut bare, mut difference) = (bare_crc(head), run::after_zeros(u32::MAX, covered));
+    for unit in padding.as_chunks::<UNIT>().0 {
+        if stored == bare {
+            return Some((CrcVariant::B, covered));
+        }
+        if stored == bare ^ !difference {
+            return Some((CrcVariant::A, covered));
+        }
+        bare = run::update(bare, unit);
+        difference = run::after_zeros(difference, unit.len());
+        covered = covered.checked_add(unit.len())?;
+    }
+    None
 }
 
 /// Bytes up to the last that is not all ones, in whole units; at least one.

@@ -4,6 +4,7 @@
 
 use super::{ConfigurationRecord, RecordSlot, Structure};
 use crate::bad_block_log::BadBlockLog;
+use crate::choice::over_struct;
 use crate::controller_data::ControllerData;
 use crate::crc::{CrcVariant, Seal, compute_crc, stored_crc};
 use crate::error::{RecordError, StructureError};
@@ -86,17 +87,8 @@ impl Structure<'_> {
             if absent {
                 continue;
             }
-            let whole = Extent { start: Lba(0), len: self.disk.shape().blocks };
-            let clear = |extent: &Extent| {
-                let others = Section::ALL.into_iter().filter(|other| *other != section);
-                let mut others = others.filter_map(|other| self.section_extent(other));
-                whole.contains(*extent)
-                    && extent.start > self.at
-                    && !others.any(|other| other.overlaps(*extent))
-            };
-            if self.section_extent(section).is_none_or(|extent| !clear(&extent)) {
-                let found = address.offset.get(self.order);
-                let misplaced = StructureError::SectionPlace { at: self.at, section, found };
+            let others = Section::ALL.into_iter().filter(|other| *other != section);
+            if let Err(misplaced) = self.place(section, others) {
                 tell(misplaced.finding(self.kind));
                 sound = false;
             } else if section == Section::BadBlockLog {
@@ -184,11 +176,13 @@ impl Structure<'_> {
             tell(Finding { found, expected, ..flaw(Fault::OtherCrcVariant) });
         }
         if self.crc.struct_only {
-            tell(flaw(Fault::CrcOverStruct));
+            let (found, expected) = over_struct(self.disk);
+            tell(Finding { found, expected, ..flaw(Fault::CrcOverStruct) });
         }
         let foreign = mine.foreign_flag;
         if !matches!(foreign, 0 | 0xFF) {
-            tell(Finding { found: Some(foreign.into()), ..flaw(Fault::Foreign) });
+            let (found, expected) = (Some(foreign.into()), Some(0));
+            tell(Finding { found, expected, ..flaw(Fault::Foreign) });
         }
         if let (None, Some(found)) = (self.workspace(), mine.workspace_lba.present(self.order)) {
             let expected = Some(self.disk.shape().blocks.0);
@@ -201,9 +195,10 @@ impl Structure<'_> {
         section: Section,
         tell: &mut dyn FnMut(Finding),
     ) -> Verdict {
-        let at = self.section_extent(section).map(|extent| extent.start);
+        let extent = self.section_extent(section);
+        let at = extent.map(|extent| extent.start);
         let Some(bytes) = self.section(section) else {
-            tell(Finding { copy: T::NAME, at, ..Fault::SectionUnreadable.on(None) });
+            tell(self.unreadable(T::NAME, extent));
             return Verdict { usable: false, sound: false };
         };
         self.verify_bytes::<T>(bytes, at, tell)
@@ -230,13 +225,15 @@ impl Structure<'_> {
                 }
                 Verdict { usable: true, sound: true }
             }
-            Err(RecordError::Crc { .. }) if self.crc_of_struct(bytes) => {
-                tell(flaw(Fault::CrcOverStruct));
-                Verdict { usable: true, sound: true }
-            }
             Err(RecordError::Crc { .. }) => {
-                tell(crc_flaw(flaw(Fault::SectionCrc), self.order, bytes));
-                Verdict { usable: true, sound: false }
+                let Some(covered) = self.crc_of_struct(bytes) else {
+                    tell(crc_flaw(flaw(Fault::SectionCrc), self.order, bytes));
+                    return Verdict { usable: true, sound: false };
+                };
+                let (found, expected) =
+                    (u64::try_from(covered).ok(), u64::try_from(bytes.len()).ok());
+                tell(Finding { found, expected, ..flaw(Fault::CrcOverStruct) });
+                Verdict { usable: true, sound: true }
             }
             Err(RecordError::Signature { found, expected, .. }) => {
                 let (found, expected) = (Some(found.into()), Some(expected.into()));
@@ -245,25 +242,38 @@ impl Structure<'_> {
             }
             Err(RecordError::Truncated { found, expected, .. }) => {
                 let (found, expected) = (u64::try_from(found).ok(), u64::try_from(expected).ok());
-                tell(Finding { found, expected, ..flaw(Fault::SectionShort) });
+                // Blocks of at least 512 bytes hold the fixed part of every record.
+                tell(Finding { found, expected, ..flaw(Fault::SectionUnreadable) });
                 Verdict { usable: false, sound: false }
             }
         }
     }
 
-    /// Whether the CRC is right over some first blocks of 512 bytes of a record on larger blocks: what
-    /// LSI's covers there is unverified.
-    fn crc_of_struct(&self, bytes: &[u8]) -> bool {
+    /// A section that is not at hand: how many of its blocks are.
+    fn unreadable(&self, copy: &'static str, extent: Option<Extent>) -> Finding {
+        let at = extent.map(|extent| extent.start);
+        let found = extent.map_or(0, |extent| {
+            let mut blocks = extent.start.0..extent.start.0.saturating_add(extent.len.0);
+            let end = blocks.find(|at| self.disk.block(Lba(*at)).is_none());
+            end.map_or(extent.len.0, |end| end.saturating_sub(extent.start.0))
+        });
+        let (found, expected) = (Some(found), extent.map(|extent| extent.len.0));
+        Finding { copy, at, found, expected, ..Fault::SectionUnreadable.on(None) }
+    }
+
+    /// The bytes that the CRC of a record on larger blocks covers if it leaves out padding, which
+    /// begins at a multiple of 512: what LSI's covers there is unverified.
+    fn crc_of_struct(&self, bytes: &[u8]) -> Option<usize> {
         let block_size = self.disk.shape().block_size;
-        Seal::found(self.crc.variant, self.order, block_size, bytes).is_some()
+        Seal::found(self.crc.variant, self.order, block_size, bytes)?.covered()
     }
 
     fn verify_slots(&self, tell: &mut dyn FnMut(Finding)) -> Verdict {
         let section = Section::ConfigurationRecords;
         let mut verdict = Verdict { usable: true, sound: true };
-        let at = self.section_extent(section).map(|extent| extent.start);
+        let extent = self.section_extent(section);
         let Some(bytes) = self.section(section) else {
-            tell(Finding { copy: section.name(), at, ..Fault::SectionUnreadable.on(None) });
+            tell(self.unreadable(section.name(), extent));
             return Verdict { usable: false, sound: false };
         };
         let stored = self.header.configuration_record_length.get(self.order);
@@ -314,10 +324,11 @@ impl StructureError {
             ..fault.on(None)
         };
         match self {
-            Self::HeaderAddress { at, found, blocks } => {
-                about(Fault::HeaderLba, at, Some(found), Some(blocks))
+            Self::HeaderAddress { at, found, .. } => {
+                let highest = at.0.saturating_sub(1);
+                about(Fault::HeaderLba, at, Some(found), Some(highest))
             }
-            Self::Unreadable { at } => about(Fault::HeaderUnreadable, at, None, None),
+            Self::Unreadable { at } => about(Fault::HeaderUnreadable, at, Some(0), Some(1)),
             Self::Signature { at, found } => {
                 let expected = Some(DdfHeader::SIGNATURE.into());
                 about(Fault::HeaderSignature, at, Some(found.into()), expected)
@@ -331,9 +342,10 @@ impl StructureError {
             Self::Guid { at, found, expected } => {
                 about(Fault::HeaderGuid, at, Some(found), Some(expected))
             }
-            Self::SectionPlace { at, section, found } => {
+            Self::SectionPlace { at, section, found, expected } => {
+                let (found, expected) = (Some(found.into()), Some(expected.into()));
                 let copy = section.name();
-                Finding { copy, ..about(Fault::SectionPlace, at, Some(found.into()), None) }
+                Finding { copy, ..about(Fault::SectionPlace, at, found, expected) }
             }
             Self::TooLarge { at, end, limit } => {
                 about(Fault::SectionPlace, at, Some(end.0), Some(limit.0))

@@ -95,7 +95,7 @@ const STEPS: &[Step] = &[
     ),
     step("aarch64-linux", "the NEON kernels under emulation", cross::aarch64),
     step("s390x-linux", "unit tests on an emulated big-endian processor", cross::s390x),
-    beside("fuzz", "every fuzz target for 45 s", fuzz::all),
+    beside("fuzz", "every fuzz target for a minute", fuzz::all),
     step("demo", "an array from creation to recovery", examples::demo),
     beside("vm", "Linux md and device-mapper run our arrays, and we run md's", crate::vm::all),
     step("interop", "mdadm, blkid and wipefs on images of disks", examples::interop),

@@ -18,18 +18,21 @@ pub(crate) mod array;
 pub(crate) mod codes;
 pub(crate) mod container;
 pub(crate) mod delete;
+pub(crate) mod disk_identity;
 pub(crate) mod extents;
 pub(crate) mod identity;
 pub(crate) mod join;
 pub(crate) mod request;
 pub(crate) mod spare;
+pub(crate) mod vendor_record;
 
 use crate::crc::CrcVariant;
 use crate::disk_bytes::DiskBytes;
 use crate::header::{Revision, Section};
 use crate::integer::ByteOrder;
 use crate::update::copies::Copies;
-pub use container::initialise;
+pub use container::{initialise, initialise_as};
+pub use disk_identity::DiskIdentity;
 use raid_core::metadata::DiskShape;
 use raid_core::units::{Blocks, Extent, Lba};
 

@@ -125,7 +125,12 @@ mod writer;
 
 pub use assemble::{Assembly, Configuration, Role, SetRecord, VirtualDisk};
 pub use bad_block_log::{BadBlockCounts, BadBlockEntry, BadBlockLog};
-pub use build::{BadBlockOptions, Controller, Options, VendorLogOptions, initialise, new_area};
+pub use build::spare::assign_spare_as;
+pub use build::vendor_record::set_vendor_record;
+pub use build::{
+    BadBlockOptions, Controller, DiskIdentity, Options, VendorLogOptions, initialise,
+    initialise_as, new_area,
+};
 pub use choice::Choice;
 pub use controller_data::ControllerData;
 pub use crc::{CrcVariant, compute_crc, matching_crc, seal, stored_crc};

@@ -30,6 +30,7 @@
 //! was interrupted, not as another one.
 
 pub(crate) mod activate;
+pub(crate) mod array_state;
 pub(crate) mod bad_blocks;
 pub(crate) mod checkpoint;
 pub(crate) mod condition;

@@ -132,7 +132,7 @@ impl FormatWriter for $format {
         disk: usize,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
-        spare::assign(disks, &SpareRequest::global(disk), stamp)
+        spare::assign_spare_as(disks, &SpareRequest::global(disk), None, stamp)
     }
 
     fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
@@ -193,7 +193,7 @@ impl FormatWriter for $format {
         request: &SpareRequest<'_>,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
-        spare::assign(disks, request, stamp)
+        spare::assign_spare_as(disks, request, None, stamp)
     }
 
     fn release_spare(

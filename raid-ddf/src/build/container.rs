@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A new configuration without arrays: the structure on each of its disks.
 
-use super::{Area, Options, VENDOR, identity};
+use super::{Area, DiskIdentity, Options, VENDOR, identity};
 use crate::bad_block_log::{BadBlockCounts, BadBlockLog};
 use crate::controller_data::ControllerData;
 use crate::crc::seal;
@@ -43,6 +43,8 @@ pub(crate) struct Container {
 pub(crate) struct DiskNames {
     pub(crate) guid: Guid,
     pub(crate) reference: u32,
+    /// Whether the GUID was made up.
+    forced: bool,
 }
 
 impl DiskNames {
@@ -52,7 +54,13 @@ impl DiskNames {
         // Only two numbers of 2^32 are skipped, and no other salt in use gives what follows them.
         let spare_salts = [salt, salt | 1 << 30, salt | 2 << 30];
         let reference = spare_salts.map(number).into_iter().find(|number| is_reference(*number));
-        Self { guid: identity::disk(stamp, salt), reference: reference.unwrap_or(1) }
+        let guid = identity::disk(stamp, salt);
+        Self { guid, reference: reference.unwrap_or(1), forced: true }
+    }
+
+    /// The same with the GUID that the drive's own number makes.
+    pub(crate) fn or(self, own: Option<Guid>) -> Self {
+        own.map_or(self, |guid| Self { guid, forced: false, ..self })
     }
 }
 
@@ -66,7 +74,29 @@ pub fn initialise(
     stamp: Stamp,
     options: &Options,
 ) -> Result<(), ChangeError> {
+    initialise_as(disks, &[], stamp, options)
+}
+
+/// Makes an empty configuration over the live disks, which are named after the numbers that they
+/// report: `identities` in the order of `disks`. One that is not there, or that two disks report, is
+/// made up from the stamp instead and marked so, as the standard says.
+///
+/// # Errors
+/// Those of [`initialise`], and a vendor that no GUID begins with. Nothing is changed then.
+pub fn initialise_as(
+    disks: &mut [DiskBuffer<'_>],
+    identities: &[Option<DiskIdentity<'_>>],
+    stamp: Stamp,
+    options: &Options,
+) -> Result<(), ChangeError> {
     let block_size = check(disks, options)?;
+    identities.iter().flatten().try_for_each(check_identity)?;
+    let own = |index: usize| -> Option<Guid> {
+        let guid = identities.get(index)?.as_ref()?.guid()?;
+        let mut others = identities.iter().enumerate().filter(|(other, _)| *other != index);
+        let shared = others.any(|(_, other)| other.and_then(|other| other.guid()) == Some(guid));
+        (!shared).then_some(guid)
+    };
     let guid = identity::created(&options.controller, options.order, stamp, HEADER_SALT);
     let controller = identity::controller(&options.controller, stamp);
     let usual = if block_size == 512 { Revision::V1_2 } else { Revision::V2_0 };
@@ -75,19 +105,25 @@ pub fn initialise(
     let live = disks.iter().filter(|disk| disk.live).map(|disk| disk.shape);
     // The entries of all disks, made anew for each: there is no place to keep them.
     for index in 0..live.count() {
-        let names = |index: usize| DiskNames::new(stamp, u32::try_from(index).unwrap_or(0));
+        let names = |disks: &[DiskBuffer<'_>], index: usize| {
+            let mut live = (0..disks.len()).filter(|at| disks.get(*at).is_some_and(|d| d.live));
+            let names = DiskNames::new(stamp, u32::try_from(index).unwrap_or(0));
+            names.or(live.nth(index).and_then(own))
+        };
         let entries = |disks: &mut [DiskBuffer<'_>], records: Lba| {
             for other in 0..disks.iter().filter(|disk| disk.live).count() {
                 let shape = disks.iter().filter(|disk| disk.live).nth(other).map(|d| d.shape);
                 let area = shape.and_then(|shape| Area::new(shape, options));
+                let names = names(disks, other);
                 let (Some(area), Some(disk)) = (area, nth_live(disks, index)) else { continue };
-                let entry = entry(&container, names(other), area.usable().0, block_size);
+                let entry = entry(&container, names, area.usable().0, block_size);
                 add_entry(disk, options, records, other, entry);
             }
         };
+        let own = names(disks, index);
         let Some(disk) = nth_live(disks, index) else { continue };
         let Some(area) = Area::new(disk.shape, options) else { continue };
-        write(disk, &container, &area, names(index));
+        write(disk, &container, &area, own);
         for copy in [area.primary, area.secondary] {
             entries(disks, copy);
         }
@@ -126,6 +162,14 @@ fn check(disks: &[DiskBuffer<'_>], options: &Options) -> Result<u32, ChangeError
         return Err(ChangeError::Unsupported("blocks larger than 512 bytes before DDF 2.0"));
     }
     Ok(first.shape.block_size)
+}
+
+/// Refuses a vendor that no GUID begins with.
+pub(crate) fn check_identity(identity: &DiskIdentity<'_>) -> Result<(), ChangeError> {
+    match identity.unusable_vendor() {
+        Some(first) => Err(invalid("first byte of a vendor", first.into(), usize::from(b'A'))),
+        None => Ok(()),
+    }
 }
 
 /// Refuses table sizes that the standard does not have.
@@ -276,7 +320,7 @@ fn write_sections(
         data.pd_guid = names.guid;
         data.pd_reference = U32::new(order, names.reference);
         data.forced_ref_flag = 1;
-        data.forced_pd_guid_flag = 1;
+        data.forced_pd_guid_flag = u8::from(names.forced);
     });
     edit(disk, area, copy, Section::BadBlockLog, |log: &mut BadBlockLog| {
         let spare_blocks = u32::try_from(area.spares.len.0).unwrap_or(u32::MAX);
@@ -316,7 +360,8 @@ pub(crate) fn entry(
     move |entry| {
         entry.pd_guid = names.guid;
         entry.pd_reference = U32::new(order, names.reference);
-        entry.set_pd_type(order, PdType::FORCED_GUID);
+        let forced = if names.forced { PdType::FORCED_GUID } else { PdType::empty() };
+        entry.set_pd_type(order, forced);
         entry.set_pd_state(order, PdState::ONLINE);
         entry.configured_size = U64::new(order, usable);
         // 1.x knows blocks of 512 bytes only and leaves the field unset.

@@ -2,8 +2,10 @@
 //! A blank disk joins a configuration: it gets the structure that the other disks have, older than
 //! theirs, so that it learns from them.
 
-use super::container::{Container, DiskNames, check_room, entry, insert, seal_all, write};
-use super::{Area, BadBlockOptions, Controller, Options, VENDOR, VendorLogOptions};
+use super::container::{
+    Container, DiskNames, check_identity, check_room, entry, insert, seal_all, write,
+};
+use super::{Area, BadBlockOptions, Controller, DiskIdentity, Options, VENDOR, VendorLogOptions};
 use crate::guid::Guid;
 use crate::header::Section;
 use crate::physical_disk_records::{PhysicalDiskRecords, is_reference};
@@ -13,16 +15,17 @@ use crate::update::survey::{Live, Survey, copies_of, invalid};
 use raid_core::metadata::{ChangeError, DiskBuffer, Stamp};
 
 /// Makes a blank disk one of the configuration that the other live disks form. `check` may refuse
-/// what the disk is wanted for.
+/// what the disk is wanted for. `identity` is what the disk says of itself, if it is known.
 pub(crate) fn join(
     disks: &mut [DiskBuffer<'_>],
-    disk: usize,
+    (disk, identity): (usize, Option<&DiskIdentity<'_>>),
     stamp: Stamp,
     check: &dyn Fn(&Live<'_, '_>, &Survey) -> Result<(), ChangeError>,
 ) -> Result<Survey, ChangeError> {
     let refuse = |what| ChangeError::Disk { disk, what };
     let live = Live(disks);
     let blank = disks.get(disk).filter(|blank| blank.live).ok_or(refuse("not a live disk"))?;
+    identity.map_or(Ok(()), check_identity)?;
     let survey = only_configuration(&live)?;
     check(&live, &survey)?;
     let header = &survey.copies.header;
@@ -65,6 +68,10 @@ pub(crate) fn join(
             is_reference(names.reference) && !known(names.reference) && !guid
         })
         .ok_or(full)?;
+    // Listed already: another disk's, or the same disk's from before it was wiped.
+    let own = identity.and_then(DiskIdentity::guid);
+    let own = own.filter(|own| records.used(order).all(|(_, entry)| entry.pd_guid != *own));
+    let names = names.or(own);
     let container = Container {
         guid: survey.guid,
         controller: Guid::UNUSED,

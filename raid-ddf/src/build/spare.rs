@@ -2,6 +2,7 @@
 //! A disk that stands by: for any array or for some, for good or until the failed disk is replaced.
 //! It is one of the configuration that nothing uses, or a blank one that joins it.
 
+use super::DiskIdentity;
 use super::join::join;
 use crate::guid::Guid;
 use crate::integer::{ByteOrder, U16, U32};
@@ -17,10 +18,18 @@ use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{ChangeError, DiskBuffer, SpareRequest, Stamp};
 use raid_core::units::Slot;
 
-/// Makes an unused or blank disk a spare.
-pub(crate) fn assign(
+/// Makes an unused or blank disk a spare; a blank one is named after the number that it reports.
+///
+/// As [`assign_spare`](raid_core::metadata::FormatWriter::assign_spare), which gives a blank disk a
+/// name made up from the stamp. So does this where `identity` is of no use: if there is no number in
+/// it, or the configuration lists a disk of that name already.
+///
+/// # Errors
+/// Those of that call, and a vendor that no GUID begins with. Nothing is changed then.
+pub fn assign_spare_as(
     disks: &mut [DiskBuffer<'_>],
     request: &SpareRequest<'_>,
+    identity: Option<&DiskIdentity<'_>>,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
     let live = Live(disks);
@@ -32,7 +41,9 @@ pub(crate) fn assign(
             check_served(&live, &survey, request)?;
             survey
         }
-        None => join(disks, disk, stamp, &|live, survey| check_served(live, survey, request))?,
+        None => join(disks, (disk, identity), stamp, &|live, survey| {
+            check_served(live, survey, request)
+        })?,
     };
     let Some(reference) = survey.reference(&Live(disks), disk) else { return Ok(()) };
     write_assignment(disks, &survey, request, stamp);

@@ -12,7 +12,8 @@
 //! The format has no way to name two disks for one slot, so a place that a revertible spare gives up
 //! is without its data until the other disk is filled.
 
-use super::run_time::{edit_disk, update_arrays};
+use super::array_state::update_arrays;
+use super::run_time::edit_disk;
 use super::spread::{change_record, clear_slot, edit_slot, free_slot, spread};
 use super::survey::{Live, Survey, set_of};
 use crate::build::extents::first_fit;

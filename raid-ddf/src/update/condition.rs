@@ -8,7 +8,8 @@
 //! | failure predicted | bit 4 |
 //! | read errors | bit 5 |
 
-use super::run_time::{edit_disk, update_arrays};
+use super::array_state::update_arrays;
+use super::run_time::edit_disk;
 use super::spread::spread;
 use super::survey::{Live, Survey};
 use crate::assemble::Assembly;

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The run-time state of one set: read from the metadata, and recorded in it.
 
+use super::array_state::update_arrays;
 use super::checkpoint::Checkpoint;
 use super::set_note::{self, SetNote};
 use super::spread::{edit_newest, spread};
 use super::survey::{Live, RecordAt, Survey, set_of};
 use crate::assemble::Assembly;
-use crate::assemble::state::{join_sets, set_state as worth_of_set};
 use crate::disk_bytes::Disks;
 use crate::geometry::{Codes, Writer};
 use crate::guid::Guid;
 use crate::header::Section;
 use crate::physical_disk_records::{PdState, PhysicalDiskEntry, PhysicalDiskRecords, is_reference};
 use crate::vd_configuration::VdConfiguration;
-use crate::virtual_disk_records::{VdCondition, VdFlags, VirtualDiskEntry, VirtualDiskRecords};
-use raid_core::array::{ArrayId, ArrayState, Geometry, Place};
+use crate::virtual_disk_records::{VdCondition, VdFlags, VirtualDiskEntry};
+use raid_core::array::{ArrayId, Geometry, Place};
 use raid_core::metadata::{ChangeError, DiskBuffer, Operation, RuntimeState, Stamp};
 use raid_core::units::{Blocks, Row, Slot, SlotSet};
 
@@ -33,7 +33,7 @@ pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<Runti
             .and_then(|reference| newest.entry_of(reference))
             .map_or(PdState::MISSING, |entry| entry.pd_state(newest.order()));
         if state.is_usable() {
-        } else if state.contains(PdState::REBUILDING) && !is_gone(state) {
+        } else if state.contains(PdState::REBUILDING) && !state.is_gone() {
             rebuilding.insert(slot);
         } else {
             failed.insert(slot);
@@ -78,9 +78,11 @@ pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<Runti
     }))
 }
 
-/// Whether a disk has been given up.
-fn is_gone(state: PdState) -> bool {
-    state.intersects(PdState::FAILED.union(PdState::MISSING))
+impl PdState {
+    /// Whether a disk has been given up.
+    pub(crate) const fn is_gone(self) -> bool {
+        self.intersects(Self::FAILED.union(Self::MISSING))
+    }
 }
 
 /// Records the run-time state of one set; the position of its operation only if `checkpoints`.
@@ -240,81 +242,10 @@ fn next_state(old: PdState, wanted: Wanted, others: Others) -> PdState {
         Wanted::Failed => (old | PdState::FAILED).difference(PdState::REBUILDING),
         Wanted::Rebuilding => old.difference(trouble) | PdState::ONLINE | PdState::REBUILDING,
         Wanted::InSync if old.is_usable() => old,
-        Wanted::InSync if others != Others::Nothing && is_gone(old) => old,
+        Wanted::InSync if others != Others::Nothing && old.is_gone() => old,
         Wanted::InSync if others == Others::Short => old,
         Wanted::InSync => old.difference(trouble | PdState::REBUILDING) | PdState::ONLINE,
     }
-}
-
-/// Brings VD_State of every array up to date with PD_State. `edit` is for the array `guid` alone;
-/// slots of its set in `in_sync` hold their data even while their disk is being filled for another
-/// array.
-pub(crate) fn update_arrays(
-    disks: &mut [DiskBuffer<'_>],
-    survey: &Survey,
-    guid: Guid,
-    in_sync: Option<(u16, SlotSet)>,
-    edit: impl Fn(&mut VirtualDiskEntry),
-) {
-    let count = survey.virtual_disks(&Live(disks)).map_or(0, |records| records.entries.len());
-    for index in 0..count {
-        let live = Live(disks);
-        let records = survey.virtual_disks(&live);
-        let entry = records.and_then(|records| records.all(survey.order).get(index));
-        let Some(entry) = entry.filter(|entry| !entry.vd_guid.is_unused()) else { continue };
-        let mine = entry.vd_guid == guid;
-        // Another array is told of a loss, never of a gain: that is for whoever runs it to say.
-        let next = condition(&live, survey, entry.vd_guid, in_sync.filter(|_| mine))
-            .filter(|next| mine || rank(*next) > rank(entry.condition()));
-        edit_newest(disks, survey, Section::VirtualDiskRecords, |all: &mut VirtualDiskRecords| {
-            let Some(entry) = all.entries.get_mut(index) else { return };
-            if let Some(next) = next {
-                entry.set_condition(next);
-            }
-            if mine {
-                edit(entry);
-            }
-        });
-    }
-}
-
-/// How bad a condition is. Those that do not follow from members stay as they are.
-const fn rank(condition: VdCondition) -> u8 {
-    match condition {
-        VdCondition::Optimal => 0,
-        VdCondition::PartiallyOptimal => 1,
-        VdCondition::Degraded => 2,
-        _ => 3,
-    }
-}
-
-/// What an array is worth by its level; `None` if its records do not tell.
-fn condition(
-    disks: &dyn Disks,
-    survey: &Survey,
-    guid: Guid,
-    in_sync: Option<(u16, SlotSet)>,
-) -> Option<VdCondition> {
-    let (_, geometry) = geometry(disks, survey, guid)?;
-    let physical = survey.physical_disks(disks)?;
-    let sets = (0..geometry.sets).map(|set| {
-        let record = survey.record(disks, guid, set).and_then(|at| survey.at(disks, at));
-        let slots = (0u8..=u8::MAX).map(Slot);
-        let references =
-            record.into_iter().flat_map(|record| survey.references(disks, record)).zip(slots);
-        let readable = references.filter(|(reference, slot)| {
-            let state = physical.find(survey.order, *reference).map(|e| e.pd_state(survey.order));
-            let vouched = in_sync.is_some_and(|(of, slots)| of == set && slots.contains(*slot));
-            state.is_some_and(|state| state.is_usable() || (vouched && !is_gone(state)))
-        });
-        worth_of_set(&geometry, readable.map(|(_, slot)| slot).collect())
-    });
-    Some(match join_sets(geometry.secondary, sets) {
-        ArrayState::Optimal => VdCondition::Optimal,
-        ArrayState::PartiallyOptimal => VdCondition::PartiallyOptimal,
-        ArrayState::Degraded => VdCondition::Degraded,
-        _ => VdCondition::Failed,
-    })
 }
 
 /// A record of array `guid`, and its geometry.

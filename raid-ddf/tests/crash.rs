@@ -16,13 +16,22 @@ use raid_core::metadata::{
     BadRange, DiskCondition, DiskView, FormatWriter, Operation, Piece, RuntimeState, SpareRequest,
 };
 use raid_core::units::{Extent, Lba, Row, Slot, SlotSet};
-use raid_ddf::{Assembly, BadBlockOptions, Ddf, DdfProfile, Options};
+use raid_ddf::{Assembly, BadBlockOptions, Ddf, DdfProfile, Options, VendorLogOptions};
 
 /// Small tables, so that many cuts can be looked at.
 fn options() -> Options {
     let mut options = Options::LINUX;
     (options.max_pd_entries, options.max_vd_entries) = (15, 15);
     (options.max_partitions, options.max_primary_element_entries) = (2, 16);
+    options
+}
+
+/// The same with every section that a configuration may have besides.
+fn with_all_sections() -> Options {
+    let mut options = options();
+    options.bad_block_log = Some(BadBlockOptions { entries: 30, spare_blocks: 64 });
+    options.diagnostic_blocks = 2;
+    options.vendor_log = Some(VendorLogOptions { owner: *b"ACME    ", blocks: 2 });
     options
 }
 
@@ -251,15 +260,41 @@ fn arrays_come_and_go() {
 #[test]
 #[cfg_attr(miri, ignore = "thousands of power cuts")]
 fn what_a_disk_says_of_itself() {
-    let mut with_log = options();
-    with_log.bad_block_log = Some(BadBlockOptions { entries: 30, spare_blocks: 64 });
-    let rig = container(3, &with_log);
+    let options = with_all_sections();
+    let mut rig = container(3, &options);
+    let pair = geometry(Level::Raid1, Placement::Fixed, 2);
+    let array = rig.create("pair", pair, &[0, 1]).unwrap();
+    let rig = written(rig);
     let moved_to = Some(Lba(SMALL.blocks.0 - 32_768 - 64));
     explore("bad range", &rig, |rig| {
         let (stamp, bad) = (rig.stamp(), Extent::new(1000, 3));
         let range = BadRange { bad, moved_to };
         rig.edit(|disks| Ddf.add_bad_range(disks, 1, range, stamp)).unwrap();
     });
+    let set = |what, rig: &Rig, data: &[u8]| {
+        explore(what, rig, |rig| {
+            let stamp = rig.stamp();
+            rig.edit(|disks| raid_ddf::set_vendor_record(disks, 1, array, data, stamp)).unwrap();
+        })
+    };
+    let with_record = set("vendor's record", &rig, b"known to its vendor alone");
+    set("vendor's record replaced", &with_record, &[0x5A; 600]);
+    set("vendor's record taken away", &with_record, b"");
+    explore("array with a vendor's record deleted", &with_record, |rig| {
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf.delete_array(disks, array, stamp)).unwrap();
+    });
+    let mut joining = with_record;
+    joining.append(&Rig::blank(&[SMALL], &options));
+    explore_with(
+        "blank disk joins with every section",
+        &joining.clone(),
+        |rig| {
+            let stamp = rig.stamp();
+            rig.edit(|disks| Ddf.add_spare(disks, 3, stamp)).unwrap();
+        },
+        Special::WholeDisk,
+    );
 }
 
 #[test]
@@ -366,10 +401,15 @@ fn a_second_cut_leaves_what_the_first_left_or_the_new_state() {
 fn a_cut_during_initialisation_leaves_the_old_configuration_nothing_or_the_new() {
     let (old, _) = raid5(3);
     let blank = Rig::blank(&[SMALL; 3], &options());
-    for before in [old, blank] {
-        let mut new = Rig::blank(&[SMALL; 3], &options());
+    for (before, options) in [
+        (old.clone(), options()),
+        (old, with_all_sections()),
+        (blank.clone(), options()),
+        (blank, with_all_sections()),
+    ] {
+        let mut new = Rig::blank(&[SMALL; 3], &options);
         let stamp = media::later(&mut new);
-        new.edit(|disks| raid_ddf::initialise(disks, stamp, &options())).unwrap();
+        new.edit(|disks| raid_ddf::initialise(disks, stamp, &options)).unwrap();
         let wanted = new.told().disks[0].configuration;
         let had = before.told().disks.first().map(|disk| disk.configuration);
         let steps = new.steps(0);

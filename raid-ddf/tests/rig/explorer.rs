@@ -17,7 +17,9 @@
 //! | the other disks | none begun, all finished | every combination |
 //! | all disks cut at once, at random | 32 | 4096 |
 //!
-//! The thorough run is that with `RAID_DDF_CRASH=thorough` in the environment, best in release.
+//! The thorough run is that with `RAID_DDF_CRASH=thorough` in the environment, best in release. With
+//! `RAID_DDF_CRASH_SHARD=3/8` as well it looks at the third eighth of each disk's states, so that parts
+//! can run one after the other, or side by side.
 //! Blocks that an update writes as they are do not count: whether they arrive makes no difference.
 #![allow(dead_code, unreachable_pub)]
 
@@ -28,7 +30,7 @@ use raid_core::metadata::{
     BadRange, DiskView, FormatWriter, Piece, RuntimeState, Severity, Subject,
 };
 use raid_core::units::Lba;
-use raid_ddf::Ddf;
+use raid_ddf::{Assembly, ConfigurationRecord, Ddf};
 
 /// How much is looked at.
 #[derive(Clone, Copy)]
@@ -62,6 +64,16 @@ fn depth() -> Depth {
             random_cuts: 32,
         }
     }
+}
+
+/// Which part of the states is looked at, from 0, and how many parts there are.
+fn shard() -> (usize, usize) {
+    let Ok(text) = std::env::var("RAID_DDF_CRASH_SHARD") else { return (0, 1) };
+    let parts = text.split_once('/').and_then(|(part, of)| {
+        let (part, of): (usize, usize) = (part.parse().ok()?, of.parse().ok()?);
+        (1..=of).contains(&part).then(|| (part - 1, of))
+    });
+    parts.unwrap_or_else(|| panic!("RAID_DDF_CRASH_SHARD={text}: expected a part such as 3/8"))
 }
 
 /// Numbers that look random and are the same in every run.
@@ -189,8 +201,8 @@ pub struct Facts {
     arrays: Vec<ArrayFacts>,
     /// Of each disk that was found.
     disks: Vec<Option<DiskFacts>>,
-    /// What each disk says of itself alone: Foreign_Flag and bad ranges.
-    local: Vec<(Option<u64>, Vec<BadRange>)>,
+    /// What each disk says of itself alone: Foreign_Flag, bad ranges, vendor's records.
+    local: Vec<(Option<u64>, Vec<BadRange>, Vec<Vec<u8>>)>,
 }
 
 impl Facts {
@@ -211,7 +223,7 @@ impl Facts {
             let pieces: Vec<_> = pieces.map(|(at, bytes)| Piece { at: *at, bytes }).collect();
             let view = DiskView { shape: rig.disks[disk].shape, pieces: &pieces };
             let ranges = (0..).map_while(|index| Ddf.bad_range(&view, index)).collect();
-            (raw(disk, "Foreign_Flag"), ranges)
+            (raw(disk, "Foreign_Flag"), ranges, vendor_records(view))
         });
         Self { arrays: arrays.collect(), disks: disks.collect(), local: local.collect() }
     }
@@ -221,6 +233,17 @@ impl Facts {
         let mut disks = self.disks.iter().zip(&other.disks);
         self.arrays == other.arrays && disks.all(|(a, b)| a.is_none() || b.is_none() || a == b)
     }
+}
+
+/// The vendor's records in the copy that counts, with the array each belongs to.
+fn vendor_records(view: DiskView<'_>) -> Vec<Vec<u8>> {
+    let views = [view];
+    let (views, mut scratch) = (views.as_slice(), [0; 16]);
+    let assembly = Assembly::new(&views, &mut scratch, &mut |_| {});
+    let records = assembly.disk(0).into_iter().flat_map(|disk| disk.structure().records());
+    let vendors =
+        records.filter(|slot| matches!(slot.record, ConfigurationRecord::VendorUnique(_)));
+    vendors.map(|slot| slot.bytes[8..].to_vec()).collect()
 }
 
 /// What is special about an update.
@@ -301,7 +324,8 @@ impl<'r> Exploration<'r> {
             } else {
                 vec![0, rest]
             };
-            for state in &states[cut] {
+            let (part, parts) = shard();
+            for state in states[cut].iter().skip(part).step_by(parts) {
                 for mask in &masks {
                     let mut rig = self.before.clone();
                     for disk in (0..count).filter(|disk| mask & 1 << disk != 0) {

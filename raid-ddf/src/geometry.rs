@@ -19,6 +19,7 @@ use crate::integer::ByteOrder;
 use crate::level::{PrimaryLevel, SecondaryLevel};
 use crate::vd_configuration::VdConfiguration;
 use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
+use raid_core::layout::{Elements, GeometryError, Layout};
 use raid_core::units::Blocks;
 
 /// Vendor in the GUIDs that this library makes.
@@ -237,6 +238,27 @@ pub(crate) fn doubt(writer: Writer, geometry: &Geometry) -> Option<Fault> {
         }
         _ => None,
     }
+}
+
+/// Blocks of an array whose sets' members give so many blocks each; `None` where a set is not known.
+///
+/// # Errors
+/// The first thing about it that gives no addresses.
+pub(crate) fn joined_size(
+    geometry: &Geometry,
+    member_blocks: impl Iterator<Item = Option<Blocks>>,
+) -> Result<Option<Blocks>, GeometryError> {
+    let mut sizes = [Blocks(0); 255];
+    let mut sets = 0usize;
+    for (size, member_blocks) in sizes.iter_mut().zip(member_blocks) {
+        let Some(member_blocks) = member_blocks else { return Ok(None) };
+        let (secondary, set) = (Secondary::None, 1);
+        let alone = Geometry { member_blocks, secondary, sets: set, ..*geometry };
+        *size = Layout::new(&alone)?.set_blocks();
+        sets = sets.saturating_add(1);
+    }
+    let sizes = sizes.get(..sets).unwrap_or_default();
+    Elements::new(geometry.secondary, geometry.strip, sizes).map(|joined| Some(joined.size()))
 }
 
 #[cfg(test)]

@@ -103,6 +103,9 @@ fn check(disks: &[DiskBuffer<'_>], request: &ArrayRequest<'_>) -> Result<Lines, 
     if let Some(start) = request.starts.iter().find(|start| **start != Lba(0)) {
         return Err(invalid("first block of a member: data starts at block", start.0, 0));
     }
+    if !request.set_blocks.is_empty() {
+        return Err(ChangeError::Unsupported("sets of sizes of their own"));
+    }
     let lines = Lines::of(geometry, request.unverified)?;
     check_places(request, &lines)?;
     for (position, index) in request.disks.iter().enumerate() {

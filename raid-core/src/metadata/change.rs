@@ -2,7 +2,7 @@
 //! What a format may be asked to change, and why it may refuse.
 
 use crate::array::{ArrayId, Geometry, Initialisation, Name, Place};
-use crate::units::{Extent, Lba};
+use crate::units::{Blocks, Extent, Lba};
 use core::fmt;
 
 /// What a new array should be.
@@ -17,6 +17,9 @@ pub struct ArrayRequest<'a> {
     pub disks: &'a [usize],
     /// First block of each member's extent, in the order of `disks`. Empty: the format chooses.
     pub starts: &'a [Lba],
+    /// Blocks that each member gives, set by set, where sets are of sizes of their own. Empty: those
+    /// of the geometry in every set.
+    pub set_blocks: &'a [Blocks],
     /// Redundancy at the start: `Full` if the caller has made all members agree.
     pub initialisation: Initialisation,
     /// The caller's word that codes may be written whose meaning no reference confirms. Without it
@@ -31,8 +34,14 @@ impl<'a> ArrayRequest<'a> {
     /// An array of this shape on these disks, where the format puts it, not initialised.
     #[must_use]
     pub const fn new(name: Name, geometry: Geometry, disks: &'a [usize]) -> Self {
-        let (starts, initialisation) = (&[], Initialisation::None);
-        Self { name, geometry, disks, starts, initialisation, unverified: false }
+        let (starts, set_blocks, initialisation) = (&[], &[], Initialisation::None);
+        Self { name, geometry, disks, starts, set_blocks, initialisation, unverified: false }
+    }
+
+    /// Blocks that each member of a set gives.
+    #[must_use]
+    pub fn member_blocks(&self, set: usize) -> Blocks {
+        self.set_blocks.get(set).copied().unwrap_or(self.geometry.member_blocks)
     }
 }
 

@@ -5,7 +5,7 @@ use super::Configuration;
 use super::state::{join_sets, set_state};
 use crate::disk::DdfDisk;
 use crate::finding::Fault;
-use crate::geometry::{Codes, Unmappable};
+use crate::geometry::{Codes, Unmappable, joined_size};
 use crate::guid::Guid;
 use crate::header::Section;
 use crate::sequence::compare_sequences;
@@ -275,7 +275,7 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// Blocks that the members can hold; `None` without a geometry. A concatenation takes what each
-    /// member's own record says.
+    /// member's own record says, sets of unequal sizes what each set's says.
     pub(super) fn capacity(&self) -> Option<Blocks> {
         let geometry = self.geometry()?;
         if geometry.level == Level::Concat {
@@ -283,6 +283,11 @@ impl<'a> VirtualDisk<'a> {
             let slots = (0..self.slots()).filter_map(|slot| u8::try_from(slot).ok());
             let mut sizes = slots.map(|slot| self.extent_len(&set, Slot(slot)));
             return sizes.try_fold(Blocks(0), Blocks::checked_add);
+        }
+        if self.codes.is_some_and(|codes| !codes.equal_sets) {
+            let sets = (0..geometry.sets).map(|set| self.set_record(set));
+            let blocks = sets.map(|set| set.map(|set| self.member_blocks(&set)));
+            return joined_size(&geometry, blocks).ok()?;
         }
         Layout::new(&geometry).ok().map(|layout| layout.size())
     }

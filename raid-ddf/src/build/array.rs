@@ -140,7 +140,7 @@ fn fill_record(
     record.secondary_element_count = byte(geometry.sets.into());
     record.secondary_element_seq = u8::try_from(set).unwrap_or(0);
     record.secondary_raid_level = plan.codes.secondary;
-    record.block_count = U64::new(order, geometry.member_blocks.0);
+    record.block_count = U64::new(order, request.member_blocks(set).0);
     record.vd_size = U64::new(order, plan.size.0);
     record.cache_policies = U64::new(order, 0);
     record.bg_rate = 0x80;

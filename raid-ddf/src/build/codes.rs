@@ -30,7 +30,7 @@ impl LevelCodes {
             (_, Secondary::Striped) => SecondaryLevel::Striped.to_byte(),
             (_, Secondary::Mirrored) => SecondaryLevel::Mirrored.to_byte(),
             (_, Secondary::Concatenated) => SecondaryLevel::Concatenated.to_byte(),
-            // Sets of one request are of one size: spanning them is striping them.
+            // Sets of one size: spanning them is striping them.
             (_, Secondary::Spanned) => SecondaryLevel::Striped.to_byte(),
             _ => return Err(ChangeError::Unsupported("several sets without a secondary level")),
         };

@@ -6,13 +6,14 @@ use super::extents::{first_fit, free_from, longest_free};
 use super::{Controller, identity};
 use crate::assemble::state::{join_sets, set_state};
 use crate::finding::Fault;
-use crate::geometry::{Writer, doubt};
+use crate::geometry::{Writer, doubt, joined_size};
 use crate::guid::Guid;
+use crate::level::SecondaryLevel;
 use crate::structure::ConfigurationRecord;
 use crate::update::spread::free_slot;
 use crate::update::survey::{Live, Survey, invalid};
 use crate::virtual_disk_records::VirtualDiskEntry;
-use raid_core::array::{ArrayState, Geometry, Level, Place};
+use raid_core::array::{ArrayState, Geometry, Level, Place, Secondary};
 use raid_core::layout::{GeometryError, Layout};
 use raid_core::metadata::{ArrayRequest, ChangeError, DiskBuffer, Stamp};
 use raid_core::units::{Blocks, Lba, Slot};
@@ -45,7 +46,7 @@ impl Plan {
         let geometry = &request.geometry;
         let survey = survey(&live, request)?;
         let codes = codes(&survey, request)?;
-        let size = size(&survey, geometry)?;
+        let size = size(&survey, request)?;
         for (position, disk) in present(request) {
             check_extent(&live, &survey, request, position, disk)?;
         }
@@ -66,6 +67,9 @@ pub(crate) fn largest_member(
     disks: &[DiskBuffer<'_>],
     request: &ArrayRequest<'_>,
 ) -> Result<Blocks, ChangeError> {
+    if !request.set_blocks.is_empty() {
+        return Err(ChangeError::Unsupported("the largest of several sizes"));
+    }
     let live = Live(disks);
     let survey = survey(&live, request)?;
     let free = present(request).map(|(position, disk)| match request.starts.get(position) {
@@ -98,6 +102,7 @@ fn survey(live: &Live<'_, '_>, request: &ArrayRequest<'_>) -> Result<Survey, Cha
     if !request.starts.is_empty() && request.starts.len() != wanted {
         return Err(invalid("number of start blocks", request.starts.len(), wanted));
     }
+    check_sets(request)?;
     if request.name.as_bytes().len() > MAX_NAME {
         return Err(invalid("bytes of the name", request.name.as_bytes().len(), MAX_NAME));
     }
@@ -115,6 +120,24 @@ fn survey(live: &Live<'_, '_>, request: &ArrayRequest<'_>) -> Result<Survey, Cha
         check_member(live, &survey, disk)?;
     }
     Ok(survey)
+}
+
+/// Refuses sizes of sets that the secondary level has no room for.
+fn check_sets(request: &ArrayRequest<'_>) -> Result<(), ChangeError> {
+    let (found, sets) = (request.set_blocks.len(), usize::from(request.geometry.sets));
+    if found > 0 && found != sets {
+        return Err(invalid("number of sizes of sets", found, sets));
+    }
+    match request.geometry.secondary {
+        Secondary::Spanned | Secondary::Concatenated => Ok(()),
+        _ if !is_uneven(request) => Ok(()),
+        _ => Err(ChangeError::Unsupported("unequal sets neither spanned nor concatenated")),
+    }
+}
+
+/// Whether sets are of unequal sizes.
+fn is_uneven(request: &ArrayRequest<'_>) -> bool {
+    request.set_blocks.iter().any(|size| Some(size) != request.set_blocks.first())
 }
 
 /// Refuses places left empty where the data would have no place, or the set no record.
@@ -162,7 +185,10 @@ fn check_member(live: &Live<'_, '_>, survey: &Survey, disk: usize) -> Result<(),
 fn codes(survey: &Survey, request: &ArrayRequest<'_>) -> Result<LevelCodes, ChangeError> {
     let geometry = &request.geometry;
     let writer = Writer::of(&survey.guid);
-    let codes = LevelCodes::of(geometry, writer)?;
+    let mut codes = LevelCodes::of(geometry, writer)?;
+    if geometry.secondary == Secondary::Spanned && is_uneven(request) {
+        codes.secondary = SecondaryLevel::Spanned.to_byte();
+    }
     let revision = survey.copies.header.revision();
     if codes.needs_2_0 && revision.major() == Some(1) {
         return Err(ChangeError::Unsupported("a level of DDF 2.0 in a configuration of 1.x"));
@@ -179,7 +205,8 @@ fn codes(survey: &Survey, request: &ArrayRequest<'_>) -> Result<LevelCodes, Chan
 }
 
 /// Checks the shape, and gives the size of the array.
-fn size(survey: &Survey, geometry: &Geometry) -> Result<Blocks, ChangeError> {
+fn size(survey: &Survey, request: &ArrayRequest<'_>) -> Result<Blocks, ChangeError> {
+    let geometry = &request.geometry;
     let refuse = |what, found, expected| Err(ChangeError::Invalid { what, found, expected });
     if geometry.block_size != survey.block_size {
         let (found, expected) = (geometry.block_size, survey.block_size);
@@ -198,8 +225,18 @@ fn size(survey: &Survey, geometry: &Geometry) -> Result<Blocks, ChangeError> {
     if geometry.level == Level::Raid3 {
         return size_of_raid3(geometry);
     }
-    match Layout::new(geometry) {
-        Ok(layout) => Ok(layout.size()),
+    let sets = 0..usize::from(geometry.sets);
+    let each = sets.map(|set| Some(request.member_blocks(set)));
+    let least = geometry.strip.max(Blocks(1));
+    if let Some(size) = request.set_blocks.iter().find(|size| **size < least) {
+        return refuse("blocks of each member", size.0, least.0);
+    }
+    let size = match request.set_blocks {
+        [] => Layout::new(geometry).map(|layout| Some(layout.size())),
+        _ => joined_size(geometry, each),
+    };
+    match size {
+        Ok(size) => Ok(size.unwrap_or_default()),
         Err(GeometryError::MemberTooSmall { found, expected }) => {
             refuse("blocks of each member", found, expected)
         }
@@ -251,7 +288,8 @@ pub(super) fn start(
     position: usize,
     disk: usize,
 ) -> Option<Lba> {
-    let len = request.geometry.member_blocks;
+    let slots = usize::from(request.geometry.slots);
+    let len = request.member_blocks(position.checked_div(slots).unwrap_or(0));
     match request.starts.get(position) {
         None => first_fit(live, survey, disk, len),
         Some(start) => {

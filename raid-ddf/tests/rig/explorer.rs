@@ -195,14 +195,17 @@ type ArrayFacts = (
 /// Role, PD_Type and PD_State.
 type DiskFacts = (&'static str, Option<u64>, Option<u64>);
 
+/// Foreign_Flag, bad ranges, vendor's records.
+type LocalFacts = (Option<u64>, Vec<BadRange>, Vec<Vec<u8>>);
+
 /// What a configuration says.
 #[derive(Clone, Debug)]
 pub struct Facts {
     arrays: Vec<ArrayFacts>,
     /// Of each disk that was found.
     disks: Vec<Option<DiskFacts>>,
-    /// What each disk says of itself alone: Foreign_Flag, bad ranges, vendor's records.
-    local: Vec<(Option<u64>, Vec<BadRange>, Vec<Vec<u8>>)>,
+    /// What each disk says of itself alone.
+    local: Vec<LocalFacts>,
 }
 
 impl Facts {

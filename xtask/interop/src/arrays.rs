@@ -122,35 +122,75 @@ fn commit(
     Ok(())
 }
 
+/// Deletes all arrays and spares; the disks stay an empty configuration.
+///
+/// # Errors
+/// A disk's, or what the format refuses.
+pub fn dissolve(format: &'static dyn FormatWriter, paths: &[PathBuf]) -> Result<()> {
+    let discovery = found(paths)?;
+    let claims = discovery.disks.iter().flat_map(|disk| &disk.claims);
+    let mut own = claims.filter(|claim| claim.format_name == format.name());
+    let configuration = own.find_map(|claim| claim.descriptor).map(|disk| disk.configuration);
+    let configuration = configuration.ok_or("no configuration to dissolve")?;
+    let mut store = metadata(format, &discovery)?;
+    store
+        .edit(|disks| format.dissolve(disks, configuration, stamp(254)))
+        .map_err(|error| format!("dissolve: {error}"))?;
+    commit(&mut store, format, &mut open(paths)?)
+}
+
 /// Destroys the format's metadata on the disks.
 ///
 /// # Errors
 /// A disk's, or there is none.
 pub fn erase(format: &'static dyn FormatWriter, paths: &[PathBuf]) -> Result<()> {
-    let discovery = found(paths)?;
-    let metadata = |disk: &FoundDisk| {
-        let claim = disk.claims.iter().find(|claim| claim.format_name == format.name())?;
-        let pieces = claim.pieces.iter().map(|piece| (piece.at, piece.bytes.clone())).collect();
-        Some(DiskMetadata { shape: disk.shape, pieces, live: true })
-    };
-    let disks: Option<Vec<_>> = discovery.disks.iter().map(metadata).collect();
-    let mut store = Store { disks: disks.ok_or("a disk has no metadata to erase")? };
+    erase_until(format, paths, usize::MAX)
+}
+
+/// The same, cut short after so many flushes of each disk.
+///
+/// # Errors
+/// A disk's, or there is none.
+pub fn erase_until(
+    format: &'static dyn FormatWriter,
+    paths: &[PathBuf],
+    flushes: usize,
+) -> Result<()> {
+    let mut store = metadata(format, &found(paths)?)?;
     for (disk, member) in open(paths)?.iter_mut().enumerate() {
         let mut block = vec![0; member.shape().block_size as usize];
+        let mut flushed = 0;
         for index in 0.. {
             let done = store.edit(|disks| {
                 Some(match format.erase_step(&disks[disk], index, &mut block)? {
                     Step::Write { at, bytes } => member.write(at, bytes),
-                    Step::Flush => member.flush(),
+                    Step::Flush => {
+                        flushed += 1;
+                        member.flush()
+                    }
                 })
             });
             match done {
                 Some(done) => done.map_err(|error| format!("disk {disk}: {error}"))?,
                 None => break,
             }
+            if flushed >= flushes {
+                break;
+            }
         }
     }
     Ok(())
+}
+
+/// The format's metadata that was found on the disks.
+fn metadata(format: &'static dyn FormatWriter, discovery: &Discovery) -> Result<Store> {
+    let metadata = |disk: &FoundDisk| {
+        let claim = disk.claims.iter().find(|claim| claim.format_name == format.name())?;
+        let pieces = claim.pieces.iter().map(|piece| (piece.at, piece.bytes.clone())).collect();
+        Some(DiskMetadata { shape: disk.shape, pieces, live: true })
+    };
+    let disks: Option<Vec<_>> = discovery.disks.iter().map(metadata).collect();
+    Ok(Store { disks: disks.ok_or("a disk has no metadata")? })
 }
 
 /// Looks for arrays on the disks. Nothing is written.

@@ -247,8 +247,28 @@ fn libblkid_recognises_our_disks_until_they_are_erased() {
             let found = output("wipefs", &["--no-act"], path);
             assert!(found.contains(kind), "{format}: {found}");
         }
-        arrays::erase(arrays::writer(format).unwrap(), &paths).unwrap();
-        for path in &paths {
+        let writer = arrays::writer(format).unwrap();
+        // All arrays deleted: still disks of the format, of an empty configuration.
+        if format == "ddf" {
+            arrays::dissolve(writer, &paths).unwrap();
+            for path in &paths {
+                let found = output("blkid", &["-p", "-O", "0"], path);
+                assert!(found.contains(kind), "{format}: {found}");
+                let found = output("mdadm", &["--examine"], path);
+                assert!(found.contains("Virtual Disks : 0\n"), "{found}");
+                assert!(found.contains("Physical Disks : 255\n"), "{found}");
+            }
+        }
+        // Erased as far as the first flush, and then to the end.
+        let cut = scratch.0.join("cut.img");
+        std::fs::copy(&paths[0], &cut).unwrap();
+        arrays::erase_until(writer, std::slice::from_ref(&cut), 1).unwrap();
+        let left = std::fs::read(&cut).unwrap();
+        let header = raid_ddf::DdfHeader::byte_order;
+        let headers = left.chunks(512).filter(|block| header(block).is_some()).count();
+        assert_eq!(headers, if format == "ddf" { 2 } else { 0 }, "{format}");
+        arrays::erase(writer, &paths).unwrap();
+        for path in paths.iter().chain([&cut]) {
             assert_eq!(output("blkid", &["-p", "-O", "0"], path), "", "{format}");
             assert_eq!(output("wipefs", &["--no-act"], path), "", "{format}");
             let found = output("mdadm", &["--examine"], path);

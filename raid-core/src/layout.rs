@@ -20,6 +20,32 @@
 //!
 //! The two directions share no formula, so that each is a test of the other.
 //!
+//! What holds each row, in `tests/layouts.rs` where no file is named; for all of them
+//! `forward_and_inverse_map_agree_everywhere`, `any_sound_geometry_maps_there_and_back`,
+//! `any_member_block_has_one_role_and_is_found_again`, `sizes_are_what_the_standard_says`, and up to the
+//! last block `arrays_that_end_just_below_2_to_the_64_are_mapped_to_their_last_block`:
+//!
+//! | level | tables and equations | written by Linux (`tests/stripe/kernel.rs`) |
+//! |---|---|---|
+//! | RAID-0, single | `striping_and_mirroring_are_as_in_the_standard` | `raid0_and_raid1e_adjacent` |
+//! | RAID-1 | `striping_and_mirroring_are_as_in_the_standard` | `two_mirrors_striped` |
+//! | concatenation | `a_concatenation_takes_each_members_own_size` | – |
+//! | RAID-1E adjacent, offset | `shifted_copies_are_as_in_the_standard_and_in_md_raid10` | `raid0_and_raid1e_adjacent` (adjacent) |
+//! | RAID-10 near, far, offset | `more_copies_are_as_in_the_manual_of_md`, `raid10_of_md_is_where_its_own_search_finds_it` | `image_of_raid1e_far` (far) |
+//! | RAID-3 | `bytes_of_raid3_go_round_the_data_members` | – |
+//! | RAID-4 | `dedicated_parity_is_first_or_last` | `images_of_raid4_raid5_and_raid6` |
+//! | RAID-5, every RLQ | `rotating_parity_is_as_in_the_four_layouts_of_md`, `rotating_levels_follow_the_equations` | `images_of_raid4_raid5_and_raid6`, `raid5_rotating_parity_0_restart_and_n_continuation` |
+//! | RAID-5R | `rotating_parity_is_as_in_the_four_layouts_of_md`, `rotating_levels_follow_the_equations` | – |
+//! | RAID-5E, 5EE | `spare_space_is_at_the_end_or_follows_parity`, `rotating_levels_follow_the_equations` | – |
+//! | RAID-6 of DDF, every RLQ | `raid6_of_ddf_is_as_in_the_standard`, `rotating_levels_follow_the_equations` | `raid6_rotating_parity_n_continuation` |
+//! | RAID-6 of md | `raid6_of_md_has_q_right_after_p_and_starts_one_row_earlier`, `rotating_levels_follow_the_equations` | `images_of_raid4_raid5_and_raid6` |
+//! | exponents of Q | `exponents_count_slots_for_ddf_and_data_after_q_for_md` | same images |
+//! | MDF | `more_than_two_parities_run_on_and_wrap`, `rotating_levels_follow_the_equations` | – |
+//! | md's names and numbers | `names_and_numbers_of_md_mean_its_layouts` | – |
+//! | secondary striped | `striped_sets_take_whole_strips_of_a_mirror_in_turn` | `two_mirrors_striped` |
+//! | concatenated, mirrored | `concatenated_sets_follow_one_another_and_mirrored_sets_hold_everything` | – |
+//! | unequal elements | `sets_of_unequal_size_are_striped_as_far_as_all_reach_and_spanned_further`, `sets_of_unequal_size_are_concatenated_whole_and_mirrored_by_the_smallest`, `elements_of_any_sizes_are_joined_there_and_back` | – |
+//!
 //! ```
 //! use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
 //! use raid_core::layout::{Layout, Location, Role};

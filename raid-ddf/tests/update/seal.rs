@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every record keeps the CRC it has: which of the two variants, and whether it covers padding.
 
-#[path = "rig/media.rs"]
-mod media;
-#[path = "support/disks.rs"]
-mod support;
-
-use media::{Rig, geometry, healthy};
+use crate::media::{self, Rig, geometry, healthy};
+use crate::support;
 use raid_core::array::{Geometry, Level, Place, Placement};
 use raid_core::metadata::{DiskCondition, DiskShape, FormatWriter, RuntimeState, Severity};
 use raid_core::units::{Blocks, Extent, Lba, Slot, SlotSet};

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Sets of sizes of their own under a secondary level, which the code for spanning is for.
 
-#[path = "rig/media.rs"]
-mod media;
-#[path = "support/disks.rs"]
-mod support;
-
-use media::{Rig, healthy, raid10};
+use crate::media::{self, Rig, healthy, raid10};
 use raid_core::array::{ArrayState, Geometry, MemberState, Name, Place, Secondary};
 use raid_core::layout::Elements;
 use raid_core::metadata::{ArrayRequest, ChangeError, FormatWriter, RuntimeState, Severity};

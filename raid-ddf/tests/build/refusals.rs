@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Requests are checked before a byte is changed: each reason to refuse one, by its words.
 
-#[path = "rig/media.rs"]
-mod media;
-#[path = "support/disks.rs"]
-mod support;
-
-use media::{Rig, SMALL, geometry, healthy, raid10};
+use crate::media::{self, Rig, SMALL, geometry, healthy, raid10};
+use crate::support;
 use raid_core::array::{
     ArrayId, Geometry, Level, MemberId, Name, Place, Placement, QNumbering, Secondary,
 };

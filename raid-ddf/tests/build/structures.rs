@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every structure of the standard, as the builder and the updates write it and a reader finds it.
 
-#[path = "rig/media.rs"]
-mod media;
-#[path = "support/disks.rs"]
-mod support;
-
-use media::{Rig, SMALL, geometry, healthy, raid10};
+use crate::media::{Rig, SMALL, geometry, healthy, raid10};
 use raid_core::array::{ArrayId, Geometry, Level, Placement};
 use raid_core::metadata::{
     BadRange, ChangeError, DiskCondition, DiskShape, FormatWriter, RuntimeState, Severity,
@@ -476,99 +471,4 @@ fn a_vendors_record_is_kept_until_its_array_goes() {
     let stamp = rig.stamp();
     rig.edit(|disks| Ddf.delete_array(disks, six, stamp)).unwrap();
     assert_eq!(record(&rig, 3), None);
-}
-
-/// Names that two drives report, or none, are made up; so is the name of a disk that is listed.
-#[test]
-fn disks_are_named_after_the_numbers_they_report() {
-    let serial = |serial| Some(DiskIdentity::Ata { serial });
-    let same = serial(*b"        WD-WCAV12345");
-    let other = serial(*b"        WD-WCAV67890");
-    let options = Options::LINUX;
-    let mut rig = Rig::blank(&[SMALL; 4], &options);
-    rig.live[1] = false;
-    let stamp = rig.stamp();
-    let names = [same, None, other, same];
-    rig.edit(|disks| raid_ddf::initialise_as(disks, &names, stamp, &options)).unwrap();
-    rig.commit();
-    rig.reread();
-    let forced = |rig: &Rig| {
-        let told = rig.told();
-        assert_eq!(told.codes(Severity::Warning), [0; 0], "{:?}", told.findings);
-        let disks = told.disks.iter();
-        disks.map(|disk| (disk.disk, !disk.id.0.starts_with(b"ATA "))).collect::<Vec<_>>()
-    };
-    assert_eq!(forced(&rig), [(0, true), (2, false), (3, true)]);
-    let join = |rig: &mut Rig, identity: Option<DiskIdentity<'_>>| {
-        let blank = Rig::blank(&[SMALL], &options);
-        (rig.disks[1], rig.media[1]) = (blank.disks[0].clone(), blank.media[0].clone());
-        rig.live[1] = true;
-        let (before, stamp) = (rig.bytes(), rig.stamp());
-        let spare = SpareRequest::global(1);
-        let told =
-            rig.edit(|disks| raid_ddf::assign_spare_as(disks, &spare, identity.as_ref(), stamp));
-        assert!(told.is_ok() || rig.bytes() == before);
-        told
-    };
-    let nobody = DiskIdentity::Scsi { vendor: [0; 8], identifier: b"1" };
-    let refused = |told: Result<(), ChangeError>| {
-        let first = "first byte of a vendor";
-        assert!(matches!(told, Err(ChangeError::Invalid { what, .. }) if what == first));
-    };
-    refused(join(&mut rig, Some(nobody)));
-    for (identity, made_up) in [(same, false), (other, true), (None, true)] {
-        let mut rig = rig.clone();
-        join(&mut rig, identity).unwrap();
-        rig.commit();
-        rig.reread();
-        assert_eq!(forced(&rig)[1], (1, made_up), "{identity:?}");
-    }
-    let mut rig = Rig::blank(&[SMALL], &options);
-    let (before, stamp) = (rig.bytes(), rig.stamp());
-    refused(rig.edit(|disks| raid_ddf::initialise_as(disks, &[Some(nobody)], stamp, &options)));
-    assert_eq!(rig.bytes(), before);
-}
-
-/// How many failures an array still bears is kept right in 2.0, and is a reserved byte in 1.x.
-#[test]
-fn drive_failures_remaining_follow_failures_and_rebuilds() {
-    let number = |rig: &Rig, array: ArrayId| {
-        rig.view(0, |view| {
-            let bytes = DiskBytes::View(*view);
-            let (_, anchor) = raid_ddf::anchor(bytes).unwrap();
-            let copy = Structure::read(bytes, &anchor, CopyKind::Primary).unwrap();
-            let records = copy.virtual_disks().unwrap();
-            records.find(ByteOrder::Big, &array.into()).unwrap().drive_failures_remaining
-        })
-    };
-    let state = |failed: &[u8], rebuilding: &[u8]| {
-        let set = |slots: &[u8]| -> SlotSet { slots.iter().copied().map(Slot).collect() };
-        RuntimeState { failed: set(failed), rebuilding: set(rebuilding), ..healthy() }
-    };
-    for revision in [Revision::V1_2, Revision::V2_0] {
-        let mut options = Options::LINUX;
-        options.revision = Some(revision);
-        let mut rig = Rig::blank(&[SMALL; 5], &options);
-        let stamp = rig.stamp();
-        rig.edit(|disks| raid_ddf::initialise(disks, stamp, &options)).unwrap();
-        let six = geometry(Level::Raid6, Placement::NContinue, 5);
-        let array = rig.create("six", six, &[0, 1, 2, 3, 4]).unwrap();
-        let mirror = geometry(Level::Raid1, Placement::Fixed, 3);
-        let mirror = rig.create("mirror", mirror, &[2, 3, 4]).unwrap();
-        assert_eq!(number(&rig, array), 0xFF);
-        // One failed, two; one is filled and then the other. What is told of another array is losses.
-        for (failed, rebuilding, six, ours) in [
-            (&[4][..], &[][..], 1, 1),
-            (&[3, 4], &[], 0xFF, 0xFF),
-            (&[3], &[4], 0xFF, 0xFF),
-            (&[3], &[], 1, 0xFF),
-            (&[], &[3], 1, 0xFF),
-            (&[], &[], 0xFF, 0xFF),
-        ] {
-            rig.set_state(array, 0, &state(failed, rebuilding)).unwrap();
-            let expected = if revision == Revision::V2_0 { [six, ours] } else { [0xFF; 2] };
-            let found = [number(&rig, array), number(&rig, mirror)];
-            assert_eq!(found, expected, "{failed:?} {rebuilding:?}");
-        }
-    }
 }

@@ -23,7 +23,7 @@
 //! | `PAIRS` | whether two blocks at a time make Q cheaper |
 //! | `zero()`, `xor(a, b)`, `xor3(a, b, c)`, `or(a, b)` | bytewise |
 //! | `any(a)` | whether a bit is set |
-//! | `start()`, `horner(q, d)`, `finish(q)` | 0, `2·q + d` and `q`, in a form of `q` that only these know |
+//! | `start(d)`, `horner(q, d)`, `finish(q)` | `d`, `2·q + d` and `q`, in a form of `q` that only these know |
 //! | `horner2(q, high, low)` | `horner(horner(q, high), low)` |
 //! | `Factor`, `factor(c)`, `scale(f, a)` | `c·a` with `c` constant over the call |
 //! | `Sink<STREAM>`, `put(&sink, &mut bytes, a)` | where results go: past the cache if `STREAM` and if it can be done |
@@ -141,7 +141,11 @@ macro_rules! kernels {
         ) {
             let Some(row) = Row::new(len, data) else { return };
             for (at, mut column) in row.steps::<WIDTH>() {
-                let (mut p, mut q) = ([zero(); VECTORS], [start(); VECTORS]);
+                let mut p: Step = transmute!(*column.take_first());
+                let mut q = p;
+                for q in &mut q {
+                    *q = start(*q);
+                }
                 if PAIRS {
                     while let Some([low, high]) = column.take_two() {
                         let (low, high): (Step, Step) = (transmute!(*low), transmute!(*high));
@@ -181,7 +185,7 @@ macro_rules! kernels {
         ) {
             let Some(row) = Row::new(len, data) else { return };
             for (at, mut column) in row.steps::<{ 2 * WIDTH }>() {
-                let mut p = [zero(); 2 * VECTORS];
+                let mut p: [Vector; 2 * VECTORS] = transmute!(*column.take_first());
                 while let Some([low, high]) = column.take_two() {
                     let low: [Vector; 2 * VECTORS] = transmute!(*low);
                     let high: [Vector; 2 * VECTORS] = transmute!(*high);

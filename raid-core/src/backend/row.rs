@@ -49,6 +49,12 @@ pub(super) struct Column<'a, const WIDTH: usize> {
 }
 
 impl<'a, const WIDTH: usize> Column<'a, WIDTH> {
+    /// Takes the highest block, zeros if there is none.
+    #[inline(always)]
+    pub(super) fn take_first(&mut self) -> &'a [u8; WIDTH] {
+        self.take_one().unwrap_or(const { &[0; WIDTH] })
+    }
+
     /// Takes the two highest blocks that are left, the lower one first.
     #[inline(always)]
     pub(super) fn take_two(&mut self) -> Option<[&'a [u8; WIDTH]; 2]> {

@@ -50,8 +50,8 @@ macro_rules! lanes {
         }
 
         #[inline(always)]
-        fn start() -> Vector {
-            zero()
+        fn start(d: Vector) -> Vector {
+            d
         }
 
         #[inline(always)]

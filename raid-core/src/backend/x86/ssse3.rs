@@ -54,8 +54,8 @@ fn any(a: Vector) -> bool {
 /// Sums of Q carry [`BIAS`], so that doubling needs no mask.
 #[inline]
 #[target_feature(enable = "ssse3")]
-fn start() -> Vector {
-    all(BIAS)
+fn start(d: Vector) -> Vector {
+    xor(d, all(BIAS))
 }
 
 #[inline]

@@ -54,10 +54,9 @@ mod wasm;
 mod x86;
 
 pub use ops::Ops;
+pub use row::Row;
 
-use crate::parity::{
-    Change, Located, MAX_ENTRIES, ParityError, check_data, check_length, check_lost,
-};
+use crate::parity::{Change, Located, MAX_ENTRIES, ParityError, check_length, check_lost};
 use core::fmt;
 
 /// Where results go.
@@ -150,8 +149,8 @@ impl Backend {
     ///
     /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
     pub fn p_generate(self, p: &mut [u8], data: &[Option<&[u8]>]) -> Result<(), ParityError> {
-        check_data(p.len(), data)?;
-        let stream = self.stream(p.len(), data, 1);
+        let data = Row::new(p.len(), data)?;
+        let stream = self.stream(data, 1);
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
         unsafe { (self.ops.p_generate)(p, data, stream) };
         Ok(())
@@ -163,8 +162,8 @@ impl Backend {
     ///
     /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
     pub fn q_generate(self, q: &mut [u8], data: &[Option<&[u8]>]) -> Result<(), ParityError> {
-        check_data(q.len(), data)?;
-        let stream = self.stream(q.len(), data, 1);
+        let data = Row::new(q.len(), data)?;
+        let stream = self.stream(data, 1);
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
         unsafe { (self.ops.q_generate)(q, data, stream) };
         Ok(())
@@ -182,8 +181,8 @@ impl Backend {
         data: &[Option<&[u8]>],
     ) -> Result<(), ParityError> {
         check_length(p.len(), q)?;
-        check_data(p.len(), data)?;
-        let stream = self.stream(p.len(), data, 2);
+        let data = Row::new(p.len(), data)?;
+        let stream = self.stream(data, 2);
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
         unsafe { (self.ops.pq_generate)(p, q, data, stream) };
         Ok(())
@@ -195,7 +194,7 @@ impl Backend {
     ///
     /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
     pub fn p_check(self, p: &[u8], data: &[Option<&[u8]>]) -> Result<Option<usize>, ParityError> {
-        check_data(p.len(), data)?;
+        let data = Row::new(p.len(), data)?;
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
         Ok(unsafe { (self.ops.p_check)(p, data) })
     }
@@ -212,7 +211,7 @@ impl Backend {
         data: &[Option<&[u8]>],
     ) -> Result<Option<usize>, ParityError> {
         check_length(p.len(), q)?;
-        check_data(p.len(), data)?;
+        let data = Row::new(p.len(), data)?;
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
         Ok(unsafe { (self.ops.pq_check)(p, q, data) })
     }
@@ -229,7 +228,7 @@ impl Backend {
         data: &[Option<&[u8]>],
     ) -> Result<Located, ParityError> {
         check_length(p.len(), q)?;
-        check_data(p.len(), data)?;
+        let data = Row::new(p.len(), data)?;
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
         Ok(unsafe { (self.ops.locate)(p, q, data) })
     }
@@ -250,6 +249,7 @@ impl Backend {
         data: &'a [Option<&'a [u8]>],
     ) -> Result<impl Iterator<Item = (usize, Located)> + use<'a>, ParityError> {
         let from = self.pq_check(p, q, data)?.unwrap_or(p.len());
+        let data = Row::new(p.len(), data)?;
         Ok(tail::locate_columns(p, q, data, from))
     }
 
@@ -324,8 +324,8 @@ impl Backend {
         p: &[u8],
     ) -> Result<(), ParityError> {
         check_length(x.len(), p)?;
-        check_data(x.len(), data)?;
-        let stream = self.stream(p.len(), data, 2);
+        let data = Row::new(x.len(), data)?;
+        let stream = self.stream(data, 2);
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
         unsafe { (self.ops.recover_data)(x, data, p, stream) };
         Ok(())
@@ -343,9 +343,9 @@ impl Backend {
         q: &[u8],
     ) -> Result<(), ParityError> {
         check_length(x.1.len(), q)?;
-        check_data(q.len(), data)?;
-        check_lost(x.0, data)?;
-        let stream = self.stream(q.len(), data, 2);
+        let data = Row::new(q.len(), data)?;
+        check_lost(x.0, data.blocks())?;
+        let stream = self.stream(data, 2);
         // SAFETY: the lengths agree and x is lost, checked above; the type's invariant covers the
         // instructions.
         unsafe { (self.ops.recover_data_from_q)(x, data, q, stream) };
@@ -368,13 +368,13 @@ impl Backend {
         check_length(x.1.len(), y.1)?;
         check_length(x.1.len(), p)?;
         check_length(x.1.len(), q)?;
-        check_data(p.len(), data)?;
-        check_lost(x.0, data)?;
-        check_lost(y.0, data)?;
+        let data = Row::new(p.len(), data)?;
+        check_lost(x.0, data.blocks())?;
+        check_lost(y.0, data.blocks())?;
         if x.0 == y.0 {
             return Err(ParityError::SameBlock { exponent: x.0 });
         }
-        let stream = self.stream(p.len(), data, 4);
+        let stream = self.stream(data, 4);
         // SAFETY: the lengths agree, x and y are lost and are two, checked above; the type's
         // invariant covers the instructions.
         unsafe { (self.ops.recover_data_data)(x, y, data, p, q, stream) };
@@ -395,9 +395,9 @@ impl Backend {
     ) -> Result<(), ParityError> {
         check_length(x.1.len(), p)?;
         check_length(x.1.len(), q)?;
-        check_data(q.len(), data)?;
-        check_lost(x.0, data)?;
-        let stream = self.stream(q.len(), data, 3);
+        let data = Row::new(q.len(), data)?;
+        check_lost(x.0, data.blocks())?;
+        let stream = self.stream(data, 3);
         // SAFETY: the lengths agree and x is lost, checked above; the type's invariant covers the
         // instructions.
         unsafe { (self.ops.recover_data_p)(x, p, data, q, stream) };
@@ -418,9 +418,9 @@ impl Backend {
     ) -> Result<(), ParityError> {
         check_length(x.1.len(), q)?;
         check_length(x.1.len(), p)?;
-        check_data(p.len(), data)?;
-        check_lost(x.0, data)?;
-        let stream = self.stream(p.len(), data, 3);
+        let data = Row::new(p.len(), data)?;
+        check_lost(x.0, data.blocks())?;
+        let stream = self.stream(data, 3);
         // SAFETY: the lengths agree and x is lost, checked above; the type's invariant covers the
         // instructions.
         unsafe { (self.ops.recover_data_q)(x, q, data, p, stream) };
@@ -428,8 +428,8 @@ impl Backend {
     }
 
     /// Whether the results of a call over `data` and `others` more blocks go past the cache.
-    fn stream(self, len: usize, data: &[Option<&[u8]>], others: usize) -> bool {
-        self.stores.stream(data.len().saturating_add(others), len)
+    fn stream(self, data: Row<'_>, others: usize) -> bool {
+        self.stores.stream(data.blocks().len().saturating_add(others), data.block_len())
     }
 }
 

@@ -131,14 +131,6 @@ pub(crate) fn check_length(expected: usize, block: &[u8]) -> Result<(), ParityEr
     }
 }
 
-/// Refuses a data list that is too long, or with a block that is not `expected` bytes long.
-pub(crate) fn check_data(expected: usize, data: &[Option<&[u8]>]) -> Result<(), ParityError> {
-    if data.len() > MAX_ENTRIES {
-        return Err(ParityError::TooManyEntries { found: data.len() });
-    }
-    data.iter().flatten().try_for_each(|block| check_length(expected, block))
-}
-
 /// Refuses a lost block that the list does not have, or has in full.
 pub(crate) fn check_lost(exponent: u8, data: &[Option<&[u8]>]) -> Result<(), ParityError> {
     match data.get(usize::from(exponent)) {

@@ -284,7 +284,7 @@ fn a_backend_can_be_chosen_by_name_when_a_program_is_built() {
 
 #[test]
 fn an_embedders_kernels_are_called_and_the_rest_is_portable() {
-    fn no_parity(p: &mut [u8], _: &[Option<&[u8]>], stream: bool) {
+    fn no_parity(p: &mut [u8], _: raid_core::backend::Row<'_>, stream: bool) {
         p.fill(if stream { 1 } else { 2 });
     }
     static ENGINE: Ops = Ops { name: "engine", p_generate: no_parity, ..Ops::PORTABLE };

@@ -20,7 +20,8 @@
 //! |---|---|
 //! | `Vector`, `LANES` | a register, and its bytes |
 //! | `VECTORS` | registers of one step: enough to hide the latency of a product, few enough for P and Q to stay in registers |
-//! | `PAIRS` | whether two blocks at a time make Q cheaper |
+//! | `PAIRS` | whether two blocks at a time are cheaper than one after the other |
+//! | `WHOLE` | whether rows without absent blocks get loops of their own, which need not look for them |
 //! | `zero()`, `xor(a, b)`, `xor3(a, b, c)`, `or(a, b)` | bytewise |
 //! | `any(a)` | whether a bit is set |
 //! | `start(d)`, `horner(q, d)`, `finish(q)` | `d`, `2·q + d` and `q`, in a form of `q` that only these know |
@@ -31,7 +32,7 @@
 macro_rules! kernels {
     ($name:literal, $(#[$feature:meta])?, #[$inline:meta]) => {
         use crate::backend::Ops;
-        use crate::backend::row::Row;
+        use crate::backend::row::{Blocks, Row};
         use crate::backend::tail;
         use crate::gf256;
         use crate::parity::{Change, Located, Suspects, inverse_power, two_data_coefficients};
@@ -95,17 +96,19 @@ macro_rules! kernels {
 
         /// Where the steps of a block begin.
         fn steps(len: usize) -> core::iter::StepBy<core::ops::Range<usize>> {
-            (0..tail_of(len)).step_by(WIDTH)
+            (0..len.saturating_sub(len % WIDTH)).step_by(WIDTH)
         }
 
-        /// Where the last whole step of a block ends.
-        const fn tail_of(len: usize) -> usize {
-            len.saturating_sub(len % WIDTH)
+        /// Where what no step has of a block begins, if there is any.
+        fn tail_of(len: usize) -> Option<usize> {
+            let left = len % WIDTH;
+            (left != 0).then_some(len.saturating_sub(left))
         }
 
         /// The same where P alone is summed.
-        const fn tail_of_p(len: usize) -> usize {
-            len.saturating_sub(len % (2 * WIDTH))
+        fn tail_of_p(len: usize) -> Option<usize> {
+            let left = len % (2 * WIDTH);
+            (left != 0).then_some(len.saturating_sub(left))
         }
 
         #[$inline]
@@ -135,12 +138,22 @@ macro_rules! kernels {
         #[$inline]
         $(#[$feature])?
         fn walk<const P: bool>(
-            len: usize,
-            data: &[Option<&[u8]>],
+            data: Row<'_>,
+            then: impl FnMut(usize, Step, Step) -> ControlFlow<()>,
+        ) {
+            match data.whole() {
+                Some(whole) if WHOLE => walk_by::<P, true>(whole, then),
+                _ => walk_by::<P, false>(data.any(), then),
+            }
+        }
+
+        #[$inline]
+        $(#[$feature])?
+        fn walk_by<const P: bool, const WHOLE: bool>(
+            data: Blocks<'_, WHOLE>,
             mut then: impl FnMut(usize, Step, Step) -> ControlFlow<()>,
         ) {
-            let Some(row) = Row::new(len, data) else { return };
-            for (at, mut column) in row.steps::<WIDTH>() {
+            for (at, mut column) in data.steps::<WIDTH>() {
                 let mut p: Step = transmute!(*column.take_first());
                 let mut q = p;
                 for q in &mut q {
@@ -179,24 +192,36 @@ macro_rules! kernels {
         #[$inline]
         $(#[$feature])?
         fn walk_p(
-            len: usize,
-            data: &[Option<&[u8]>],
+            data: Row<'_>,
+            then: impl FnMut(usize, [Step; 2]) -> ControlFlow<()>,
+        ) {
+            match data.whole() {
+                Some(whole) if WHOLE => walk_p_by(whole, then),
+                _ => walk_p_by(data.any(), then),
+            }
+        }
+
+        #[$inline]
+        $(#[$feature])?
+        fn walk_p_by<const WHOLE: bool>(
+            data: Blocks<'_, WHOLE>,
             mut then: impl FnMut(usize, [Step; 2]) -> ControlFlow<()>,
         ) {
-            let Some(row) = Row::new(len, data) else { return };
-            for (at, mut column) in row.steps::<{ 2 * WIDTH }>() {
+            for (at, mut column) in data.steps::<{ 2 * WIDTH }>() {
                 let mut p: [Vector; 2 * VECTORS] = transmute!(*column.take_first());
-                while let Some([low, high]) = column.take_two() {
-                    let low: [Vector; 2 * VECTORS] = transmute!(*low);
-                    let high: [Vector; 2 * VECTORS] = transmute!(*high);
-                    for ((p, low), high) in p.iter_mut().zip(low).zip(high) {
-                        *p = xor3(*p, high, low);
+                if PAIRS {
+                    while let Some([low, high]) = column.take_two() {
+                        let low: [Vector; 2 * VECTORS] = transmute!(*low);
+                        let high: [Vector; 2 * VECTORS] = transmute!(*high);
+                        for ((p, low), high) in p.iter_mut().zip(low).zip(high) {
+                            *p = xor3(*p, high, low);
+                        }
                     }
                 }
-                if let Some(last) = column.take_one() {
-                    let last: [Vector; 2 * VECTORS] = transmute!(*last);
-                    for (p, last) in p.iter_mut().zip(last) {
-                        *p = xor(*p, last);
+                while let Some(block) = column.take_one() {
+                    let block: [Vector; 2 * VECTORS] = transmute!(*block);
+                    for (p, block) in p.iter_mut().zip(block) {
+                        *p = xor(*p, block);
                     }
                 }
                 if then(at, transmute!(p)).is_break() {
@@ -226,24 +251,28 @@ macro_rules! kernels {
                 }
                 store(&sink, dst, at, all);
             }
-            tail::xor_into(dst, srcs, tail_of(dst.len()));
+            if let Some(from) = tail_of(dst.len()) {
+                tail::xor_into(dst, srcs, from);
+            }
         }
 
         // ---- generate ----
 
         $(#[$feature])?
-        pub(super) fn p_generate(p: &mut [u8], data: &[Option<&[u8]>], stream: bool) {
+        pub(super) fn p_generate(p: &mut [u8], data: Row<'_>, stream: bool) {
             if stream {
                 p_generate_to(&Sink::<true>::new(), p, data);
             } else {
                 p_generate_to(&Sink::<false>::new(), p, data);
             }
-            tail::p_generate(p, data, tail_of_p(p.len()));
+            if let Some(from) = tail_of_p(p.len()) {
+                tail::p_generate(p, data, from);
+            }
         }
 
         $(#[$feature])?
-        fn p_generate_to<const S: bool>(sink: &Sink<S>, p: &mut [u8], data: &[Option<&[u8]>]) {
-            walk_p(p.len(), data, |at, [first, second]| {
+        fn p_generate_to<const S: bool>(sink: &Sink<S>, p: &mut [u8], data: Row<'_>) {
+            walk_p(data, |at, [first, second]| {
                 store(sink, p, at, first);
                 store(sink, p, at.wrapping_add(WIDTH), second);
                 Continue(())
@@ -251,33 +280,36 @@ macro_rules! kernels {
         }
 
         $(#[$feature])?
-        fn q_generate(q: &mut [u8], data: &[Option<&[u8]>], stream: bool) {
+        fn q_generate(q: &mut [u8], data: Row<'_>, stream: bool) {
             if stream {
                 q_generate_to(&Sink::<true>::new(), q, data);
             } else {
                 q_generate_to(&Sink::<false>::new(), q, data);
             }
-            tail::q_generate(q, data, tail_of(q.len()));
+            if let Some(from) = tail_of(q.len()) {
+                tail::q_generate(q, data, from);
+            }
         }
 
         $(#[$feature])?
-        fn q_generate_to<const S: bool>(sink: &Sink<S>, q: &mut [u8], data: &[Option<&[u8]>]) {
-            walk::<false>(q.len(), data, |at, _, q_sum| {
+        fn q_generate_to<const S: bool>(sink: &Sink<S>, q: &mut [u8], data: Row<'_>) {
+            walk::<false>(data, |at, _, q_sum| {
                 store(sink, q, at, q_sum);
                 Continue(())
             });
         }
 
         $(#[$feature])?
-        fn pq_generate(p: &mut [u8], q: &mut [u8], data: &[Option<&[u8]>], stream: bool) {
+        fn pq_generate(p: &mut [u8], q: &mut [u8], data: Row<'_>, stream: bool) {
             if stream {
                 pq_generate_to(&Sink::<true>::new(), p, q, data);
             } else {
                 pq_generate_to(&Sink::<false>::new(), p, q, data);
             }
-            let from = tail_of(p.len());
-            tail::p_generate(p, data, from);
-            tail::q_generate(q, data, from);
+            if let Some(from) = tail_of(p.len()) {
+                tail::p_generate(p, data, from);
+                tail::q_generate(q, data, from);
+            }
         }
 
         $(#[$feature])?
@@ -285,9 +317,9 @@ macro_rules! kernels {
             sink: &Sink<S>,
             p: &mut [u8],
             q: &mut [u8],
-            data: &[Option<&[u8]>],
+            data: Row<'_>,
         ) {
-            walk::<true>(p.len(), data, |at, p_sum, q_sum| {
+            walk::<true>(data, |at, p_sum, q_sum| {
                 store(sink, p, at, p_sum);
                 store(sink, q, at, q_sum);
                 Continue(())
@@ -297,9 +329,9 @@ macro_rules! kernels {
         // ---- check ----
 
         $(#[$feature])?
-        fn p_check(p: &[u8], data: &[Option<&[u8]>]) -> Option<usize> {
+        fn p_check(p: &[u8], data: Row<'_>) -> Option<usize> {
             let mut found = None;
-            walk_p(p.len(), data, |at, [first, second]| {
+            walk_p(data, |at, [first, second]| {
                 let next = at.wrapping_add(WIDTH);
                 let (Some(p), Some(p_next)) = (load(p, at), load(p, next)) else { return Break(()) };
                 let (dp, dp_next) = (sum(&first, &p), sum(&second, &p_next));
@@ -311,13 +343,13 @@ macro_rules! kernels {
                     .or_else(|| first_difference(next, dp_next, nothing));
                 Break(())
             });
-            found.or_else(|| tail::p_check(p, data, tail_of_p(p.len())))
+            found.or_else(|| tail::p_check(p, data, tail_of_p(p.len())?))
         }
 
         $(#[$feature])?
-        fn pq_check(p: &[u8], q: &[u8], data: &[Option<&[u8]>]) -> Option<usize> {
+        fn pq_check(p: &[u8], q: &[u8], data: Row<'_>) -> Option<usize> {
             let mut found = None;
-            walk::<true>(p.len(), data, |at, p_sum, q_sum| {
+            walk::<true>(data, |at, p_sum, q_sum| {
                 let (Some(p), Some(q)) = (load(p, at), load(q, at)) else { return Break(()) };
                 let (dp, dq) = (sum(&p_sum, &p), sum(&q_sum, &q));
                 if !differ(&dp, &dq) {
@@ -326,13 +358,13 @@ macro_rules! kernels {
                 found = first_difference(at, dp, dq);
                 Break(())
             });
-            found.or_else(|| tail::pq_check(p, q, data, tail_of(p.len())))
+            found.or_else(|| tail::pq_check(p, q, data, tail_of(p.len())?))
         }
 
         $(#[$feature])?
-        fn locate(p: &[u8], q: &[u8], data: &[Option<&[u8]>]) -> Located {
+        fn locate(p: &[u8], q: &[u8], data: Row<'_>) -> Located {
             let mut suspects = Suspects::none();
-            walk::<true>(p.len(), data, |at, p_sum, q_sum| {
+            walk::<true>(data, |at, p_sum, q_sum| {
                 let (Some(p), Some(q)) = (load(p, at), load(q, at)) else { return Break(()) };
                 let (dp, dq) = (sum(&p_sum, &p), sum(&q_sum, &q));
                 if differ(&dp, &dq) {
@@ -341,8 +373,10 @@ macro_rules! kernels {
                     Continue(())
                 }
             });
-            let _ = tail::locate(&mut suspects, p, q, data, tail_of(p.len()));
-            suspects.verdict(data)
+            if let Some(from) = tail_of(p.len()) {
+                let _ = tail::locate(&mut suspects, p, q, data, from);
+            }
+            suspects.verdict(data.blocks())
         }
 
         /// Whether a stored P or Q differs from the computed one, by their differences.
@@ -407,8 +441,10 @@ macro_rules! kernels {
                     store(&sink, q, at, sum(&stored, &product(&factor, &change)));
                 }
             }
-            tail::update(p, 1, old, new, tail_of(p.len()));
-            tail::update(q, c, old, new, tail_of(q.len()));
+            if let Some(from) = tail_of(old.len()) {
+                tail::update(p, 1, old, new, from);
+                tail::update(q, c, old, new, from);
+            }
         }
 
         $(#[$feature])?
@@ -442,31 +478,34 @@ macro_rules! kernels {
                     }
                 }
             }
-            let (p_from, q_from) = (tail_of(p.len()), tail_of(q.len()));
-            tail::update_blocks(p, |_| 1, changes, p_from);
-            tail::update_blocks(q, |change| gf256::pow2(change.exponent), changes, q_from);
+            if let Some(from) = tail_of(p.len().max(q.len())) {
+                tail::update_blocks(p, |_| 1, changes, from);
+                tail::update_blocks(q, |change| gf256::pow2(change.exponent), changes, from);
+            }
         }
 
         // ---- recover ----
 
         $(#[$feature])?
-        pub(super) fn recover_data(x: &mut [u8], data: &[Option<&[u8]>], p: &[u8], stream: bool) {
+        pub(super) fn recover_data(x: &mut [u8], data: Row<'_>, p: &[u8], stream: bool) {
             if stream {
                 recover_data_to(&Sink::<true>::new(), x, data, p);
             } else {
                 recover_data_to(&Sink::<false>::new(), x, data, p);
             }
-            tail::recover_data(x, data, p, tail_of_p(x.len()));
+            if let Some(from) = tail_of_p(x.len()) {
+                tail::recover_data(x, data, p, from);
+            }
         }
 
         $(#[$feature])?
         fn recover_data_to<const S: bool>(
             sink: &Sink<S>,
             x: &mut [u8],
-            data: &[Option<&[u8]>],
+            data: Row<'_>,
             p: &[u8],
         ) {
-            walk_p(x.len(), data, |at, [first, second]| {
+            walk_p(data, |at, [first, second]| {
                 let next = at.wrapping_add(WIDTH);
                 let (Some(p), Some(p_next)) = (load(p, at), load(p, next)) else { return Break(()) };
                 store(sink, x, at, sum(&first, &p));
@@ -478,7 +517,7 @@ macro_rules! kernels {
         $(#[$feature])?
         fn recover_data_from_q(
             x: (u8, &mut [u8]),
-            data: &[Option<&[u8]>],
+            data: Row<'_>,
             q: &[u8],
             stream: bool,
         ) {
@@ -488,8 +527,9 @@ macro_rules! kernels {
             } else {
                 recover_data_from_q_to(&Sink::<false>::new(), x.1, &b, data, q);
             }
-            let from = tail_of(x.1.len());
-            tail::recover_data_from_q(x, data, q, from);
+            if let Some(from) = tail_of(x.1.len()) {
+                tail::recover_data_from_q(x, data, q, from);
+            }
         }
 
         $(#[$feature])?
@@ -497,10 +537,10 @@ macro_rules! kernels {
             sink: &Sink<S>,
             x: &mut [u8],
             b: &Factor,
-            data: &[Option<&[u8]>],
+            data: Row<'_>,
             q: &[u8],
         ) {
-            walk::<false>(x.len(), data, |at, _, q_sum| {
+            walk::<false>(data, |at, _, q_sum| {
                 let Some(q) = load(q, at) else { return Break(()) };
                 let lost = product(b, &sum(&q_sum, &q));
                 store(sink, x, at, lost);
@@ -512,7 +552,7 @@ macro_rules! kernels {
         fn recover_data_data(
             x: (u8, &mut [u8]),
             y: (u8, &mut [u8]),
-            data: &[Option<&[u8]>],
+            data: Row<'_>,
             p: &[u8],
             q: &[u8],
             stream: bool,
@@ -525,8 +565,9 @@ macro_rules! kernels {
             } else {
                 recover_data_data_to(&Sink::<false>::new(), (x.1, y.1), &by, data, (p, q));
             }
-            let from = tail_of(x.1.len());
-            tail::recover_data_data(x, y, data, (p, q), from);
+            if let Some(from) = tail_of(x.1.len()) {
+                tail::recover_data_data(x, y, data, (p, q), from);
+            }
         }
 
         $(#[$feature])?
@@ -534,10 +575,10 @@ macro_rules! kernels {
             sink: &Sink<S>,
             (x, y): (&mut [u8], &mut [u8]),
             (a, b): &(Factor, Factor),
-            data: &[Option<&[u8]>],
+            data: Row<'_>,
             (p, q): (&[u8], &[u8]),
         ) {
-            walk::<true>(x.len(), data, |at, p_sum, q_sum| {
+            walk::<true>(data, |at, p_sum, q_sum| {
                 let (Some(p), Some(q)) = (load(p, at), load(q, at)) else { return Break(()) };
                 let (both, weighted) = (sum(&p_sum, &p), sum(&q_sum, &q));
                 let lost = sum(&product(a, &both), &product(b, &weighted));
@@ -551,7 +592,7 @@ macro_rules! kernels {
         fn recover_data_p(
             x: (u8, &mut [u8]),
             p: &mut [u8],
-            data: &[Option<&[u8]>],
+            data: Row<'_>,
             q: &[u8],
             stream: bool,
         ) {
@@ -561,8 +602,9 @@ macro_rules! kernels {
             } else {
                 recover_data_p_to(&Sink::<false>::new(), (x.1, p), &b, data, q);
             }
-            let from = tail_of(x.1.len());
-            tail::recover_data_p(x, p, data, q, from);
+            if let Some(from) = tail_of(x.1.len()) {
+                tail::recover_data_p(x, p, data, q, from);
+            }
         }
 
         $(#[$feature])?
@@ -570,10 +612,10 @@ macro_rules! kernels {
             sink: &Sink<S>,
             (x, p): (&mut [u8], &mut [u8]),
             b: &Factor,
-            data: &[Option<&[u8]>],
+            data: Row<'_>,
             q: &[u8],
         ) {
-            walk::<true>(x.len(), data, |at, p_sum, q_sum| {
+            walk::<true>(data, |at, p_sum, q_sum| {
                 let Some(q) = load(q, at) else { return Break(()) };
                 let lost = product(b, &sum(&q_sum, &q));
                 store(sink, x, at, lost);
@@ -586,7 +628,7 @@ macro_rules! kernels {
         fn recover_data_q(
             x: (u8, &mut [u8]),
             q: &mut [u8],
-            data: &[Option<&[u8]>],
+            data: Row<'_>,
             p: &[u8],
             stream: bool,
         ) {
@@ -596,8 +638,9 @@ macro_rules! kernels {
             } else {
                 recover_data_q_to(&Sink::<false>::new(), (x.1, q), &c, data, p);
             }
-            let from = tail_of(x.1.len());
-            tail::recover_data_q(x, q, data, p, from);
+            if let Some(from) = tail_of(x.1.len()) {
+                tail::recover_data_q(x, q, data, p, from);
+            }
         }
 
         $(#[$feature])?
@@ -605,10 +648,10 @@ macro_rules! kernels {
             sink: &Sink<S>,
             (x, q): (&mut [u8], &mut [u8]),
             c: &Factor,
-            data: &[Option<&[u8]>],
+            data: Row<'_>,
             p: &[u8],
         ) {
-            walk::<true>(x.len(), data, |at, p_sum, q_sum| {
+            walk::<true>(data, |at, p_sum, q_sum| {
                 let Some(p) = load(p, at) else { return Break(()) };
                 let lost = sum(&p_sum, &p);
                 store(sink, x, at, lost);

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The table of kernels behind a [`Backend`](super::Backend), as an embedder may supply it.
 
-use super::portable;
+use super::{Row, portable};
 use crate::parity::{Change, Located};
 use core::fmt;
-
-/// A row's data blocks by exponent, `None` for zeros: see [`parity`](crate::parity).
-type Data<'a> = [Option<&'a [u8]>];
 
 /// Kernels of one instruction set, of an operating system's RAID library, or of an offload engine.
 ///
@@ -19,8 +16,7 @@ type Data<'a> = [Option<&'a [u8]>];
 ///
 /// # Safety of the calls
 ///
-/// All blocks of a call have the same length, a data list has at most 255 entries, lost blocks are
-/// `None` in it and inside it, and the instructions of the kernels may be used here and now.
+/// All blocks of a call have the length of the row, lost blocks are `None` in its list and inside it, and the instructions of the kernels may be used here and now.
 #[derive(Clone, Copy)]
 #[allow(clippy::type_complexity)]
 pub struct Ops {
@@ -29,15 +25,15 @@ pub struct Ops {
     /// `dst ^= srcs[0] ^ srcs[1] ^ ...`
     pub xor_into: unsafe fn(dst: &mut [u8], srcs: &[&[u8]]),
     /// `p = sum of data[e]`
-    pub p_generate: unsafe fn(p: &mut [u8], data: &Data<'_>, stream: bool),
+    pub p_generate: unsafe fn(p: &mut [u8], data: Row<'_>, stream: bool),
     /// `q = sum of 2^e · data[e]`
-    pub q_generate: unsafe fn(q: &mut [u8], data: &Data<'_>, stream: bool),
+    pub q_generate: unsafe fn(q: &mut [u8], data: Row<'_>, stream: bool),
     /// Both sums in one pass.
-    pub pq_generate: unsafe fn(p: &mut [u8], q: &mut [u8], data: &Data<'_>, stream: bool),
+    pub pq_generate: unsafe fn(p: &mut [u8], q: &mut [u8], data: Row<'_>, stream: bool),
     /// Offset of the first byte where `p` is not the sum.
-    pub p_check: unsafe fn(p: &[u8], data: &Data<'_>) -> Option<usize>,
+    pub p_check: unsafe fn(p: &[u8], data: Row<'_>) -> Option<usize>,
     /// Offset of the first byte where `p` or `q` is not its sum.
-    pub pq_check: unsafe fn(p: &[u8], q: &[u8], data: &Data<'_>) -> Option<usize>,
+    pub pq_check: unsafe fn(p: &[u8], q: &[u8], data: Row<'_>) -> Option<usize>,
     /// `p ^= old ^ new`, `q ^= 2^exponent · (old ^ new)`
     pub pq_update:
         unsafe fn(p: Option<&mut [u8]>, q: Option<&mut [u8]>, exponent: u8, old: &[u8], new: &[u8]),
@@ -45,26 +41,26 @@ pub struct Ops {
     pub pq_update_blocks:
         unsafe fn(p: Option<&mut [u8]>, q: Option<&mut [u8]>, changes: &[Change<'_>]),
     /// `x = p + sum of data[e]`
-    pub recover_data: unsafe fn(x: &mut [u8], data: &Data<'_>, p: &[u8], stream: bool),
+    pub recover_data: unsafe fn(x: &mut [u8], data: Row<'_>, p: &[u8], stream: bool),
     /// The data block with exponent `x.0`, from Q.
-    pub recover_data_from_q: unsafe fn(x: (u8, &mut [u8]), data: &Data<'_>, q: &[u8], stream: bool),
+    pub recover_data_from_q: unsafe fn(x: (u8, &mut [u8]), data: Row<'_>, q: &[u8], stream: bool),
     /// Two data blocks from P and Q.
     pub recover_data_data: unsafe fn(
         x: (u8, &mut [u8]),
         y: (u8, &mut [u8]),
-        data: &Data<'_>,
+        data: Row<'_>,
         p: &[u8],
         q: &[u8],
         stream: bool,
     ),
     /// A data block and P from Q.
     pub recover_data_p:
-        unsafe fn(x: (u8, &mut [u8]), p: &mut [u8], data: &Data<'_>, q: &[u8], stream: bool),
+        unsafe fn(x: (u8, &mut [u8]), p: &mut [u8], data: Row<'_>, q: &[u8], stream: bool),
     /// A data block and Q from P.
     pub recover_data_q:
-        unsafe fn(x: (u8, &mut [u8]), q: &mut [u8], data: &Data<'_>, p: &[u8], stream: bool),
+        unsafe fn(x: (u8, &mut [u8]), q: &mut [u8], data: Row<'_>, p: &[u8], stream: bool),
     /// Which block is wrong.
-    pub locate: unsafe fn(p: &[u8], q: &[u8], data: &Data<'_>) -> Located,
+    pub locate: unsafe fn(p: &[u8], q: &[u8], data: Row<'_>) -> Located,
 }
 
 impl Ops {

@@ -6,15 +6,14 @@
 //! kernel of its name does, for the columns from `from` on.
 #![forbid(unsafe_code)]
 
+use super::Row;
 use crate::gf256;
 use crate::parity::{Change, Located, Suspects, inverse_power, two_data_coefficients};
 use core::ops::ControlFlow;
 
-type Data<'a> = [Option<&'a [u8]>];
-
 /// The sums of P and Q in one column.
-fn sums(data: &Data<'_>, column: usize) -> (u8, u8) {
-    data.iter().rev().fold((0, 0), |(p, q), block| {
+fn sums(data: Row<'_>, column: usize) -> (u8, u8) {
+    data.blocks().iter().rev().fold((0, 0), |(p, q), block| {
         let byte = block.and_then(|block| block.get(column)).copied().unwrap_or(0);
         (p ^ byte, gf256::double(q) ^ byte)
     })
@@ -27,16 +26,17 @@ fn tail(block: &[u8], from: usize) -> impl Iterator<Item = u8> {
 /// The bytes from `from` on, and the sums of their columns.
 fn columns<'a>(
     out: &'a mut [u8],
-    data: &'a Data<'a>,
+    data: Row<'a>,
     from: usize,
 ) -> impl Iterator<Item = (&'a mut u8, u8, u8)> {
     let bytes = out.get_mut(from..).unwrap_or_default().iter_mut();
-    (from..).zip(bytes).map(|(column, byte)| {
+    (from..).zip(bytes).map(move |(column, byte)| {
         let (p, q) = sums(data, column);
         (byte, p, q)
     })
 }
 
+#[cold]
 pub(super) fn xor_into(dst: &mut [u8], srcs: &[&[u8]], from: usize) {
     for src in srcs {
         let bytes = dst.get_mut(from..).unwrap_or_default().iter_mut();
@@ -44,29 +44,34 @@ pub(super) fn xor_into(dst: &mut [u8], srcs: &[&[u8]], from: usize) {
     }
 }
 
-pub(super) fn p_generate(p: &mut [u8], data: &Data<'_>, from: usize) {
+#[cold]
+pub(super) fn p_generate(p: &mut [u8], data: Row<'_>, from: usize) {
     columns(p, data, from).for_each(|(p, p_sum, _)| *p = p_sum);
 }
 
-pub(super) fn q_generate(q: &mut [u8], data: &Data<'_>, from: usize) {
+#[cold]
+pub(super) fn q_generate(q: &mut [u8], data: Row<'_>, from: usize) {
     columns(q, data, from).for_each(|(q, _, q_sum)| *q = q_sum);
 }
 
-pub(super) fn p_check(p: &[u8], data: &Data<'_>, from: usize) -> Option<usize> {
+#[cold]
+pub(super) fn p_check(p: &[u8], data: Row<'_>, from: usize) -> Option<usize> {
     let differs = |(column, p): &(usize, u8)| sums(data, *column).0 != *p;
     (from..).zip(tail(p, from)).find(differs).map(|(column, _)| column)
 }
 
-pub(super) fn pq_check(p: &[u8], q: &[u8], data: &Data<'_>, from: usize) -> Option<usize> {
+#[cold]
+pub(super) fn pq_check(p: &[u8], q: &[u8], data: Row<'_>, from: usize) -> Option<usize> {
     let differs = |(column, pq): &(usize, (u8, u8))| sums(data, *column) != *pq;
     (from..).zip(tail(p, from).zip(tail(q, from))).find(differs).map(|(column, _)| column)
 }
 
+#[cold]
 pub(super) fn locate(
     suspects: &mut Suspects,
     p: &[u8],
     q: &[u8],
-    data: &Data<'_>,
+    data: Row<'_>,
     from: usize,
 ) -> ControlFlow<()> {
     (from..).zip(tail(p, from).zip(tail(q, from))).try_for_each(|(column, (p, q))| {
@@ -76,6 +81,7 @@ pub(super) fn locate(
 }
 
 /// `parity += c · (old + new)`
+#[cold]
 pub(super) fn update(parity: &mut [u8], c: u8, old: &[u8], new: &[u8], from: usize) {
     let bytes = parity.get_mut(from..).unwrap_or_default().iter_mut();
     for ((parity, old), new) in bytes.zip(tail(old, from)).zip(tail(new, from)) {
@@ -84,6 +90,7 @@ pub(super) fn update(parity: &mut [u8], c: u8, old: &[u8], new: &[u8], from: usi
 }
 
 /// `parity += sum of c · (old + new)`, where `c` is a change's coefficient.
+#[cold]
 pub(super) fn update_blocks(
     parity: &mut [u8],
     coefficient: impl Fn(&Change<'_>) -> u8,
@@ -104,36 +111,39 @@ pub(super) fn update_blocks(
 pub(super) fn locate_columns<'a>(
     p: &'a [u8],
     q: &'a [u8],
-    data: &'a Data<'a>,
+    data: Row<'a>,
     from: usize,
 ) -> impl Iterator<Item = (usize, Located)> + use<'a> {
-    (from..).zip(tail(p, from).zip(tail(q, from))).filter_map(|(column, (p, q))| {
+    (from..).zip(tail(p, from).zip(tail(q, from))).filter_map(move |(column, (p, q))| {
         let (p_sum, q_sum) = sums(data, column);
         let mut suspects = Suspects::none();
         let _ = suspects.columns(&[p ^ p_sum], &[q ^ q_sum]);
-        match suspects.verdict(data) {
+        match suspects.verdict(data.blocks()) {
             Located::Clean => None,
             verdict => Some((column, verdict)),
         }
     })
 }
 
-pub(super) fn recover_data(x: &mut [u8], data: &Data<'_>, p: &[u8], from: usize) {
+#[cold]
+pub(super) fn recover_data(x: &mut [u8], data: Row<'_>, p: &[u8], from: usize) {
     for ((x, p_sum, _), p) in columns(x, data, from).zip(tail(p, from)) {
         *x = p_sum ^ p;
     }
 }
 
-pub(super) fn recover_data_from_q(x: (u8, &mut [u8]), data: &Data<'_>, q: &[u8], from: usize) {
+#[cold]
+pub(super) fn recover_data_from_q(x: (u8, &mut [u8]), data: Row<'_>, q: &[u8], from: usize) {
     for ((lost, _, q_sum), q) in columns(x.1, data, from).zip(tail(q, from)) {
         *lost = gf256::mul(inverse_power(x.0), q_sum ^ q);
     }
 }
 
+#[cold]
 pub(super) fn recover_data_data(
     x: (u8, &mut [u8]),
     y: (u8, &mut [u8]),
-    data: &Data<'_>,
+    data: Row<'_>,
     (p, q): (&[u8], &[u8]),
     from: usize,
 ) {
@@ -146,10 +156,11 @@ pub(super) fn recover_data_data(
     }
 }
 
+#[cold]
 pub(super) fn recover_data_p(
     x: (u8, &mut [u8]),
     p: &mut [u8],
-    data: &Data<'_>,
+    data: Row<'_>,
     q: &[u8],
     from: usize,
 ) {
@@ -160,10 +171,11 @@ pub(super) fn recover_data_p(
     }
 }
 
+#[cold]
 pub(super) fn recover_data_q(
     x: (u8, &mut [u8]),
     q: &mut [u8],
-    data: &Data<'_>,
+    data: Row<'_>,
     p: &[u8],
     from: usize,
 ) {

@@ -26,8 +26,8 @@
 //! **R is a Q.** 4^e = 2^(2e), and doubling permutes the exponents modulo 255: R is the Q of the same
 //! blocks in another order, so every backend's kernels compute it as they are.
 
-use super::{MAX_ENTRIES, ParityError, check_data, check_length};
-use crate::backend::{Backend, Stores};
+use super::{MAX_ENTRIES, ParityError, check_length};
+use crate::backend::{Backend, Row, Stores};
 use crate::gf256;
 
 /// Bytes of each block that are worked on at a time: what a row has of them stays in the cache from
@@ -186,7 +186,7 @@ impl TripleParity {
             return Ok(());
         };
         parity.iter().flatten().try_for_each(|parity| check_length(len, parity))?;
-        check_data(len, data)?;
+        Row::new(len, data)?;
         let mut parity = parity;
         for (from, len) in chunks(len) {
             let [p, q, r] = parity
@@ -226,7 +226,7 @@ impl TripleParity {
         let [p, q, r] = parity;
         let len = p.len();
         parity.iter().try_for_each(|parity| check_length(len, parity))?;
-        check_data(len, data)?;
+        Row::new(len, data)?;
         for (from, len) in chunks(len) {
             let lists = Lists::new(data, from, len);
             let [Some(p), Some(q), Some(r)] = [p, q, r].map(|parity| cut(parity, from, len)) else {
@@ -375,7 +375,7 @@ fn check_operands(
     data: &[Option<&[u8]>],
     parity: &[Parity<'_>; 3],
 ) -> Result<(), ParityError> {
-    check_data(len, data)?;
+    Row::new(len, data)?;
     for (at, (exponent, block)) in lost.iter().enumerate() {
         check_length(len, block)?;
         super::check_lost(*exponent, data)?;

@@ -28,11 +28,11 @@ const fn hot(
 const X86_64: &[Hot] = &[
     hot("x86::ssse3::pq_generate", &[("pshufb", "xmm", 4), ("paddb", "xmm", 4)], 70),
     hot("x86::ssse3::recover_data_data", &[("pshufb", "xmm", 4)], 70),
-    hot("x86::avx2::p_generate", &[("vxorps", "ymm", 16)], 40),
+    hot("x86::avx2::p_generate", &[("vxorps", "ymm", 8)], 16),
     hot("x86::avx2::pq_generate", &[("vpshufb", "ymm", 4), ("vpaddb", "ymm", 4)], 34),
     hot("x86::avx2::pq_check", &[("vpshufb", "ymm", 4), ("vpaddb", "ymm", 4)], 34),
     hot("x86::avx2::pq_update", &[("vpshufb", "ymm", 8)], 80),
-    hot("x86::avx2_gfni::pq_generate", &[("vgf2p8affineqb", "ymm", 8)], 50),
+    hot("x86::avx2_gfni::pq_generate", &[("vgf2p8affineqb", "ymm", 4)], 22),
     hot("x86::narrow::p_generate", &[("vpternlogq", "zmm", 8)], 40),
     hot("x86::avx512::pq_generate", &[("vpshufb", "zmm", 8), ("vpternlogq", "zmm", 12)], 56),
     hot(
@@ -51,7 +51,7 @@ const X86_64: &[Hot] = &[
         40,
     ),
     // What plain Rust is vectorised to.
-    hot("portable::bytes::p_generate", &[("xorps", "xmm", 16)], 60),
+    hot("portable::bytes::p_generate", &[("xorps", "xmm", 8)], 26),
     hot("portable::bytes::pq_generate", &[("paddb", "xmm", 4), ("pxor", "xmm", 8)], 80),
 ];
 

@@ -11,6 +11,7 @@ type Vector = uint8x16_t;
 const LANES: usize = 16;
 const VECTORS: usize = 4;
 const PAIRS: bool = false;
+const WHOLE: bool = false;
 
 kernels!("neon", #[target_feature(enable = "neon")], #[inline]);
 

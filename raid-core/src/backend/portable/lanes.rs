@@ -13,6 +13,7 @@ macro_rules! lanes {
         const LANES: usize = size_of::<Vector>();
         const VECTORS: usize = 1;
         const PAIRS: bool = false;
+        const WHOLE: bool = false;
 
         kernels!($name, , #[inline(always)]);
 

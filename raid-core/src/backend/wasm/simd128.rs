@@ -11,6 +11,7 @@ type Vector = v128;
 const LANES: usize = 16;
 const VECTORS: usize = 4;
 const PAIRS: bool = false;
+const WHOLE: bool = false;
 
 kernels!("simd128", #[target_feature(enable = "simd128")], #[inline]);
 

@@ -12,6 +12,7 @@ type Vector = __m256i;
 const LANES: usize = 32;
 const VECTORS: usize = 4;
 const PAIRS: bool = false;
+const WHOLE: bool = true;
 
 kernels!("avx2", #[target_feature(enable = "avx2")], #[inline]);
 

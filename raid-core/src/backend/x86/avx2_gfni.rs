@@ -10,7 +10,8 @@ use core::arch::x86_64::*;
 type Vector = __m256i;
 const LANES: usize = 32;
 const VECTORS: usize = 4;
-const PAIRS: bool = true;
+const PAIRS: bool = false;
+const WHOLE: bool = true;
 
 kernels!("avx2_gfni", #[target_feature(enable = "avx2,gfni")], #[inline]);
 

@@ -11,6 +11,7 @@ type Vector = __m512i;
 const LANES: usize = 64;
 const VECTORS: usize = 4;
 const PAIRS: bool = true;
+const WHOLE: bool = true;
 
 kernels!("avx512_gfni", #[target_feature(enable = "avx512f,avx512bw,gfni")], #[inline]);
 

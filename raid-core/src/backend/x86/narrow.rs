@@ -6,13 +6,13 @@
 #![forbid(unsafe_code)]
 
 use super::{avx2, avx512, avx512_gfni};
-use crate::backend::Ops;
+use crate::backend::{Ops, Row};
 
 pub(super) static AVX512: Ops = Ops { p_generate, recover_data, ..avx512::OPS };
 pub(super) static AVX512_GFNI: Ops = Ops { p_generate, recover_data, ..avx512_gfni::OPS };
 
 #[target_feature(enable = "avx512f,avx512bw")]
-fn p_generate(p: &mut [u8], data: &[Option<&[u8]>], stream: bool) {
+fn p_generate(p: &mut [u8], data: Row<'_>, stream: bool) {
     if stream {
         avx2::p_generate(p, data, stream);
     } else {
@@ -21,7 +21,7 @@ fn p_generate(p: &mut [u8], data: &[Option<&[u8]>], stream: bool) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw")]
-fn recover_data(x: &mut [u8], data: &[Option<&[u8]>], p: &[u8], stream: bool) {
+fn recover_data(x: &mut [u8], data: Row<'_>, p: &[u8], stream: bool) {
     if stream {
         avx2::recover_data(x, data, p, stream);
     } else {

@@ -11,7 +11,8 @@ use core::arch::x86_64::*;
 type Vector = __m128i;
 const LANES: usize = 16;
 const VECTORS: usize = 4;
-const PAIRS: bool = true;
+const PAIRS: bool = false;
+const WHOLE: bool = true;
 
 kernels!("ssse3", #[target_feature(enable = "ssse3")], #[inline]);
 

@@ -29,5 +29,6 @@ pub struct Readme;
 pub mod caches;
 pub mod cells;
 pub mod contenders;
+pub mod machine;
 pub mod paired;
 pub mod stripes;

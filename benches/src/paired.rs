@@ -39,6 +39,18 @@ impl Times {
         median(both.map(|(other, own)| other / own).collect())
     }
 
+    /// How far the middle half of the times reaches, as a part of the median.
+    #[must_use]
+    pub fn spread(&self) -> f64 {
+        let mut times = self.nanoseconds.clone();
+        times.sort_by(f64::total_cmp);
+        let quarter = times.len() / 4;
+        match (times.get(quarter), times.iter().nth_back(quarter)) {
+            (Some(low), Some(high)) => (high - low) / self.median(),
+            _ => f64::NAN,
+        }
+    }
+
     /// The median time.
     #[must_use]
     pub fn median(&self) -> f64 {

@@ -171,6 +171,7 @@ impl Arena {
 pub struct Stripe<'a> {
     sources: Vec<&'a [u8]>,
     list: Vec<Option<&'a [u8]>>,
+    by_element: Vec<Option<&'a [u8]>>,
     parity: Vec<&'a [u8]>,
     lost: [u8; 2],
     len: usize,
@@ -190,6 +191,8 @@ pub struct Parts<'a> {
     pub sources: &'a [&'a [u8]],
     /// The data list, `None` where a block is lost.
     pub list: &'a [Option<&'a [u8]>],
+    /// The same by element, with the elements of P and Q, `None`, in the middle.
+    pub by_element: &'a [Option<&'a [u8]>],
     /// The stored P and Q, of operations that read them.
     pub parity: &'a [&'a [u8]],
     /// The exponents of what is lost, or changes.
@@ -228,6 +231,7 @@ impl<'a> Stripe<'a> {
         let mut row = Self {
             sources: Vec::new(),
             list: Vec::new(),
+            by_element: Vec::new(),
             parity: Vec::new(),
             lost: if operation == Operation::Update {
                 [5, 5]
@@ -250,6 +254,8 @@ impl<'a> Stripe<'a> {
                 row.list.push(Some(block));
             }
         }
+        let (below, above) = row.list.split_at(row.list.len() / 2);
+        row.by_element = [below, &[None, None], above].concat();
         for sum in stored.into_iter().rev() {
             if let Some(block) = parity.pop() {
                 block.copy_from_slice(&sum);
@@ -294,6 +300,7 @@ impl<'a> Stripe<'a> {
         Parts {
             sources: &self.sources,
             list: &self.list,
+            by_element: &self.by_element,
             parity: &self.parity,
             lost: self.lost,
             x,

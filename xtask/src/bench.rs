@@ -6,35 +6,38 @@
 //!                                             └─▶ docs/benchmarks.md   every cell, what was missed and why
 //! ```
 //!
-//! With `--quick` fewer cells in fewer repetitions, and a table on the terminal only. With `--render`
-//! nothing is run: the tables are made again of what the last whole run left.
+//! With `--quick` fewer cells in fewer repetitions, and a table on the terminal only. With `--only` and
+//! the name of an operation the cells of that are raced again, and take the place of those in what the
+//! last run left. With `--render` nothing is run: the tables are made again of that.
 
 mod cells;
 mod page;
 mod summary;
 
-use crate::ci::shell::{cargo, root, target};
+use crate::ci::shell::{Shell, cargo, root, target};
+use crate::ci::{Stop, toolchain};
 use cells::Report;
 use std::error::Error;
 use std::fs;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 
 const BEGIN: &str = "<!-- begin: cargo xtask bench -->";
 const END: &str = "<!-- end: cargo xtask bench -->";
 
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
-    let (mut quick, mut render) = (false, false);
-    for argument in arguments {
-        match argument.as_str() {
-            "--quick" => quick = true,
-            "--render" => render = true,
-            other => {
-                eprintln!("unknown argument `{other}`: cargo xtask bench [--quick | --render]");
-                return ExitCode::from(2);
-            }
+    let what = match arguments {
+        [] => What::All,
+        [flag] if flag == "--quick" => What::Quick,
+        [flag] if flag == "--render" => What::Nothing,
+        [flag, operations @ ..] if flag == "--only" && !operations.is_empty() => {
+            What::Only(operations)
         }
-    }
-    match bench(quick, render) {
+        _ => {
+            eprintln!("cargo xtask bench [--quick | --render | --only OPERATION...]");
+            return ExitCode::from(2);
+        }
+    };
+    match bench(what) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -43,22 +46,35 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     }
 }
 
-fn bench(quick: bool, render: bool) -> Result<(), Box<dyn Error>> {
+/// What is raced.
+#[derive(Clone, Copy)]
+enum What<'a> {
+    All,
+    Quick,
+    Only(&'a [String]),
+    Nothing,
+}
+
+fn bench(what: What<'_>) -> Result<(), Box<dyn Error>> {
     let kept = target().join("bench.json");
-    let text = if render {
-        fs::read_to_string(&kept).map_err(|error| format!("{}: {error}", kept.display()))?
-    } else {
-        let text = run(quick)?;
-        if !quick {
-            fs::write(&kept, &text)?;
+    let last = || fs::read_to_string(&kept).map_err(|error| format!("{}: {error}", kept.display()));
+    let text = match what {
+        What::Quick => run(&["--quick"])?,
+        What::All => run(&[])?,
+        What::Nothing => last()?,
+        What::Only(operations) => {
+            let operations: Vec<&str> = operations.iter().map(String::as_str).collect();
+            let last = last().unwrap_or_default();
+            cells::merged(&last, &run(&operations)?, &operations)?
         }
-        text
     };
     let report = Report::parse(&text)?;
     let glance = summary::table(&report);
     println!("{glance}");
-    if quick {
-        return Ok(());
+    match what {
+        What::Quick => return Ok(()),
+        What::Nothing => {}
+        What::All | What::Only(_) => fs::write(&kept, &text)?,
     }
     let readme = root().join("README.md");
     fs::write(&readme, between(&fs::read_to_string(&readme)?, &glance)?)?;
@@ -69,34 +85,21 @@ fn bench(quick: bool, render: bool) -> Result<(), Box<dyn Error>> {
 }
 
 /// Builds and runs the race; its progress goes to the terminal.
-fn run(quick: bool) -> Result<String, Box<dyn Error>> {
-    install_isal();
-    let mut command = cargo("run --release -p raid-benches --features peers --bin ratios --");
-    if quick {
-        command.arg("--quick");
+fn run(arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+    let mut shell = Shell::new("bench")?;
+    // The report says that ISA-L was skipped where it cannot be had.
+    if let Err(Stop::Skipped(why) | Stop::Failed(why)) =
+        toolchain::library(&mut shell, "libisal", "libisal-dev pkg-config")
+    {
+        eprintln!("{why}");
     }
+    let mut command = cargo("run --release -p raid-benches --features peers --bin ratios --");
+    command.args(arguments);
     let output = command.current_dir(root()).stderr(Stdio::inherit()).output()?;
     if output.status.success() {
         Ok(String::from_utf8(output.stdout)?)
     } else {
         Err(format!("the race ended with {}", output.status).into())
-    }
-}
-
-/// Installs ISA-L where that can be done; where it cannot, the report says that it was skipped.
-fn install_isal() {
-    let has = || {
-        let mut ask = Command::new("pkg-config");
-        ask.args(["--exists", "libisal"]).status().is_ok_and(|status| status.success())
-    };
-    if has() {
-        return;
-    }
-    let mut install = Command::new("apt-get");
-    install.args(["install", "--yes", "--quiet", "--no-install-recommends"]);
-    install.args(["libisal-dev", "pkg-config"]).env("DEBIAN_FRONTEND", "noninteractive");
-    if !install.stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
-        eprintln!("ISA-L is not here and cannot be installed (libisal-dev, pkg-config)");
     }
 }
 

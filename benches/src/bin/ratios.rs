@@ -8,8 +8,8 @@
 
 use raid_benches::caches::Caches;
 use raid_benches::cells::Cell;
-use raid_benches::contenders;
 use raid_benches::stripes::Operation;
+use raid_benches::{contenders, machine};
 use raid_core::backend::Backend;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -71,6 +71,7 @@ fn main() -> ExitCode {
             "detected": Backend::detect().name(),
             "caches": caches,
             "attendance": contenders::attendance(),
+            "machine": machine::measure(),
             "cells": results,
         });
         println!("{report:#}");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Other crates. Their plans and tables are made beforehand, as a caller would keep them.
 
-use super::{Contender, Role, Run};
+use super::{Contender, Proof, Role, Run};
 use crate::stripes::{Operation, Stripe};
 use reed_solomon_erasure::galois_8::ReedSolomon;
 use reed_solomon_simd::ReedSolomonEncoder;
@@ -12,12 +12,13 @@ pub(super) fn contenders(operation: Operation, disks: usize, len: usize) -> Vec<
         vec![Contender::new("rusty_erasure", Role::Peer, rusty_erasure(operation, disks, len))];
     // Codes of their own: no P and Q that anybody else could read.
     if operation == Operation::Generate {
-        let run = reed_solomon_erasure(disks);
-        let other = Contender::new("reed-solomon-erasure", Role::Peer, run);
-        all.push(Contender { same_code: false, ..other });
-        let run = reed_solomon_simd(disks, len);
-        let other = Contender::new("reed-solomon-simd", Role::Peer, run);
-        all.push(Contender { same_code: false, ..other });
+        let mut erasure =
+            Contender::new("reed-solomon-erasure", Role::Peer, reed_solomon_erasure(disks));
+        erasure.proof = Proof::Own(reed_solomon_erasure_recovers(disks));
+        let mut simd =
+            Contender::new("reed-solomon-simd", Role::Peer, reed_solomon_simd(disks, len));
+        simd.proof = Proof::Own(reed_solomon_simd_recovers(disks));
+        all.extend([erasure, simd]);
     }
     all
 }
@@ -92,5 +93,33 @@ fn reed_solomon_simd(disks: usize, len: usize) -> Run {
         row.x.copy_from_slice(x);
         row.y.copy_from_slice(y);
         true
+    })
+}
+
+/// Blocks that are taken away to see whether they come back: as many as there are parities.
+const LOST: usize = 2;
+
+fn reed_solomon_erasure_recovers(disks: usize) -> Run {
+    let code = ReedSolomon::new(disks, 2).expect("a code");
+    Box::new(move |row| {
+        let row = row.parts();
+        let blocks = row.sources.iter().copied().chain([&*row.x, &*row.y]);
+        let mut shards: Vec<Option<Vec<u8>>> = blocks.map(|block| Some(block.to_vec())).collect();
+        shards[..LOST].fill(None);
+        code.reconstruct_data(&mut shards).is_ok()
+            && row.sources.iter().zip(&shards).all(|(old, new)| new.as_deref() == Some(*old))
+    })
+}
+
+fn reed_solomon_simd_recovers(disks: usize) -> Run {
+    Box::new(move |row| {
+        let row = row.parts();
+        let kept = row.sources.iter().enumerate().skip(LOST);
+        let parities = [(0, &*row.x), (1, &*row.y)];
+        let Ok(restored) = reed_solomon_simd::decode(disks, 2, kept, parities) else {
+            return false;
+        };
+        let back = |(at, old): (usize, &&[u8])| restored.get(&at).is_some_and(|new| new == *old);
+        row.sources.iter().enumerate().take(LOST).all(back)
     })
 }

@@ -9,7 +9,7 @@
 //!
 //! Nothing else: it is the widest registers of the machine, in steps of 256 bytes of each block.
 
-use super::{Contender, Role};
+use super::{Contender, Proof, Role};
 use crate::stripes::{Operation, Stripe};
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -58,7 +58,7 @@ fn limit(name: &str, wide: bool, stores: u8) -> Contender {
         unsafe { pass(read, written, len) };
         true
     };
-    Contender { same_code: false, ..Contender::new(name, Role::Limit, Box::new(run)) }
+    Contender { proof: Proof::Nothing, ..Contender::new(name, Role::Limit, Box::new(run)) }
 }
 
 #[cfg(target_arch = "x86_64")]

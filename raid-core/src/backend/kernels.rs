@@ -209,15 +209,6 @@ macro_rules! kernels {
         ) {
             for (at, mut column) in data.steps::<{ 2 * WIDTH }>() {
                 let mut p: [Vector; 2 * VECTORS] = transmute!(*column.take_first());
-                if PAIRS {
-                    while let Some([low, high]) = column.take_two() {
-                        let low: [Vector; 2 * VECTORS] = transmute!(*low);
-                        let high: [Vector; 2 * VECTORS] = transmute!(*high);
-                        for ((p, low), high) in p.iter_mut().zip(low).zip(high) {
-                            *p = xor3(*p, high, low);
-                        }
-                    }
-                }
                 while let Some(block) = column.take_one() {
                     let block: [Vector; 2 * VECTORS] = transmute!(*block);
                     for (p, block) in p.iter_mut().zip(block) {

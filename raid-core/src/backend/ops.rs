@@ -16,7 +16,8 @@ use core::fmt;
 ///
 /// # Safety of the calls
 ///
-/// All blocks of a call have the length of the row, lost blocks are `None` in its list and inside it, and the instructions of the kernels may be used here and now.
+/// All blocks of a call have the length of the row's, lost blocks are `None` in it and inside it, and the
+/// instructions of the kernels may be used here and now.
 #[derive(Clone, Copy)]
 #[allow(clippy::type_complexity)]
 pub struct Ops {

@@ -14,6 +14,8 @@ pub(super) struct Report {
     pub(super) cpu: String,
     /// The kernels that `Backend::detect` chooses.
     pub(super) best: String,
+    /// What one core can do at most: see `benches/src/machine.rs`.
+    pub(super) machine: Vec<Runner>,
 }
 
 /// One comparison.
@@ -52,14 +54,45 @@ impl Report {
         if cells.is_empty() {
             return Err("a report without cells".into());
         }
+        let probes = value["machine"].as_object().into_iter().flatten();
+        let machine = probes
+            .map(|(name, speed)| Runner {
+                name: name.clone(),
+                speed: speed.as_f64().unwrap_or(f64::NAN),
+            })
+            .collect();
         Ok(Self {
             cells,
+            machine,
             attendance: strings(&value["attendance"]),
             caches: ["l1", "l2", "llc"].map(|name| value["caches"][name].as_u64().unwrap_or(0)),
             cpu: value["cpu"].as_str().unwrap_or_default().to_owned(),
             best: value["detected"].as_str().unwrap_or_default().to_owned(),
         })
     }
+}
+
+/// The last report with the cells of some operations as a new one has them.
+pub(super) fn merged(last: &str, new: &str, operations: &[&str]) -> Result<String, Box<dyn Error>> {
+    if last.is_empty() {
+        return Ok(new.to_owned());
+    }
+    let (last, mut new): (Value, Value) = (serde_json::from_str(last)?, serde_json::from_str(new)?);
+    if last["cpu"] != new["cpu"] || last["attendance"] != new["attendance"] {
+        return Err("the last run was on another machine, or had other contenders".into());
+    }
+    let (Some(kept), Some(cells)) = (last["cells"].as_array(), new["cells"].as_array_mut()) else {
+        return Err("a report without cells".into());
+    };
+    let kept = kept.iter().filter(|cell| {
+        cell["operation"].as_str().is_some_and(|operation| !operations.contains(&operation))
+    });
+    cells.extend(kept.cloned());
+    cells.sort_by_key(|cell| {
+        let operation = cell["operation"].as_str().unwrap_or_default();
+        super::summary::OPERATIONS.iter().position(|(name, _)| *name == operation)
+    });
+    Ok(format!("{new:#}"))
 }
 
 /// Somebody, and how fast.
@@ -70,7 +103,40 @@ pub(super) struct Runner {
     pub(super) speed: f64,
 }
 
+impl Report {
+    /// What the arithmetic of a backend alone could do, if that was measured.
+    pub(super) fn arithmetic(&self, operation: &str, backend: &str) -> Option<f64> {
+        let probe = match (operation, backend) {
+            ("generate", backend) => backend,
+            ("xor", backend) if backend.starts_with("avx512") => "xor 512",
+            ("xor", backend) if backend.starts_with("avx2") => "xor 256",
+            _ => return None,
+        };
+        self.machine.iter().find(|one| one.name == probe).map(|one| one.speed)
+    }
+
+    /// How many times as fast a cell is with blocks at different places in their pages.
+    pub(super) fn in_other_lines(&self, cell: &Cell, own: &Runner) -> Option<f64> {
+        let other = self.cells.iter().find(|other| {
+            (&other.operation, other.disks, &other.set, other.len)
+                == (&cell.operation, cell.disks, &cell.set, 64 << 10)
+                && other.placement == "lines"
+        })?;
+        let same = self.cells.iter().find(|same| {
+            (&same.operation, same.disks, &same.set, same.len)
+                == (&cell.operation, cell.disks, &cell.set, 64 << 10)
+                && same.placement == "pages"
+        })?;
+        Some(other.named(&own.name)?.speed / same.named(&own.name)?.speed)
+    }
+}
+
 impl Cell {
+    /// How far the middle half of somebody's times reaches, as a part of the median.
+    pub(super) fn spread(&self, runner: &Runner) -> Option<f64> {
+        self.value["spreads"][&runner.name].as_f64()
+    }
+
     /// Those of a role, the fastest first.
     fn runners(&self, wanted: impl Fn(&str, &str) -> bool) -> Vec<Runner> {
         let mut all: Vec<Runner> = self.value["speeds"]

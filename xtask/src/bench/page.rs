@@ -8,7 +8,9 @@ use std::fmt::Write;
 const HEAD: &str = "\
 # Benchmarks
 
-Written by `cargo xtask bench`, which anyone can run; `--quick` prints a few cells in seconds.
+Written by `cargo xtask bench`, which anyone can run; `--quick` prints a few cells in seconds, `--only OPERATION`
+races one operation again. The same contenders on the same rows under criterion, whose reports compare one run with the
+next: `cargo bench -p raid-benches --features peers --bench parity`.
 
 Every contender does the same to the same rows in the same run, in a random order in each repetition, after its
 result was compared with arithmetic of its own. A ratio is the median of the ratios inside a repetition, and says how
@@ -18,7 +20,8 @@ ISA-L cannot do that). Ours is what `Backend::detect` chooses, with plain or wit
 faster. The limit is the loads and stores of the operation without its arithmetic, plain or past the cache, whichever
 is faster; in the first level it is loose. For recovery the other libraries have a general code, with tables made
 beforehand; for updates they have a difference and a multiplication. reed-solomon-erasure and
-reed-solomon-simd compute other codes than RAID-6 and take part in `generate` only.
+reed-solomon-simd compute other codes than RAID-6, which is verified by what they recover with them, and take part in
+`generate` only.
 
 ";
 
@@ -32,11 +35,52 @@ pub(super) fn text(report: &Report) -> String {
         report.best,
         report.attendance.join("; ")
     );
+    machine(&mut text, report);
     cells(&mut text, report);
+    numberings(&mut text, report);
     instruction_sets(&mut text, report);
     portable(&mut text, report);
     missed(&mut text, report);
     text
+}
+
+fn machine(text: &mut String, report: &Report) {
+    if report.machine.is_empty() {
+        return;
+    }
+    text.push_str("## The machine\n\n");
+    text.push_str(
+        "What one core can do at most: loads from the first level, and the arithmetic of XOR and of P+Q of each\n\
+         instruction set on registers, without loads and stores, in bytes of blocks. A row saves the arithmetic of its\n\
+         first block, so that ours can be faster than this by a part in eight.\n\n| | GB/s |\n|---|--:|\n",
+    );
+    for probe in &report.machine {
+        let _ = writeln!(text, "| {} | {:.1} |", probe.name, probe.speed);
+    }
+    text.push('\n');
+}
+
+/// DDF numbers the exponents of Q by element, md by data disk.
+fn numberings(text: &mut String, report: &Report) {
+    text.push_str("\n## The two numberings of Q\n\n");
+    text.push_str(
+        "P+Q generate for 8 data disks, exponents by data disk as md has them, and by element as DDF has them, with the\n\
+         elements of P and Q in the middle of the row, where they cost two more products. At the end they cost nothing.\n\n\
+         | set | block | by data disk | by element | ratio |\n|---|--:|--:|--:|--:|\n",
+    );
+    for cell in report.cells.iter().filter(|cell| main(cell)) {
+        let Some(own) = cell.ours(&report.best) else { continue };
+        let Some(other) = cell.named(&format!("{} by element", own.name)) else { continue };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {:.1} | {:.1} | {:.2} |",
+            cell.set,
+            size(cell.len),
+            own.speed,
+            other.speed,
+            1.0 / cell.ratio(&own, &other)
+        );
+    }
 }
 
 fn cells(text: &mut String, report: &Report) {
@@ -186,13 +230,14 @@ fn missed(text: &mut String, report: &Report) {
         if let Some(peer) = cell.any_peer() {
             let ratio = cell.ratio(&own, &peer);
             if ratio < goal(cell) {
-                let reason = reason(cell, ours);
-                row(&peer.name, ratio, goal(cell), ours, ours / ratio, reason);
+                let reason = reason(report, cell, &own, ours, ratio / goal(cell));
+                row(&peer.name, ratio, goal(cell), ours, ours / ratio, &reason);
             }
         }
         let waits = matches!(cell.set.as_str(), "LLC" | "DRAM");
         if waits && ours < OF_LIMIT {
-            row("the limit", ours, OF_LIMIT, ours, f64::NAN, reason(cell, ours));
+            let reason = reason(report, cell, &own, ours, ours / OF_LIMIT);
+            row("the limit", ours, OF_LIMIT, ours, f64::NAN, &reason);
         }
         if !main(cell) || !matches!(cell.set.as_str(), "L1" | "L2") {
             continue;
@@ -203,7 +248,9 @@ fn missed(text: &mut String, report: &Report) {
             let ratio = cell.ratio(&own, &peer);
             if ratio < goal {
                 let against = format!("{isa}: {}", peer.name);
-                row(&against, ratio, goal, of_limit(&own), of_limit(&own) / ratio, "I");
+                let ours = of_limit(&own);
+                let reason = reason(report, cell, &own, ours, ratio / goal);
+                row(&against, ratio, goal, ours, ours / ratio, &reason);
             }
         }
     }
@@ -211,24 +258,30 @@ fn missed(text: &mut String, report: &Report) {
 
 const REASONS: &str = "\
 The goals were set on an Intel CPU with two 512-bit loads a cycle and a first level of 48 KiB in 12 ways, whose memory
-is slow next to its core.
+is slow next to its core. Each reason is a measurement of this run; where none of them holds, the cell says so.
 
-- **W**: we are at the limit of the machine, within 7 %, and so is the peer, or almost: nothing is left to be ahead by.
-- **L**: the first level gives one 512-bit load a cycle on this CPU, and arithmetic on 512 bits takes two cycles of a
-  256-bit unit: 512 bits bring less over 256 than the goal supposes.
-- **S**: blocks start at page boundaries, and the eight ways of the first level hold no more than eight of them; taken
-  to be the reason, as streaming stores and other placements help, but not measured apart.
-- **N**: on a shared machine memory differs by this much from one second to the next.
-- **I**: with the same instructions everybody has the same number of operations for a byte on this CPU; what differs is
-  loads and stores.
+- **W**: we are at the limit of the machine, within 7 %: nothing is left to be ahead by.
+- **A**: we are at what the arithmetic alone can do, at the part of it that is named: with the same instructions, and as
+  many for a byte, nobody can be far ahead.
+- **S**: blocks at different places in their pages are faster by the factor named (blocks of 64 KiB): all begin with a
+  page, and the eight ways of the first level hold no more than eight such lines.
+- **N**: the middle half of the times of this cell reaches as far as is named, farther than what is missing.
 
 ";
 
-fn reason(cell: &Cell, of_limit: f64) -> &'static str {
-    match cell.set.as_str() {
-        _ if of_limit >= OF_LIMIT => "W",
-        "L1" => "L",
-        "L2" => "S",
-        _ => "N",
+/// What was measured that explains a cell: `part` of its goal was reached.
+fn reason(report: &Report, cell: &Cell, own: &Runner, of_limit: f64, part: f64) -> String {
+    let backend = own.name.trim_end_matches("+nt");
+    let arithmetic = report.arithmetic(&cell.operation, backend).map(|most| own.speed / most);
+    let elsewhere = report.in_other_lines(cell, own);
+    let spread = cell.spread(own);
+    if of_limit >= OF_LIMIT {
+        return "W".into();
+    }
+    match (arithmetic, elsewhere, spread) {
+        (Some(of_most), ..) if of_most >= 0.85 => format!("A {of_most:.2}"),
+        (_, Some(factor), _) if factor >= 1.03 => format!("S {factor:.2}"),
+        (.., Some(spread)) if spread >= 1.0 - part => format!("N {:.0} %", spread * 100.0),
+        _ => "not measured".into(),
     }
 }

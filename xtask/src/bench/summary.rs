@@ -4,7 +4,7 @@
 use super::cells::Report;
 use std::fmt::Write;
 
-const OPERATIONS: [(&str, &str); 6] = [
+pub(super) const OPERATIONS: [(&str, &str); 6] = [
     ("xor", "XOR"),
     ("generate", "P+Q generate"),
     ("check", "P+Q check"),

@@ -33,7 +33,7 @@ const X86_64: &[Hot] = &[
     hot("x86::avx2::pq_check", &[("vpshufb", "ymm", 4), ("vpaddb", "ymm", 4)], 34),
     hot("x86::avx2::pq_update", &[("vpshufb", "ymm", 8)], 80),
     hot("x86::avx2_gfni::pq_generate", &[("vgf2p8affineqb", "ymm", 4)], 22),
-    hot("x86::narrow::p_generate", &[("vpternlogq", "zmm", 8)], 40),
+    hot("x86::narrow::p_generate", &[("vpxord", "zmm", 8)], 20),
     hot("x86::avx512::pq_generate", &[("vpshufb", "zmm", 8), ("vpternlogq", "zmm", 12)], 56),
     hot(
         "x86::avx512_gfni::pq_generate",

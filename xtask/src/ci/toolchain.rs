@@ -68,17 +68,29 @@ pub(crate) fn program(shell: &mut Shell, name: &str, packages: &str) -> Result<(
 
 /// Makes sure that programs are there, from the Debian packages named beside them if they are not.
 pub(crate) fn programs(shell: &mut Shell, wanted: &[(&str, &str)]) -> Result<(), Stop> {
+    debian(shell, wanted, |shell, name| {
+        // Administrators' programs are there for all, though not on everyone's path.
+        let find = "PATH=$PATH:/usr/sbin:/sbin command -v \"$1\"";
+        shell.succeeds(Command::new("sh").args(["-c", find, "sh", name]))
+    })
+}
+
+/// Makes sure that a library is there that pkg-config knows, from Debian packages if it is not.
+pub(crate) fn library(shell: &mut Shell, name: &str, packages: &str) -> Result<(), Stop> {
+    debian(shell, &[(name, packages)], |shell, name| {
+        shell.succeeds(Command::new("pkg-config").args(["--exists", name]))
+    })
+}
+
+/// Installs the packages of what is not there.
+fn debian(
+    shell: &mut Shell,
+    wanted: &[(&str, &str)],
+    has: impl Fn(&mut Shell, &str) -> bool,
+) -> Result<(), Stop> {
     let _one = installing();
-    let missing = |shell: &mut Shell| -> Vec<(&str, &str)> {
-        let mut missing = wanted.to_vec();
-        missing.retain(|(name, _)| {
-            // Administrators' programs are there for all, though not on everyone's path.
-            let find = "PATH=$PATH:/usr/sbin:/sbin command -v \"$1\"";
-            !shell.succeeds(Command::new("sh").args(["-c", find, "sh", name]))
-        });
-        missing
-    };
-    let lacking = missing(shell);
+    let mut lacking = wanted.to_vec();
+    lacking.retain(|(name, _)| !has(shell, name));
     if lacking.is_empty() {
         return Ok(());
     }
@@ -89,7 +101,7 @@ pub(crate) fn programs(shell: &mut Shell, wanted: &[(&str, &str)]) -> Result<(),
     if shell.succeeds(Command::new("apt-get").args(["update", "--quiet"])) {
         shell.succeeds(&mut install);
     }
-    match missing(shell).first() {
+    match lacking.into_iter().find(|(name, _)| !has(shell, name)) {
         None => Ok(()),
         Some((name, packages)) => {
             let why = format!("{name} is not here and cannot be installed ({packages})");

@@ -37,6 +37,7 @@ pub use window::Mismatch;
 use crate::backplane::{Completion, MemberIo, Transfer};
 use crate::ledger::Fragment;
 use crate::store::Store;
+use crate::sync_log::LogFormat;
 use commit::Commits;
 use group::Groups;
 use journal::Journal;
@@ -45,7 +46,9 @@ use raid_core::backend::Backend;
 use raid_core::layout::Layout;
 use raid_core::metadata::{ChangeError, DiskShape, FormatWriter, Stamp};
 use raid_core::units::{Extent, Lba, Row, Slot, SlotSet};
-use raid_sync::{Command, FlushId, Limits, Notice, Status, SyncCore, Time, WaitFor, WindowId};
+use raid_sync::{
+    Command, FlushId, Limits, MemberKey, Notice, Status, SyncCore, Time, WaitFor, WindowId,
+};
 use request::PendingRequest;
 use row::RowTask;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -55,7 +58,8 @@ type RowId = u64;
 
 /// A thousand regions: what a member owes that leaves and returns while the array runs. A format that
 /// records one flag for the set does not keep them over a restart.
-pub(crate) type Core = SyncCore<256, 8, 1024>;
+pub(crate) type Core = SyncCore<256, 8, REGIONS, 64>;
+const REGIONS: usize = 1024;
 
 /// Who waits for a group of I/O.
 #[derive(Clone, Copy, Debug)]
@@ -135,6 +139,8 @@ pub struct Stats {
 struct Seat {
     disk: Option<usize>,
     start: Lba,
+    /// Who the disk is.
+    key: MemberKey,
 }
 
 /// A row that waits for the sync engine.
@@ -180,6 +186,8 @@ impl Set {
 #[derive(Debug)]
 pub struct Engine {
     format: &'static dyn FormatWriter,
+    /// The part of it that keeps regions and bad ranges, if it has one.
+    log: Option<&'static dyn LogFormat>,
     store: Store,
     array: ArrayId,
     geometry: Geometry,

@@ -14,4 +14,5 @@ pub mod formats;
 pub mod ledger;
 pub mod member;
 pub mod store;
+pub mod sync_log;
 pub mod workload;

@@ -6,13 +6,13 @@ mod array;
 #[path = "toy/format.rs"]
 mod format;
 
-use array::{create, options, start};
-use format::Toy;
+use array::{create, create_on, options, start, start_on};
+use format::{NATIVE, TOY};
 use raid_array::backplane::Simulated;
-use raid_array::engine::{Engine, OpenError};
+use raid_array::engine::{Engine, OpenError, Options};
 use raid_array::workload::Rig;
 use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
-use raid_core::units::{Blocks, Slot, SlotSet};
+use raid_core::units::{Blocks, Rows, Slot, SlotSet};
 use raid_sync::{Finish, Notice, Refusal, Time};
 
 fn geometry(level: Level, placement: Placement, slots: u16, sets: u16) -> Geometry {
@@ -154,17 +154,24 @@ fn a_parity_set_that_was_open_and_lost_a_member_with_the_power_is_refused_withou
     let (discovery, media) = array::look(media);
     let mut backplane = Simulated::new(media, 4, now);
     let before = discovery.arrays[0].descriptor;
-    let refused = Engine::open(&Toy, &discovery, array, &mut backplane, options(false));
+    let refused = Engine::open(&TOY, &discovery, array, &mut backplane, options(false));
     match refused {
-        Err(OpenError::Refused { set: 0, missing, why: Refusal::DirtyAndDegraded { .. } }) => {
+        Err(OpenError::Refused {
+            set: 0,
+            missing,
+            why: Refusal::DirtyAndDegraded { .. },
+            at_risk,
+            rows,
+        }) => {
             assert_eq!(missing, SlotSet::of(Slot(1)));
+            assert_eq!(at_risk, [Rows::new(0, rows)], "one flag for the whole set");
         }
         other => panic!("{other:?}"),
     }
     let (again, media) = array::look(backplane.cut_power().unwrap());
     assert_eq!(again.arrays[0].descriptor, before, "a refused start changes nothing");
     let mut backplane = Simulated::new(media, 5, now);
-    let forced = Engine::open(&Toy, &again, array, &mut backplane, options(true));
+    let forced = Engine::open(&TOY, &again, array, &mut backplane, options(true));
     assert!(forced.is_ok_and(|engine| engine.status(0).failed.contains(Slot(1))));
 }
 
@@ -215,4 +222,54 @@ fn a_source_that_fails_during_a_rebuild_is_replaced_by_another() {
         rig.verify_all();
         good(&rig, "rebuilt");
     }
+}
+
+/// Where the format keeps regions the refusal names the rows that may be damaged, and a forced start
+/// finds every other row as it was.
+#[test]
+fn what_a_refused_start_calls_at_risk_is_all_that_may_be_lost() {
+    let geometry = geometry(Level::Raid5, Placement::NContinue, 4, 1);
+    let options = |force| Options { log: Some(&NATIVE), ..options(force) };
+    let mut lost = 0;
+    for seed in 0..8 {
+        let (array, media) = create_on(&NATIVE, geometry, 0).unwrap();
+        let started = start_on(&NATIVE, array, media, (Time(0), seed), None, options(false));
+        let mut rig = started.unwrap();
+        rig.work(60);
+        // Everything is recorded as clean; then a few writes are caught by the cut.
+        rig.flush();
+        rig.engine.quiesce(rig.now());
+        assert!(rig.wait_until(|rig| rig.engine.status(0).clean), "seed {seed}");
+        let mut left = 12;
+        rig.work_until(|rig| {
+            let status = rig.engine.status(0);
+            left -= u32::from(!status.clean && !status.unrecorded && status.tickets > 1);
+            left == 0
+        });
+        let now = rig.now();
+        let (backplane, oracle, ..) = rig.cut_power();
+        let mut media = backplane.cut_power().unwrap();
+        drop(media.remove(1));
+        let (discovery, media) = array::look_for(&NATIVE, media);
+        let mut backplane = Simulated::new(media, seed, now);
+        let refused = Engine::open(&NATIVE, &discovery, array, &mut backplane, options(false));
+        let Err(error) = refused else { panic!("seed {seed}: started") };
+        let text = error.to_string();
+        let OpenError::Refused { at_risk, rows, .. } = error else { panic!("seed {seed}: {text}") };
+        let total: u64 = at_risk.iter().map(|range| range.len).sum();
+        assert!(total > 0 && total < rows, "seed {seed}: {at_risk:?}");
+        assert!(text.contains(&format!("at risk: {total} of {rows} rows: ")), "{text}");
+        let media = backplane.cut_power().unwrap();
+        let started =
+            start_on(&NATIVE, array, media, (now, seed), Some(oracle), options(true)).unwrap();
+        let mut rig = started;
+        rig.adopt_all();
+        lost += rig.tally.wrong_count;
+        for wrong in &rig.tally.wrong {
+            let row = wrong.sector / (16 * 3) * 16;
+            let listed = at_risk.iter().any(|range| (range.start.0..range.end().0).contains(&row));
+            assert!(listed, "seed {seed}: {wrong} is not in {at_risk:?}");
+        }
+    }
+    assert!(lost > 0, "nothing was ever lost: the test sees nothing");
 }

@@ -8,7 +8,7 @@ mod array;
 mod format;
 
 use array::{create_on, look_for, options, start_on, write};
-use format::Toy;
+use format::TOY;
 use raid_array::backplane::{Backplane, IoId, MemberIo, Simulated, Transfer};
 use raid_array::engine::Options;
 use raid_array::formats::FORMATS;
@@ -24,7 +24,7 @@ use raid_sync::{Limits, Time};
 
 /// Every format with a writing half.
 fn writers() -> impl Iterator<Item = &'static dyn FormatWriter> {
-    let toy: &'static dyn FormatWriter = &Toy;
+    let toy: &'static dyn FormatWriter = &TOY;
     FORMATS.iter().filter_map(|format| format.writer()).chain([toy])
 }
 

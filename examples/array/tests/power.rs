@@ -12,8 +12,9 @@ mod array;
 mod format;
 
 use array::{create_on, options, start_on};
-use format::Toy;
+use format::{NATIVE, TOY};
 use raid_array::engine::{OpenError, Options};
+use raid_array::sync_log::LogFormat;
 use raid_array::workload::Rig;
 use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
 use raid_core::metadata::FormatWriter;
@@ -24,10 +25,23 @@ use raid_sync::{Limits, Refusal, Time};
 /// DDF with the optional checkpoint in the vendor's area.
 static DDF_WITH_MARKS: DdfProfile = DdfProfile::LINUX.with_checkpoints();
 
-static FORMATS: [(&str, &dyn FormatWriter); 4] =
-    [("toy", &Toy), ("ddf", &Ddf), ("ddf with marks", &DDF_WITH_MARKS), ("asr", &raid_asr::Asr)];
+/// A format, and the part of it that keeps regions, debts and bad ranges.
+#[derive(Clone, Copy)]
+struct Kept {
+    name: &'static str,
+    format: &'static dyn FormatWriter,
+    log: Option<&'static dyn LogFormat>,
+}
 
-fn geometry(level: Level, slots: u16) -> Geometry {
+static FORMATS: [Kept; 5] = [
+    Kept { name: "toy", format: &TOY, log: None },
+    Kept { name: "native", format: &NATIVE, log: Some(&NATIVE) },
+    Kept { name: "ddf", format: &Ddf, log: None },
+    Kept { name: "ddf with marks", format: &DDF_WITH_MARKS, log: None },
+    Kept { name: "asr", format: &raid_asr::Asr, log: None },
+];
+
+fn geometry(level: Level, slots: u16, sets: u16) -> Geometry {
     let placement = match level {
         Level::Raid1 => Placement::Fixed,
         _ => Placement::NContinue,
@@ -38,8 +52,8 @@ fn geometry(level: Level, slots: u16) -> Geometry {
         slots,
         strip: Blocks(16),
         member_blocks: Blocks(512),
-        secondary: Secondary::None,
-        sets: 1,
+        secondary: if sets > 1 { Secondary::Striped } else { Secondary::None },
+        sets,
         q_numbering: QNumbering::BySlot,
         parities: 0,
         rotate_shift: 0,
@@ -59,9 +73,10 @@ struct Lives {
 }
 
 /// Marks are recorded often, so that power fails between them.
-fn careful() -> Options {
+fn careful(kept: Kept) -> Options {
     let options = options(false);
-    Options { limits: Limits { checkpoint_rows: 128, ..options.limits }, ..options }
+    let limits = Limits { checkpoint_rows: 128, ..options.limits };
+    Options { limits, log: kept.log, ..options }
 }
 
 /// Lets `ios` member I/Os happen while users work.
@@ -75,11 +90,12 @@ fn work(rig: &mut Rig, ios: u64, lives: &mut Lives) {
 }
 
 /// One life: work, failures, power cuts, until nothing more may fail.
-fn live(format: &'static dyn FormatWriter, geometry: Geometry, seed: u64, lives: &mut Lives) {
+fn live(kept: Kept, geometry: Geometry, seed: u64, lives: &mut Lives) {
     let mut random = fastrand::Rng::with_seed(seed);
+    let format = kept.format;
     let (id, media) = create_on(format, geometry, 1).unwrap();
-    let mut rig = start_on(format, id, media, (Time(0), seed), None, careful()).unwrap();
-    let mut spare = Some(usize::from(geometry.slots));
+    let mut rig = start_on(format, id, media, (Time(0), seed), None, careful(kept)).unwrap();
+    let mut spare = Some(usize::from(geometry.slots * geometry.sets));
     let mut pulled: Vec<usize> = Vec::new();
     for round in 0..5 {
         let check = |rig: &Rig| {
@@ -92,14 +108,15 @@ fn live(format: &'static dyn FormatWriter, geometry: Geometry, seed: u64, lives:
         };
         work(&mut rig, random.u64(1..300), lives);
         check(&rig);
-        let status = rig.engine.status(0);
+        let set = random.u16(..geometry.sets);
+        let status = rig.engine.status(set);
         // Before copies agree, what was never promised may be lost with the member that held it; a
         // parity set then says that it has a write hole.
         let agree = status.operation.is_none() && status.owed_regions == 0;
         let whole = agree && (status.failed | status.rebuilding).is_empty();
         if random.u8(..2) == 0 && whole {
             let slot = Slot(random.u8(..geometry.slots as u8));
-            if let Some(disk) = rig.engine.disk_at(Place { set: 0, slot }) {
+            if let Some(disk) = rig.engine.disk_at(Place { set, slot }) {
                 rig.backplane.faults(disk).pull();
                 pulled.push(disk);
                 lives.failures += 1;
@@ -108,13 +125,13 @@ fn live(format: &'static dyn FormatWriter, geometry: Geometry, seed: u64, lives:
                     // Most of the time the failure is recorded before the power goes.
                     rig.work_until(|rig| {
                         lives.ios += 1;
-                        let status = rig.engine.status(0);
+                        let status = rig.engine.status(set);
                         status.failed.contains(slot) && !status.unrecorded
                     });
                 }
-                let failed = rig.engine.status(0).failed.contains(slot);
+                let failed = rig.engine.status(set).failed.contains(slot);
                 if failed && let Some(spare) = spare.take() {
-                    rig.engine.take_spare(rig.now(), Place { set: 0, slot }, spare);
+                    rig.engine.take_spare(rig.now(), Place { set, slot }, spare);
                     work(&mut rig, random.u64(1..1500), lives);
                     lives.rebuilds += u64::from(!rig.seated.is_empty());
                 }
@@ -127,7 +144,7 @@ fn live(format: &'static dyn FormatWriter, geometry: Geometry, seed: u64, lives:
         check(&rig);
         // Power fails, and, half of the time, once more before anybody has read anything.
         let now = rig.now();
-        let recorded = rig.engine.status(0);
+        let recorded = rig.engine.status(set);
         let (backplane, mut oracle, tally, version) = rig.cut_power();
         lives.cuts += 1;
         let mut media = backplane.cut_power().unwrap();
@@ -142,7 +159,7 @@ fn live(format: &'static dyn FormatWriter, geometry: Geometry, seed: u64, lives:
         for attempt in 0..=u64::from(again) {
             let seed = seed * 100 + round * 2 + attempt;
             let taken = std::mem::take(&mut media);
-            let started = start_on(format, id, taken, (now, seed), Some(oracle), careful());
+            let started = start_on(format, id, taken, (now, seed), Some(oracle), careful(kept));
             let mut started = match started {
                 Ok(started) => started,
                 // Nothing had recorded the failure yet, so rows in flight cannot be told.
@@ -182,39 +199,57 @@ fn live(format: &'static dyn FormatWriter, geometry: Geometry, seed: u64, lives:
     rig.settle();
     assert!(rig.wait_until(|rig| rig.engine.is_idle()), "seed {seed}: work is left");
     rig.verify_all();
-    if rig.engine.scrub(rig.now(), 0, false).is_ok() {
-        assert!(rig.wait_until(|rig| rig.engine.is_idle()), "seed {seed}: the scrub never ends");
-        assert_eq!(rig.engine.status(0).mismatches, 0, "seed {seed}: {:?}", rig.mismatches);
+    for set in 0..geometry.sets {
+        if rig.engine.scrub(rig.now(), set, false).is_ok() {
+            let ends = rig.wait_until(|rig| rig.engine.is_idle());
+            assert!(ends, "seed {seed}: the scrub never ends");
+            let differ = rig.engine.status(set).mismatches;
+            assert_eq!(differ, 0, "seed {seed}: {:?}", rig.mismatches);
+        }
     }
     assert!(rig.tally.is_good(), "seed {seed}: {:?} {:?}", rig.tally.wrong, rig.tally.errors);
     lives.bytes += rig.tally.bytes_verified;
 }
 
-fn lives_on(level: Level, slots: u16) {
+fn lives_on(geometry: Geometry, few: u64) {
     let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
     let first = number("RAID_ARRAY_FIRST").unwrap_or(0);
-    let count = number("RAID_ARRAY_LIVES").unwrap_or(3);
-    for (name, format) in FORMATS {
-        if level != Level::Raid1 && name == "asr" {
-            println!("{level:?} is not written on {name}");
+    let count = number("RAID_ARRAY_LIVES").unwrap_or(few);
+    let Geometry { level, slots, sets, .. } = geometry;
+    let mut written = 0;
+    for kept in FORMATS {
+        let name = kept.name;
+        if create_on(kept.format, geometry, 1).is_none() {
+            println!("{sets} x {level:?} of {slots} cannot be written on {name}");
             continue;
         }
         let mut lives = Lives::default();
-        let geometry = geometry(level, slots);
         for seed in first..first + count {
-            live(format, geometry, seed, &mut lives);
+            live(kept, geometry, seed, &mut lives);
         }
-        println!("{level:?} of {slots} on {name}, {count} lives: {lives:?}");
+        println!("{sets} x {level:?} of {slots} on {name}, {count} lives: {lives:?}");
         assert!(lives.cuts >= count && lives.ios > 0);
+        written += 1;
     }
+    assert!(written >= 3, "{level:?} of {sets} sets: {written} formats");
 }
 
 #[test]
 fn mirrors_of_two_live_through_power_cuts_on_every_format() {
-    lives_on(Level::Raid1, 2);
+    lives_on(geometry(Level::Raid1, 2, 1), 2);
 }
 
 #[test]
-fn raid5_lives_through_power_cuts_on_every_format() {
-    lives_on(Level::Raid5, 3);
+fn raid5_lives_through_power_cuts_on_every_format_that_has_it() {
+    lives_on(geometry(Level::Raid5, 3, 1), 2);
+}
+
+#[test]
+fn raid6_lives_through_power_cuts_on_every_format_that_has_it() {
+    lives_on(geometry(Level::Raid6, 4, 1), 1);
+}
+
+#[test]
+fn raid10_lives_through_power_cuts_on_every_format_that_has_it() {
+    lives_on(geometry(Level::Raid1, 2, 2), 1);
 }

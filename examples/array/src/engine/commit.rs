@@ -14,6 +14,7 @@ use super::returning::key_of;
 use super::{Engine, Event, Owner};
 use crate::backplane::Transfer;
 use crate::store::{CommitStep, Store};
+use crate::sync_log::SyncLog;
 use raid_core::array::{MemberDescriptor, Place};
 use raid_core::metadata::{ChangeError, DiskDescriptor, DiskShape, Finding, Inventory, Subject};
 use raid_core::units::{Slot, SlotSet};
@@ -198,7 +199,14 @@ impl Engine {
                 if let Some(run) = &mut self.commits.run {
                     run.whole = whole.then_some(failures);
                 }
-                self.store.edit(|disks| format.set_state(disks, array, set as u16, &state, stamp))
+                let log = self.log.zip(self.sets[set].core.log(seq).as_ref().map(SyncLog::of));
+                self.store.edit(|disks| match &log {
+                    Some((format, log)) => {
+                        let what = (&state, log);
+                        format.set_state_and_log(disks, array, set as u16, what, stamp)
+                    }
+                    None => format.set_state(disks, array, set as u16, &state, stamp),
+                })
             }
             Job::Align { set } => {
                 let found = self.store.view(|disks| format.state(disks, array, set as u16));
@@ -357,7 +365,7 @@ impl Engine {
         let Some(member) = found.member else { return };
         let set = usize::from(place.set);
         let space = self.store.view(|disks| self.format.workspace(&disks[disk]));
-        let seat = super::Seat { disk: Some(disk), start: member.start };
+        let seat = super::Seat { disk: Some(disk), start: member.start, key: key_of(&member) };
         self.sets[set].slots[place.slot.index()] = seat;
         if let Some(room) = self.sets[set].journal.space.get_mut(place.slot.index()) {
             *room = space;
@@ -369,10 +377,10 @@ impl Engine {
 
     fn retry_joins(&mut self) {
         for (set, slot) in std::mem::take(&mut self.commits.joining) {
-            let Some(disk) = self.sets[set].slots[slot.index()].disk else { continue };
+            let key = self.sets[set].slots[slot.index()].key;
             let core = &mut self.sets[set].core;
             let generation = core.status().generation;
-            let joined = match core.member_returned(slot, key_of(disk), generation) {
+            let joined = match core.member_returned(slot, key, generation) {
                 // The disk that left was made anew for this place.
                 Err(raid_sync::Refusal::Diverged(_)) => core.member_joined(slot),
                 other => other.map(|_| ()),

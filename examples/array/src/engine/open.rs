@@ -12,19 +12,20 @@
 use super::commit::Commits;
 use super::group::Groups;
 use super::returning::key_of;
-use super::{Core, Engine, Seat, Set, Stats};
+use super::{Core, Engine, REGIONS, Seat, Set, Stats};
 use crate::backplane::{Backplane, IoId, MemberIo, Transfer};
 use crate::discover::{Discovery, FoundArray};
 use crate::engine::journal::Journal;
 use crate::ledger;
 use crate::member::MemberError;
 use crate::store::Store;
+use crate::sync_log::{LogFormat, SyncLog};
 use raid_core::array::{ArrayId, MemberState};
 use raid_core::backend::Backend;
 use raid_core::layout::{GeometryError, Layout};
 use raid_core::metadata::{FormatWriter, RuntimeState};
-use raid_core::units::{Extent, Lba, Slot, SlotSet};
-use raid_sync::{Config, Found, Limits, MemberKey, Redundancy, Refusal, Start};
+use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
+use raid_sync::{Config, Found, Limits, MemberKey, Redundancy, Refusal, Start, rows_at_risk};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 
@@ -41,6 +42,8 @@ pub struct Options {
     pub unix_start: u64,
     /// Seed of identities and stamps.
     pub seed: u64,
+    /// Where the format keeps regions, debts and bad ranges, if it does.
+    pub log: Option<&'static dyn LogFormat>,
 }
 
 /// Why an array was not started. Nothing was written but, perhaps, rows that its ledger holds.
@@ -68,6 +71,11 @@ pub enum OpenError {
         missing: SlotSet,
         /// Why.
         why: Refusal,
+        /// Rows that may have been in flight at the stop, where that is why: what a forced start may
+        /// find damaged. All rows where the metadata does not tell.
+        at_risk: Vec<Rows>,
+        /// Rows of the set.
+        rows: u64,
     },
     /// A member failed while the ledger was replayed.
     Member {
@@ -86,12 +94,28 @@ impl fmt::Display for OpenError {
             Self::Geometry(error) => write!(f, "{error}"),
             Self::Unsupported(what) => write!(f, "cannot be run: {what}"),
             Self::NoState { set } => write!(f, "no run-time state of set {set} in the metadata"),
-            Self::Refused { set, missing, why } => {
-                write!(f, "set {set}, slots missing {missing:?}: {why}")
+            Self::Refused { set, missing, why, at_risk, rows } => {
+                write!(f, "set {set}, slots missing {missing:?}: {why}")?;
+                write_rows_at_risk(f, at_risk, *rows)
             }
             Self::Member { disk, error } => write!(f, "disk {disk}: {error}"),
         }
     }
+}
+
+/// What a forced start may lose; the first few ranges, and how many rows in all.
+fn write_rows_at_risk(f: &mut fmt::Formatter<'_>, at_risk: &[Rows], rows: u64) -> fmt::Result {
+    const FEW: usize = 8;
+    let total: u64 = at_risk.iter().map(|range| range.len).sum();
+    match total {
+        0 => return Ok(()),
+        _ if total >= rows => return write!(f, "; at risk: all {rows} rows"),
+        _ => write!(f, "; at risk: {total} of {rows} rows:")?,
+    }
+    for range in at_risk.iter().take(FEW) {
+        write!(f, " {}..{}", range.start.0, range.end().0)?;
+    }
+    if at_risk.len() > FEW { f.write_str(" …") } else { Ok(()) }
 }
 
 impl std::error::Error for OpenError {}
@@ -136,6 +160,7 @@ impl Engine {
         }
         let mut engine = Self {
             format,
+            log: options.log,
             store,
             array,
             geometry,
@@ -177,7 +202,8 @@ impl Engine {
         options: &Options,
     ) -> Result<Set, OpenError> {
         let members = SlotSet::first(self.geometry.slots);
-        let mut slots = vec![Seat { disk: None, start: Lba(0) }; usize::from(self.geometry.slots)];
+        let nobody = Seat { disk: None, start: Lba(0), key: MemberKey(0) };
+        let mut slots = vec![nobody; usize::from(self.geometry.slots)];
         let mut absent = members;
         for member in found.members.iter().map(|member| &member.descriptor) {
             if member.place.set != set {
@@ -185,7 +211,8 @@ impl Engine {
             }
             let usable = matches!(member.state, MemberState::InSync | MemberState::Rebuilding);
             let disk = member.disk.filter(|_| usable);
-            slots[member.place.slot.index()] = Seat { disk, start: member.start };
+            slots[member.place.slot.index()] =
+                Seat { disk, start: member.start, key: key_of(member) };
             if disk.is_some() {
                 absent.remove(member.place.slot);
             }
@@ -213,11 +240,27 @@ impl Engine {
         config.absent = absent;
         config.limits = options.limits;
         let seated: Vec<(Slot, MemberKey)> = ((0u8..).map(Slot).zip(&slots))
-            .filter_map(|(slot, seat)| Some((slot, key_of(seat.disk?))))
+            .filter_map(|(slot, seat)| seat.disk.map(|_| (slot, seat.key)))
             .collect();
-        let found = Found { seated: &seated, ..Found::plain(state) };
-        let core = Core::restore(config, &found, format.capabilities(), start)
-            .map_err(|why| OpenError::Refused { set, missing: absent, why })?;
+        let log =
+            self.log.and_then(|format| self.store.view(|disks| format.log(disks, array, set)));
+        let log = log.unwrap_or_default();
+        let SyncLog { generation, debtors, regions, bad } = &log;
+        let (generation, debtors) = (*generation, *debtors);
+        let found = Found { state, generation, debtors, regions, bad, seated: &seated };
+        let core = Core::restore(config, &found, format.capabilities(), start).map_err(|why| {
+            let mut at_risk: Vec<Rows> = Vec::new();
+            if let Refusal::DirtyAndDegraded { .. } = why {
+                let capabilities = format.capabilities();
+                rows_at_risk::<REGIONS>(&config, &found, capabilities, |rows| {
+                    match at_risk.last_mut().filter(|last| last.end() == rows.start) {
+                        Some(last) => last.len += rows.len,
+                        None => at_risk.push(rows),
+                    }
+                });
+            }
+            OpenError::Refused { set, missing: absent, why, at_risk, rows: config.rows }
+        })?;
         let short = !(absent | state.failed | state.rebuilding).is_empty();
         let needs_ledger = short && self.geometry.parity_strips() > 0 && journal.available();
         if needs_ledger {

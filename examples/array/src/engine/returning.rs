@@ -6,15 +6,24 @@
 //! knows which regions it has missed.
 
 use super::group::Results;
-use super::{Engine, Event, Owner};
+use super::{Engine, Event, Owner, Set};
 use crate::backplane::Transfer;
-use raid_core::array::Place;
+use raid_core::array::{MemberDescriptor, Place};
 use raid_sync::{MemberKey, Refusal, Return};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A disk, as the sync engine knows it while the array runs.
-pub(super) const fn key_of(disk: usize) -> MemberKey {
-    MemberKey(disk as u64 + 1)
+/// Who a member's disk is: a digest of its identity that the next start finds again.
+pub(super) fn key_of(member: &MemberDescriptor) -> MemberKey {
+    const FNV: u64 = 0x0100_0000_01b3;
+    let Some(identity) = member.id else {
+        return MemberKey(member.disk.map_or(0, |disk| disk as u64 + 1));
+    };
+    let digest = identity
+        .0
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV));
+    // 0 stands for "not told".
+    MemberKey(digest.max(1))
 }
 
 /// What a disk's metadata looked like.
@@ -58,8 +67,9 @@ impl Engine {
 
     /// Tells the sync engine; `false` if it cannot take the disk just now.
     pub(super) fn take_back(&mut self, place: Place, disk: usize, same: bool) -> bool {
-        let core = &mut self.sets[usize::from(place.set)].core;
-        let key = if same { key_of(disk) } else { MemberKey(0) };
+        let Set { core, slots, .. } = &mut self.sets[usize::from(place.set)];
+        let key =
+            slots.get(place.slot.index()).filter(|_| same).map_or(MemberKey(0), |seat| seat.key);
         let seen = core.account(place.slot).map_or(core.status().generation, |own| own.left);
         match core.member_returned(place.slot, key, seen) {
             Err(Refusal::Busy) => return false,

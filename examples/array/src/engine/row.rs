@@ -14,6 +14,7 @@ use super::group::Results;
 use super::request::RequestId;
 use super::{Engine, Owner, RowId};
 use crate::ledger::Fragment;
+use crate::member::MemberError;
 use raid_core::layout::Layout;
 use raid_core::stripe::{self, Health, MemberIo, NotPossible, ReadStep, RowPlan};
 use raid_core::units::{Extent, Rows, Slot, SlotSet};
@@ -99,6 +100,8 @@ pub(super) struct RowTask {
     reads: Vec<(Slot, Option<usize>, usize)>,
     /// Members that failed this piece.
     failed: SlotSet,
+    /// Members with a block that cannot be read, which is for the list of bad ranges.
+    unread: SlotSet,
     /// Members that were written.
     written: SlotSet,
     /// In the ledger, or counted as not being in it.
@@ -120,6 +123,7 @@ impl RowTask {
             work: Vec::new(),
             reads: Vec::new(),
             failed: SlotSet::EMPTY,
+            unread: SlotSet::EMPTY,
             written: SlotSet::EMPTY,
             ledgered: None,
         }
@@ -220,7 +224,7 @@ impl Engine {
     fn try_direct_read(&mut self, id: RowId) -> bool {
         let Some(task) = self.rows.get(&id) else { return true };
         let core = &self.sets[task.set].core;
-        let Ok(trusted) = core.plan_read(task.rows, task.failed) else {
+        let Ok(trusted) = core.plan_read(task.rows, task.failed | task.unread) else {
             self.fail_row(id);
             return true;
         };
@@ -248,7 +252,7 @@ impl Engine {
         let Some(task) = self.rows.get_mut(&id) else { return };
         let Some(grant) = task.grant else { return };
         let everyone = SlotSet::first(self.geometry.slots);
-        let readable = grant.read.without(task.failed);
+        let readable = grant.read.without(task.failed | task.unread);
         let written = (grant.must | grant.may).without(task.failed);
         let usable = readable | written;
         let health =
@@ -318,10 +322,12 @@ impl Engine {
         let set = task.set;
         let block = self.geometry.block_size as usize;
         let mut bytes_read = vec![0; task.at.len.0 as usize * block];
-        let mut failed = SlotSet::EMPTY;
+        let keeps_ranges = self.format.capabilities().bad_ranges > 0;
+        let [mut failed, mut unread] = [SlotSet::EMPTY; 2];
         for (tag, result) in results {
             let (slot, work, offset) = task.reads[tag as usize];
             match (result, work) {
+                (Err(MemberError::Unreadable(_)), _) if keeps_ranges => unread.insert(slot),
                 (Err(_), _) => failed.insert(slot),
                 (Ok(bytes), Some(work)) => {
                     task.work[work].slab[offset..offset + bytes.len()].copy_from_slice(&bytes);
@@ -331,8 +337,9 @@ impl Engine {
                 }
             }
         }
-        if !failed.is_empty() {
+        if !(failed | unread).is_empty() {
             task.failed = task.failed | failed;
+            task.unread = task.unread | unread;
             let admitted = task.grant.is_some();
             failed.iter().for_each(|slot| self.member_failed(set, slot));
             return if admitted { self.plan_row(id) } else { self.admit_row(id) };

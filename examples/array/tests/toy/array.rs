@@ -4,7 +4,7 @@
 // Each user of this file includes it as a module and needs another part of it.
 #![allow(dead_code)]
 
-use crate::format::Toy;
+use crate::format::TOY;
 use raid_array::backplane::{Backplane, IoId, MemberIo, Simulated, Transfer};
 use raid_array::discover::{Discovery, ReadAt, Source, discover};
 use raid_array::engine::{Engine, OpenError, Options};
@@ -33,7 +33,7 @@ impl ReadAt for Medium {
 
 /// Makes the array on new disks; the last `spares` disks are spares. Returns the media.
 pub(crate) fn create(geometry: Geometry, spares: usize) -> (ArrayId, Vec<Box<dyn Member>>) {
-    create_on(&Toy, geometry, spares).expect("a shape that the toy knows")
+    create_on(&TOY, geometry, spares).expect("a shape that the toy knows")
 }
 
 /// The smallest disk on which the format leaves so many blocks.
@@ -96,12 +96,13 @@ pub(crate) fn options(force: bool) -> Options {
         backend: Backend::detect(),
         unix_start: 0,
         seed: 1,
+        log: None,
     }
 }
 
 /// What discovery finds on these media; they are given back.
 pub(crate) fn look(media: Vec<Box<dyn Member>>) -> (Discovery, Vec<Box<dyn Member>>) {
-    look_for(&Toy, media)
+    look_for(&TOY, media)
 }
 
 /// The same for disks of any format.
@@ -140,7 +141,7 @@ pub(crate) fn start(
     oracle: Option<Oracle>,
     options: Options,
 ) -> Result<Rig, OpenError> {
-    start_on(&Toy, array, media, (now, seed), oracle, options)
+    start_on(&TOY, array, media, (now, seed), oracle, options)
 }
 
 /// The same for an array of any format; `at` is the time and the seed.

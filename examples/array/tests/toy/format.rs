@@ -5,7 +5,11 @@
 //! ```text
 //! … │ copy 0 (block −16) │ … │ copy 1 (block −8) │ …       the copy with the higher sequence counts
 //! ```
+//!
+//! [`NATIVE`] is the same format with all that the sync engine has to say in the seven blocks behind the
+//! record, under a checksum in the record: regions, debts, bad ranges, marks, 64-bit generations.
 
+use raid_array::sync_log::{LogFormat, SyncLog};
 use raid_core::array::{
     ArrayDescriptor, ArrayId, ArrayState, Geometry, Initialisation, Level, MemberDescriptor,
     MemberId, MemberState, Name, Place, Placement, QNumbering, Secondary,
@@ -16,8 +20,20 @@ use raid_core::metadata::{
 };
 use raid_core::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};
 
+// The bytes of that are those with which the sync engine is tested on its own.
+#[path = "../../../../raid-sync/tests/support/native.rs"]
+#[allow(dead_code, unused_imports)]
+mod native;
+
+use native::Image;
+
+/// The format; `LOG` says whether it is the one with a log.
 #[derive(Debug)]
-pub(crate) struct Toy;
+pub(crate) struct Kind<const LOG: bool>;
+
+pub(crate) static TOY: Kind<false> = Kind;
+#[allow(dead_code)] // not every test that includes this file uses it
+pub(crate) static NATIVE: Kind<true> = Kind;
 
 const MAGIC: &[u8; 8] = b"TOYRAID1";
 const RESERVE: u64 = 4096;
@@ -42,6 +58,9 @@ struct Record {
     rebuilding: u64,
     /// Disk of each place plus one; 0 is none.
     places: [u64; 32],
+    /// Bytes of the log, and their checksum.
+    log_len: u64,
+    log_sum: u64,
 }
 
 const LEVELS: [(Level, Placement); 5] = [
@@ -70,6 +89,7 @@ impl Record {
             self.rebuilding,
         ];
         words.extend(self.places);
+        words.extend([self.log_len, self.log_sum]);
         words
     }
 
@@ -109,8 +129,11 @@ impl Record {
             failed: next(),
             rebuilding: next(),
             places: [0; 32],
+            log_len: 0,
+            log_sum: 0,
         };
-        record.places.fill_with(next);
+        record.places.fill_with(&mut next);
+        (record.log_len, record.log_sum) = (next(), next());
         (record.slots * record.sets <= 32).then_some(record)
     }
 
@@ -137,6 +160,25 @@ impl Record {
         ArrayId(id)
     }
 
+    fn state(&self, set: u16) -> RuntimeState {
+        RuntimeState {
+            clean: self.clean == 1,
+            failed: self.slots_of(self.failed, set),
+            rebuilding: self.slots_of(self.rebuilding, set),
+            initialisation: Initialisation::Full,
+            operation: None,
+            mark: Row(0),
+        }
+    }
+
+    fn store(&mut self, set: u16, state: &RuntimeState) {
+        self.clean = u64::from(state.clean);
+        let (mut failed, mut rebuilding) = (self.failed, self.rebuilding);
+        self.put(&mut failed, set, state.failed);
+        self.put(&mut rebuilding, set, state.rebuilding);
+        (self.failed, self.rebuilding) = (failed, rebuilding);
+    }
+
     fn running(&self, place: Place) -> usize {
         usize::from(place.set) * self.slots as usize + place.slot.index()
     }
@@ -158,9 +200,27 @@ fn area(shape: DiskShape) -> Extent {
     Extent::new(shape.blocks.0 - 16, 16)
 }
 
+/// One of the two copies, with its log; `None` if a block of it is torn.
+fn copy(bytes: &[u8]) -> Option<(Record, &[u8])> {
+    let record = Record::decode(bytes.get(..512)?)?;
+    let log = bytes.get(512..8 * 512)?.get(..record.log_len as usize)?;
+    (record.log_sum == u64::from(CRC.checksum(log))).then_some((record, log))
+}
+
+fn newest_copy(bytes: &[u8]) -> Option<(Record, &[u8])> {
+    let copies = bytes.chunks_exact(8 * 512).filter_map(copy);
+    copies.max_by_key(|(record, _)| record.sequence)
+}
+
 fn newest(bytes: &[u8]) -> Option<Record> {
-    let copies = [bytes.get(..512)?, bytes.get(8 * 512..9 * 512)?];
-    copies.into_iter().filter_map(Record::decode).max_by_key(|record| record.sequence)
+    newest_copy(bytes).map(|(record, _)| record)
+}
+
+/// The log in the newest copy of all disks.
+fn image(disks: &[DiskView<'_>]) -> Option<Image> {
+    let copies = disks.iter().filter_map(|disk| newest_copy(disk.get(area(disk.shape))?));
+    let (_, log) = copies.max_by_key(|(record, _)| record.sequence)?;
+    Some(Image::decode(log)?.1)
 }
 
 fn record_of(disk: &DiskView<'_>) -> Option<Record> {
@@ -175,9 +235,9 @@ fn newest_of(disks: &[DiskView<'_>]) -> Option<(Record, Vec<Option<u64>>)> {
     Some((newest, own))
 }
 
-impl Format for Toy {
+impl<const LOG: bool> Format for Kind<LOG> {
     fn name(&self) -> &'static str {
-        "toy"
+        if LOG { "native" } else { "toy" }
     }
 
     fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
@@ -246,25 +306,44 @@ impl Format for Toy {
     }
 }
 
-/// Changes the record in every live buffer.
-fn change(disks: &mut [DiskBuffer<'_>], edit: impl Fn(&mut Record)) {
+/// Changes the record and its log in every live buffer.
+fn change(disks: &mut [DiskBuffer<'_>], edit: impl Fn(&mut Record, &mut Option<Image>)) {
     let newest = (disks.iter())
-        .filter_map(|disk| newest(disk.pieces.first()?.bytes))
-        .max_by_key(|record| record.sequence);
-    let Some(newest) = newest else { return };
+        .filter_map(|disk| newest_copy(disk.pieces.first()?.bytes))
+        .max_by_key(|(record, _)| record.sequence);
+    let Some((newest, log)) = newest else { return };
+    let log = Image::decode(log).map(|(_, image)| image);
+    let (mut same, mut log_same) = (newest.clone(), log.clone());
+    edit(&mut same, &mut log_same);
+    let behind = |disk: &DiskBuffer<'_>| {
+        let own = disk.pieces.first().and_then(|piece| self::newest(piece.bytes));
+        own.is_some_and(|own| own.sequence != newest.sequence)
+    };
+    // What an interrupted update left undone: another one would be written over the only good copy of
+    // a disk that it did not reach.
+    let undone =
+        disks.iter().any(|disk| disk.live && behind(disk)) && (&same, &log_same) == (&newest, &log);
+    let step = u64::from(!undone);
     for (number, disk) in disks.iter_mut().enumerate().filter(|(_, disk)| disk.live) {
         let Some(piece) = disk.pieces.first_mut() else { continue };
         let own = self::newest(piece.bytes).map_or(number as u64, |own| own.own_disk);
+        let mut log = log.clone();
         let mut record = Record { own_disk: own, ..newest.clone() };
-        record.sequence += 1;
-        edit(&mut record);
+        record.sequence += step;
+        edit(&mut record, &mut log);
+        let log = log.map_or(Vec::new(), |log| log.encode(record.sequence));
+        (record.log_len, record.log_sum) = (log.len() as u64, u64::from(CRC.checksum(&log)));
         let copy = (record.sequence % 2) as usize * 8 * 512;
         piece.bytes[copy..copy + 512].copy_from_slice(&record.encode());
+        piece.bytes[copy + 512..][..log.len()].copy_from_slice(&log);
     }
 }
 
-impl FormatWriter for Toy {
+impl<const LOG: bool> FormatWriter for Kind<LOG> {
     fn capabilities(&self) -> Capabilities {
+        if LOG {
+            return native::capabilities();
+        }
         Capabilities {
             mark: false,
             mark_after_unclean: false,
@@ -307,7 +386,11 @@ impl FormatWriter for Toy {
             .iter()
             .position(|known| *known == (geometry.level, geometry.placement))
             .ok_or(ChangeError::Unsupported("level"))?;
-        let edit = |record: &mut Record| {
+        if LOG && geometry.sets > 1 {
+            return Err(ChangeError::Unsupported("a log of several sets"));
+        }
+        let edit = |record: &mut Record, log: &mut Option<Image>| {
+            *log = LOG.then(|| Image::plain(record.state(0)));
             record.array = stamp.random;
             record.level = level as u64;
             record.slots = u64::from(geometry.slots);
@@ -320,7 +403,7 @@ impl FormatWriter for Toy {
         };
         change(disks, edit);
         let mut record = BLANK.clone();
-        edit(&mut record);
+        edit(&mut record, &mut None);
         Ok(record.id())
     }
 
@@ -335,20 +418,14 @@ impl FormatWriter for Toy {
             let record = Record { own_disk: disk as u64 + 100, ..BLANK.clone() };
             disks[disk].pieces[0].bytes[..512].copy_from_slice(&record.encode());
         }
-        change(disks, |_| ());
+        change(disks, |_, _| ());
         Ok(())
     }
 
     fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
         let (record, _) = newest_of(disks)?;
-        (record.id() == array).then(|| RuntimeState {
-            clean: record.clean == 1,
-            failed: record.slots_of(record.failed, set),
-            rebuilding: record.slots_of(record.rebuilding, set),
-            initialisation: Initialisation::Full,
-            operation: None,
-            mark: Row(0),
-        })
+        let told = || image(disks).map_or_else(|| record.state(set), |image| image.state);
+        (record.id() == array).then(told)
     }
 
     fn set_state(
@@ -359,12 +436,9 @@ impl FormatWriter for Toy {
         state: &RuntimeState,
         _: Stamp,
     ) -> Result<(), ChangeError> {
-        change(disks, |record| {
-            record.clean = u64::from(state.clean);
-            let (mut failed, mut rebuilding) = (record.failed, record.rebuilding);
-            record.put(&mut failed, set, state.failed);
-            record.put(&mut rebuilding, set, state.rebuilding);
-            (record.failed, record.rebuilding) = (failed, rebuilding);
+        change(disks, |record, log| {
+            record.store(set, state);
+            log.iter_mut().for_each(|log| log.state = *state);
         });
         Ok(())
     }
@@ -379,11 +453,15 @@ impl FormatWriter for Toy {
     ) -> Result<(), ChangeError> {
         let own = newest(disks[spare].pieces[0].bytes)
             .ok_or(ChangeError::Disk { disk: spare, what: "not of this configuration" })?;
-        change(disks, |record| {
+        change(disks, |record, log| {
             let running = record.running(place);
             record.places[running] = own.own_disk + 1;
             record.failed &= !(1 << running);
             record.rebuilding |= 1 << running;
+            if let Some(Image { state, .. }) = log {
+                state.failed.remove(place.slot);
+                state.rebuilding.insert(place.slot);
+            }
         });
         Ok(())
     }
@@ -400,11 +478,36 @@ impl FormatWriter for Toy {
         match index {
             0 => Some(Step::Write {
                 at: Lba(piece.at.0 + block),
-                bytes: &piece.bytes[block as usize * 512..][..512],
+                // Torn as a whole: any block of it may be the old one.
+                bytes: &piece.bytes[block as usize * 512..][..if LOG { 8 * 512 } else { 512 }],
             }),
             1 => Some(Step::Flush),
             _ => None,
         }
+    }
+}
+
+impl LogFormat for Kind<true> {
+    fn log(&self, disks: &[DiskView<'_>], _: ArrayId, _: u16) -> Option<SyncLog> {
+        let Image { generation, debtors, regions, bad, .. } = image(disks)?;
+        Some(SyncLog { generation, debtors, regions, bad })
+    }
+
+    fn set_state_and_log(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        _: ArrayId,
+        set: u16,
+        (state, log): (&RuntimeState, &SyncLog),
+        _: Stamp,
+    ) -> Result<(), ChangeError> {
+        let SyncLog { generation, debtors, regions, bad } = log.clone();
+        let image = Image { state: *state, generation, debtors, regions, bad };
+        change(disks, |record, log| {
+            record.store(set, state);
+            *log = Some(image.clone());
+        });
+        Ok(())
     }
 }
 
@@ -423,4 +526,6 @@ static BLANK: Record = Record {
     failed: 0,
     rebuilding: 0,
     places: [0; 32],
+    log_len: 0,
+    log_sum: 0,
 };

@@ -536,6 +536,21 @@ fn the_state_of_a_volume_is_taken_from_the_newest_disk() {
     assert_eq!(told.raw_of(array.id, "Primary_RAID_Level"), Some(1));
 }
 
+/// The numbers of configuration records count only where those of the headers are equal.
+#[test]
+fn the_newest_disk_is_known_by_its_header_before_its_records() {
+    let mut made = RAID5.build();
+    made.on(&[0, 1], |made, disk, kind| {
+        made.record(disk, kind).sequence_number = U32::new(BIG, 4);
+    });
+    made.on_disk(2, |made, kind| {
+        made.volume_records(2, kind).entries[0].set_vd_flags(VdFlags::NOT_CONSISTENT);
+    });
+    assert!(volume(&made.assemble()).0.clean, "of one number, the newer records");
+    made.set_sequence(&[2], 11);
+    assert!(!volume(&made.assemble()).0.clean, "the newer header");
+}
+
 #[test]
 fn an_unclean_parity_set_without_a_member_is_told() {
     let mut made = RAID5.build();

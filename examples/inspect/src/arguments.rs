@@ -8,6 +8,11 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "raid-inspect", version, after_help = EXIT_CODES)]
 pub struct Arguments {
+    /// Search the last 32 MiB of disks that have no metadata where it belongs
+    ///
+    /// Finds what a controller put elsewhere, and what a smaller disk that was copied had. All of it is read.
+    #[arg(long, global = true)]
+    pub search: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,

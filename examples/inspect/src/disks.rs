@@ -4,6 +4,7 @@
 use raid_array::discover::{Discovery, FoundArray, ReadAt, Source, discover};
 use raid_array::formats::FORMATS;
 use raid_core::array::{ArrayId, MemberDescriptor, MemberState, Place};
+use raid_core::metadata::Format;
 use raid_core::units::{Blocks, Lba, Slot};
 use std::collections::BTreeMap;
 use std::io;
@@ -24,6 +25,12 @@ impl Inspection {
     /// Opens the paths and looks for every format. A path that cannot be opened keeps its index.
     #[must_use]
     pub fn open(paths: &[PathBuf]) -> Self {
+        Self::open_as(paths, FORMATS)
+    }
+
+    /// As [`open`](Self::open), looking for these formats.
+    #[must_use]
+    pub fn open_as(paths: &[PathBuf], formats: &[&dyn Format]) -> Self {
         let (mut sources, mut unopened) = (Vec::new(), Vec::new());
         for path in paths {
             let (source, error) = match Source::open(path) {
@@ -33,7 +40,8 @@ impl Inspection {
             sources.push(source);
             unopened.push(error);
         }
-        Self { unopened, ..Self::of(sources) }
+        let discovery = discover(&sources, formats);
+        Self { sources, unopened, discovery }
     }
 
     /// Looks for every format on disks that are open already.

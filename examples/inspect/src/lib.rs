@@ -6,6 +6,8 @@
 //! raid-inspect show [--json] PATH…       everything that the metadata says, and what is wrong
 //! raid-inspect cat [--array NAME|ID] PATH…   the bytes of an array to the standard output
 //!
+//! --search                               also what stands elsewhere near the end of a disk
+//!
 //! paths ──▶ disks ──discover──▶ Inspection ──▶ scan, show, json
 //!                                   │
 //!                               readiness ──▶ reader ──▶ cat
@@ -46,12 +48,14 @@ pub use readiness::{Readiness, Refusal};
 pub use show::report as text_report;
 pub use verdict::ExitCode;
 
+use raid_array::formats::{FORMATS, SEARCHING};
 use std::io::{self, Write};
 
 /// Does what the command line says.
 pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     let paths = arguments.paths();
-    let inspection = Inspection::open(paths);
+    let formats = if arguments.search { SEARCHING } else { FORMATS };
+    let inspection = Inspection::open_as(paths, formats);
     for (path, error) in inspection.unopened() {
         let _ = writeln!(err, "raid-inspect: {path}: {error}");
     }

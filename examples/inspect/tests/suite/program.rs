@@ -182,6 +182,29 @@ fn wrong_usage_and_unreadable_paths_give_4_and_nothing_gives_16() {
     }
 }
 
+/// Copied to disks that are larger: the anchor is where the smaller ones ended.
+#[test]
+fn a_search_finds_the_metadata_of_disks_that_were_copied_to_larger_ones() {
+    let folder = Folder::new("search");
+    let scenario = scenario("ddf-mdadm", "raid5-n-restart-3d-64k");
+    let paths = folder.disks(&scenario);
+    for path in &paths {
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_len(file.metadata().unwrap().len() + (4 << 20)).unwrap();
+    }
+    assert_eq!(code(&run(&["show", "--json"], &paths)), 16);
+    for arguments in [&["show", "--json", "--search"][..], &["--search", "show", "--json"]] {
+        let output = run(arguments, &paths);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((code(&output), &report["arrays"][0]["state"]), (0, &"optimal".into()));
+        assert!(text(&output.stdout).contains("anchor found by a search"), "{report:#}");
+    }
+    let volume = &scenario.volumes[0];
+    let output = run(&["cat", "--search"], &paths[1..]);
+    assert_eq!(output.stdout.len() as u64, volume.size_bytes);
+    assert_eq!(volume.pattern.first_difference(0, &output.stdout), None);
+}
+
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let folder = Folder::new("pipe");

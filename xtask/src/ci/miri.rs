@@ -1,26 +1,38 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Unit tests under Miri: undefined behaviour on the host, byte order on a big-endian target.
+//! Tests under Miri: undefined behaviour on the host, with and without its vector instructions, and byte
+//! order on a big-endian target.
 
 use super::shell::{Shell, cargo};
 use super::{CRATES, Outcome, toolchain};
+
+const STRICT: &str = "-Zmiri-strict-provenance";
+
+/// All that Miri knows of the kernels for x86: without AVX-512.
+const VECTORS: &str = "-Ctarget-feature=+avx2,+gfni";
 
 /// As if on a machine whose integers are stored the other way round.
 const BIG_ENDIAN: &str = "s390x-unknown-linux-gnu";
 
 pub(crate) fn host(shell: &mut Shell) -> Outcome {
-    miri(shell, &CRATES, "")
+    miri(shell, &CRATES, "")?;
+    let kernels = "told every_length"; // every operation of every kernel, once
+    shell.run(
+        cargo(&format!("+nightly miri test -p raid-core --test backends -- {kernels}"))
+            .env("MIRIFLAGS", STRICT)
+            .env("RUSTFLAGS", VECTORS),
+    )?;
+    Ok(format!("{}, vector kernels", CRATES.join(", ")))
 }
 
 pub(crate) fn big_endian(shell: &mut Shell) -> Outcome {
-    miri(shell, &["raid-ddf", "raid-asr"], &format!("--target {BIG_ENDIAN}"))
+    miri(shell, &["raid-core", "raid-ddf", "raid-asr"], &format!("--target {BIG_ENDIAN}"))
 }
 
 fn miri(shell: &mut Shell, crates: &[&str], target: &str) -> Outcome {
     toolchain::toolchain(shell, "nightly", &["miri", "rust-src"])?;
     for name in crates {
         shell.run(
-            cargo(&format!("+nightly miri test -p {name} --lib {target}"))
-                .env("MIRIFLAGS", "-Zmiri-strict-provenance"),
+            cargo(&format!("+nightly miri test -p {name} --lib {target}")).env("MIRIFLAGS", STRICT),
         )?;
     }
     Ok(crates.join(", "))

@@ -307,6 +307,52 @@ mod tests {
     }
 
     #[test]
+    fn every_row_of_the_table_of_states_holds() {
+        let table =
+            crate::state_table::rows(include_str!("bad_range.rs"), "| state | input | next |");
+        assert_eq!(table.len(), 4);
+        let (one, rows) = (Slot(0), Rows::new(4, 1));
+        for row in table {
+            let [state, input, next] = row[..] else { panic!("{row:?}") };
+            let mut list = BadRanges::<4>::new(4);
+            if state != "–" {
+                assert!(list.add(one, rows));
+                list.issued();
+                list.durable(true, false);
+            }
+            if state == "Healed" {
+                list.heal(SlotSet::of(one), rows);
+                assert!(list.any_healed());
+            }
+            match input {
+                "a row could not be read from any source, or not written on this member"
+                | "bad again" => assert!(list.add(one, rows)),
+                "written again, on this member, without an error" => {
+                    list.heal(SlotSet::of(Slot(1)), rows);
+                    assert!(!list.any_healed(), "written on another member");
+                    list.heal(SlotSet::of(one), rows);
+                }
+                "all members flushed, a record without it durable" => {
+                    assert!(list.lasting().next().is_none());
+                    list.issued();
+                    list.durable(true, true);
+                }
+                other => panic!("no test knows the input {other}"),
+            }
+            let (avoided, _) = list.at(Row(4), Row(5));
+            let stands = match (list.is_empty(), list.any_healed()) {
+                (true, _) => "–",
+                (false, false) => "Bad",
+                (false, true) => "Healed",
+            };
+            let (expected, remark) = next.split_once(": ").unwrap_or((next, ""));
+            assert_eq!(stands, expected, "{state}: {input}");
+            assert_eq!(avoided.contains(one), stands != "–", "reads of {state}: {input}");
+            assert!(!remark.contains("a record is due") || list.is_unrecorded(), "{input}");
+        }
+    }
+
+    #[test]
     fn neighbours_are_joined_and_parts_are_healed() {
         let mut bad = BadRanges::<4>::new(4);
         assert!(bad.add(Slot(1), rows(4, 2)) && bad.add(Slot(1), rows(8, 2)));

@@ -137,6 +137,8 @@ mod window;
 mod mutation;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod state_table;
 
 pub use assembly::{Freshest, Seen, SplitBrain, freshest};
 pub use bad_range::{BadRange, Filling};

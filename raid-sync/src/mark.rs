@@ -101,6 +101,46 @@ mod tests {
     }
 
     #[test]
+    fn every_row_of_the_table_of_events_holds() {
+        let header = "| event | durable | flushed | done | issued |";
+        let table = crate::state_table::rows(include_str!("mark.rs"), header);
+        assert_eq!(table.len(), 8);
+        for row in table {
+            let [durable, flushed, done, issued] = [2, 4, 6, 8].map(Row);
+            let before = Mark { durable, flushed, done, issued };
+            let (mut mark, at) = (before, Row(1));
+            match row[0] {
+                "window opened" | "rows that are not owed passed over" => mark.open_to(Row(9)),
+                "lowest windows landed" => mark.land_to(Row(7)),
+                "flush of all members returned, nothing failed meanwhile" => {
+                    mark.flushed_to(Row(5));
+                }
+                "record written" => mark.recorded_at(Row(3)),
+                "pass stopped, windows closed" => mark.stop(),
+                "rows became owed behind the cursor, no window in use" => mark.back_to(at),
+                "other target, other source of truth" => mark = Mark::ZERO,
+                other => panic!("no test knows the event {other}"),
+            }
+            let was = [before.durable, before.flushed, before.done, before.issued];
+            let is = [mark.durable, mark.flushed, mark.done, mark.issued];
+            for ((cell, was), is) in row[1..].iter().zip(was).zip(is) {
+                let expected = match *cell {
+                    "" => was,
+                    "its end" | "the next owed row" => Row(9),
+                    "end of the last of them" => Row(7),
+                    "`done` at its start" => Row(5),
+                    "what it said" => Row(3),
+                    "`done`" => before.done,
+                    "their start" => at,
+                    "0" => Row(0),
+                    other => panic!("no test knows {other}"),
+                };
+                assert_eq!(is, expected, "{}: {cell}", row[0]);
+            }
+        }
+    }
+
+    #[test]
     fn no_event_breaks_the_order_of_the_cursors() {
         let events: [fn(&mut Mark, Row); 6] = [
             Mark::open_to,

@@ -743,7 +743,9 @@ impl<const N: usize> DirtyLog<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state_table::{name, rows};
     use State::{Clean, CleanWanted, Dirty, Resting, Unwritten, Wanted, Writing};
+    use std::format;
 
     const ROWS: Rows = Rows { start: Row(0), len: 4 };
 
@@ -806,6 +808,52 @@ mod tests {
             let wanted = log.regions.iter().filter(|r| r.state() == Wanted).count();
             assert_eq!(log.wanted as usize, wanted);
             assert_eq!(log.regions[0].owed(), state == Unwritten && next == Wanted);
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_table_of_states_holds() {
+        let table = rows(include_str!("region.rs"), "| state | the record says | input | next |");
+        assert_eq!(table.len(), 11);
+        for row in table {
+            let [states, recorded, input, next] = row[..] else { panic!("{row:?}") };
+            for state in states.split(", ") {
+                let all = [Clean, Wanted, Writing, Dirty, Resting, CleanWanted, Unwritten];
+                let from = all.into_iter().find(|known| format!("{known:?}") == state).unwrap();
+                let mut log = log(true);
+                put(&mut log, from);
+                let says = log.records(0).next().unwrap();
+                match recorded {
+                    "clean" if from == Clean => assert_eq!(says, RegionRecord(0)),
+                    "unwritten" => assert!(says.unwritten() && !says.dirty()),
+                    "dirty" if from != CleanWanted => assert!(says.dirty()),
+                    _ => {}
+                }
+                let mut waits = false;
+                match input {
+                    "write wants to start" => waits = log.write_wanted(ROWS) >= Write::Waits,
+                    "write" => assert_eq!(log.write_wanted(ROWS), Write::Goes),
+                    "a record is issued" => log.issued(),
+                    "durable on every member" => log.durable(true, false, 7),
+                    "not on every member" => log.durable(false, false, 7),
+                    "a sweep finds no write in flight" => log.rest(9, |_| false),
+                    "idle for long enough, nothing owed" => {
+                        assert!(log.prepare_clean(true).any);
+                        let mut owed = self::log(true);
+                        owed.owe(ROWS);
+                        put(&mut owed, from);
+                        assert!(!owed.prepare_clean(true).any, "{state}: owed");
+                    }
+                    "raise dropped" => log.drop_clean(),
+                    "clean record durable" => log.durable(true, true, 7),
+                    other => panic!("no test knows the input {other}"),
+                }
+                let stands = log.regions[0].state();
+                assert_eq!(format!("{stands:?}"), name(next), "{state}: {input}");
+                assert_eq!(waits, input == "write wants to start", "{state}: {input}");
+                let owed = log.regions[0].owed();
+                assert_eq!(owed, next.contains("owed a resync"), "{state}: {input}");
+            }
         }
     }
 

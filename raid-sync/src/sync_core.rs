@@ -19,6 +19,8 @@ mod membership;
 mod poll;
 mod report;
 mod restart;
+#[cfg(test)]
+mod state_tables;
 mod steering;
 
 pub use membership::Return;

@@ -235,6 +235,7 @@ impl<const N: usize> Tickets<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state_table::rows;
     use std::vec::Vec;
 
     const WRITE: Kind = Kind::Write { durable: false };
@@ -254,6 +255,45 @@ mod tests {
         assert_eq!((table.in_flight(), table.writes()), (0, 0));
         let wrong = Ticket::new(7, 0);
         assert_eq!(table.close(wrong), None);
+    }
+
+    #[test]
+    fn every_row_of_the_table_of_states_holds() {
+        let table = rows(include_str!("ticket.rs"), "| state | input | next | effect |");
+        assert_eq!(table.len(), 4);
+        for row in table {
+            let [state, input, next, effect] = row[..] else { panic!("{row:?}") };
+            let mut table = Tickets::<2>::new();
+            let mut ticket = Ticket::new(0, 0);
+            if state != "Free" {
+                ticket = table.open(Rows::new(0, 4), WRITE).unwrap();
+            }
+            if state.contains("other use count") {
+                assert!(table.close(ticket).is_some());
+                assert_eq!(table.close(ticket), None, "of a free place: {effect}");
+                assert!(table.open(Rows::new(0, 4), WRITE).is_some());
+            }
+            let before = table.clone();
+            match input {
+                "`open`" => assert!(table.open(Rows::new(0, 4), WRITE).is_some()),
+                "`hold_for` a window that overlaps" => {
+                    assert_eq!(table.hold_for(Rows::new(3, 4), 1, false), 1, "{effect}");
+                    assert_eq!(table.clone().close(ticket).unwrap().windows, 1, "{effect}");
+                }
+                "`close` with the right use count" => {
+                    table.hold_for(Rows::new(3, 4), 2, false);
+                    assert_eq!(table.close(ticket).unwrap().windows, 2, "{effect}");
+                }
+                "`close`" => assert_eq!(table.close(ticket), None, "{effect}"),
+                other => panic!("no test knows the input {other}"),
+            }
+            match next {
+                "InFlight" => assert_eq!(table.in_flight(), 1),
+                "Free" => assert_eq!(table.in_flight(), 0),
+                "unchanged" => assert_eq!(table, before),
+                other => panic!("no test knows the state {other}"),
+            }
+        }
     }
 
     #[test]

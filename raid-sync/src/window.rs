@@ -305,6 +305,13 @@ impl<const W: usize> Windows<W> {
 
 #[cfg(test)]
 impl<const W: usize> Windows<W> {
+    /// The state of the window over this row.
+    pub(crate) fn state_at(&self, row: Row) -> State {
+        let over = |window: &&Window| (window.rows.start..window.rows.end()).contains(&row);
+        let mut used = self.windows.iter().filter(|window| window.state != State::Free);
+        used.find(over).map_or(State::Free, |window| window.state)
+    }
+
     pub(crate) fn is_closing(&self, id: WindowId) -> bool {
         self.get(id).is_some_and(|(_, state)| matches!(state, State::Closing { .. }))
     }

@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The tables of windows, operations, records and members, walked row by row over a core that an engine
+//! drives.
+
+use crate::scenarios::rig::*;
+use crate::state_table::{name, rows};
+use crate::world::native;
+use crate::*;
+use raid_core::metadata::Operation;
+use raid_core::units::{Row, Rows, Slot};
+use std::string::{String, ToString};
+
+use crate::record::Stream;
+use crate::window::State;
+
+/// A rebuild of the second member in two windows at a time; its copies are held back.
+fn two_windows() -> Rig {
+    let mut rig = Rig::rebuilding(2, 1);
+    rig.core.set_limits(Limits { windows: 2, ..rig.config.limits });
+    rig.hold_copies = true;
+    rig
+}
+
+/// The second of the two windows goes first.
+fn copy_second(rig: &mut Rig) {
+    rig.copies.swap(0, 1);
+    rig.copy();
+}
+
+fn check(rig: &mut Rig) {
+    let time = rig.time();
+    rig.hold_copies = true;
+    rig.core.set_limits(Limits { windows: 2, ..rig.config.limits });
+    rig.core.start(time, Operation::Check, AboveMark::Skip).unwrap();
+    rig.settle();
+}
+
+// ---- windows: the second of two, rows 4 to 7
+
+fn window(rig: &Rig) -> String {
+    match rig.core.windows.state_at(Row(4)) {
+        State::Free => "Free",
+        State::Looking => "Looking",
+        State::Closing { tickets: 0 } => "Closing, ready",
+        State::Closing { .. } => "Closing",
+        State::Active => "Active",
+        State::Recording { .. } => "Recording",
+        State::Landed => "Landed",
+    }
+    .to_string()
+}
+
+/// A set whose second window is in this state, and a write that holds it up.
+fn with_window(state: &str, input: &str) -> (Rig, Option<Grant>) {
+    let (mut rig, mut held) = (two_windows(), None);
+    match state {
+        "Free" => {}
+        "Looking" => {
+            rig = Rig::mirror(2);
+            check(&mut rig);
+        }
+        "Closing" | "Closing, ready" => {
+            held = Some(rig.go(5, 1));
+            rig.start();
+            if state == "Closing, ready" {
+                assert_eq!(rig.done(&held.take().unwrap(), &[]), Ack::Now);
+            }
+        }
+        "Active" | "Landed" | "Recording" => {
+            if input.contains("no source") || input.contains("bad ranges") || state == "Recording" {
+                rig.spoiled = [(0, 5)].into();
+            }
+            rig.start();
+            if input.contains("bad ranges") || state == "Recording" {
+                rig.hold_records = true;
+                copy_second(&mut rig);
+                rig.settle();
+            }
+            if state == "Landed" || state == "Recording" {
+                copy_second(&mut rig);
+                rig.settle();
+            }
+        }
+        other => panic!("no test knows the state {other}"),
+    }
+    assert_eq!(window(&rig), state, "before {input}");
+    (rig, held)
+}
+
+#[test]
+fn every_row_of_the_table_of_windows_holds() {
+    let table =
+        rows(include_str!("../window.rs"), "| state | input | next | user writes | effect |");
+    assert_eq!(table.len(), 13);
+    for row in table {
+        let [state, input, next, writes, _] = row[..] else { panic!("{row:?}") };
+        let (mut rig, held) = with_window(state, input);
+        match input {
+            "opened by a copying operation" => {
+                let _ = rig.go(5, 1);
+                rig.start();
+            }
+            "opened by a scrub" => {
+                rig = Rig::mirror(2);
+                check(&mut rig);
+            }
+            "copies differ" => {
+                rig.disks[1].write(5, 99, false);
+                copy_second(&mut rig);
+                // A writer came in between: the second look waits for it.
+                assert_eq!(window(&rig), "Closing, ready");
+                let (mut later, _) = with_window(state, input);
+                let _ = later.go(5, 1);
+                later.disks[1].write(5, 99, false);
+                copy_second(&mut later);
+                rig = later;
+            }
+            "last counted ticket completes" => {
+                assert_eq!(rig.done(&held.unwrap(), &[]), Ack::Now);
+            }
+            "polled" | "the record is durable" => {
+                rig.hold_records = false;
+                if state == "Recording" {
+                    rig.record(NONE);
+                }
+                rig.settle();
+            }
+            "pause or abort" => {
+                let (mut other, _) = with_window(state, input);
+                other.core.abort().unwrap();
+                assert_eq!(window(&other), name(next));
+                rig.core.pause().unwrap();
+            }
+            "copied up to a row that no source could give" => {
+                copy_second(&mut rig);
+                rig.settle();
+                assert_eq!(rig.copies.last().unwrap().rows.start, Row(6));
+            }
+            "copied" | "copies equal" | "copied, bad ranges noted on the way" => {
+                copy_second(&mut rig);
+            }
+            "copied, operation is being aborted" => {
+                rig.core.abort().unwrap();
+                copy_second(&mut rig);
+            }
+            "all lower windows have landed" => {
+                rig.copy();
+                assert_eq!(rig.core.marks().unwrap().done, Row(8));
+            }
+            other => panic!("no test knows the input {other}"),
+        }
+        let expected = if next == "Closing, ready" { next } else { name(next) };
+        assert_eq!(window(&rig), expected, "{state}: {input}");
+        rig.hold_records = false;
+        if rig.records.last().is_some_and(|(_, to, _)| !to.is_empty()) && writes == "go on" {
+            rig.record(NONE);
+        }
+        assert_eq!(rig.blocked(6).is_some(), writes == "wait", "{state}: {input}: user writes");
+    }
+}
+
+// ---- operations
+
+fn with_phase(phase: &str, input: &str) -> Rig {
+    let mut rig = Rig::rebuilding(2, 1);
+    match phase {
+        "Idle" => return rig,
+        "Preparing" => {
+            rig.hold_records = true;
+            rig.start();
+        }
+        "Running" | "Pausing" | "Paused" => {
+            rig.start_held();
+            if input.contains("range") {
+                rig.core.set_range(Rows::new(0, 4)).unwrap();
+            }
+            if phase != "Running" {
+                rig.core.pause().unwrap();
+            }
+            if phase == "Paused" {
+                rig.copy();
+                rig.settle();
+            }
+        }
+        "Finishing" | "Aborting" => {
+            rig.hold_flushes = true;
+            rig.start();
+            if phase == "Aborting" {
+                rig.core.abort().unwrap();
+            }
+        }
+        other => panic!("no test knows the phase {other}"),
+    }
+    let stands = std::format!("{:?}", rig.core.status().phase);
+    assert_eq!(stands, phase, "before {input}");
+    rig
+}
+
+#[test]
+fn every_row_of_the_table_of_operations_holds() {
+    let table = rows(include_str!("../operation.rs"), "| phase | leaves by | to | record |");
+    assert_eq!(table.len(), 10);
+    let all = "Preparing, Running, Pausing, Paused, Finishing";
+    for row in table {
+        let [phases, input, next, _] = row[..] else { panic!("{row:?}") };
+        let phases = if phases == "any but Idle" { all } else { phases };
+        for phase in phases.split(", ") {
+            let mut rig = with_phase(phase, input);
+            let time = rig.time();
+            rig.told.clear();
+            match input {
+                "`start`" => {
+                    let owed = rig.core.owed().unwrap();
+                    rig.core.start(time, owed, AboveMark::Skip).unwrap();
+                }
+                "the record is durable" => {
+                    rig.hold_copies = true;
+                    rig.record(NONE);
+                    rig.settle();
+                }
+                "all windows done, end of the set" | "all windows done, end of the range" => {
+                    rig.hold_copies = false;
+                    rig.hold_flushes = true;
+                    rig.copy();
+                    rig.settle();
+                }
+                "`pause`" => rig.core.pause().unwrap(),
+                "no window in use" => {
+                    rig.hold_flushes = false;
+                    while !rig.copies.is_empty() {
+                        rig.copy();
+                    }
+                    rig.settle();
+                }
+                "`resume`" => rig.core.resume(time).unwrap(),
+                "all members flushed, nothing failed, record durable" => {
+                    rig.run();
+                    rig.assert_whole();
+                }
+                "target failed, sources gone, `abort`, unreadable rows" => {
+                    let mut other = with_phase(phase, input);
+                    other.core.member_failed(Slot(1));
+                    assert_eq!(other.core.status().phase, Phase::Aborting, "{phase}: target");
+                    let mut other = with_phase(phase, input);
+                    other.core.member_failed(Slot(0));
+                    assert_eq!(other.core.status().phase, Phase::Aborting, "{phase}: source");
+                    rig.core.abort().unwrap();
+                }
+                other => panic!("no test knows the input {other}"),
+            }
+            let stands = std::format!("{:?}", rig.core.status().phase);
+            assert_eq!(stands, name(next), "{phase}: {input}");
+            let end = match next {
+                "Idle, `Complete`" => Some(Finish::Complete),
+                "Idle, with the reason" => Some(Finish::Aborted),
+                "Paused" => Some(Finish::Paused),
+                _ => None,
+            };
+            assert_eq!(rig.finished().last().copied(), end, "{phase}: {input}");
+        }
+    }
+}
+
+// ---- records
+
+fn stream(rig: &Rig) -> &'static str {
+    match rig.core.records.stream {
+        Stream::Idle => "Idle",
+        Stream::Flushing(_) => "Flushing",
+        Stream::Flushed(_) => "Flushed",
+        Stream::Writing { raise: Some(_), .. } => "Writing",
+        Stream::Writing { raise: None, .. } => "Writing, raise dropped",
+    }
+}
+
+/// Three copies; the set was written to, and may be made clean.
+fn with_stream(state: &str, input: &str) -> Rig {
+    let mut config = config(3);
+    if input.contains("no caches") {
+        config.volatile = NONE;
+    }
+    let format = match input.contains("own memory") {
+        true => flag_only(),
+        false => native::capabilities(),
+    };
+    let mut rig = Rig::new(config, clean(), format);
+    rig.write(0, 1);
+    rig.settle();
+    (rig.hold_flushes, rig.hold_records) = (true, true);
+    if input.contains("own memory") {
+        // Another write is under way, so the flag stays; the region that rests is flushed all the same.
+        let _ = rig.go(8, 1);
+        for _ in 0..2 {
+            rig.now += 1001;
+            rig.settle();
+        }
+    }
+    match state {
+        "Idle" | "any" => {}
+        "Flushing" | "Flushed" => {
+            if stream(&rig) == "Idle" {
+                rig.core.quiesce();
+                rig.settle();
+            }
+            if state == "Flushed" && !input.contains("own memory") {
+                rig.flush(NONE);
+            }
+        }
+        "Writing" => {
+            let _ = rig.admit(12, 1, PLAIN);
+            rig.settle();
+        }
+        other => panic!("no test knows the state {other}"),
+    }
+    rig
+}
+
+#[test]
+fn every_row_of_the_table_of_records_holds() {
+    let table = rows(include_str!("../record.rs"), "| state | input | next | command |");
+    assert_eq!(table.len(), 11);
+    for row in table {
+        let [state, input, next, command] = row[..] else { panic!("{row:?}") };
+        let mut rig = with_stream(state, input);
+        let (records, flushes) = (rig.records.len(), rig.flushes.len());
+        match input {
+            "something lowered" => rig.fail(1),
+            "something to raise" | "something to raise, no caches" => {
+                rig.core.quiesce();
+                rig.settle();
+            }
+            "flushed" | "it was only for the log's own memory" => rig.flush(NONE),
+            "nothing lowered since" => rig.settle(),
+            "persisted everywhere" => rig.record(NONE),
+            "persisted, members failed at it" => {
+                rig.record(slots(&[2]));
+                assert_eq!(stream(&rig), name(next));
+                assert!(rig.woken.iter().all(|wait| !matches!(wait, WaitFor::Window(_))));
+                rig.settle();
+                assert!(rig.last_record().state.failed.contains(Slot(2)), "the next record");
+                continue;
+            }
+            "set failed" => {
+                for slot in 0..3 {
+                    rig.core.member_failed(Slot(slot));
+                }
+                rig.settle();
+            }
+            other => panic!("no test knows the input {other}"),
+        }
+        if next == "no further record" {
+            assert_eq!(rig.records.len(), records, "{input}");
+            continue;
+        }
+        let stands = stream(&rig);
+        let expected = if next.contains("dropped") { next } else { name(next) };
+        assert_eq!(
+            if expected == "Writing" { name(stands) } else { stands },
+            expected,
+            "{state}: {input}"
+        );
+        assert_eq!(
+            rig.records.len() > records,
+            command.starts_with("`Persist`"),
+            "{state}: {input}"
+        );
+        assert_eq!(rig.flushes.len() > flushes, command.starts_with("`Flush`"), "{state}: {input}");
+    }
+}
+
+// ---- acknowledgements
+
+#[test]
+fn every_row_of_the_table_of_acknowledgements_holds() {
+    let header = "| a member failed, or has a new bad range, and no record names it yet | strict | relaxed |";
+    let table = rows(include_str!("completion.rs"), header);
+    assert_eq!(table.len(), 4);
+    for row in table {
+        let [request, strict, relaxed] = row[..] else { panic!("{row:?}") };
+        for (strict, expected) in [(true, strict), (false, relaxed)] {
+            for bad_range in [false, true] {
+                let caches = if request.contains("no volatile") { NONE } else { slots(&[0, 1]) };
+                let config = Config { strict, volatile: caches, ..config(2) };
+                let mut rig = Rig::new(config, clean(), native::capabilities());
+                rig.write(0, 1);
+                let lost: &[u8] = match request {
+                    "anything, and too few members are left" => &[0, 1],
+                    _ if bad_range => &[],
+                    _ => &[1],
+                };
+                let accesses: &[Access] = match request {
+                    "FUA write, flush" => &[FUA],
+                    "anything, and too few members are left" => &[PLAIN, FUA],
+                    _ => &[PLAIN],
+                };
+                for access in accesses {
+                    let mut rig_of_one = Rig::new(config, clean(), native::capabilities());
+                    rig_of_one.write(0, 1);
+                    let Admit::Go(grant) = rig_of_one.admit(1, 1, *access) else { panic!() };
+                    if bad_range {
+                        assert!(rig_of_one.core.unwritable(Slot(1), grant.rows));
+                    }
+                    let ack = rig_of_one.done(&grant, lost);
+                    assert_eq!(answer(ack), expected, "{request} {access:?} {bad_range}");
+                }
+                if !request.starts_with("plain") {
+                    if bad_range {
+                        assert!(rig.core.unwritable(Slot(1), Rows::new(1, 1)));
+                    }
+                    let ack = rig.core.complete_flush(slots(lost));
+                    assert_eq!(answer(ack), expected, "a flush: {request} {bad_range}");
+                }
+            }
+        }
+    }
+}
+
+fn answer(ack: Ack) -> &'static str {
+    match ack {
+        Ack::Now => "now",
+        Ack::After(_) => "after the record",
+        Ack::NoCopyLeft => "never",
+    }
+}
+
+// ---- members: the second of two
+
+fn member(rig: &Rig) -> &'static str {
+    let (members, slot) = (&rig.core.members, Slot(1));
+    match () {
+        () if members.failed.contains(slot) => "Failed",
+        () if members.filling.contains(slot) => "Filling",
+        () if members.waiting.contains(slot) => "Waiting",
+        () => "Trusted",
+    }
+}
+
+fn with_member(state: &str) -> Rig {
+    let mut rig = Rig::rebuilding(2, 1);
+    match state {
+        "Waiting" => {}
+        "Trusted" => rig = Rig::mirror(2),
+        "Filling" => {
+            rig.write(0, 16);
+            rig.start_held();
+            rig.copy();
+            rig.settle();
+        }
+        "Failed" => {
+            rig = Rig::mirror(2);
+            rig.fail(1);
+        }
+        other => panic!("no test knows the state {other}"),
+    }
+    assert_eq!(member(&rig), state);
+    rig
+}
+
+#[test]
+fn every_row_of_the_table_of_members_holds() {
+    let header = "| state | holds its rows | reads | writes | leaves by |";
+    let table = rows(include_str!("../member.rs"), header);
+    assert_eq!(table.len(), 4);
+    for row in table {
+        let [state, _, reads, writes, exits] = row[..] else { panic!("{row:?}") };
+        // The rebuild has done rows 0 to 3; 4 to 7 are under way.
+        let reads = match reads {
+            "yes" => [true, true],
+            "below `done`" => [true, false],
+            "no" => [false, false],
+            other => panic!("no test knows {other}"),
+        };
+        let writes = match writes {
+            "must" => [true, true],
+            "must below `issued`, may above" => [true, false],
+            "no" => [false, false],
+            other => panic!("no test knows {other}"),
+        };
+        let mut rig = with_member(state);
+        for (row, (reads, writes)) in [0, 12].into_iter().zip(reads.into_iter().zip(writes)) {
+            let plan = rig.core.plan_read(Rows::new(row, 1), NONE).unwrap();
+            assert_eq!(plan.from.contains(Slot(1)), reads, "{state}: read of row {row}");
+            let grant = rig.go(row, 1);
+            assert_eq!(grant.must.contains(Slot(1)), writes, "{state}: write of row {row}");
+            assert_eq!(rig.done(&grant, &[]), Ack::Now);
+        }
+        for exit in exits.split("; ") {
+            let (event, next) = exit.split_once(" → ").unwrap();
+            let mut rig = with_member(state);
+            match event {
+                "failure" => rig.fail(1),
+                "end record durable" => rig.run(),
+                "a rebuild takes it in" => rig.start_held(),
+                "another disk sits there" => rig.replace(1),
+                other => panic!("no test knows the event {other}"),
+            }
+            assert_eq!(member(&rig), next, "{state}: {event}");
+        }
+    }
+}

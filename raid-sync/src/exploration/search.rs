@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Breadth first over everything that can happen, so that a counterexample is one of the shortest.
+//! Everything that can happen: breadth first, so that a counterexample is one of the shortest, or depth
+//! first, where the states of one depth would not fit into memory. A state that was visited is kept as 128
+//! bits either way.
 
 use super::power::Stopped;
 use super::scenario::Scenario;
@@ -113,7 +115,7 @@ pub(super) struct Tally {
     pub(super) restarts: u64,
     /// … of which refused: parity sets, unclean and degraded.
     pub(super) refused: u64,
-    /// Steps from the beginning to the last new state.
+    /// Steps from the beginning to the last new state, breadth first.
     pub(super) depth: u64,
 }
 
@@ -150,17 +152,34 @@ struct Search<'a> {
     next: Layer,
 }
 
-/// Visits every state that can be reached, or about the first `bound` of them.
+impl<'a> Search<'a> {
+    fn new(scenario: &'a Scenario) -> Self {
+        Self {
+            scenario,
+            tally: Tally::default(),
+            known: Known::default(),
+            cuts: Known::default(),
+            stops: Known::default(),
+            next: Vec::from([(World::new(scenario), None)]),
+        }
+    }
+}
+
+/// Visits every state that can be reached, depth first: only the way to the present state and what
+/// branches off from it is in memory as a whole.
+pub(super) fn exhaust(scenario: &Scenario) -> Result<Tally, Counterexample> {
+    let mut search = Search::new(scenario);
+    while let Some((world, steps)) = search.next.pop() {
+        search.step(&world, steps.as_ref())?;
+        search.power_fails(&world, steps.as_ref())?;
+    }
+    let states = search.known.len() as u64;
+    Ok(Tally { states, ..search.tally })
+}
+
+/// Visits every state that can be reached, or about the first `bound` of them, breadth first.
 pub(super) fn explore(scenario: &Scenario, bound: u64) -> Result<Tally, Counterexample> {
-    let first = World::new(scenario);
-    let mut search = Search {
-        scenario,
-        tally: Tally::default(),
-        known: Known::default(),
-        cuts: Known::default(),
-        stops: Known::default(),
-        next: Vec::from([(first, None)]),
-    };
+    let mut search = Search::new(scenario);
     while !search.next.is_empty() && search.known.len() as u64 <= bound {
         for (world, steps) in std::mem::take(&mut search.next) {
             search.step(&world, steps.as_ref())?;

@@ -289,3 +289,64 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Admit, WaitFor};
+    use crate::region::RegionRecord;
+    use crate::scenarios::rig::*;
+    use crate::world::native;
+    use std::vec::Vec;
+
+    fn unwritten(rig: &mut Rig) -> Result<(), Refusal> {
+        let time = rig.time();
+        rig.core.start_over(time, Operation::Initialise, Scope::Unwritten, AboveMark::Skip)
+    }
+
+    fn recorded(rig: &Rig) -> Vec<RegionRecord> {
+        rig.disks[0].record().unwrap().1.regions
+    }
+
+    #[test]
+    fn a_set_is_initialised_without_a_copy_and_each_region_is_equalised_after_its_first_write() {
+        let mut rig = Rig::mirror(2);
+        // Nothing agrees, and nothing needs to.
+        for row in 0..ROWS {
+            rig.disks[1].write(row, 0xdead, true);
+        }
+        unwritten(&mut rig).unwrap();
+        rig.run();
+        assert_eq!(rig.finished(), [Finish::Complete]);
+        assert_eq!(rig.copied, [], "without a copy");
+        assert_eq!(recorded(&rig), [RegionRecord::new(false, true, 0); 4]);
+        // One copy speaks where both may differ.
+        let read = rig.core.plan_read(Rows::new(0, 1), NONE).unwrap();
+        assert_eq!(read.from, slots(&[0]));
+        // The first write of a region waits for a record, as any; then the region is owed.
+        assert!(matches!(rig.admit(5, 1, PLAIN), Admit::Wait(WaitFor::Record(_))));
+        rig.settle();
+        rig.write(5, 1);
+        assert_eq!(rig.core.owed(), Some(Operation::Resync));
+        rig.power_cut(&[false, true], &[]);
+        rig.run();
+        assert_eq!(rig.copied, [Rows::new(4, 4)], "only what was written");
+        for row in 4..8 {
+            assert_eq!(rig.disks[0].read(row), rig.disks[1].read(row), "row {row}");
+        }
+        let never = RegionRecord::new(false, true, 0);
+        assert_eq!(recorded(&rig), [never, RegionRecord(0), never, never], "known after the cut");
+        let read = rig.core.plan_read(Rows::new(4, 4), NONE).unwrap();
+        assert_eq!(read.from, slots(&[0, 1]));
+    }
+
+    #[test]
+    fn only_an_initialisation_and_only_with_regions_goes_without_a_copy() {
+        let mut flag = Rig::new(config(2), clean(), flag_only());
+        assert_eq!(unwritten(&mut flag), Err(Refusal::NeedsFormat));
+        let mut rig = Rig::new(config(2), clean(), native::capabilities());
+        let (time, above) = (rig.time(), AboveMark::Skip);
+        let resync = rig.core.start_over(time, Operation::Resync, Scope::Unwritten, above);
+        assert_eq!(resync, Err(Refusal::NeedsFormat));
+    }
+}

@@ -1,78 +1,67 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Parity on every backend that this CPU can run.
+//! The contenders of `cargo xtask bench` on the same rows, one after the other under criterion, whose
+//! reports compare a run with the one before.
 //!
 //! ```text
-//! cargo bench -p raid-benches --bench parity -- pq_generate
+//! cargo bench -p raid-benches --features peers --bench parity -- --quick 'generate/8 disks/L2'
+//! RAID_BENCHES=all cargo bench ...        every number of disks, every size of blocks
 //! ```
 //!
-//! Throughput counts data bytes, never parity: the row's, or those of the one block that changes.
+//! Without `peers`, our backends and the limits of the machine alone. For ratios take the table, whose
+//! contenders take turns. Throughput counts the bytes that the operation reads.
 #![allow(missing_docs)] // criterion's macros
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use raid_benches::blocks;
-use raid_core::backend::Backend;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use raid_benches::caches::Caches;
+use raid_benches::cells::{Cell, Set};
+use raid_benches::stripes::{Arena, Operation};
 use std::hint::black_box;
 use std::time::Duration;
 
-/// Data disks of a row, and bytes of a block: a row that fits the second-level cache, and a whole
-/// default strip of Linux.
-const SHAPES: [(usize, usize); 4] = [(4, 4 << 10), (8, 4 << 10), (16, 4 << 10), (8, 512 << 10)];
-
-/// What one call works on.
-#[derive(Clone, Copy)]
-enum Works {
-    OnRow,
-    OnBlock,
-}
-
-/// Runs `operation` for every backend and shape.
-fn each(
-    criterion: &mut Criterion,
-    name: &str,
-    works: Works,
-    operation: impl Fn(Backend, &[&[u8]], &mut [u8], &mut [u8]),
-) {
-    let mut group = criterion.benchmark_group(name);
-    group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    for (disks, len) in SHAPES {
-        let data = blocks(disks, len);
-        let data: Vec<&[u8]> = data.iter().map(Vec::as_slice).collect();
-        let (mut x, mut y) = (vec![0; len], vec![0; len]);
-        group.throughput(Throughput::Bytes(match works {
-            Works::OnRow => (disks * len) as u64,
-            Works::OnBlock => len as u64,
-        }));
-        for backend in Backend::available() {
-            let id = BenchmarkId::new(backend.name(), format!("{disks}x{}K", len >> 10));
-            group.bench_function(id, |bench| {
-                bench.iter(|| operation(backend, black_box(&data), &mut x, &mut y));
-            });
+fn parity(criterion: &mut Criterion) {
+    let all = std::env::var_os("RAID_BENCHES").is_some_and(|what| what == "all");
+    let caches = Caches::of_this_machine();
+    for operation in Operation::ALL {
+        for cell in Cell::all(operation, caches, !all) {
+            // By default one size of blocks, in the first level, in the second, and in memory.
+            let small = cell.set == Set::L1 || cell.len == 64 << 10;
+            if all || (small && cell.set != Set::Llc) {
+                race(criterion, &cell);
+            }
         }
     }
+}
+
+fn race(criterion: &mut Criterion, cell: &Cell) {
+    let mut arena = Arena::new(cell.operation, cell.disks, cell.len, cell.bytes, cell.placement);
+    let mut rows = arena.rows();
+    let mut group = criterion.benchmark_group(format!(
+        "{}/{} disks/{}/{} B/{}",
+        cell.operation, cell.disks, cell.set, cell.len, cell.placement
+    ));
+    group.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1));
+    group.sample_size(10);
+    let bytes = rows.len() * cell.len * cell.operation.blocks(cell.disks).0;
+    group.throughput(Throughput::Bytes(bytes as u64));
+    for mut one in cell.contenders() {
+        let name = one.name.clone();
+        let mut verified = false;
+        group.bench_function(name, |bench| {
+            if !verified {
+                assert!(
+                    one.verify(cell.operation, &mut rows[0]),
+                    "{one:?} computes something else"
+                );
+                verified = true;
+            }
+            bench.iter(|| {
+                for row in &mut rows {
+                    black_box((one.run)(black_box(row)));
+                }
+            });
+        });
+    }
     group.finish();
-}
-
-fn parity(criterion: &mut Criterion) {
-    each(criterion, "xor_into", Works::OnRow, |backend, data, x, _| {
-        backend.xor_into(x, data).unwrap();
-    });
-    each(criterion, "pq_generate", Works::OnRow, |backend, data, p, q| {
-        backend.pq_generate(p, q, &present(data)).unwrap();
-    });
-    each(criterion, "pq_update", Works::OnBlock, |backend, data, p, q| {
-        backend.pq_update(Some(p), Some(q), 1, data[0], data[1]).unwrap();
-    });
-    each(criterion, "recover_data_data", Works::OnRow, |backend, data, x, y| {
-        // The parities are not the data's: the arithmetic is the same, and so is its cost.
-        let (p, q) = (data[2], data[3]);
-        let mut data = present(data);
-        (data[0], data[1]) = (None, None);
-        backend.recover_data_data((0, x), (1, y), &data, p, q).unwrap();
-    });
-}
-
-fn present<'a>(data: &[&'a [u8]]) -> Vec<Option<&'a [u8]>> {
-    data.iter().copied().map(Some).collect()
 }
 
 criterion_group!(benches, parity);

@@ -2,7 +2,7 @@
 //! What is compared: operations × data disks × working sets × sizes of blocks.
 
 use crate::caches::Caches;
-use crate::contenders::{self, Role};
+use crate::contenders::{self, Contender, Role};
 use crate::paired::{Effort, Times, race};
 use crate::stripes::{Arena, Operation, Placement};
 use serde_json::{Map, Value, json};
@@ -137,8 +137,8 @@ impl Cell {
         for arena in &mut arenas {
             let mut rows = arena.rows();
             count = rows.len();
-            let mut contenders = contenders::all(self.operation, self.disks, self.len);
-            contenders.retain(|one| only(&one.name) && self.wanted(&one.name, one.role));
+            let mut contenders = self.contenders();
+            contenders.retain(|one| only(&one.name));
             for one in &mut contenders {
                 for index in [0, count - 1] {
                     if !one.verify(self.operation, &mut rows[index]) {
@@ -157,6 +157,14 @@ impl Cell {
         }
         let bytes = count * self.len * self.operation.blocks(self.disks).0;
         Ok(self.report(&times, bytes))
+    }
+
+    /// Who takes part here.
+    #[must_use]
+    pub fn contenders(&self) -> Vec<Contender> {
+        let mut contenders = contenders::all(self.operation, self.disks, self.len);
+        contenders.retain(|one| self.wanted(&one.name, one.role));
+        contenders
     }
 
     /// Beyond the caches, all but the slowest wait for memory; and ISA-L and streaming stores fault on

@@ -13,7 +13,8 @@
 //!
 //! The first two rows are `asr.md` 2.2 and 2.3; that the flag tells a second build from the first is
 //! this crate's reading of its name. `curAppBlock` counts from the start of the set's members, in
-//! whole stripes; its unit is unverified (`asr.md` 5.3).
+//! whole stripes; its unit is unverified (`asr.md` 5.3). While the set is open it is 0: it is not
+//! believed then, and a state that is read must be no change when it is recorded once more.
 
 use crate::{ArrayLineState, ConfigurationLine, LineFlags};
 use raid_core::array::Initialisation;
@@ -128,9 +129,15 @@ impl Health {
             // A copy that firmware began, and that is over.
             line.flags &= !(LineFlags::MIRROR_COPY | LineFlags::COPY_DIRECTION).bits();
         }
-        let operation = state.operation.filter(|operation| self.is_told(wanted, *operation));
         let mark = u32::try_from(state.mark.0).unwrap_or(0).min(line.lcapcty.get());
-        line.cur_app_block = if operation.is_some() { whole(line, mark).into() } else { 0.into() };
+        let counts = state.clean && self.tells_operation(state);
+        line.cur_app_block = if counts { whole(line, mark).into() } else { 0.into() };
+    }
+
+    /// Whether the line of a set in this state tells which operation is under way.
+    pub(crate) fn tells_operation(self, state: &RuntimeState) -> bool {
+        let wanted = self.wanted(state);
+        state.operation.is_some_and(|operation| self.is_told(wanted, operation))
     }
 
     /// Whether a line in this state tells that `operation` is under way.

@@ -119,16 +119,17 @@ pub(crate) fn set_state(
         return Err(nowhere(slot));
     }
     let open = open_sets(disks, &survey, &array, order);
+    let line = survey.line(disks, lines.line).ok_or(nowhere(Slot(0)))?;
+    let redundant = line.raid_type() == RaidType::Raid1 && lines.count() > 1;
+    let health = Health { redundant, slots };
+    let told = health.tells_operation(state);
     let mut changed = false;
     for (slot, index) in (0u8..).map(Slot).zip(lines.slots()) {
         changed |= survey.edit_line(disks, index, |line| {
-            line.raidstate = next_state(line.disk_state(), state, slot).raw();
+            line.raidstate = next_state(line.disk_state(), state, slot, told).raw();
         });
     }
-    changed |= survey.edit_line(disks, lines.line, |line| {
-        let redundant = line.raid_type() == RaidType::Raid1 && lines.count() > 1;
-        Health { redundant, slots }.store(state, line);
-    });
+    changed |= survey.edit_line(disks, lines.line, |line| health.store(state, line));
     changed |= join(disks, &survey);
     changed |= store_open(disks, &survey, &lines, state.clean, open);
     spread(disks, &survey, changed, stamp);
@@ -136,10 +137,11 @@ pub(crate) fn set_state(
 }
 
 /// The state of a disk line. One that says the same already stays as it is.
-fn next_state(old: DiskLineState, state: &RuntimeState, slot: Slot) -> DiskLineState {
+fn next_state(old: DiskLineState, state: &RuntimeState, slot: Slot, told: bool) -> DiskLineState {
     let filled = match state.operation {
         Some(Operation::Rebuild { targets }) => targets.contains(slot),
-        _ => false,
+        // Beside an operation that the array line tells, the disk's is not asked which of the two it is.
+        _ => told && is_filling(old),
     };
     // A slot in both sets has failed: that is what is safe to believe.
     if state.failed.contains(slot) {

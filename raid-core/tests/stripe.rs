@@ -5,10 +5,14 @@
 //! the backend's, and that has tests of its own.
 #![cfg(not(miri))]
 
+#[path = "stripe/interrupted.rs"]
+mod interrupted;
 #[path = "stripe/kernel.rs"]
 mod kernel;
 #[path = "stripe/least.rs"]
 mod least;
+#[path = "stripe/machine.rs"]
+mod machine;
 #[path = "stripe/world.rs"]
 mod world;
 

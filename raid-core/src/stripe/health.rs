@@ -35,6 +35,13 @@ pub struct BadRange {
 
 /// Which members of a set can be used, row by row.
 ///
+/// For an embedder that knows how far each member has been filled and which blocks cannot be read, and asks
+/// for a request in one go: the planner finds the rows at which the answer changes, and a stripe row stays
+/// one plan across them. An embedder that is told which members may be read piece by piece gives every
+/// piece a plain [`Health`] instead. `examples/array` does: its sync engine admits a stripe row as a whole, so
+/// a member with one unreadable block is left out of the whole row there, and more is read and recovered
+/// than this type would ask for.
+///
 /// Every step of a plan looks through both lists: give those that concern the request. No order is
 /// asked for, and one slot may be named any number of times.
 ///

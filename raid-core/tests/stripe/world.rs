@@ -97,15 +97,19 @@ pub(crate) struct World {
 impl World {
     /// A set whose every block has been written once.
     pub(crate) fn new(geometry: &Geometry) -> Self {
-        let layout = Layout::new(geometry).unwrap();
-        let member = |slot| noise(1000 + u64::from(slot), geometry.member_blocks.0);
+        let members = vec![geometry.member_blocks; geometry.slots.into()];
+        Self::over(Layout::new(geometry).unwrap(), &members)
+    }
+
+    /// The same over members of these blocks each.
+    pub(crate) fn over(layout: Layout<'static>, members: &[Blocks]) -> Self {
         let blocks = layout.set_blocks().0;
         let mut world = Self {
             layout,
             health: Health::OPTIMAL,
             marks: Vec::new(),
             bad: Vec::new(),
-            members: (0..geometry.slots).map(member).collect(),
+            members: (1000..).zip(members).map(|(seed, size)| noise(seed, size.0)).collect(),
             model: noise(1, blocks),
             seed: 2,
         };
@@ -127,8 +131,12 @@ impl World {
         HealthByRow { health: self.health, marks: &self.marks, bad: &self.bad }
     }
 
+    pub(crate) fn member_blocks(&self, slot: Slot) -> u64 {
+        (self.members[slot.index()].len() / BLOCK) as u64
+    }
+
     /// The row that a block of a member belongs to.
-    fn row_of(&self, slot: Slot, block: u64) -> Option<u64> {
+    pub(crate) fn row_of(&self, slot: Slot, block: u64) -> Option<u64> {
         match self.layout.role(slot, block) {
             Role::Unused | Role::HotSpace => None,
             _ if self.layout.geometry().parity_strips() > 0 => Some(block),
@@ -159,28 +167,42 @@ impl World {
     /// Reads what the plan reads, into a slab of rubbish.
     pub(crate) fn fill_slab(&self, plan: &RowPlan) -> Vec<u8> {
         let mut slab = noise(77, plan.slab_blocks().0);
-        let mut taken = vec![false; slab.len() / BLOCK];
+        self.assert_reads_are_allowed(plan);
         for io in plan.reads() {
-            for block in 0..io.at.len.0 {
-                let at = io.at.start.0 + block;
-                assert!(self.readable(io.slot, at), "reads slot {} block {at}", io.slot);
-                assert!(self.inside(plan.rows(), io.slot, io.at.start.0 + block));
-                assert!(!std::mem::replace(&mut taken[(io.slab.0 + block) as usize], true));
-            }
             let from = &self.members[io.slot.index()][bytes(io.at)];
             io.bytes(512, &mut slab).unwrap().copy_from_slice(from);
         }
         slab
     }
 
+    /// A plan reads what can be read of its own rows, each block to a place of its own.
+    pub(crate) fn assert_reads_are_allowed(&self, plan: &RowPlan) {
+        let mut taken = vec![false; plan.slab_blocks().0 as usize];
+        for io in plan.reads() {
+            for block in 0..io.at.len.0 {
+                let at = io.at.start.0 + block;
+                assert!(self.readable(io.slot, at), "reads slot {} block {at}", io.slot);
+                assert!(self.inside(plan.rows(), io.slot, at));
+                assert!(!std::mem::replace(&mut taken[(io.slab.0 + block) as usize], true));
+            }
+        }
+    }
+
+    /// A plan writes members that are there, in its own rows.
+    pub(crate) fn assert_writes_are_allowed(&self, plan: &RowPlan) {
+        for io in plan.writes() {
+            assert!(!self.health.unavailable.contains(io.slot), "writes slot {}", io.slot);
+            for block in io.at.start.0..io.at.start.0 + io.at.len.0 {
+                assert!(self.inside(plan.rows(), io.slot, block));
+            }
+        }
+    }
+
     pub(crate) fn execute(&mut self, plan: &RowPlan, new: &[u8]) {
         let mut slab = self.fill_slab(plan);
         plan.compute(Backend::portable(), &mut slab, new).unwrap();
+        self.assert_writes_are_allowed(plan);
         for io in plan.writes() {
-            assert!(!self.health.unavailable.contains(io.slot), "writes slot {}", io.slot);
-            for block in 0..io.at.len.0 {
-                assert!(self.inside(plan.rows(), io.slot, io.at.start.0 + block));
-            }
             let new = io.bytes(512, &slab, new).unwrap();
             self.members[io.slot.index()][bytes(io.at)].copy_from_slice(new);
         }
@@ -325,7 +347,7 @@ impl World {
     /// Every readable member holds exactly what the model and the layout say.
     pub(crate) fn assert_members_agree(&self) {
         for slot in self.layout.slots().without(self.unreadable()).iter() {
-            for block in 0..self.layout.geometry().member_blocks.0 {
+            for block in 0..self.member_blocks(slot) {
                 if !self.readable(slot, block) {
                     continue;
                 }
@@ -377,7 +399,7 @@ impl World {
         self.health.write_only.remove(slot);
         self.marks.retain(|mark| mark.slot != slot);
         self.bad.retain(|bad| bad.slot != slot);
-        self.members[slot.index()] = self.noise(self.layout.geometry().member_blocks.0);
+        self.members[slot.index()] = self.noise(self.member_blocks(slot));
     }
 
     /// Puts an empty member in place of a failed one.

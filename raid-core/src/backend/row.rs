@@ -15,6 +15,12 @@
 //! and chosen by for each 128 bytes. Here that is done once for each call, and the proof is the type.
 //! A look at whether a block is absent costs another 3 to 10 % there, so rows where none is have loops
 //! without.
+//!
+//! An absent block costs Q a product all the same. Multiplying once for a run of them, with the loops of
+//! the kernels inside one over runs of present blocks, does not pay (Zen 4, 8 blocks of 2 KiB from the
+//! first-level cache, two absent ones between the fourth and the fifth): AVX-512 with GFNI 212 ns for
+//! 165, and 177 for 136 where none is absent; AVX2 345 for 341 and 297 for 289, SSSE3 620 for 662 and 562
+//! for 542.
 
 use crate::parity::{MAX_ENTRIES, ParityError, check_length};
 

@@ -319,6 +319,10 @@ fn methods_are_chosen_by_the_blocks_they_read() {
     // One strip and a half: each half its own way.
     assert_eq!(world.write(Extent::new(0, 6)), [Method::Mixed]);
     assert_eq!(world.write(Extent::new(0, 0)), []);
+    // Row 0 is 0 1 2 P. Without strip 2 both ways left read three; nothing need be recovered.
+    let mut world = World::new(&raid5(4));
+    world.fail(Slot(2));
+    assert_eq!(world.write(Extent::new(0, 8)), [Method::ReadModifyWrite]);
 }
 
 #[test]
@@ -638,6 +642,11 @@ fn a_lost_spare_strip_costs_its_row_nothing() {
     assert_eq!(possible, [true, true, false, false]);
     let refused = stripe::write(&layout, health, whole).find_map(Result::err).unwrap();
     let expected = NotPossible::Lost { missing: slots([1, 2]), rows: Rows::new(4, 2) };
+    assert_eq!(refused, expected);
+    // Nor is it named among those that are missing: row 0 lacks slots 2 and 3, and its spare strip.
+    let health = without(slots([1, 2, 3]));
+    let refused = stripe::write(&layout, health, Extent::new(0, 4)).next().unwrap().unwrap_err();
+    let expected = NotPossible::Lost { missing: slots([2, 3]), rows: Rows::new(0, 2) };
     assert_eq!(refused, expected);
 }
 

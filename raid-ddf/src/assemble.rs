@@ -386,20 +386,21 @@ impl<'a> Configuration<'a> {
             .map(move |(index, entry)| VirtualDisk::new(this, index, entry))
     }
 
-    /// The volume with this GUID.
+    /// The volume with this GUID, which may be one of a configuration record whose end was left out.
     #[must_use]
     pub fn volume(&self, guid: &Guid) -> Option<VirtualDisk<'a>> {
-        let records = self.newest.virtual_disks()?;
-        let mut used = records.used(self.newest.order());
-        let (index, entry) = used.find(|(_, entry)| entry.vd_guid == *guid)?;
+        let (index, entry) = self.listed(guid)?;
         let live = entry.condition() != VdCondition::Deleted;
         live.then(|| VirtualDisk::new(*self, index, entry))
     }
 
-    /// The newest records' entry of a virtual disk, deleted or not.
-    fn listed(&self, guid: &Guid) -> Option<&'a VirtualDiskEntry> {
-        let mut used = self.newest.virtual_disks()?.used(self.newest.order());
-        used.find(|(_, entry)| entry.vd_guid.matches(guid)).map(|(_, entry)| entry)
+    /// The newest records' entry of a virtual disk, deleted or not: the one with the same GUID, else
+    /// one that matches.
+    fn listed(&self, guid: &Guid) -> Option<(usize, &'a VirtualDiskEntry)> {
+        let records = self.newest.virtual_disks()?;
+        let used = || records.used(self.newest.order());
+        let same = used().find(|(_, entry)| entry.vd_guid == *guid);
+        same.or_else(|| used().find(|(_, entry)| entry.vd_guid.matches(guid)))
     }
 
     /// The configuration records of a virtual disk, or of one set of it, on the disks at hand.

@@ -9,7 +9,7 @@ use crate::integer::ByteOrder;
 use crate::locate::CopyKind;
 use crate::physical_disk_records::{PhysicalDiskEntry, is_reference};
 use crate::record::Record;
-use crate::sequence::{compare_kept, compare_sequences as compare_records};
+use crate::sequence::{compare_kept, compare_sequences as compare_records, update_before};
 use crate::structure::Structure;
 use crate::vd_configuration::VdConfiguration;
 use core::cmp::Ordering;
@@ -89,12 +89,12 @@ impl<'a> DdfDisk<'a> {
         Some(data.pd_reference.get(self.structure.order())).filter(|stored| is_reference(*stored))
     }
 
-    /// How new its metadata is: an update that had only begun counts one less. `None` if the writer
-    /// keeps no number.
+    /// How new its metadata is: an update that had only begun counts as the one before it. `None` if
+    /// the writer keeps no number.
     #[must_use]
     pub fn effective_sequence(&self) -> Option<u32> {
         let stored = self.structure.sequence()?;
-        Some(stored.saturating_sub(u32::from(self.structure.is_open())))
+        Some(if self.structure.is_open() { update_before(stored) } else { stored })
     }
 
     /// The newest number among its configuration records.

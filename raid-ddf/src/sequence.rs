@@ -41,6 +41,16 @@ pub(crate) const fn updates_between(newer: u32, older: u32) -> u32 {
     }
 }
 
+/// The update of a header before this one: before 0 and 1 it is the last before the wrap, for which of
+/// them its writer goes on with is not known.
+#[must_use]
+pub(crate) const fn update_before(number: u32) -> u32 {
+    match number.checked_sub(1) {
+        None | Some(0) => u32::MAX - 1,
+        Some(before) => before,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,10 +9,10 @@ use raid_core::array::{
     ArrayDescriptor, ArrayId, ArrayState, Initialisation, Level, MemberDescriptor, MemberId,
     MemberState, Place, Placement, Secondary,
 };
-use raid_core::metadata::{Severity, Subject};
+use raid_core::metadata::{DiskView, Piece, Severity, Subject};
 use raid_core::units::{Blocks, Slot};
 use raid_ddf::{
-    ByteOrder, CopyKind, Guid, PdState, PdType, Record, SpareAssignment, U16, U32, U64,
+    Assembly, ByteOrder, CopyKind, Guid, PdState, PdType, Record, SpareAssignment, U16, U32, U64,
     VdCondition, VdConfiguration, VdFlags,
 };
 use support::handmade::{
@@ -119,16 +119,21 @@ fn a_disk_one_update_behind_is_what_an_interrupted_update_leaves() {
 
 #[test]
 fn an_open_copy_counts_one_update_less() {
-    let mut made = RAID5.build();
-    made.on_disk(2, |made, kind| {
-        made.header(2, kind).sequence_number = U32::new(BIG, 11);
-        made.header(2, kind).open_flag = 1;
-        made.volume_records(2, kind).entries[0].set_vd_flags(VdFlags::NOT_CONSISTENT);
-    });
-    let told = made.assemble();
-    assert!(told.has(203));
-    assert!(!told.has(302));
-    assert!(volume(&told).0.clean, "the disks that are closed speak");
+    let last = u32::MAX - 1;
+    for (closed, open) in [(10, 11), (last - 1, last), (last, 0), (last, 1)] {
+        let mut made = RAID5.build();
+        made.set_sequence(&[1, 2], closed);
+        made.on_disk(0, |made, kind| {
+            made.header(0, kind).sequence_number = U32::new(BIG, open);
+            made.header(0, kind).open_flag = 1;
+            made.record(0, kind).sequence_number = U32::new(BIG, 2);
+            made.volume_records(0, kind).entries[0].set_vd_flags(VdFlags::NOT_CONSISTENT);
+        });
+        let told = made.assemble();
+        assert!(told.has(203));
+        assert!(!told.has(302), "{closed} {open}: {:?}", told.findings);
+        assert!(volume(&told).0.clean, "{closed} {open}: the disks that are closed speak");
+    }
 }
 
 #[test]
@@ -328,6 +333,41 @@ fn a_guid_whose_end_adaptec_left_out_is_the_same() {
     let told = made.assemble();
     assert_eq!(state(&told), ArrayState::Optimal);
     assert!(told.codes(Severity::Warning).is_empty(), "{:?}", told.findings);
+}
+
+#[test]
+fn a_volume_is_found_by_either_of_its_guids_and_the_same_one_goes_first() {
+    let mut made = RAID1.build();
+    let mut cut = VOLUME;
+    cut.0[20..].fill(0xFF);
+    let find = |made: &Handmade, guid: &Guid| {
+        let disks = made.read(&[0, 1]);
+        let pieces: Vec<Vec<_>> = disks
+            .iter()
+            .map(|disk| disk.pieces.iter().map(|(at, bytes)| Piece { at: *at, bytes }).collect())
+            .collect();
+        let views: Vec<_> =
+            pieces.iter().map(|pieces| DiskView { shape: made.shape(), pieces }).collect();
+        let views = &views[..];
+        let mut scratch = vec![0; Assembly::scratch_words(&views)];
+        let assembly = Assembly::new(&views, &mut scratch, &mut |_| {});
+        assembly.volume(guid).map(|volume| volume.guid())
+    };
+    assert_eq!(find(&made, &VOLUME), Some(VOLUME));
+    assert_eq!(find(&made, &cut), Some(VOLUME));
+    assert_eq!(find(&made, &SECOND_VOLUME), None);
+    made.on(&[0, 1], |made, disk, kind| {
+        let records = made.volume_records(disk, kind);
+        records.entries[1] = records.entries[0];
+        records.entries[1].vd_guid = cut;
+        records.entries.swap(0, 1);
+    });
+    assert_eq!(find(&made, &VOLUME), Some(VOLUME));
+    assert_eq!(find(&made, &cut), Some(cut));
+    made.on(&[0, 1], |made, disk, kind| {
+        made.volume_records(disk, kind).entries[1].set_condition(VdCondition::Deleted);
+    });
+    assert_eq!(find(&made, &VOLUME), None, "deleted");
 }
 
 #[test]
@@ -540,15 +580,51 @@ fn the_state_of_a_volume_is_taken_from_the_newest_disk() {
 #[test]
 fn the_newest_disk_is_known_by_its_header_before_its_records() {
     let mut made = RAID5.build();
-    made.on(&[0, 1], |made, disk, kind| {
+    made.on(&[1, 2], |made, disk, kind| {
         made.record(disk, kind).sequence_number = U32::new(BIG, 4);
     });
-    made.on_disk(2, |made, kind| {
-        made.volume_records(2, kind).entries[0].set_vd_flags(VdFlags::NOT_CONSISTENT);
+    made.on_disk(0, |made, kind| {
+        made.volume_records(0, kind).entries[0].set_vd_flags(VdFlags::NOT_CONSISTENT);
     });
     assert!(volume(&made.assemble()).0.clean, "of one number, the newer records");
-    made.set_sequence(&[2], 11);
+    made.set_sequence(&[0], 11);
     assert!(!volume(&made.assemble()).0.clean, "the newer header");
+}
+
+#[test]
+fn the_record_of_a_stale_disk_has_no_say_however_high_its_number() {
+    let mut made = RAID5.build();
+    made.set_state(&[0, 2], 1, PdState::ONLINE | PdState::FAILED | PdState::MISSING);
+    made.set_sequence(&[0, 2], 12);
+    made.on_disk(1, |made, kind| {
+        let record = made.record(1, kind);
+        record.sequence_number = U32::new(BIG, 9);
+        record.strip_size = 5;
+    });
+    let told = made.assemble();
+    assert_eq!(states(&told), [InSync, Stale, InSync], "{:?}", told.findings);
+    assert_eq!(volume(&told).0.geometry.strip, Blocks(16));
+}
+
+/// Of an array of two sets only the first has a record yet, on the disks that are an update ahead:
+/// nobody was told of it.
+#[test]
+fn an_array_that_is_half_created_does_not_exist_on_either_side_of_the_wrap() {
+    let last = u32::MAX - 1;
+    for (before, newest, arrays) in
+        [(10, 11, 0), (0, 1, 0), (last, 0, 0), (last, 1, 0), (9, 11, 1), (last, 2, 1)]
+    {
+        let mut made = Plan { disks: 4, sets: 2, level: (0x01, 0x00, 0x00), ..RAID1 }.build();
+        made.set_sequence(&[0, 1], newest);
+        made.set_sequence(&[2, 3], before);
+        made.on(&[2, 3], |made, disk, kind| {
+            made.slot(disk, kind, 0).fill(0xFF);
+            let records = made.volume_records(disk, kind);
+            records.entries[0] = records.entries[9];
+        });
+        let told = made.assemble();
+        assert_eq!(told.arrays.len(), arrays, "{before} {newest}: {:?}", told.findings);
+    }
 }
 
 #[test]

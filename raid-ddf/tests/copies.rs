@@ -9,7 +9,7 @@ use raid_core::array::{ArrayState, MemberState};
 use raid_core::metadata::{Finding, Lookup, Severity};
 use raid_core::units::{Extent, Lba};
 use raid_ddf::{AnchorSearch, ByteOrder, CopyKind, CrcVariant, DdfSearch, Section};
-use raid_ddf::{U16, U32, U64, VdFlags};
+use raid_ddf::{DdfHeader, U16, U32, U64, VdFlags};
 use support::handmade::{
     BLOCKS, Handmade, PRIMARY, Plan, RAID1, RAID5, SECONDARY, reference, section_lba,
 };
@@ -75,24 +75,46 @@ fn disks_smaller_than_the_places_to_look_at_are_absent() {
     }
 }
 
-#[test]
-fn the_anchor_of_adaptec_is_found_257_blocks_before_the_end() {
+/// A mirror whose anchors are where Adaptec has them.
+fn adaptec() -> Handmade {
     let mut made = RAID1.build();
     for disk in 0..2 {
         let anchor = made.run(disk, BLOCKS - 1, 1).to_vec();
-        made.run(disk, BLOCKS - 1, 1).fill(0);
         made.run(disk, BLOCKS - 257, 1).copy_from_slice(&anchor);
         // Its extent may not run over the anchor.
         made.on_disk(disk, |made, kind| {
             made.record(disk, kind).block_count = U64::new(ByteOrder::Big, 40);
             made.record(disk, kind).vd_size = U64::new(ByteOrder::Big, 40);
         });
-        // Sealing has put a crc into the block that is no anchor any more.
         made.run(disk, BLOCKS - 1, 1).fill(0);
+    }
+    made
+}
+
+#[test]
+fn the_anchor_of_adaptec_is_found_257_blocks_before_the_end() {
+    let told = adaptec().assemble();
+    assert!(is_optimal(&told), "{told:#?}");
+    assert!(told.has(103));
+}
+
+#[test]
+fn a_sound_anchor_of_adaptec_goes_before_a_damaged_one_at_the_end() {
+    let mut made = adaptec();
+    for disk in 0..2 {
+        let anchor = made.run(disk, BLOCKS - 257, 1).to_vec();
+        made.run(disk, BLOCKS - 1, 1).copy_from_slice(&anchor);
+        lead_astray(made.anchor(disk));
     }
     let told = made.assemble();
     assert!(is_optimal(&told), "{told:#?}");
-    assert!(told.has(103));
+    assert!(told.has(103) && !told.has(101), "{:?}", told.findings);
+}
+
+/// Damages a header: it names copies where there are none, and its CRC is wrong.
+fn lead_astray(header: &mut DdfHeader) {
+    header.primary_header_lba = U64::new(ByteOrder::Big, 7);
+    header.secondary_header_lba = U64::new(ByteOrder::Big, 8);
 }
 
 #[test]
@@ -439,6 +461,23 @@ fn an_anchor_in_another_place_is_found_only_by_a_search_that_reaches_it() {
         assert_eq!(told.findings[0].at, Some(Lba(BLOCKS - 5)));
         assert_eq!(told.findings[0].expected, Some(BLOCKS - 1));
     }
+}
+
+#[test]
+fn a_search_passes_over_damaged_headers() {
+    let mut made = RAID1.build();
+    for disk in 0..2 {
+        let anchor = made.run(disk, BLOCKS - 1, 1).to_vec();
+        made.run(disk, BLOCKS - 5, 1).copy_from_slice(&anchor);
+        lead_astray(made.anchor(disk));
+        let damaged = made.run(disk, BLOCKS - 1, 1).to_vec();
+        made.run(disk, BLOCKS - 3, 1).copy_from_slice(&damaged);
+        made.run(disk, BLOCKS - 1, 1).fill(0);
+    }
+    let (_, told) = search(&made, AnchorSearch::RESERVE.window);
+    assert!(is_optimal(&told), "{:?}", told.findings);
+    assert_eq!(told.codes(Severity::Warning), [126]);
+    assert_eq!(told.findings[0].at, Some(Lba(BLOCKS - 5)));
 }
 
 #[test]

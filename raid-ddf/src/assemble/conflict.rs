@@ -164,7 +164,8 @@ impl<'a> VirtualDisk<'a> {
             for other in others {
                 let same = core::ptr::eq(mine.record, other.record);
                 let listed = self.configuration.listed(&other.record.vd_guid);
-                let live = listed.is_some_and(|entry| entry.condition() != VdCondition::Deleted);
+                let live =
+                    listed.is_some_and(|(_, entry)| entry.condition() != VdCondition::Deleted);
                 // An old record of the same set says nothing.
                 let old = !same && is_same_set(&mine, &other);
                 if !live || old {

@@ -7,15 +7,20 @@
 
 use crate::disk::DdfDisk;
 use crate::guid::Guid;
+use crate::sequence::updates_between;
 
 /// The disk whose update counts: `newest`, or the freshest one of the update before it.
 pub(crate) fn settled<'a, I: Iterator<Item = DdfDisk<'a>>>(
     newest: DdfDisk<'a>,
     disks: impl Fn() -> I,
 ) -> DdfDisk<'a> {
-    let before = newest.effective_sequence().and_then(|sequence| sequence.checked_sub(1));
-    let previous =
-        || disks().filter(|disk| before.is_some() && disk.effective_sequence() == before);
+    let number = newest.effective_sequence();
+    let previous = || {
+        disks().filter(|disk| {
+            let before = number.zip(disk.effective_sequence());
+            before.is_some_and(|(number, before)| updates_between(number, before) == 1)
+        })
+    };
     let freshest = previous()
         .reduce(|fresh, disk| if disk.compare_freshness(&fresh).is_gt() { disk } else { fresh });
     let Some(freshest) = freshest else { return newest };

@@ -18,18 +18,17 @@ impl World<'_> {
         let empty = SlotSet::EMPTY;
         match command {
             Command::Copy { window, rows, operation, from, targets, verify } => {
-                let copy = Copy {
+                let (read, mismatched) = (Vec::new(), 0);
+                self.read(Copy {
                     window,
                     rows,
                     operation,
                     from,
                     targets,
                     verify,
-                    read: Vec::new(),
-                    mismatched: 0,
-                };
-                let legs = self.sources(&copy).iter().map(|s| Leg::Read { slot: s.0 }).collect();
-                self.jobs.push(Job { legs, failed: empty, purpose: Purpose::Read(copy) });
+                    read,
+                    mismatched,
+                });
             }
             Command::Flush { id, slots } => {
                 let legs = self.flush_legs(slots);
@@ -107,11 +106,20 @@ impl World<'_> {
         }
     }
 
+    /// Whether any one source gives what the copy needs; if it fails, the next one is asked.
+    fn reads_one(&self, copy: &Copy) -> bool {
+        let scrub = matches!(copy.operation, Operation::Check | Operation::Repair);
+        !self.setup.parity && !scrub
+    }
+
+    fn read(&mut self, copy: Copy) {
+        let legs = self.sources(&copy).iter().map(|s| Leg::Read { slot: s.0 }).collect();
+        self.jobs.push(Job { legs, failed: SlotSet::EMPTY, purpose: Purpose::Read(copy) });
+    }
+
     /// Which members a copy reads.
     pub(super) fn sources(&mut self, copy: &Copy) -> SlotSet {
-        let whole =
-            self.setup.parity || matches!(copy.operation, Operation::Check | Operation::Repair);
-        if whole {
+        if !self.reads_one(copy) {
             return copy.from;
         }
         let one = match copy.operation {
@@ -188,6 +196,11 @@ impl World<'_> {
             Purpose::Read(copy) if failed.is_empty() => self.compute(copy),
             Purpose::Read(copy) => {
                 failed.iter().for_each(|slot| self.core.member_failed(slot));
+                let left = copy.from.without(failed);
+                if self.reads_one(&copy) && !left.is_empty() {
+                    self.read(Copy { from: left, read: Vec::new(), ..copy });
+                    return Ok(());
+                }
                 let result = CopyResult { read_failed: failed, ..CopyResult::default() };
                 self.core.copied(now, copy.window, result).map_err(wrong)?;
             }

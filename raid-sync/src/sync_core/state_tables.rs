@@ -498,3 +498,52 @@ fn every_row_of_the_table_of_members_holds() {
         }
     }
 }
+
+// ---- debt: who comes to the slot of a member that left
+
+#[test]
+fn every_row_of_the_table_of_returns_holds() {
+    let table = rows(include_str!("membership.rs"), "| who comes to the slot | owes |");
+    assert_eq!(table.len(), 5);
+    for row in table {
+        let [who, owes] = row[..] else { panic!("{row:?}") };
+        let mut rig = Rig::mirror(2);
+        rig.write(0, 16);
+        rig.core.quiesce();
+        rig.run();
+        rig.fail(1);
+        rig.write(0, 1);
+        rig.settle();
+        let account = *rig.core.debtors.get(Slot(1)).unwrap();
+        let key = rig.disks[1].key;
+        let (id, seen) = match who {
+            "the disk that left, with the generation in which it left" => (key, account.left),
+            "the same disk, account lost or not kept" => {
+                rig.core.close_account(Slot(1));
+                (key, account.left)
+            }
+            "the same disk, with an older generation" => {
+                (key, Generation(account.since.0.wrapping_sub(1)))
+            }
+            "the same disk, with a newer generation" => {
+                (key, Generation(account.left.0.wrapping_add(1)))
+            }
+            "another disk" => (MemberKey(1000), account.left),
+            other => panic!("no test knows {other}"),
+        };
+        let answer = rig.core.member_returned(Slot(1), id, seen);
+        let (all, owed) = (
+            rig.core.log.grain.count as u32,
+            rig.core.log.debts(rig.core.debtors.bits(slots(&[1]))),
+        );
+        match owes {
+            "what its account says" => assert_eq!(answer, Ok(Return::Partial { regions: 1 })),
+            "everything" => assert_eq!((answer, owed), (Ok(Return::Full), all), "{who}"),
+            "refused: it was written without the others" => {
+                assert_eq!((answer, owed), (Err(Refusal::Diverged(Slot(1))), 1), "{who}");
+                assert_eq!(member(&rig), "Failed");
+            }
+            other => panic!("no test knows {other}"),
+        }
+    }
+}

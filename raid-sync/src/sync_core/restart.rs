@@ -200,10 +200,15 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             let bit = self.debtors.bit(slot);
             self.log.charge_leaver(bit, Row(0));
         }
+        // Copies were still to be made equal. One that is alone now agrees with itself, and owes nothing; those
+        // that come back do not agree with it, and where one flag is all there is, nothing says in which rows.
+        let disagreed = !self.log.by_region && interrupted(&found.state).is_some();
         for slot in away.iter() {
             let (id, left) = (named(slot).unwrap_or_default(), self.generation);
             let bit = self.debtors.keep(Debtor { slot, id, since: left, left });
-            if bit != 0 {
+            if bit != 0 && disagreed {
+                self.log.charge_all(bit);
+            } else if bit != 0 {
                 self.log.charge_leaver(bit, Row(0));
             }
         }
@@ -306,17 +311,45 @@ fn members(config: &Config, found: &RuntimeState) -> Members {
 
 /// Which operation must make copies or parity agree again.
 fn owed(members: &Members, found: &RuntimeState, start: Start) -> Option<Operation> {
-    let interrupted = found.operation.filter(|operation| family(*operation) == Family::Equalise);
-    let operation = match (found.initialisation, interrupted) {
-        (Initialisation::Running, _) => Operation::Initialise,
-        (_, Some(operation)) => operation,
-        _ if !found.clean && start != Start::LedgerReplayed => Operation::Resync,
-        _ => return None,
+    let operation = match interrupted(found) {
+        Some(operation) => operation,
+        None if !found.clean && start != Start::LedgerReplayed => Operation::Resync,
+        None => return None,
     };
     match members.redundancy {
         Redundancy::None => None,
         // A single copy agrees with itself.
         Redundancy::Mirror => (members.trusted().len() > 1).then_some(operation),
         Redundancy::Parity(_) => Some(operation),
+    }
+}
+
+/// The operation that was to make copies or parity agree and has not ended.
+fn interrupted(found: &RuntimeState) -> Option<Operation> {
+    match found.initialisation {
+        Initialisation::Running => Some(Operation::Initialise),
+        _ => found.operation.filter(|operation| family(*operation) == Family::Equalise),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Return;
+    use crate::scenarios::rig::*;
+    use raid_core::metadata::{Operation, RuntimeState};
+
+    #[test]
+    fn who_comes_back_from_a_resync_that_never_ended_owes_everything() {
+        // Recorded clean, for nobody writes, and yet the copies differ; one flag, so no region says where.
+        let state = RuntimeState { operation: Some(Operation::Resync), ..clean() };
+        let mut rig = Rig::new(config(2), state, flag_only());
+        rig.disks[0].write(6, 50, true);
+        rig.disks[1].write(6, 60, true);
+        rig.restart(&[0]).unwrap();
+        let regions = u32::try_from(rig.core.log.grain.count).unwrap();
+        rig.run();
+        assert_eq!(rig.give_back(0), Ok(Return::Partial { regions }));
+        rig.run();
+        rig.assert_whole();
     }
 }

@@ -12,7 +12,7 @@ use raid_array::backplane::Simulated;
 use raid_array::engine::{Engine, OpenError, Options};
 use raid_array::workload::Rig;
 use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
-use raid_core::units::{Blocks, Rows, Slot, SlotSet};
+use raid_core::units::{Blocks, Lba, Rows, Slot, SlotSet};
 use raid_sync::{Finish, Notice, Refusal, Time};
 
 fn geometry(level: Level, placement: Placement, slots: u16, sets: u16) -> Geometry {
@@ -272,4 +272,55 @@ fn what_a_refused_start_calls_at_risk_is_all_that_may_be_lost() {
         }
     }
     assert!(lost > 0, "nothing was ever lost: the test sees nothing");
+}
+
+/// The only copy of a row cannot be read while it is copied: where the format keeps bad ranges the member
+/// stays, the row is on the list, and the list outlives a power cut. A user who reads the row is told. Once the row can
+/// be copied after all, it leaves the list.
+#[test]
+fn an_unreadable_block_is_kept_as_a_bad_range_over_a_restart() {
+    let geometry = geometry(Level::Raid1, Placement::Fixed, 2, 1);
+    let options = Options { log: Some(&NATIVE), ..options(false) };
+    let (array, media) = create_on(&NATIVE, geometry, 1).unwrap();
+    let mut rig = start_on(&NATIVE, array, media, (Time(0), 5), None, options).unwrap();
+    rig.work(60);
+    rig.flush();
+    rig.backplane.faults(1).pull();
+    rig.work_until(|rig| {
+        let status = rig.engine.status(0);
+        status.failed.contains(Slot(1)) && !status.unrecorded
+    });
+    rig.settle();
+    let bad = 777;
+    let block = rig.engine.start_of(place(0, 0)).unwrap().0 + bad;
+    rig.backplane.faults(0).make_unreadable(Lba(block));
+    rig.engine.take_spare(rig.now(), place(0, 1), 2);
+    rig.wait_until(|rig| !rig.seated.is_empty());
+    let ended = |rig: &Rig| {
+        let status = rig.engine.status(0);
+        status.operation.is_none() && !status.unrecorded && rig.engine.is_idle()
+    };
+    assert!(rig.wait_until(ended));
+    let kept = |rig: &Rig| {
+        let status = rig.engine.status(0);
+        assert_eq!((status.bad_ranges, status.unrecorded), (1, false), "{status:?}");
+        assert!(status.failed.is_empty(), "{status:?}");
+    };
+    kept(&rig);
+    good(&rig, "nobody has read the row");
+    rig.verify_all();
+    assert_eq!((rig.tally.errors.len(), rig.tally.wrong_count), (1, 0), "{:?}", rig.tally);
+    kept(&rig);
+    let now = rig.now();
+    let (backplane, oracle, ..) = rig.cut_power();
+    let mut media = backplane.cut_power().unwrap();
+    drop(media.remove(1));
+    let started = start_on(&NATIVE, array, media, (now, 6), Some(oracle), options);
+    let mut rig = started.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(rig.engine.status(0).bad_ranges, 1, "the list was lost with the power");
+    // The exchanged medium can be read again: the resync that the power cut owes fills the gap.
+    assert!(rig.wait_until(ended));
+    assert_eq!(rig.engine.status(0).bad_ranges, 0);
+    rig.verify_all();
+    good(&rig, "after the resync");
 }

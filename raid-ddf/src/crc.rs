@@ -134,6 +134,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of bytes of plain arithmetic, one by one")]
     fn the_variants_differ_by_a_constant_for_each_length() {
         for (len, constant) in [(64, 0x758D_6336), (512, 0xB2AA_7578), (3584, 0x3B82_887C)] {
             let record = vec![0x5A; len];

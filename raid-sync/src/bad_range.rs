@@ -307,6 +307,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
     fn every_row_of_the_table_of_states_holds() {
         let table =
             crate::state_table::rows(include_str!("bad_range.rs"), "| state | input | next |");

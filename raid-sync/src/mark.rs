@@ -101,6 +101,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
     fn every_row_of_the_table_of_events_holds() {
         let header = "| event | durable | flushed | done | issued |";
         let table = crate::state_table::rows(include_str!("mark.rs"), header);

@@ -100,6 +100,7 @@ mod tests {
     const ORDER: ByteOrder = ByteOrder::Big;
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of bytes of plain arithmetic, one by one")]
     fn a_record_is_sealed_again_the_way_it_was() {
         for variant in [CrcVariant::A, CrcVariant::B] {
             for covered in [512, 1024, 4096, 8192] {
@@ -118,6 +119,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of bytes of plain arithmetic, one by one")]
     fn bytes_that_come_into_use_are_covered() {
         let mut record = vec![0xFF; 4096];
         record[..400].fill(0x11);

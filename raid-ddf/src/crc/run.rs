@@ -187,6 +187,7 @@ mod tests {
     use std::vec::Vec;
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of bytes of plain arithmetic, one by one")]
     fn runs_come_to_the_same_as_their_bytes_one_by_one() {
         let mut bytes: Vec<u8> = (0..700u32).map(|i| i.to_le_bytes()[0]).collect();
         for (value, len) in [(0xFF, 1000), (0x00, 640), (0xAA, 100), (0xFF, 64), (0x00, 4097)] {

@@ -88,6 +88,7 @@ fn with_window(state: &str, input: &str) -> (Rig, Option<Grant>) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
 fn every_row_of_the_table_of_windows_holds() {
     let table =
         rows(include_str!("../window.rs"), "| state | input | next | user writes | effect |");
@@ -197,6 +198,7 @@ fn with_phase(phase: &str, input: &str) -> Rig {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
 fn every_row_of_the_table_of_operations_holds() {
     let table = rows(include_str!("../operation.rs"), "| phase | leaves by | to | record |");
     assert_eq!(table.len(), 10);
@@ -316,6 +318,7 @@ fn with_stream(state: &str, input: &str) -> Rig {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
 fn every_row_of_the_table_of_records_holds() {
     let table = rows(include_str!("../record.rs"), "| state | input | next | command |");
     assert_eq!(table.len(), 11);
@@ -371,6 +374,7 @@ fn every_row_of_the_table_of_records_holds() {
 // ---- acknowledgements
 
 #[test]
+#[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
 fn every_row_of_the_table_of_acknowledgements_holds() {
     let header = "| a member failed, or has a new bad range, and no record names it yet | strict | relaxed |";
     let table = rows(include_str!("completion.rs"), header);
@@ -457,6 +461,7 @@ fn with_member(state: &str) -> Rig {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
 fn every_row_of_the_table_of_members_holds() {
     let header = "| state | holds its rows | reads | writes | leaves by |";
     let table = rows(include_str!("../member.rs"), header);
@@ -502,6 +507,7 @@ fn every_row_of_the_table_of_members_holds() {
 // ---- debt: who comes to the slot of a member that left
 
 #[test]
+#[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
 fn every_row_of_the_table_of_returns_holds() {
     let table = rows(include_str!("membership.rs"), "| who comes to the slot | owes |");
     assert_eq!(table.len(), 5);

@@ -553,3 +553,103 @@ fn every_row_of_the_table_of_returns_holds() {
         }
     }
 }
+
+// ---- debt: the slot of the third of three members
+
+fn with_slot(state: &str) -> Rig {
+    let mut rig = Rig::mirror(3);
+    rig.write(0, 1);
+    if state != "trusted" {
+        rig.fail(2);
+        assert_eq!(rig.core.debt(Slot(2)), Some(1), "region 0 was not clean");
+    }
+    if state == "waiting" || state == "filling" {
+        assert_eq!(rig.give_back(2), Ok(Return::Partial { regions: 1 }));
+        rig.settle();
+    }
+    if state == "filling" {
+        rig.start_held();
+    }
+    assert_eq!(slot_state(&rig), state);
+    rig
+}
+
+fn slot_state(rig: &Rig) -> &'static str {
+    let (members, slot) = (&rig.core.members, Slot(2));
+    match () {
+        () if members.failed.contains(slot) => "failed",
+        () if members.filling.contains(slot) => "filling",
+        () if members.waiting.contains(slot) => "waiting",
+        () => "trusted",
+    }
+}
+
+/// A pass that makes the two trusted members equal writes to row 12.
+fn repair(rig: &mut Rig) {
+    rig.disks[1].write(12, 99, true);
+    let time = rig.time();
+    rig.core.start(time, Operation::Repair, AboveMark::Skip).unwrap();
+    rig.settle();
+    assert_eq!(rig.disks[1].read(12), rig.disks[0].read(12), "repaired");
+}
+
+#[test]
+fn every_row_of_the_table_of_debts_holds() {
+    let table = rows(include_str!("../debt.rs"), "| state of the slot | debt | leaves by |");
+    assert_eq!(table.len(), 4);
+    let debt = |rig: &Rig| rig.core.debt(Slot(2));
+    let mut grows = "";
+    for row in table {
+        let [state, owes, exits] = row[..] else { panic!("{row:?}") };
+        let mut rig = with_slot(state);
+        let owes = if owes == "grows the same way" { grows } else { owes };
+        match owes {
+            "none kept" => {
+                rig.write(8, 1);
+                assert_eq!(debt(&rig), None);
+            }
+            "grows with every write and every sync write" => {
+                grows = owes;
+                rig.write(8, 1);
+                assert_eq!(debt(&rig), Some(2), "{state}: a write");
+                repair(&mut rig);
+                assert_eq!(debt(&rig), Some(3), "{state}: a sync write");
+            }
+            "grows no more: it gets every write to what it does not owe" => {
+                let grant = rig.go(8, 1);
+                assert!(grant.must.contains(Slot(2)), "a region that it does not owe");
+                assert_eq!(debt(&rig), Some(1));
+                assert!(rig.blocked(0).is_some(), "the region that it owes is being copied");
+            }
+            other => panic!("no test knows the debt {other}"),
+        }
+        for exit in exits.split("; ") {
+            let mut rig = with_slot(state);
+            match exit {
+                "failure → owes the regions that are not clean" => {
+                    rig.write(8, 1);
+                    rig.fail(2);
+                    assert_eq!((slot_state(&rig), debt(&rig)), ("failed", Some(2)), "{exit}");
+                }
+                "the same disk returns: kept" => {
+                    assert_eq!(rig.give_back(2), Ok(Return::Partial { regions: 1 }));
+                    assert_eq!((slot_state(&rig), debt(&rig)), ("waiting", Some(1)), "{exit}");
+                }
+                "another disk joins: everything" => {
+                    rig.replace(2);
+                    assert_eq!((slot_state(&rig), debt(&rig)), ("waiting", Some(4)), "{exit}");
+                }
+                "a rebuild takes it in" => {
+                    rig.start_held();
+                    assert_eq!((slot_state(&rig), debt(&rig)), ("filling", Some(1)), "{exit}");
+                }
+                "end record durable → none" => {
+                    rig.run();
+                    assert_eq!((slot_state(&rig), debt(&rig)), ("trusted", None), "{exit}");
+                    rig.assert_whole();
+                }
+                other => panic!("no test knows the exit {other}"),
+            }
+        }
+    }
+}

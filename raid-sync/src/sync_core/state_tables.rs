@@ -6,9 +6,12 @@ use crate::scenarios::rig::*;
 use crate::state_table::{name, rows};
 use crate::world::native;
 use crate::*;
-use raid_core::metadata::Operation;
+use raid_core::array::Initialisation;
+use raid_core::metadata::{Operation, RuntimeState};
 use raid_core::units::{Row, Rows, Slot};
 use std::string::{String, ToString};
+use std::vec;
+use std::vec::Vec;
 
 use crate::record::Stream;
 use crate::window::State;
@@ -652,4 +655,133 @@ fn every_row_of_the_table_of_debts_holds() {
             }
         }
     }
+}
+
+// ---- restart: what is found, on a mirror and on parity of three members
+
+const MARK: Row = Row(8);
+
+/// Starts a set of this shape on one flag, from this state, with rows up to 8 done.
+fn started(
+    redundancy: Redundancy,
+    members: u16,
+    state: RuntimeState,
+    start: Start,
+) -> Result<Core, Refusal> {
+    let config = Config { redundancy, ..config(members) };
+    Core::new(config, &RuntimeState { mark: MARK, ..state }, flag_only(), start)
+}
+
+#[test]
+fn every_row_of_the_table_of_starts_holds() {
+    let table = rows(include_str!("restart.rs"), "| found | mirror | parity |");
+    assert_eq!(table.len(), 7);
+    for row in table {
+        let [found, mirror, parity] = row[..] else { panic!("{row:?}") };
+        for (redundancy, expected) in
+            [(Redundancy::Mirror, mirror), (Redundancy::Parity(1), parity)]
+        {
+            assert_start(found, redundancy, expected);
+        }
+    }
+}
+
+fn being_filled() -> RuntimeState {
+    let operation = Some(Operation::Rebuild { targets: slots(&[2]) });
+    RuntimeState { operation, ..filling(2) }
+}
+
+/// The states that a cell of the first column stands for.
+fn states(found: &str) -> Vec<RuntimeState> {
+    let one_gone = RuntimeState { failed: slots(&[2]), ..clean() };
+    let unclean = |state: RuntimeState| RuntimeState { clean: false, ..state };
+    let under_way = |operation| RuntimeState { operation: Some(operation), ..clean() };
+    match found {
+        "clean, no operation" => vec![clean()],
+        "clean, rebuild at a mark" => vec![being_filled()],
+        "clean, resync or initialise at a mark" => {
+            let initialisation = Initialisation::Running;
+            let initialise = RuntimeState { initialisation, ..under_way(Operation::Initialise) };
+            vec![under_way(Operation::Resync), initialise]
+        }
+        "unclean, all trusted" => vec![unclean(clean()), unclean(under_way(Operation::Resync))],
+        "unclean, a member short or being filled" => {
+            vec![unclean(one_gone), unclean(being_filled())]
+        }
+        "unclean, ledger replayed" => vec![unclean(being_filled())],
+        "too few trusted members" => {
+            let all = RuntimeState { failed: slots(&[0, 1, 2]), ..clean() };
+            vec![all, unclean(all)]
+        }
+        other => panic!("no test knows what is found: {other}"),
+    }
+}
+
+fn assert_start(found: &str, redundancy: Redundancy, expected: &str) {
+    let start = match found.contains("ledger") {
+        true => Start::LedgerReplayed,
+        false => Start::Normal,
+    };
+    for state in states(found) {
+        let core = started(redundancy, 3, state, start);
+        let parts: Vec<&str> = expected.split([';', ',']).map(str::trim).collect();
+        for part in parts {
+            let context = std::format!("{found}: {redundancy:?}: {part}: {state:?}");
+            let stands = || core.as_ref().unwrap_or_else(|refusal| panic!("{context}: {refusal}"));
+            let rebuild = (!state.rebuilding.is_empty())
+                .then_some(Operation::Rebuild { targets: state.rebuilding });
+            match part {
+                "nothing owed" => {
+                    assert_eq!((stands().owed, stands().owed()), (None, rebuild), "{context}");
+                }
+                "goes on at the mark" => {
+                    assert_eq!((stands().owed, stands().owed()), (None, rebuild), "{context}");
+                    assert_eq!(stands().rebuild.done, MARK, "{context}");
+                }
+                "rebuild from 0" => {
+                    assert_eq!(stands().members.rebuilding(), state.rebuilding, "{context}");
+                    assert_eq!(stands().rebuild.done, Row(0), "{context}");
+                }
+                "owed from the mark" => {
+                    assert_eq!(stands().owed(), state.operation, "{context}");
+                    assert_eq!(agreeing(stands()), MARK.0, "{context}");
+                }
+                "resync owed from 0" => {
+                    assert_eq!(stands().owed(), Some(Operation::Resync), "{context}");
+                    assert_eq!(agreeing(stands()), 0, "{context}");
+                }
+                "resync owed if two are trusted" => {
+                    assert_eq!(stands().owed(), Some(Operation::Resync), "{context}");
+                    assert_eq!(agreeing(stands()), 0, "{context}");
+                    let two_gone = RuntimeState { failed: state.failed | slots(&[1]), ..state };
+                    let alone = started(redundancy, 3, two_gone, start).unwrap();
+                    assert_eq!((alone.owed, agreeing(&alone)), (None, ROWS), "{context}");
+                }
+                "refused if degraded" => {
+                    let gone = RuntimeState { failed: slots(&[2]), ..state };
+                    let refused = started(redundancy, 3, gone, start).unwrap_err();
+                    let expected = Refusal::DirtyAndDegraded { trusted: 2, members: 3 };
+                    assert_eq!(refused, expected, "{context}");
+                }
+                "refused without force or ledger" => {
+                    let expected = Refusal::DirtyAndDegraded { trusted: 2, members: 3 };
+                    assert_eq!(core.as_ref().unwrap_err(), &expected, "{context}");
+                    for start in [Start::Force, Start::LedgerReplayed] {
+                        assert!(started(redundancy, 3, state, start).is_ok(), "{context}");
+                    }
+                }
+                "refused" => {
+                    let needed = if redundancy == Redundancy::Mirror { 1 } else { 2 };
+                    let expected = Refusal::NoCopyLeft { trusted: 0, needed };
+                    assert_eq!(core.as_ref().unwrap_err(), &expected, "{context}");
+                }
+                other => panic!("no test knows {other}"),
+            }
+        }
+    }
+}
+
+/// Up to where the copies are known to agree.
+fn agreeing(core: &Core) -> u64 {
+    (0..ROWS).find(|row| !core.holders(Row(*row), Row(row + 1)).1).unwrap_or(ROWS)
 }

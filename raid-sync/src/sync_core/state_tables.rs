@@ -13,7 +13,10 @@ use std::string::{String, ToString};
 use std::vec;
 use std::vec::Vec;
 
+use crate::debt::Debtor;
+use crate::log::Found;
 use crate::record::Stream;
+use crate::region::RegionRecord;
 use crate::window::State;
 
 /// A rebuild of the second member in two windows at a time; its copies are held back.
@@ -784,4 +787,108 @@ fn assert_start(found: &str, redundancy: Redundancy, expected: &str) {
 /// Up to where the copies are known to agree.
 fn agreeing(core: &Core) -> u64 {
     (0..ROWS).find(|row| !core.holders(Row(*row), Row(row + 1)).1).unwrap_or(ROWS)
+}
+
+// ---- restart, where regions are recorded: the second of four, rows 4 to 7; the third member is away
+
+/// A set of which the record says this of the second region and of its third member.
+fn found_region(record: RegionRecord, state: RuntimeState) -> Rig {
+    let mut rig = Rig::mirror(3);
+    let (id, since) = (rig.disks[2].key, Generation(3));
+    let debtor = Debtor { slot: Slot(2), id, since, left: since };
+    let regions =
+        [RegionRecord::default(), record, RegionRecord::default(), RegionRecord::default()];
+    let seated: Vec<_> = (0u8..).map(Slot).zip(rig.disks.iter().map(|disk| disk.key)).collect();
+    let found = Found {
+        generation: Generation(4),
+        debtors: [Some(debtor), None, None, None],
+        regions: &regions,
+        seated: &seated,
+        ..Found::plain(state)
+    };
+    let start = Start::Normal;
+    rig.core = Core::restore(rig.config, &found, native::capabilities(), start).unwrap();
+    rig
+}
+
+#[test]
+fn every_row_of_the_table_of_recorded_regions_holds() {
+    let header = "| found | region | member being filled, or absent with an account |";
+    let table = rows(include_str!("restart.rs"), header);
+    assert_eq!(table.len(), 4);
+    for row in table {
+        let [found, region, member] = row[..] else { panic!("{row:?}") };
+        let member = if member == "the same" { region } else { member };
+        let absent = RuntimeState { failed: slots(&[2]), ..clean() };
+        for state in [filling(2), being_filled(), absent] {
+            for accounted in [false, true] {
+                let debt = u8::from(accounted);
+                let (record, state) = match found {
+                    "clean" => (RegionRecord::new(false, false, debt), state),
+                    "dirty" => {
+                        let state = RuntimeState { clean: false, ..state };
+                        (RegionRecord::new(true, false, debt), state)
+                    }
+                    "below the mark of a rebuild, clean" => {
+                        let state = RuntimeState { mark: MARK, ..being_filled() };
+                        (RegionRecord::new(false, false, debt), state)
+                    }
+                    "unwritten" => (RegionRecord::new(false, true, debt), state),
+                    other => panic!("no test knows what is found: {other}"),
+                };
+                let mut rig = found_region(record, state);
+                let context = std::format!("{found}: {state:?}, {record:?}");
+                let owes = |rig: &Rig| {
+                    let bits = rig.core.debtors.bit(Slot(2));
+                    assert_ne!(bits, 0, "{context}: it has an account");
+                    rig.core.log.debt(Row(4)) & bits != 0
+                };
+                match member {
+                    "owes it if its account says so" => {
+                        assert_eq!(owes(&rig), accounted, "{context}");
+                    }
+                    "owes it" => assert!(owes(&rig), "{context}"),
+                    "holds it" => {
+                        let plan = rig.core.plan_read(Rows::new(4, 1), NONE).unwrap();
+                        assert!(plan.from.contains(Slot(2)), "{context}");
+                    }
+                    "agrees when it is written" => {}
+                    other => panic!("no test knows {other}"),
+                }
+                match region {
+                    "agrees" => {
+                        assert!(!rig.core.log.disagrees(Row(4)), "{context}");
+                        assert_eq!(rig.core.owed, None, "{context}");
+                    }
+                    "owed a resync, if two members are trusted; recorded again before the first write" =>
+                    {
+                        assert!(rig.core.log.disagrees(Row(4)), "{context}");
+                        assert!(!rig.core.log.disagrees(Row(0)), "{context}");
+                        assert_eq!(rig.core.owed, Some(Operation::Resync), "{context}");
+                        let failed = state.failed | slots(&[1]);
+                        let alone = found_region(record, RuntimeState { failed, ..state });
+                        assert_eq!(alone.core.owed, None, "{context}");
+                        let waits = rig.admit(4, 1, PLAIN);
+                        assert!(matches!(waits, Admit::Wait(WaitFor::Record(_))), "{waits:?}");
+                    }
+                    "agrees when it is written" => {
+                        assert_eq!(rig.core.owed, None, "{context}");
+                        rig.disks[1].write(6, 98, true);
+                        rig.disks[2].write(7, 99, true);
+                        rig.write(5, 1);
+                        assert_eq!(rig.core.owed, Some(Operation::Resync), "{context}");
+                        rig.run();
+                        if state.failed.contains(Slot(2)) {
+                            let key = rig.disks[2].key;
+                            let returned = rig.core.member_returned(Slot(2), key, Generation(3));
+                            assert!(matches!(returned, Ok(Return::Partial { .. })), "{context}");
+                            rig.run();
+                        }
+                        rig.assert_whole();
+                    }
+                    other => panic!("no test knows {other}"),
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The tables of windows, operations, records and members, walked row by row over a core that an engine
-//! drives.
+//! The tables of windows, operations, records, acknowledgements, members, debts, starts and admission, walked
+//! row by row over a core that is driven.
 
 use crate::scenarios::rig::*;
 use crate::state_table::{name, rows};
@@ -8,7 +8,7 @@ use crate::world::native;
 use crate::*;
 use raid_core::array::Initialisation;
 use raid_core::metadata::{Operation, RuntimeState};
-use raid_core::units::{Row, Rows, Slot};
+use raid_core::units::{Row, Rows, Slot, SlotSet};
 use std::string::{String, ToString};
 use std::vec;
 use std::vec::Vec;
@@ -889,6 +889,163 @@ fn every_row_of_the_table_of_recorded_regions_holds() {
                     other => panic!("no test knows {other}"),
                 }
             }
+        }
+    }
+}
+
+// ---- admission
+
+fn go(answer: Admit) -> Grant {
+    let Admit::Go(grant) = answer else { panic!("{answer:?}") };
+    grant
+}
+
+/// How many rows are let in, and who must and may have them; after the record, if there is one to wait for.
+fn let_in(rig: &mut Rig, start: u64, access: Access) -> (u64, SlotSet, SlotSet) {
+    let mut answer = rig.admit(start, 4, access);
+    if matches!(answer, Admit::Wait(WaitFor::Record(_))) {
+        rig.settle();
+        answer = rig.admit(start, 4, access);
+    }
+    let grant = go(answer);
+    (grant.rows.len, grant.must, grant.may)
+}
+
+/// A pass over the first two windows: the second is being copied, the first is done.
+fn in_second_window(mut rig: Rig, operation: Operation, above: AboveMark) -> Rig {
+    rig.write(0, 16);
+    let time = rig.time();
+    rig.hold_copies = true;
+    rig.core.start(time, operation, above).unwrap();
+    rig.settle();
+    rig.copy();
+    rig.settle();
+    rig
+}
+
+fn rebuild_in_second_window(above: AboveMark) -> Rig {
+    let operation = Operation::Rebuild { targets: slots(&[1]) };
+    in_second_window(Rig::rebuilding(2, 1), operation, above)
+}
+
+/// A resync whose second window is being copied.
+fn resync_in_second_window() -> Rig {
+    let state = RuntimeState { operation: Some(Operation::Resync), ..clean() };
+    in_second_window(Rig::new(config(2), state, flag_only()), Operation::Resync, AboveMark::Skip)
+}
+
+#[test]
+fn every_row_of_the_table_of_admission_holds() {
+    let table =
+        rows(include_str!("admission.rs"), "| question | answer | reads that reconstruct |");
+    assert_eq!(table.len(), 6);
+    let read = Access::Reconstruct;
+    for row in table {
+        let [question, answer, reads] = row[..] else { panic!("{row:?}") };
+        let context = std::format!("{question} {answer}: {reads}");
+        match (question, answer) {
+            ("is the data there, are the rows in the set?", "refuse") => {
+                assert_eq!(reads, "the same");
+                for access in [PLAIN, FUA, read] {
+                    let mut rig = Rig::mirror(2);
+                    let refused = rig.admit(ROWS - 1, 2, access);
+                    assert!(matches!(refused, Admit::Refuse(Refusal::OutOfRange { .. })));
+                    rig.core.member_failed(Slot(0));
+                    rig.core.member_failed(Slot(1));
+                    let refused = rig.admit(0, 1, access);
+                    assert!(matches!(refused, Admit::Refuse(Refusal::NoCopyLeft { .. })));
+                }
+            }
+            (
+                "is its first row in a window that keeps writers out?",
+                "wait for the window; else clip at the next one",
+            ) => {
+                assert_eq!(reads, "only windows that rewrite what it reads");
+                for rewrites in [true, false] {
+                    for access in [PLAIN, read] {
+                        let mut rig = match rewrites {
+                            true => resync_in_second_window(),
+                            false => rebuild_in_second_window(AboveMark::Skip),
+                        };
+                        let waits =
+                            matches!(rig.admit(5, 1, access), Admit::Wait(WaitFor::Window(_)));
+                        assert_eq!(waits, rewrites || access == PLAIN, "{context}");
+                        assert_eq!(let_in(&mut rig, 2, access).0, 2, "{context}");
+                    }
+                }
+            }
+            (
+                "does it cross `issued` of a rebuild, or the edge of what a member owes?",
+                "clip: a target must be written below, and where it owes nothing; elsewhere it may",
+            ) => {
+                assert_eq!(reads, "clip at `done`");
+                let (all, target) = (slots(&[0, 1]), slots(&[1]));
+                for above in [AboveMark::Skip, AboveMark::WriteThrough] {
+                    let mut rig = rebuild_in_second_window(above);
+                    let marks = rig.core.marks().unwrap();
+                    assert_eq!((marks.done, marks.issued), (Row(4), Row(8)));
+                    assert_eq!(let_in(&mut rig, 2, read).0, 2, "{context}");
+                    rig.core.pause().unwrap();
+                    rig.copy();
+                    assert_eq!(let_in(&mut rig, 6, PLAIN), (2, all, NONE), "{context}");
+                    let may = if above == AboveMark::Skip { NONE } else { target };
+                    assert_eq!(let_in(&mut rig, 8, PLAIN), (4, slots(&[0]), may), "{context}");
+                }
+                // It owes the first and the third region; the pass stands in the first.
+                let mut rig = Rig::mirror(2);
+                rig.write(0, 16);
+                rig.core.quiesce();
+                rig.run();
+                rig.fail(1);
+                rig.write(0, 1);
+                rig.write(8, 1);
+                rig.settle();
+                assert_eq!(rig.give_back(1), Ok(Return::Partial { regions: 2 }));
+                rig.start_held();
+                rig.core.pause().unwrap();
+                rig.copy();
+                assert_eq!(let_in(&mut rig, 6, PLAIN), (2, all, NONE), "{context}");
+                assert_eq!(let_in(&mut rig, 8, PLAIN).1, slots(&[0]), "{context}");
+            }
+            (
+                "does it share rows with a request in flight?",
+                "wait, if overlaps are serialised",
+            ) => {
+                assert_eq!(reads, "only with writes");
+                for overlap in [true, false] {
+                    let config = Config { overlap, ..config(2) };
+                    let mut rig = Rig::new(config, clean(), native::capabilities());
+                    let reading = go(rig.admit(5, 1, read));
+                    let _ = go(rig.admit(5, 1, read));
+                    rig.write(4, 1);
+                    let waits = rig.admit(4, 2, PLAIN) == Admit::Wait(WaitFor::Overlap);
+                    assert_eq!(waits, overlap, "a write over reads: {context}");
+                    let mut rig = Rig::new(config, clean(), native::capabilities());
+                    let _ = rig.go(reading.rows.start.0, 1);
+                    for access in [PLAIN, read] {
+                        let waits = rig.admit(4, 2, access) == Admit::Wait(WaitFor::Overlap);
+                        assert_eq!(waits, overlap, "over a write: {context}");
+                    }
+                }
+            }
+            ("are its regions recorded dirty?", "wait for the record") => {
+                assert_eq!(reads, "not asked");
+                let mut rig = Rig::mirror(2);
+                assert!(matches!(rig.admit(0, 1, PLAIN), Admit::Wait(WaitFor::Record(_))));
+                let _ = go(rig.admit(0, 1, read));
+            }
+            ("is there a free ticket?", "wait") => {
+                assert_eq!(reads, "the same");
+                let mut rig = Rig::mirror(2);
+                for row in [0, 1] {
+                    let _ = rig.go(row, 1);
+                    let _ = go(rig.admit(2, 1, read));
+                }
+                for access in [PLAIN, read] {
+                    assert_eq!(rig.admit(3, 1, access), Admit::Wait(WaitFor::Ticket), "{context}");
+                }
+            }
+            other => panic!("no test knows {other:?}"),
         }
     }
 }

@@ -95,6 +95,8 @@ pub fn freshest(records: &[Seen], bits: u8) -> Result<Option<Freshest>, SplitBra
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state_table::rows;
+    use std::vec;
 
     fn seen(slot: u8, generation: u64, number: u64, absent: &[u8]) -> Seen {
         let absent = absent.iter().map(|slot| Slot(*slot)).collect();
@@ -102,19 +104,46 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_verdicts_holds() {
+    fn every_row_of_the_table_of_verdicts_holds() {
         let verdict = |records: &[Seen]| freshest(records, 32);
         let stale = |slots: &[u8]| slots.iter().map(|slot| Slot(*slot)).collect::<SlotSet>();
+        let speaks = |newest, slots| Ok(Some(Freshest { newest, stale: stale(slots) }));
         assert_eq!(verdict(&[]), Ok(None));
-        let (a, b) = (seen(0, 3, 10, &[]), seen(1, 3, 11, &[]));
-        assert_eq!(verdict(&[a, b]), Ok(Some(Freshest { newest: 1, stale: stale(&[]) })));
-        let gone = seen(0, 4, 5, &[1]);
-        assert_eq!(verdict(&[b, gone]), Ok(Some(Freshest { newest: 1, stale: stale(&[1]) })));
-        let other = seen(1, 4, 9, &[0]);
-        let split = SplitBrain { one: Slot(0), other: Slot(1) };
-        assert_eq!(verdict(&[gone, other]), Err(split));
-        let wrapped = seen(0, 0, 1, &[]);
-        let before = seen(1, 0xffff_ffff, 99, &[]);
-        assert_eq!(verdict(&[before, wrapped]).unwrap().unwrap().newest, 1);
+        let table = rows(include_str!("assembly.rs"), "| records | verdict |");
+        assert_eq!(table.len(), 3);
+        for row in table {
+            let [records, says] = row[..] else { panic!("{row:?}") };
+            let (a, b) = (seen(0, 3, 10, &[]), seen(1, 3, 11, &[]));
+            let gone = seen(0, 4, 5, &[1]);
+            let wrapped = (seen(0, 0, 1, &[]), seen(1, 0xffff_ffff, 99, &[]));
+            // Whoever has the highest number, and whoever the newest generation, in either order.
+            let found = match records {
+                "all of one generation" => vec![vec![a, b], vec![b, a]],
+                "some of an older generation" => {
+                    vec![vec![b, gone], vec![gone, b], vec![wrapped.1, wrapped.0]]
+                }
+                "two that each call the other's member absent" => {
+                    vec![vec![gone, seen(1, 4, 9, &[0])], vec![seen(1, 3, 9, &[0]), gone]]
+                }
+                other => panic!("no test knows {other}"),
+            };
+            for records in found {
+                let answer = verdict(&records);
+                let place = |slot| records.iter().position(|seen| seen.slot == Slot(slot)).unwrap();
+                match says {
+                    "the one with the highest number speaks" => {
+                        assert_eq!(answer, speaks(place(1), &[]), "{records:?}");
+                    }
+                    "the newest speaks; the older members are stale" => {
+                        assert_eq!(answer, speaks(place(0), &[1]), "{records:?}");
+                    }
+                    "split brain: refused, never merged" => {
+                        let (one, other) = (records[0].slot, records[1].slot);
+                        assert_eq!(answer, Err(SplitBrain { one, other }), "{records:?}");
+                    }
+                    other => panic!("no test knows {other}"),
+                }
+            }
+        }
     }
 }

@@ -30,7 +30,7 @@
 //! assert_eq!((x, y), (d0, d2));
 //! # Ok::<(), raid_core::parity::ParityError>(())
 //! ```
-#![allow(unsafe_code)] // the one place of the crate: calls of kernels, each with its proof
+#![allow(unsafe_code)] // the one module of the crate: calls of kernels, blocks checked once, each with its proof
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod aarch64;

@@ -11,7 +11,7 @@
 //! damaged or marked open in the buffer, see [`spread`](crate::update::spread)): the good copy is
 //! never opened before the other one is good. While a copy is open its header carries sequence
 //! number 1, the lowest there is, so that readers that compare numbers before flags (mdadm) take the
-//! closed copy too.
+//! closed copy too. On a disk with one copy alone it carries the number of the update.
 //!
 //! The anchor's bytes do not change with an update, so a torn rewrite leaves it as it was; on a new
 //! disk it comes last and makes the rest visible. Sections are written whole: which of them changed
@@ -124,7 +124,9 @@ fn header<'a>(
     header.header_type = kind.header_type().to_byte();
     if open {
         header.open_flag = OPEN;
-        if header.sequence_number.present(copies.order).is_some() {
+        // With no closed copy beside it, an open one has to say which update it belongs to.
+        let alone = copies.at(kind.other()).is_none();
+        if !alone && header.sequence_number.present(copies.order).is_some() {
             header.sequence_number.set(copies.order, OPEN_SEQUENCE);
         }
     } else if header.open_state() == OpenState::Open {

@@ -21,8 +21,7 @@
 //!
 //! VD_State and Init_State belong to the array, not to one set of it. Where there are several sets,
 //! each set's own state stands in the vendor's scratch space of its configuration records; see
-//! [`set_note`]. Marks are not stored: the format has no field for them.
-
+//! [`set_note`]. The format has no field for marks: they are stored there too, and only if asked for.
 //!
 //! After an interrupted update, disks are one update apart, and discovery takes a disk that is two
 //! behind as stale. So whoever starts an array whose disks differ records the state it found, as it

@@ -104,6 +104,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
     fn every_row_of_the_table_of_verdicts_holds() {
         let verdict = |records: &[Seen]| freshest(records, 32);
         let stale = |slots: &[u8]| slots.iter().map(|slot| Slot(*slot)).collect::<SlotSet>();

@@ -16,6 +16,7 @@ use crate::header::Section;
 use crate::integer::ByteOrder;
 use crate::locate::{AnchorSearch, CopyKind};
 use crate::physical_disk_records::{PhysicalDiskRecords, is_reference};
+use crate::sequence::compare_kept;
 use crate::spare_assignment::SpareAssignment;
 use crate::structure::{ConfigurationRecord, Structure};
 use crate::vd_configuration::VdConfiguration;
@@ -266,7 +267,7 @@ impl Survey {
     /// Whether the copy that counts on disk `disk` is of an earlier update than the newest.
     pub(crate) fn is_behind(&self, disks: &dyn Disks, disk: usize) -> bool {
         let own = self.member(disks, disk).and_then(|(_, copies, _)| copies.sequence());
-        own.is_some() && own < self.copies.sequence()
+        own.is_some() && compare_kept(own, self.copies.sequence()).is_lt()
     }
 
     /// The short name of disk `index`.

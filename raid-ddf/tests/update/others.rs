@@ -107,3 +107,36 @@ fn reserved_and_unknown_bytes_survive_every_change() {
     rig.create("other", mirror, &[0, 2]).unwrap();
     check(&rig, "creation");
 }
+
+/// With no closed copy beside it, the open one of a cut update must not look older than it is.
+#[test]
+fn a_disk_with_one_copy_alone_is_no_stale_one_after_a_cut() {
+    let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
+    let (mut rig, array) = with(mirror, &[0, 1], 2);
+    rig.commit();
+    let anchor = (media::SMALL.blocks.0 - 1) * 512;
+    for medium in &mut rig.media {
+        let primary = medium.read(anchor, 512)[96..104].try_into().map(u64::from_be_bytes).unwrap();
+        for at in [anchor, primary * 512] {
+            let mut header = medium.read(at, 512);
+            header[104..112].fill(0xFF);
+            raid_ddf::seal(raid_ddf::CrcVariant::B, raid_ddf::ByteOrder::Big, &mut header);
+            medium.write(at, &header);
+        }
+    }
+    rig.reread();
+    for clean in [false, true, false] {
+        rig.set_state(array, 0, &state_of(clean, &[], &[])).unwrap();
+        rig.commit();
+    }
+    rig.set_state(array, 0, &state_of(true, &[], &[])).unwrap();
+    let Some(media::Stepped::Write(at, header)) = rig.steps(0).into_iter().next() else { panic!() };
+    assert_eq!(header[48], 1, "the copy is opened first");
+    rig.media[0].write(at, &header);
+    rig.reread();
+    let whole = [
+        (Some(0), raid_core::array::MemberState::InSync),
+        (Some(1), raid_core::array::MemberState::InSync),
+    ];
+    assert_eq!(rig.members("array"), whole);
+}

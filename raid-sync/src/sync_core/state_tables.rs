@@ -600,6 +600,7 @@ fn repair(rig: &mut Rig) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
 fn every_row_of_the_table_of_debts_holds() {
     let table = rows(include_str!("../debt.rs"), "| state of the slot | debt | leaves by |");
     assert_eq!(table.len(), 4);
@@ -676,6 +677,7 @@ fn started(
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
 fn every_row_of_the_table_of_starts_holds() {
     let table = rows(include_str!("restart.rs"), "| found | mirror | parity |");
     assert_eq!(table.len(), 7);
@@ -812,6 +814,7 @@ fn found_region(record: RegionRecord, state: RuntimeState) -> Rig {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
 fn every_row_of_the_table_of_recorded_regions_holds() {
     let header = "| found | region | member being filled, or absent with an account |";
     let table = rows(include_str!("restart.rs"), header);
@@ -935,6 +938,7 @@ fn resync_in_second_window() -> Rig {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
 fn every_row_of_the_table_of_admission_holds() {
     let table =
         rows(include_str!("admission.rs"), "| question | answer | reads that reconstruct |");

@@ -159,11 +159,6 @@ impl Cell {
         self.runners(|name, role| role == "ours" && own(name)).into_iter().next()
     }
 
-    /// The fastest of the other libraries, at their best.
-    pub(super) fn peer(&self) -> Option<Runner> {
-        self.runners(|_, role| role == "peer").into_iter().next()
-    }
-
     /// The fastest of the other libraries, at their best or with kernels of any instruction set.
     pub(super) fn any_peer(&self) -> Option<Runner> {
         self.runners(|_, role| role != "ours" && role != "limit").into_iter().next()

@@ -32,7 +32,7 @@ pub(super) fn table(report: &Report) -> String {
             });
             let entry = cell.and_then(|cell| {
                 let (own, limit) = (cell.ours(&report.best)?, cell.limit());
-                let peer = cell.peer().map(|peer| format!("{:.2}×", cell.ratio(&own, &peer)));
+                let peer = cell.any_peer().map(|peer| format!("{:.2}×", cell.ratio(&own, &peer)));
                 let limit = limit.map(|limit| format!(" ({:.2})", cell.ratio(&own, &limit)));
                 Some(format!("{}{}", peer.unwrap_or("–".into()), limit.unwrap_or_default()))
             });

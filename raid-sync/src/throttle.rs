@@ -155,6 +155,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "seconds of events, of plain arithmetic")]
     fn quiet_users_let_sync_go_at_its_maximum() {
         assert_eq!(opened_in(2, &limits(10, 1000), false), 200);
         assert_eq!(opened_in(2, &limits(10, u64::MAX), false), 10_000);

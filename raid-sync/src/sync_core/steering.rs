@@ -309,6 +309,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "a whole life of safe code")]
     fn a_set_is_initialised_without_a_copy_and_each_region_is_equalised_after_its_first_write() {
         let mut rig = Rig::mirror(2);
         // Nothing agrees, and nothing needs to.

@@ -333,6 +333,9 @@ pub enum ArrayState {
     Degraded,
     /// Data is missing.
     Failed,
+    /// Several histories, each with writes that the others lack: the user must choose one. Each is
+    /// described by a [`Branch`](crate::metadata::Branch).
+    Forked,
 }
 
 impl ArrayState {
@@ -344,6 +347,7 @@ impl ArrayState {
             Self::PartiallyOptimal => "partially_optimal",
             Self::Degraded => "degraded",
             Self::Failed => "failed",
+            Self::Forked => "forked",
         }
     }
 }

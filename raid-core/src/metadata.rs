@@ -174,6 +174,26 @@ pub enum Subject {
     Member(ArrayId, Place),
 }
 
+/// One history of a [forked](crate::array::ArrayState::Forked) array: its disks ran without those
+/// of the other histories.
+///
+/// A history with many disks or failed places is reported in several parts with the same `number`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Branch<'a> {
+    /// The array.
+    pub array: ArrayId,
+    /// Number of the history in the array, from 0: the one with the newest record first.
+    pub number: u16,
+    /// Disks that carry it, as indices among those given.
+    pub disks: &'a [usize],
+    /// Update counter of its last record, if the format has one.
+    pub sequence: Option<u64>,
+    /// Time of its last record in seconds since 1970, if the format stores it.
+    pub unix_seconds: Option<u64>,
+    /// Places that it calls failed or missing.
+    pub failed: &'a [Place],
+}
+
 /// Receives what discovery found. Each array comes before its members.
 pub trait Inventory {
     /// A disk that carries the format.
@@ -186,6 +206,10 @@ pub trait Inventory {
     fn raw(&mut self, of: Subject, field: &'static str, value: u64);
     /// Something worth telling.
     fn finding(&mut self, finding: &Finding);
+    /// One history of the forked array given last, or a part of one.
+    fn branch(&mut self, branch: &Branch<'_>) {
+        let _ = branch;
+    }
 }
 
 /// What run-time state a format can hold; the sync engine adapts its *claims* to this.

@@ -13,7 +13,7 @@
 mod inventory;
 mod source;
 
-pub use inventory::{FoundArray, FoundFinding, FoundMember, RawField};
+pub use inventory::{FoundArray, FoundBranch, FoundFinding, FoundMember, RawField};
 pub use source::{ReadAt, Source};
 
 use inventory::Collector;

@@ -156,7 +156,7 @@ impl Readiness {
         } else if !self.health.iter().all(survives) {
             return Err(Refusal::RedundancyGone(self.gaps.clone()));
         }
-        if descriptor.state == ArrayState::Failed && !force {
+        if matches!(descriptor.state, ArrayState::Failed | ArrayState::Forked) && !force {
             return Err(Refusal::DeclaredFailed);
         }
         if !self.gaps.is_empty() && !self.parity_trusted {

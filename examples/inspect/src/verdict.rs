@@ -52,7 +52,7 @@ pub(crate) fn of(inspection: &Inspection) -> ExitCode {
 /// Whether an array's data cannot be had. A shape without a known mapping is not the array's fault.
 fn is_lost(inspection: &Inspection, array: &FoundArray) -> bool {
     let refusal = Readiness::of(inspection, array, false).err();
-    array.descriptor.state == ArrayState::Failed
+    matches!(array.descriptor.state, ArrayState::Failed | ArrayState::Forked)
         || refusal.is_some_and(|refusal| !matches!(refusal, Refusal::Unsupported(_)))
 }
 

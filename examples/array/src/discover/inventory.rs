@@ -2,7 +2,7 @@
 //! Keeps what a format reports.
 
 use raid_core::array::{ArrayDescriptor, ArrayId, MemberDescriptor, Place};
-use raid_core::metadata::{DiskDescriptor, Finding, Inventory, Subject};
+use raid_core::metadata::{Branch, DiskDescriptor, Finding, Inventory, Subject};
 
 /// A field as stored, named as the format's text names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,23 @@ pub struct FoundArray {
     pub members: Vec<FoundMember>,
     /// Its fields as stored.
     pub raw: Vec<RawField>,
+    /// Its histories if it is forked, ordered by number; else none.
+    pub branches: Vec<FoundBranch>,
+}
+
+/// One history of a forked array.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundBranch {
+    /// Number of the history: 0 is the one with the newest record.
+    pub number: u16,
+    /// Disks that carry it, in ascending order.
+    pub disks: Vec<usize>,
+    /// Update counter of its last record, if the format has one.
+    pub sequence: Option<u64>,
+    /// Time of its last record in seconds since 1970, if the format stores it.
+    pub unix_seconds: Option<u64>,
+    /// Places that it calls failed or missing, in ascending order.
+    pub failed: Vec<Place>,
 }
 
 impl FoundArray {
@@ -86,6 +103,7 @@ impl Inventory for Collector {
             descriptor: *array,
             members: Vec::new(),
             raw: Vec::new(),
+            branches: Vec::new(),
         });
     }
 
@@ -117,5 +135,28 @@ impl Inventory for Collector {
 
     fn finding(&mut self, finding: &Finding) {
         self.findings.push(FoundFinding { format_name: self.format_name, finding: *finding });
+    }
+
+    fn branch(&mut self, branch: &Branch<'_>) {
+        let Some(array) = self.array_mut(branch.array) else { return };
+        let known = array.branches.iter().position(|known| known.number == branch.number);
+        let index = known.unwrap_or_else(|| {
+            array.branches.push(FoundBranch {
+                number: branch.number,
+                disks: Vec::new(),
+                sequence: branch.sequence,
+                unix_seconds: branch.unix_seconds,
+                failed: Vec::new(),
+            });
+            array.branches.len() - 1
+        });
+        let found = &mut array.branches[index];
+        found.disks.extend(branch.disks);
+        found.failed.extend(branch.failed);
+        found.disks.sort_unstable();
+        found.disks.dedup();
+        found.failed.sort_unstable();
+        found.failed.dedup();
+        array.branches.sort_by_key(|branch| branch.number);
     }
 }

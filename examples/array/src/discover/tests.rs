@@ -6,7 +6,7 @@ use raid_core::array::{
     ArrayDescriptor, ArrayId, ArrayState, Geometry, Initialisation, Level, MemberDescriptor,
     MemberId, MemberState, Name, Place, Placement, QNumbering, Secondary,
 };
-use raid_core::metadata::{Finding, Inventory, Severity, Subject};
+use raid_core::metadata::{Branch, Finding, Inventory, Severity, Subject};
 use raid_core::units::Slot;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -79,6 +79,19 @@ impl Format for Toy {
             into.raw(Subject::Member(id, place), "start", 1);
         }
         into.raw(Subject::Array(id), "size", 4);
+        // A history in two parts, and an older one.
+        let failed = [Place { set: 0, slot: Slot(1) }];
+        let newer = Branch {
+            array: id,
+            number: 0,
+            disks: &[2],
+            sequence: Some(7),
+            unix_seconds: None,
+            failed: &failed,
+        };
+        into.branch(&Branch { number: 1, disks: &[0], sequence: Some(5), failed: &[], ..newer });
+        into.branch(&newer);
+        into.branch(&Branch { disks: &[1], ..newer });
         into.finding(&Finding {
             severity: Severity::Note,
             code: 1,
@@ -153,6 +166,26 @@ fn a_format_that_nothing_else_knows_is_discovered() {
     assert_eq!(found.disks[0].claims[0].pieces[0].bytes.len(), 512);
     assert!(found.disks[1].claims.is_empty());
     assert_eq!((found.findings.len(), found.conflicts().count()), (1, 0));
+}
+
+#[test]
+fn the_parts_of_a_history_are_joined_and_the_newest_comes_first() {
+    let found = discover(&[disk("a", b"TOY!\0", None)], &[&Toy(b"TOY!")]);
+    let newer = FoundBranch {
+        number: 0,
+        disks: vec![1, 2],
+        sequence: Some(7),
+        unix_seconds: None,
+        failed: vec![Place { set: 0, slot: Slot(1) }],
+    };
+    let older = FoundBranch {
+        number: 1,
+        disks: vec![0],
+        sequence: Some(5),
+        failed: vec![],
+        ..newer.clone()
+    };
+    assert_eq!(found.arrays[0].branches, [newer, older]);
 }
 
 #[test]

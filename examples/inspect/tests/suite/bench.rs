@@ -99,6 +99,7 @@ pub(crate) fn array(geometry: Geometry, size: u64) -> FoundArray {
             initialisation: Initialisation::Full,
         },
         members: (0..geometry.slots * geometry.sets).map(member).collect(),
+        branches: Vec::new(),
         raw: Vec::new(),
     }
 }

@@ -24,8 +24,8 @@ pub(crate) mod toolchain;
 use shell::Shell;
 use std::collections::VecDeque;
 use std::process::ExitCode;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The four crates that are published, in the order of their dependencies.
 const CRATES: [&str; 4] = ["raid-core", "raid-ddf", "raid-asr", "raid-sync"];
@@ -69,6 +69,7 @@ const STEPS: &[Step] = &[
     step("sources", "licence lines and texts, no unfinished marks", policy::sources),
     step("clippy", "all targets, warnings denied", host::clippy),
     step("test", "unit, behaviour, property and doc tests of the workspace", host::test),
+    step("cases", "each case of docs/cases.md is held by a test that passed", crate::cases::step),
     step("docs", "public and private items, warnings denied", host::docs),
     step("x86_64-none", "the four crates built for kernels and firmware", bare::x86_64),
     step("thumbv7em", "… for Cortex-M", bare::thumbv7em),
@@ -120,6 +121,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
         .filter(|step| arguments.is_empty() || arguments.iter().any(|name| name == step.name))
         .collect();
     let began = Instant::now();
+    BEGAN.get_or_init(SystemTime::now);
     let results = Mutex::new(Vec::new());
     let queue = |lane: Lane| {
         let steps = chosen.iter().enumerate().filter(|(_, step)| step.lane == lane);
@@ -146,6 +148,23 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     results.sort_by_key(|(index, _)| *index);
     let results: Vec<Performed> = results.into_iter().map(|(_, performed)| performed).collect();
     report(&results, began.elapsed())
+}
+
+/// When this run began.
+static BEGAN: OnceLock<SystemTime> = OnceLock::new();
+
+/// What a step printed, if it has ended in this run.
+pub(crate) fn log_of_this_run(step: &str) -> Option<String> {
+    let log = Shell::log_path(step);
+    let written = std::fs::metadata(&log).and_then(|data| data.modified()).ok()?;
+    (BEGAN.get()? <= &written)
+        .then(|| std::fs::read(&log).ok())?
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Whether there is a step of this name.
+pub(crate) fn is_step(name: &str) -> bool {
+    STEPS.iter().any(|step| step.name == name)
 }
 
 /// A step that panicked has ended the run anyway.

@@ -5,12 +5,14 @@
 //! cargo xtask ci              every gate, in order, with a table at the end
 //! cargo xtask ci STEP…        only these
 //! cargo xtask ci --list       the gates and what each is for
+//! cargo xtask cases           each fault that was found once, the test that holds it, the result
 //! cargo xtask bench           every backend raced with other libraries; the tables are written
 //! cargo xtask explore         the sync engine's deep explorations, some minutes
 //! cargo xtask vm [SCENARIO…]  what needs a Linux kernel, in an emulated machine
 //! ```
 
 mod bench;
+mod cases;
 mod ci;
 mod explore;
 mod vm;
@@ -20,11 +22,13 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask ci [--list] [STEP…]
        cargo xtask vm [--list] [SCENARIO…]
+       cargo xtask cases
        cargo xtask bench [--quick | --render] | explore
 
   ci          run every step and end with a table of what passed, failed and was skipped
   ci STEP…    run only these steps
   ci --list   name the steps
+  cases       run the tests that hold the cases of docs/cases.md and print each case with its result
   explore     explore the sync engine deeply and print the tables of docs/interlock.md
   vm          run every scenario on a Linux kernel in an emulated machine
   vm NAME…    run only these scenarios
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
     match arguments.next().as_deref() {
         Some("bench") => bench::main(&arguments.collect::<Vec<_>>()),
         Some("ci") => ci::main(&arguments.collect::<Vec<_>>()),
+        Some("cases") => cases::main(&arguments.collect::<Vec<_>>()),
         Some("explore") => explore::main(),
         Some("vm") => vm::main(&arguments.collect::<Vec<_>>()),
         Some("help" | "--help" | "-h") => {

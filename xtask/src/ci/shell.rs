@@ -21,11 +21,15 @@ pub(crate) struct Shell {
 
 impl Shell {
     pub(crate) fn new(step: &str) -> io::Result<Self> {
-        let folder = target().join("ci");
-        fs::create_dir_all(&folder)?;
-        let path = folder.join(step).with_extension("log");
+        fs::create_dir_all(target().join("ci"))?;
+        let path = Self::log_path(step);
         let log = File::options().create(true).write(true).read(true).truncate(true).open(&path)?;
         Ok(Self { log, path, began: Instant::now() })
+    }
+
+    /// Where a step's log is.
+    pub(crate) fn log_path(step: &str) -> PathBuf {
+        target().join("ci").join(step).with_extension("log")
     }
 
     /// Runs a command to its end and returns what it printed.

@@ -133,6 +133,11 @@ pub struct Simulated {
     now: u64,
     /// In flight, by the time they finish.
     pending: BTreeMap<(u64, IoId), MemberIo>,
+    /// By disk: whether it holds back what it is asked, and what it holds back.
+    holding: Vec<bool>,
+    held: Vec<Vec<MemberIo>>,
+    /// By disk: ns that each of its I/Os takes longer.
+    delays: Vec<u64>,
 }
 
 impl Simulated {
@@ -146,7 +151,10 @@ impl Simulated {
             .map(|(medium, faults)| FaultMember::new(medium, faults.clone()))
             .collect();
         let random = fastrand::Rng::with_seed(seed);
-        Self { members, faults, random, now: start.0, pending: BTreeMap::new() }
+        let (holding, held) = (vec![false; faults.len()], vec![Vec::new(); faults.len()]);
+        let delays = vec![0; faults.len()];
+        let (now, pending) = (start.0, BTreeMap::new());
+        Self { members, faults, random, now, pending, holding, held, delays }
     }
 
     /// Plugs in another disk; its index.
@@ -154,6 +162,9 @@ impl Simulated {
         let faults = Faults::default();
         self.members.push(FaultMember::new(medium, faults.clone()));
         self.faults.push(faults);
+        self.holding.push(false);
+        self.held.push(Vec::new());
+        self.delays.push(0);
         self.members.len() - 1
     }
 
@@ -173,20 +184,53 @@ impl Simulated {
     ///
     /// # Errors
     /// What a medium says.
-    pub fn cut_power(mut self) -> Result<Vec<Box<dyn Member>>, MemberError> {
-        for io in std::mem::take(&mut self.pending).into_values() {
+    pub fn cut_power(self) -> Result<Vec<Box<dyn Member>>, MemberError> {
+        let mut random = self.random.clone();
+        self.cut_power_keeping(|versions| random.bool().then(|| random.usize(..versions)))
+    }
+
+    /// As [`cut_power`](Self::cut_power); `keep(n)` says which of the `n` versions of a block in a cache
+    /// survives, if any.
+    ///
+    /// # Errors
+    /// What a medium says.
+    pub fn cut_power_keeping(
+        mut self,
+        mut keep: impl FnMut(usize) -> Option<usize>,
+    ) -> Result<Vec<Box<dyn Member>>, MemberError> {
+        for io in
+            std::mem::take(&mut self.pending).into_values().chain(self.held.into_iter().flatten())
+        {
             if let Transfer::Write { at, bytes } = io.transfer {
                 // A disk that was pulled refuses, and keeps what it had.
                 let _ = self.members[io.disk].write(at, &bytes);
             }
         }
-        let mut random = self.random;
-        self.members
-            .into_iter()
-            .map(|member| {
-                member.cut_power(|versions| random.bool().then(|| random.usize(..versions)))
-            })
-            .collect()
+        self.members.into_iter().map(|member| member.cut_power(&mut keep)).collect()
+    }
+
+    /// From now on what `disk` is asked is neither done nor answered, until it is released.
+    pub fn hold(&mut self, disk: usize) {
+        self.holding[disk] = true;
+    }
+
+    /// What a disk held back is done and answered from now on.
+    pub fn release(&mut self, disk: usize) {
+        self.holding[disk] = false;
+        for io in std::mem::take(&mut self.held[disk]) {
+            self.submit(io);
+        }
+    }
+
+    /// Member I/O that a disk holds back.
+    #[must_use]
+    pub fn held(&self, disk: usize) -> &[MemberIo] {
+        &self.held[disk]
+    }
+
+    /// Every I/O of this disk takes so many ns longer.
+    pub fn delay(&mut self, disk: usize, longer: u64) {
+        self.delays[disk] = longer;
     }
 
     /// A disk of today: some 60 to 160 µs to reach a block, 1 GB/s from there, a flush in 300 µs.
@@ -202,7 +246,10 @@ impl Simulated {
 
 impl Backplane for Simulated {
     fn submit(&mut self, io: MemberIo) {
-        let finish = self.now + self.service_time(&io.transfer);
+        if self.holding[io.disk] {
+            return self.held[io.disk].push(io);
+        }
+        let finish = self.now + self.service_time(&io.transfer) + self.delays[io.disk];
         self.pending.insert((finish, io.id), io);
     }
 

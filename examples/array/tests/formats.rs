@@ -7,14 +7,14 @@ mod array;
 #[path = "toy/format.rs"]
 mod format;
 
-use array::{create_on, look_for, options, start_on, write};
+use array::{create_on, look_for, options, start_on};
 use format::TOY;
 use raid_array::backplane::{Backplane, IoId, MemberIo, Simulated, Transfer};
 use raid_array::engine::Options;
 use raid_array::formats::FORMATS;
 use raid_array::member::Member;
 use raid_array::store::Store;
-use raid_array::workload::Rig;
+use raid_array::workload::{Rig, write_all as write};
 use raid_core::array::{
     ArrayId, Geometry, Level, MemberState, Place, Placement, QNumbering, Secondary,
 };

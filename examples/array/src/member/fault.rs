@@ -23,6 +23,12 @@ struct State {
     /// How often it was pulled: what its cache held is lost each time.
     pulls: u64,
     unreadable: Vec<Lba>,
+    /// Blocks that cannot be written.
+    unwritable: Vec<Lba>,
+    /// Flushes that fail from now on.
+    bad_flushes: u32,
+    /// A flush is answered and does nothing.
+    lies: bool,
 }
 
 impl Faults {
@@ -41,6 +47,21 @@ impl Faults {
     /// Reading `at` fails until it is written.
     pub fn make_unreadable(&self, at: Lba) {
         self.0.lock().expect("no holder panics").unreadable.push(at);
+    }
+
+    /// Writing `at` fails from now on; the block keeps what it has.
+    pub fn make_unwritable(&self, at: Lba) {
+        self.0.lock().expect("no holder panics").unwritable.push(at);
+    }
+
+    /// The next `count` flushes fail, and what is in the cache stays there.
+    pub fn fail_flushes(&self, count: u32) {
+        self.0.lock().expect("no holder panics").bad_flushes = count;
+    }
+
+    /// From now on a flush succeeds without a byte leaving the cache.
+    pub fn lie_about_flushes(&self) {
+        self.0.lock().expect("no holder panics").lies = true;
     }
 
     /// How often the disk was pulled, unless it is away.
@@ -134,6 +155,12 @@ impl Member for FaultMember {
         self.check()?;
         byte_range(self.shape(), at, bytes.len())?;
         let block = self.shape().block_size as usize;
+        let blocks = at.0..at.0.saturating_add((bytes.len() / block) as u64);
+        let state = self.faults.0.lock().expect("no holder panics");
+        if state.unwritable.iter().any(|bad| blocks.contains(&bad.0)) {
+            return Err(std::io::Error::other("the medium cannot be written there").into());
+        }
+        drop(state);
         for (index, version) in bytes.chunks(block).enumerate() {
             let address = at.0 + index as u64;
             self.cache.entry(address).or_default().push(version.to_vec());
@@ -145,6 +172,15 @@ impl Member for FaultMember {
 
     fn flush(&mut self) -> Result<(), MemberError> {
         self.check()?;
+        let mut state = self.faults.0.lock().expect("no holder panics");
+        if state.bad_flushes > 0 {
+            state.bad_flushes -= 1;
+            return Err(std::io::Error::other("the flush failed").into());
+        }
+        if state.lies {
+            return Ok(());
+        }
+        drop(state);
         for (block, versions) in std::mem::take(&mut self.cache) {
             if let Some(newest) = versions.last() {
                 self.medium.write(Lba(block), newest)?;
@@ -193,6 +229,22 @@ mod tests {
         assert!(matches!(disk.read(Lba(0), &mut [0; 512]), Err(MemberError::Gone)));
         assert!(matches!(disk.write(Lba(0), &[0; 512]), Err(MemberError::Gone)));
         assert!(matches!(disk.flush(), Err(MemberError::Gone)));
+    }
+
+    #[test]
+    fn a_failed_flush_or_write_changes_nothing_and_a_lying_flush_loses_what_it_promised() {
+        let mut disk = disk();
+        let faults = disk.faults.clone();
+        disk.write(Lba(1), &[1; 512]).unwrap();
+        faults.fail_flushes(1);
+        assert!(disk.flush().is_err());
+        faults.make_unwritable(Lba(2));
+        assert!(disk.write(Lba(1), &[2; 1024]).is_err());
+        assert_eq!(first_byte(&mut disk, 1), 1);
+        faults.lie_about_flushes();
+        disk.flush().unwrap();
+        let mut medium = disk.cut_power(|_| None).unwrap();
+        assert_eq!(first_byte(&mut *medium, 1), 0);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! Everything happens on one thread in an order that the seed decides, so a run can be replayed.
 
+use super::array_engine::{ArrayEngine, Call};
 use super::oracle::{FlushFloor, Oracle, ReadFloor, Wrong};
 use super::stamp::SECTOR;
 use crate::backplane::{Backplane, Simulated};
@@ -76,11 +77,11 @@ enum Op {
 
 /// The array and those who use it.
 #[derive(Debug)]
-pub struct Rig {
+pub struct Rig<E = Engine> {
     /// The disks.
     pub backplane: Simulated,
     /// The array.
-    pub engine: Engine,
+    pub engine: E,
     /// What every sector may hold.
     pub oracle: Oracle,
     /// What the writers have done.
@@ -100,17 +101,11 @@ pub struct Rig {
     sectors: u64,
 }
 
-impl Rig {
+impl<E: ArrayEngine> Rig<E> {
     /// Writers and oracle for an array whose sectors the oracle knows.
     #[must_use]
-    pub fn new(
-        backplane: Simulated,
-        engine: Engine,
-        oracle: Oracle,
-        seed: u64,
-        writers: usize,
-    ) -> Self {
-        let sectors = engine.layout().size().0;
+    pub fn new(backplane: Simulated, engine: E, oracle: Oracle, seed: u64, writers: usize) -> Self {
+        let sectors = engine.blocks();
         Self {
             backplane,
             engine,
@@ -132,6 +127,16 @@ impl Rig {
     #[must_use]
     pub fn now(&self) -> Time {
         self.backplane.now()
+    }
+
+    /// What an operator asks, now.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn call(&mut self, call: Call) -> Result<(), String> {
+        let result = self.engine.call(self.backplane.now(), call);
+        self.take_events();
+        result
     }
 
     /// Lets time pass by one member I/O; `false` when there was nothing to do and nothing to wait

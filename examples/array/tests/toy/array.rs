@@ -5,31 +5,18 @@
 #![allow(dead_code)]
 
 use crate::format::TOY;
-use raid_array::backplane::{Backplane, IoId, MemberIo, Simulated, Transfer};
-use raid_array::discover::{Discovery, ReadAt, Source, discover};
+use raid_array::backplane::Simulated;
+use raid_array::discover::Discovery;
 use raid_array::engine::{Engine, OpenError, Options};
 use raid_array::member::{Member, MemoryMember};
-use raid_array::store::{CommitStep, Store};
-use raid_array::workload::{Oracle, Rig};
+use raid_array::store::Store;
+pub(crate) use raid_array::workload::look_for;
+use raid_array::workload::{Oracle, Rig, write_all};
 use raid_core::array::{ArrayId, Geometry, Initialisation, Name};
 use raid_core::backend::Backend;
 use raid_core::metadata::{ArrayRequest, DiskShape, FormatWriter, Stamp};
 use raid_core::units::Blocks;
 use raid_sync::{Limits, Time};
-use std::sync::Mutex;
-
-/// A medium that discovery can read.
-struct Medium(Mutex<Box<dyn Member>>);
-
-impl ReadAt for Medium {
-    fn len(&self) -> u64 {
-        self.0.lock().unwrap().shape().blocks.0 * 512
-    }
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> std::io::Result<()> {
-        let read = self.0.lock().unwrap().read(raid_core::units::Lba(offset / 512), into);
-        read.map_err(std::io::Error::other)
-    }
-}
 
 /// Makes the array on new disks; the last `spares` disks are spares. Returns the media.
 pub(crate) fn create(geometry: Geometry, spares: usize) -> (ArrayId, Vec<Box<dyn Member>>) {
@@ -71,22 +58,8 @@ pub(crate) fn create_on(
         medium
     });
     let mut backplane = Simulated::new(media.collect(), 0, Time(0));
-    write(format, &mut store, &mut backplane);
+    write_all(format, &mut store, &mut backplane);
     Some((array, backplane.cut_power().unwrap()))
-}
-
-/// Commits all live disks.
-pub(crate) fn write(format: &dyn FormatWriter, store: &mut Store, backplane: &mut Simulated) {
-    for disk in 0..store.disks.len() {
-        for step in if store.disks[disk].live { store.commit_steps(format, disk) } else { vec![] } {
-            let transfer = match step {
-                CommitStep::Write(at, bytes) => Transfer::Write { at, bytes },
-                CommitStep::Flush => Transfer::Flush,
-            };
-            backplane.submit(MemberIo { id: IoId(0), disk, transfer });
-            backplane.next().unwrap().result.unwrap();
-        }
-    }
 }
 
 pub(crate) fn options(force: bool) -> Options {
@@ -103,33 +76,6 @@ pub(crate) fn options(force: bool) -> Options {
 /// What discovery finds on these media; they are given back.
 pub(crate) fn look(media: Vec<Box<dyn Member>>) -> (Discovery, Vec<Box<dyn Member>>) {
     look_for(&TOY, media)
-}
-
-/// The same for disks of any format.
-pub(crate) fn look_for(
-    format: &'static dyn FormatWriter,
-    media: Vec<Box<dyn Member>>,
-) -> (Discovery, Vec<Box<dyn Member>>) {
-    let shared: Vec<std::sync::Arc<Medium>> =
-        media.into_iter().map(|medium| std::sync::Arc::new(Medium(Mutex::new(medium)))).collect();
-    struct Shared(std::sync::Arc<Medium>);
-    impl ReadAt for Shared {
-        fn len(&self) -> u64 {
-            self.0.len()
-        }
-        fn read_at(&self, offset: u64, into: &mut [u8]) -> std::io::Result<()> {
-            self.0.read_at(offset, into)
-        }
-    }
-    let sources: Vec<Source> = (shared.iter())
-        .map(|medium| Source { name: "disk".into(), bytes: Box::new(Shared(medium.clone())) })
-        .collect();
-    let discovery = discover(&sources, &[format]);
-    drop(sources);
-    let media = shared
-        .into_iter()
-        .map(|medium| std::sync::Arc::into_inner(medium).unwrap().0.into_inner().unwrap());
-    (discovery, media.collect())
 }
 
 /// Starts the array from its media alone.

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What tests and the workload need of an engine. Cases are written against this trait, so that
+//! another engine runs them without an edit to a single case.
+
+use crate::backplane::{Backplane, Completion, MemberIo};
+use crate::discover::Discovery;
+use crate::engine::{Engine, Event, OpenError, Options, Request, RequestId};
+use raid_core::array::{ArrayId, Place};
+use raid_core::metadata::{DiskShape, FormatWriter};
+use raid_sync::{Limits, Status, Time};
+use std::fmt;
+
+/// What an operator asks of a running array.
+#[derive(Clone, Copy, Debug)]
+pub enum Call {
+    /// Declare the member of a place failed.
+    Fail(Place),
+    /// Put a spare into the place of a failed member, and rebuild it.
+    TakeSpare(Place, usize),
+    /// Take back the disk that left a place.
+    Return(Place),
+    /// Take a blank disk into the configuration as a spare.
+    Insert(usize, DiskShape),
+    /// Compare all rows of a set; repair them if asked.
+    Scrub {
+        /// Which set.
+        set: u16,
+        /// Whether what differs is put right.
+        repair: bool,
+    },
+    /// Change the limits of background work.
+    Limit(Limits),
+    /// Stop cleanly as soon as nothing is under way.
+    Stop,
+}
+
+/// An engine that runs one array: it takes requests, calls and completions, and gives member I/O,
+/// events and a deadline.
+pub trait ArrayEngine: Sized + fmt::Debug {
+    /// Starts an array that discovery found.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    fn open(
+        format: &'static dyn FormatWriter,
+        discovery: &Discovery,
+        array: ArrayId,
+        backplane: &mut dyn Backplane,
+        options: Options,
+    ) -> Result<Self, OpenError>;
+
+    /// Blocks of the array.
+    fn blocks(&self) -> u64;
+
+    /// State of a set's sync engine.
+    fn status(&self, set: u16) -> Status;
+
+    /// Index of the disk in a place, if one is there.
+    fn disk_at(&self, place: Place) -> Option<usize>;
+
+    /// Takes a request; its end comes as [`Event::Finished`].
+    fn submit(&mut self, now: Time, request: Request) -> RequestId;
+
+    /// Carries out what an operator asks.
+    ///
+    /// # Errors
+    /// Why it is refused; nothing was changed.
+    fn call(&mut self, now: Time, call: Call) -> Result<(), String>;
+
+    /// The next member I/O to carry out.
+    fn next_io(&mut self) -> Option<MemberIo>;
+
+    /// Takes the result of one.
+    fn complete_io(&mut self, now: Time, completion: Completion);
+
+    /// The next thing to report.
+    fn next_event(&mut self) -> Option<Event>;
+
+    /// When [`run`](Self::run) must be called though nothing else happens.
+    fn deadline(&self) -> Option<Time>;
+
+    /// Moves everything on as far as it goes without waiting.
+    fn run(&mut self, now: Time);
+
+    /// Whether nothing at all is under way.
+    fn is_idle(&self) -> bool;
+}
+
+impl ArrayEngine for Engine {
+    fn open(
+        format: &'static dyn FormatWriter,
+        discovery: &Discovery,
+        array: ArrayId,
+        backplane: &mut dyn Backplane,
+        options: Options,
+    ) -> Result<Self, OpenError> {
+        Self::open(format, discovery, array, backplane, options)
+    }
+
+    fn blocks(&self) -> u64 {
+        self.layout().size().0
+    }
+
+    fn status(&self, set: u16) -> Status {
+        self.status(set)
+    }
+
+    fn disk_at(&self, place: Place) -> Option<usize> {
+        self.disk_at(place)
+    }
+
+    fn submit(&mut self, now: Time, request: Request) -> RequestId {
+        self.submit(now, request)
+    }
+
+    fn call(&mut self, now: Time, call: Call) -> Result<(), String> {
+        match call {
+            Call::Fail(place) => self.fail_member(now, place),
+            Call::TakeSpare(place, disk) => self.take_spare(now, place, disk),
+            Call::Return(place) => self.return_member(now, place),
+            Call::Insert(disk, shape) => self.insert_disk(now, disk, shape),
+            Call::Scrub { set, repair } => {
+                return self.scrub(now, set, repair).map_err(|why| why.to_string());
+            }
+            Call::Limit(limits) => self.set_limits(limits),
+            Call::Stop => self.quiesce(now),
+        }
+        Ok(())
+    }
+
+    fn next_io(&mut self) -> Option<MemberIo> {
+        self.next_io()
+    }
+
+    fn complete_io(&mut self, now: Time, completion: Completion) {
+        self.complete_io(now, completion);
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        self.next_event()
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.deadline()
+    }
+
+    fn run(&mut self, now: Time) {
+        self.run(now);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.is_idle()
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The engine under test, the formats it runs on, and the arrays that cases are made of.
+
+// Each kind of case needs another part of it.
+#![allow(dead_code)]
+
+use crate::format::{NATIVE, TOY};
+use raid_array::engine::{Engine, OpenError, Options};
+use raid_array::workload::{Kept, Machine, Rig, Running};
+use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
+use raid_core::backend::Backend;
+use raid_core::units::{Blocks, Slot};
+use raid_ddf::{Ddf, DdfProfile};
+use raid_sync::Limits;
+
+/// The engine that the cases run on. Another one takes its place here.
+pub(crate) type UnderTest = Engine;
+
+/// DDF with the optional checkpoint in the vendor's area.
+static DDF_WITH_MARKS: DdfProfile = DdfProfile::LINUX.with_checkpoints();
+
+pub(crate) static TOY_FORMAT: Kept = Kept { name: "toy", format: &TOY, log: None };
+pub(crate) static NATIVE_FORMAT: Kept =
+    Kept { name: "native", format: &NATIVE, log: Some(&NATIVE) };
+pub(crate) static DDF: Kept = Kept { name: "ddf", format: &Ddf, log: None };
+pub(crate) static DDF_MARKS: Kept =
+    Kept { name: "ddf with marks", format: &DDF_WITH_MARKS, log: None };
+pub(crate) static ASR: Kept = Kept { name: "asr", format: &raid_asr::Asr, log: None };
+
+/// Every format that can be written.
+pub(crate) static FORMATS: [&Kept; 5] = [&TOY_FORMAT, &NATIVE_FORMAT, &DDF, &DDF_MARKS, &ASR];
+
+/// A small array: strips of 16 blocks, 512 blocks a member.
+pub(crate) fn geometry(level: Level, slots: u16, sets: u16) -> Geometry {
+    let placement = match level {
+        Level::Raid1 => Placement::Fixed,
+        _ => Placement::NContinue,
+    };
+    Geometry {
+        level,
+        placement,
+        slots,
+        strip: Blocks(16),
+        member_blocks: Blocks(512),
+        secondary: if sets > 1 { Secondary::Striped } else { Secondary::None },
+        sets,
+        q_numbering: QNumbering::BySlot,
+        parities: 0,
+        rotate_shift: 0,
+        block_size: 512,
+    }
+}
+
+pub(crate) fn place(set: u16, slot: u8) -> Place {
+    Place { set, slot: Slot(slot) }
+}
+
+/// Small windows, frequent checkpoints, no force.
+pub(crate) fn options() -> Options {
+    let limits = Limits {
+        rows_per_window: 64,
+        windows: 2,
+        min_rate: 200_000,
+        checkpoint_rows: 128,
+        ..Limits::default()
+    };
+    Options { force: false, limits, backend: Backend::detect(), unix_start: 0, seed: 1, log: None }
+}
+
+/// Starts a volume of the machine without force.
+pub(crate) fn start(
+    machine: &mut Machine,
+    volume: usize,
+    disks: &[usize],
+) -> Result<Running<UnderTest>, OpenError> {
+    machine.start(volume, disks, options())
+}
+
+/// Lets `ios` member I/Os happen while users work.
+pub(crate) fn work(rig: &mut Rig<UnderTest>, ios: u64) {
+    let mut left = ios;
+    rig.work_until(|_| {
+        left = left.saturating_sub(1);
+        left == 0
+    });
+}
+
+/// Lets `ios` member I/Os happen without new requests.
+pub(crate) fn wait(rig: &mut Rig<UnderTest>, ios: u64) {
+    let mut left = ios;
+    rig.wait_until(|_| {
+        left = left.saturating_sub(1);
+        left == 0
+    });
+}
+
+/// Every read was right and every request was answered without an error.
+#[track_caller]
+pub(crate) fn good(rig: &Rig<UnderTest>, what: &str) {
+    assert!(rig.tally.is_good(), "{what}: {:?} {:?}", rig.tally.wrong, rig.tally.errors);
+}

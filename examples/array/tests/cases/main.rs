@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Faults that were found, one test each, by kind. A test names its cases in a doc line, by which
+//! `cargo xtask cases` finds it. The engine is reached through [`ArrayEngine`] alone.
+//!
+//! [`ArrayEngine`]: raid_array::workload::ArrayEngine
+
+#[path = "../toy/format.rs"]
+mod format;
+mod harness;
+
+mod harness_itself;

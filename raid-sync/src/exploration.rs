@@ -9,6 +9,7 @@
 //!
 //! `cargo xtask explore` explores the large scenarios as well and prints the table of `docs/interlock.md`.
 
+mod cases;
 mod defects;
 mod member;
 mod oracle;

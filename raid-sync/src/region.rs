@@ -22,6 +22,15 @@
 //! the regions only remember what was written since it was last known to be flushed: that is what a
 //! member owes that leaves and comes back while the set runs.
 //!
+//! | region behind one flag | input | next |
+//! |---|---|---|
+//! | Clean, Resting, CleanWanted | a write is admitted | Dirty |
+//! | Clean, Resting, CleanWanted | a resync, an initialisation or a repair has written there | Dirty |
+//! | Dirty | a sweep finds no write in flight | Resting |
+//! | Resting | idle for long enough | CleanWanted, all members flushed |
+//! | CleanWanted | every member is flushed | Clean |
+//! | CleanWanted | raise dropped | Dirty |
+//!
 //! Beside its state a region says whether its copies are owed a resync, and which of the
 //! [`Debtors`](crate::debt::Debtors) have missed a write to it.
 mod grain;

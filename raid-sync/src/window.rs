@@ -283,6 +283,15 @@ impl<const W: usize> Windows<W> {
         self.windows.iter().any(|w| matches!(w.state, State::Active | State::Looking))
     }
 
+    /// Whether a copy is out that may change some of these rows.
+    pub(crate) fn copies(&self, rows: Rows) -> bool {
+        self.windows.iter().any(|window| {
+            window.state == State::Active
+                && window.rows.start < rows.end()
+                && rows.start < window.rows.end()
+        })
+    }
+
     /// When the oldest window in use was opened.
     pub(crate) fn oldest(&self) -> Option<u64> {
         self.windows.iter().filter(|w| w.state != State::Free).map(|w| w.opened).min()

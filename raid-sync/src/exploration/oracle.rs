@@ -6,13 +6,14 @@
 //! 2. Without a power failure no read goes back in time.
 //! 3. After a power failure "acknowledged" means promised: durably written, or flushed.
 //! 4. The cursors are in order, and a scrub finds no difference that lasts.
-//! 5. Left alone, everything ends.
+//! 5. What counts as clean is on the media: no trusted member has it in its cache only.
+//! 6. Left alone, everything ends.
 
 use super::member::{ROWS, version};
 use super::scenario::Scenario;
 use super::world::{Purpose, Verdict, World, slot_of};
 use crate::{Access, Admit};
-use raid_core::units::{Rows, Slot, SlotSet};
+use raid_core::units::{Row, Rows, Slot, SlotSet};
 use std::format;
 use std::string::ToString;
 
@@ -43,6 +44,7 @@ impl World {
         if status.mismatches > 0 && !lost {
             return Err(format!("a scrub found {} differences", status.mismatches));
         }
+        self.observe_media()?;
         for row in 0..ROWS as u64 {
             let busy = self.jobs.iter().any(|job| match &job.purpose {
                 Purpose::Write { versions, .. } => versions.iter().any(|v| u64::from(v.0) == row),
@@ -52,6 +54,22 @@ impl World {
                 _ if busy => {}
                 true => self.observe_stripe(scenario, row)?,
                 false => self.observe_copies(row)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A region is clean from the flush on, and not later: whoever leaves owes nothing there.
+    fn observe_media(&self) -> Verdict {
+        let status = self.core.status();
+        let trusted = (0u8..).map(Slot).zip(&self.members).filter(|(slot, member)| {
+            !member.dead && !(status.failed | status.rebuilding).contains(*slot)
+        });
+        for (slot, member) in trusted {
+            for (row, cell) in member.cells.iter().enumerate() {
+                if cell.values().len() > 1 && self.core.holds_flushed(Row(row as u64)) {
+                    return Err(format!("row {row} is clean and in the cache of slot {slot}"));
+                }
             }
         }
         Ok(())

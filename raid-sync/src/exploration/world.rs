@@ -251,7 +251,7 @@ impl World {
     // ---- what may happen next
 
     pub(super) fn successors(&self, scenario: &Scenario) -> Vec<(Action, Result<Self, String>)> {
-        let mut actions = self.actions();
+        let mut actions = self.actions(scenario);
         if self.alone {
             actions.truncate(1);
         }
@@ -263,7 +263,17 @@ impl World {
         actions.into_iter().map(step).collect()
     }
 
-    fn actions(&self) -> Vec<Action> {
+    /// What a disk says of itself. A format without generations has none to show: the engine knows the
+    /// disk by what it wrote to it last, and that was in the generation in which it left.
+    fn identity(&self, scenario: &Scenario, slot: Slot) -> (MemberKey, Generation) {
+        let (key, seen) = self.members[slot.index()].identity();
+        match self.core.account(slot) {
+            Some(account) if !scenario.regions => (key, account.left),
+            _ => (key, seen),
+        }
+    }
+
+    fn actions(&self, scenario: &Scenario) -> Vec<Action> {
         let mut actions = Vec::new();
         for (index, job) in self.jobs.iter().enumerate() {
             match job.legs.len() {
@@ -306,7 +316,7 @@ impl World {
             if away && self.left.spares > 0 && self.core.clone().member_joined(slot).is_ok() {
                 actions.push(Action::Replace(slot));
             }
-            let (key, seen) = member.identity();
+            let (key, seen) = self.identity(scenario, slot);
             if away
                 && self.left.returns > 0
                 && self.core.clone().member_returned(slot, key, seen).is_ok()
@@ -352,7 +362,7 @@ impl World {
                 let member = &mut self.members[slot.index()];
                 member.dead = false;
                 member.cells = member.cells.map(|cell| Cell::of(cell.values()[0]));
-                let (key, seen) = member.identity();
+                let (key, seen) = self.identity(scenario, slot);
                 self.core.member_returned(slot, key, seen).map_err(refused)?;
             }
             Action::Pause => {
@@ -736,8 +746,7 @@ pub(super) fn build(
     let seated: Vec<_> = seated.map(|(slot, member)| (slot, MemberKey(member.key))).collect();
     let regions = found.regions.as_ref().map_or(&[][..], |regions| regions);
     let Image { state, generation, debtors, .. } = *found;
-    let seated: &[_] = if scenario.regions { &seated } else { &[] };
-    let found = Found { state, generation, debtors, regions, bad: &[], seated };
+    let found = Found { state, generation, debtors, regions, bad: &[], seated: &seated };
     Core::restore(scenario.config(absent), &found, scenario.capabilities(), Start::Normal)
 }
 

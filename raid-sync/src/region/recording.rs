@@ -2,6 +2,8 @@
 //! The log and the record stream: what a record takes along, and what a sweep makes clean.
 
 use super::{DirtyLog, State};
+#[cfg(test)]
+use raid_core::units::Row;
 use raid_core::units::Rows;
 
 /// What a sweep may raise.
@@ -155,6 +157,11 @@ impl<const N: usize> DirtyLog<N> {
 /// For the exploration, which tells states apart by what may still happen.
 #[cfg(test)]
 impl<const N: usize> DirtyLog<N> {
+    /// Whether the region of this row is clean, and recorded so where regions are recorded.
+    pub(crate) fn is_clean_at(&self, row: Row) -> bool {
+        self.of(self.grain.of(row.0)).is_clean()
+    }
+
     /// Counts time from `now`; more than `idle` is as good as `idle`.
     pub(crate) fn forget_times(&mut self, now: u64, idle: u64) {
         let quiet = now.saturating_sub(self.quiet_since).min(idle);

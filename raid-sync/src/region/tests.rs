@@ -118,6 +118,39 @@ fn every_row_of_the_table_of_states_holds() {
     }
 }
 
+/// Case G7.
+#[test]
+#[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
+fn every_row_of_the_table_of_regions_behind_one_flag_holds() {
+    let table = rows(include_str!("../region.rs"), "| region behind one flag | input | next |");
+    assert_eq!(table.len(), 6);
+    for row in table {
+        let [states, input, next] = row[..] else { panic!("{row:?}") };
+        for state in states.split(", ") {
+            let all = [Clean, Dirty, Resting, CleanWanted];
+            let from = all.into_iter().find(|known| format!("{known:?}") == state).unwrap();
+            let mut log = log(false);
+            log.flag.set(Dirty);
+            log.regions[0].set(from);
+            log.recount();
+            match input {
+                "a write is admitted" => assert_eq!(log.write_wanted(ROWS), Write::Goes),
+                "a resync, an initialisation or a repair has written there" => log.written(ROWS),
+                "a sweep finds no write in flight" => log.rest(9, |_| false),
+                "idle for long enough" => assert!(log.prepare_clean(false).any),
+                "every member is flushed" => log.forgotten(),
+                "raise dropped" => log.drop_clean(),
+                other => panic!("no test knows the input {other}"),
+            }
+            let stands = log.regions[0].state();
+            assert_eq!(format!("{stands:?}"), name(next), "{state}: {input}");
+            let (unclean, dirty) = (log.unclean, log.dirty);
+            log.recount();
+            assert_eq!((unclean, dirty), (log.unclean, log.dirty), "{state}: {input}");
+        }
+    }
+}
+
 #[test]
 fn only_a_dirty_region_lets_a_write_start() {
     for by_region in [true, false] {

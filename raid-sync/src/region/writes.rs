@@ -40,13 +40,7 @@ impl<const N: usize> DirtyLog<N> {
                     return Write::Waits;
                 }
             }
-            for region in self.grain.range(rows) {
-                if let Some(region) = self.regions.get_mut(region) {
-                    self.unclean = self.unclean.saturating_add(u32::from(region.is_clean()));
-                    self.dirty = self.dirty.saturating_add(u32::from(!region.is_dirty()));
-                    region.set(State::Dirty);
-                }
-            }
+            self.written(rows);
             return Write::Goes;
         }
         let mut answer = Write::Goes;
@@ -75,6 +69,22 @@ impl<const N: usize> DirtyLog<N> {
             }
         }
         answer
+    }
+
+    /// These rows of the members have changed. Until the next flush they may be in caches only, and a
+    /// member that leaves owes them, whoever wrote them: a user, a resync, or a repair. A log by region
+    /// knows already: there the region was recorded dirty before the first of them changed.
+    pub(crate) fn written(&mut self, rows: Rows) {
+        if self.by_region {
+            return;
+        }
+        for region in self.grain.range(rows) {
+            if let Some(region) = self.regions.get_mut(region) {
+                self.unclean = self.unclean.saturating_add(u32::from(region.is_clean()));
+                self.dirty = self.dirty.saturating_add(u32::from(!region.is_dirty()));
+                region.set(State::Dirty);
+            }
+        }
     }
 
     /// Whether an entry that a write to these rows waits for is covered by the record being written.

@@ -227,7 +227,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             Write::Goes => return true,
             Write::Waits => {}
             Write::IsFirst => {
-                // Nothing in the region agreed so far, and nothing needed to.
+                // Nothing in the region agreed so far, and nothing needed to, with those who are away
+                // neither.
+                let away = self.debtors.slots().without(self.members.trusted());
+                self.log.charge(rows, self.debtors.bits(away));
                 self.owed = self.owed.or(Some(Operation::Resync));
                 self.owed_from(rows);
             }

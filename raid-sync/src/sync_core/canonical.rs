@@ -6,6 +6,7 @@ use super::SyncCore;
 use crate::record::RecordSeq;
 use crate::throttle::Throttle;
 use crate::time::Clock;
+use raid_core::units::Row;
 
 impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
     SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
@@ -26,5 +27,12 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         core.counters.pass = 0;
         core.counters.pass_since = 0;
         (core, last)
+    }
+
+    /// Whether the core holds that every trusted member has this row on its medium, and all the same: its
+    /// region is clean, and nothing is owed there.
+    pub(crate) fn holds_flushed(&self, row: Row) -> bool {
+        let owed = self.owed.is_some() && row >= self.equalise.durable && self.log.disagrees(row);
+        !self.set_failed && !owed && self.log.is_clean_at(row)
     }
 }

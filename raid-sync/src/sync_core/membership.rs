@@ -61,8 +61,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         }
         if !was_filled {
             self.news.degraded = true;
-            self.agreement_after_loss();
+            let parity = matches!(self.members.redundancy, Redundancy::Parity(_));
+            self.news.write_hole |= parity && self.owed.is_some();
         }
+        self.agree_alone();
         let Some(running) = self.running else { return };
         match running.family() {
             Family::Rebuild if self.members.filling.is_empty() => self.end(Finish::TargetFailed),
@@ -143,21 +145,20 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         }
     }
 
-    /// A trusted member was lost: what is left to agree?
-    fn agreement_after_loss(&mut self) {
-        match (self.owed, self.members.redundancy) {
-            (None, _) => {}
-            (Some(operation), Redundancy::Mirror) => {
-                if self.members.trusted().len() == 1 {
-                    self.owed = None;
-                    self.back = None;
-                    self.log.forgive_all();
-                    if operation == Operation::Initialise {
-                        self.initialisation = Initialisation::Full;
-                    }
-                }
-            }
-            (Some(_), _) => self.news.write_hole = true,
+    /// The last copy of a mirror agrees with itself, as soon as no copy that was commanded before may
+    /// change it: until then its rows are owed, and count neither as clean nor as flushed. Beside a
+    /// member that is being filled they stay owed: that one may hold some of them already.
+    pub(super) fn agree_alone(&mut self) {
+        let mirror = self.members.redundancy == Redundancy::Mirror;
+        let alone = mirror && self.members.live().len() == 1;
+        let Some(operation) = self.owed.filter(|_| alone && !self.windows.commanded()) else {
+            return;
+        };
+        self.owed = None;
+        self.back = None;
+        self.log.forgive_all();
+        if operation == Operation::Initialise {
+            self.initialisation = Initialisation::Full;
         }
     }
 

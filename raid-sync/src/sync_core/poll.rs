@@ -101,6 +101,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                 Phase::Aborting if quiet => {
                     self.stop(running);
                     self.running = None;
+                    self.agree_alone();
                     self.go_back();
                     self.news.finished = Some((running.operation, running.why));
                 }
@@ -313,7 +314,9 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         }
         let (now, idle) = (self.clock.elapsed(), self.config.limits.clean_after_idle);
         let due = |from: Option<u64>| from.is_some_and(|from| from <= now);
-        let quiet = self.tickets.writes() == 0 && due(self.log.clean_from(idle));
+        let everything = Rows::new(0, self.config.rows);
+        let still = self.tickets.writes() == 0 && !self.repairs(everything);
+        let quiet = still && due(self.log.clean_from(idle));
         let may = self.log.by_region || self.describe(&Claim { clean: true, ..*claim }).clean;
         if quiet && may && !self.hides_failures(claim) {
             return self.log.prepare_clean(true);
@@ -325,9 +328,20 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             true => Cleaning::default(),
             false => self.log.prepare_clean(false),
         };
-        let tickets = &self.tickets;
-        self.log.rest(now, |rows| tickets.is_written(rows));
+        let (tickets, windows) = (&self.tickets, &self.windows);
+        let repair = self.is_repair();
+        let busy = |rows| tickets.is_written(rows) || (repair && windows.copies(rows));
+        self.log.rest(now, busy);
         cleaning
+    }
+
+    fn is_repair(&self) -> bool {
+        self.running.is_some_and(|running| running.operation == Operation::Repair)
+    }
+
+    /// Whether a repair may be changing some of these rows, that nothing says are owed.
+    fn repairs(&self, rows: Rows) -> bool {
+        self.is_repair() && self.windows.copies(rows)
     }
 
     /// What will be true once the operation is recorded complete.
@@ -400,9 +414,14 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
 
     /// A repair writes members that are trusted: like a user's write, after a record that says so.
     fn may_fix(&mut self, rows: Rows) -> bool {
-        let repair = self.running.is_some_and(|running| running.operation == Operation::Repair);
-        !(repair && self.log.by_region && self.tracks_writes())
-            || self.log.write_wanted(rows) == Write::Goes
+        if !(self.is_repair() && self.tracks_writes()) {
+            return true;
+        }
+        if !self.log.by_region {
+            self.log.written(rows);
+            return true;
+        }
+        self.log.write_wanted(rows) == Write::Goes
     }
 
     fn may_open(&self) -> bool {

@@ -93,6 +93,9 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             Some(Operation::Resync | Operation::Initialise) => true,
             _ => false,
         };
+        if fixed {
+            self.log.written(rows);
+        }
         let missing = self.debtors.slots().without(self.members.trusted());
         if fixed && !missing.is_empty() && !self.has(Defect::SyncWritesUncharged) {
             self.log.charge(rows, self.debtors.bits(missing));

@@ -14,7 +14,7 @@ mod inventory;
 mod source;
 
 pub use inventory::{FoundArray, FoundBranch, FoundFinding, FoundMember, RawField};
-pub use source::{ReadAt, Source};
+pub use source::{ReadAt, Source, discover_members};
 
 use inventory::Collector;
 use raid_core::metadata::{DiskDescriptor, DiskShape, DiskView, Format, Lookup, Piece};

@@ -3,17 +3,19 @@
 //!
 //! | implementation | medium |
 //! |---|---|
-//! | [`FileMember`] | a regular file, or a block device opened with `O_DIRECT` |
+//! | [`FileMember`] | a regular file, or a block device opened with `O_DIRECT`; its one writer |
 //! | [`MemoryMember`] | memory |
 //! | [`FaultMember`] | any of these behind a volatile cache that loses power, with injected faults |
 
 mod fault;
 mod file;
 mod memory;
+mod owner;
 
 pub use fault::{FaultMember, Faults};
 pub use file::FileMember;
 pub use memory::MemoryMember;
+pub use owner::{DiskError, Holder, Identity, Unowned, writer};
 
 use raid_core::metadata::DiskShape;
 use raid_core::units::Lba;
@@ -64,6 +66,16 @@ pub trait Member: fmt::Debug + Send {
     /// Size.
     fn shape(&self) -> DiskShape;
 
+    /// Bytes of a block, if the medium has blocks of its own; a file has not.
+    fn fixed_block_size(&self) -> Option<u32> {
+        None
+    }
+
+    /// Addresses the disk in blocks of this size from now on, as its metadata does; `false` if it cannot.
+    fn set_block_size(&mut self, block_size: u32) -> bool {
+        self.shape().block_size == block_size
+    }
+
     /// Fills `into` from block `at` on.
     ///
     /// # Errors
@@ -81,6 +93,32 @@ pub trait Member: fmt::Debug + Send {
     /// # Errors
     /// [`MemberError`]; nothing is known about what was written since the last flush.
     fn flush(&mut self) -> Result<(), MemberError>;
+}
+
+impl<M: Member + ?Sized> Member for Box<M> {
+    fn shape(&self) -> DiskShape {
+        (**self).shape()
+    }
+
+    fn fixed_block_size(&self) -> Option<u32> {
+        (**self).fixed_block_size()
+    }
+
+    fn set_block_size(&mut self, block_size: u32) -> bool {
+        (**self).set_block_size(block_size)
+    }
+
+    fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), MemberError> {
+        (**self).read(at, into)
+    }
+
+    fn write(&mut self, at: Lba, bytes: &[u8]) -> Result<(), MemberError> {
+        (**self).write(at, bytes)
+    }
+
+    fn flush(&mut self) -> Result<(), MemberError> {
+        (**self).flush()
+    }
 }
 
 /// The byte range of `len` bytes from block `at`, if it is inside the disk.

@@ -5,7 +5,7 @@
 use crate::Result;
 use crate::shapes::Shape;
 use raid_array::backplane::{Backplane, Serial};
-use raid_array::discover::{Discovery, FoundArray, FoundDisk, Source, discover};
+use raid_array::discover::{Discovery, FoundArray, FoundDisk, Source, discover, discover_members};
 use raid_array::engine::{Engine, Event, Options, Request};
 use raid_array::formats::FORMATS;
 use raid_array::member::{FileMember, Member};
@@ -57,12 +57,16 @@ fn stamp(number: u64) -> Stamp {
     Stamp { unix_seconds: now.as_secs(), random }
 }
 
-fn open(paths: &[PathBuf]) -> Result<Vec<Box<dyn Member>>> {
-    let open = |path: &PathBuf| match FileMember::open(path) {
-        Ok(member) => Ok(Box::new(member) as Box<dyn Member>),
-        Err(error) => Err(format!("{}: {error}", path.display())),
-    };
-    paths.iter().map(open).collect()
+/// The disks as their one writer.
+fn open(paths: &[PathBuf]) -> Result<Vec<FileMember>> {
+    FileMember::open_all(paths).map_err(|error| error.to_string())
+}
+
+/// The disks as their one writer, and what is on them.
+fn open_found(paths: &[PathBuf]) -> Result<(Discovery, Vec<FileMember>)> {
+    let named = open(paths)?.into_iter();
+    let named = named.map(|member| (member.path().display().to_string(), member));
+    Ok(discover_members(named.collect(), FORMATS))
 }
 
 /// Makes new metadata with these arrays and spares on the disks; what was there is lost.
@@ -76,7 +80,7 @@ pub fn create(
     spares: &[usize],
 ) -> Result<()> {
     let mut members = open(paths)?;
-    let shapes: Vec<DiskShape> = members.iter().map(|member| member.shape()).collect();
+    let shapes: Vec<DiskShape> = members.iter().map(Member::shape).collect();
     let mut store = Store::for_new_disks(format, &shapes);
     let refused = |what: &str| {
         let what = what.to_owned();
@@ -105,11 +109,7 @@ pub fn create(
     Ok(())
 }
 
-fn commit(
-    store: &mut Store,
-    format: &dyn FormatWriter,
-    members: &mut [Box<dyn Member>],
-) -> Result<()> {
+fn commit(store: &mut Store, format: &dyn FormatWriter, members: &mut [FileMember]) -> Result<()> {
     for (disk, member) in members.iter_mut().enumerate() {
         for step in store.commit_steps(format, disk) {
             let done = match step {
@@ -127,7 +127,7 @@ fn commit(
 /// # Errors
 /// A disk's, or what the format refuses.
 pub fn dissolve(format: &'static dyn FormatWriter, paths: &[PathBuf]) -> Result<()> {
-    let discovery = found(paths)?;
+    let (discovery, mut members) = open_found(paths)?;
     let claims = discovery.disks.iter().flat_map(|disk| &disk.claims);
     let mut own = claims.filter(|claim| claim.format_name == format.name());
     let configuration = own.find_map(|claim| claim.descriptor).map(|disk| disk.configuration);
@@ -136,7 +136,7 @@ pub fn dissolve(format: &'static dyn FormatWriter, paths: &[PathBuf]) -> Result<
     store
         .edit(|disks| format.dissolve(disks, configuration, stamp(254)))
         .map_err(|error| format!("dissolve: {error}"))?;
-    commit(&mut store, format, &mut open(paths)?)
+    commit(&mut store, format, &mut members)
 }
 
 /// Destroys the format's metadata on the disks.
@@ -156,8 +156,9 @@ pub fn erase_until(
     paths: &[PathBuf],
     flushes: usize,
 ) -> Result<()> {
-    let mut store = metadata(format, &found(paths)?)?;
-    for (disk, member) in open(paths)?.iter_mut().enumerate() {
+    let (discovery, mut members) = open_found(paths)?;
+    let mut store = metadata(format, &discovery)?;
+    for (disk, member) in members.iter_mut().enumerate() {
         let mut block = vec![0; member.shape().block_size as usize];
         let mut flushed = 0;
         for index in 0.. {
@@ -231,7 +232,7 @@ pub fn read(inspection: &Inspection, name: &str) -> Result<Vec<u8>> {
 /// What the device says.
 pub fn read_device(path: &Path) -> Result<Vec<u8>> {
     let failed = |error| format!("{}: {error}", path.display());
-    let mut device = FileMember::open(path).map_err(failed)?;
+    let mut device = FileMember::open(path).map_err(|error| error.to_string())?;
     let shape = device.shape();
     let mut bytes = vec![0; (shape.blocks.0 * u64::from(shape.block_size)) as usize];
     for (piece, at) in bytes.chunks_mut(1 << 20).zip((0..).step_by(1 << 20)) {
@@ -246,7 +247,7 @@ pub fn read_device(path: &Path) -> Result<Vec<u8>> {
 /// What the device says.
 pub fn write_device(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |error| format!("{}: {error}", path.display());
-    let mut device = FileMember::open(path).map_err(failed)?;
+    let mut device = FileMember::open(path).map_err(|error| error.to_string())?;
     let block = u64::from(device.shape().block_size);
     for (piece, at) in bytes.chunks(1 << 20).zip((0..).step_by(1 << 20)) {
         device.write(Lba(at / block), piece).map_err(failed)?;
@@ -268,9 +269,10 @@ impl Running {
     /// # Errors
     /// The engine's refusal.
     pub fn start(format: &'static dyn FormatWriter, paths: &[PathBuf], name: &str) -> Result<Self> {
-        let discovery = found(paths)?;
+        let (discovery, members) = open_found(paths)?;
         let array = named(&discovery, name)?.descriptor.id;
-        let mut backplane = Serial::new(open(paths)?);
+        let boxed = members.into_iter().map(|member| Box::new(member) as Box<dyn Member>);
+        let mut backplane = Serial::new(boxed.collect());
         let stamp = stamp(0);
         let options = Options {
             force: false,

@@ -23,7 +23,7 @@ use crate::sync_log::{LogFormat, SyncLog};
 use raid_core::array::{ArrayId, MemberState};
 use raid_core::backend::Backend;
 use raid_core::layout::{GeometryError, Layout};
-use raid_core::metadata::{FormatWriter, RuntimeState};
+use raid_core::metadata::{DiskShape, FormatWriter, RuntimeState};
 use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
 use raid_sync::{Config, Found, Limits, MemberKey, Redundancy, Refusal, Start, rows_at_risk};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -77,6 +77,15 @@ pub enum OpenError {
         /// Rows of the set.
         rows: u64,
     },
+    /// The disk is not of the size that its metadata was read with.
+    Shape {
+        /// Which disk.
+        disk: usize,
+        /// Its size as the backplane has it.
+        found: DiskShape,
+        /// Its size at discovery.
+        expected: DiskShape,
+    },
     /// A member failed while the ledger was replayed.
     Member {
         /// Which disk.
@@ -98,6 +107,12 @@ impl fmt::Display for OpenError {
                 write!(f, "set {set}, slots missing {missing:?}: {why}")?;
                 write_rows_at_risk(f, at_risk, *rows)
             }
+            Self::Shape { disk, found, expected } => write!(
+                f,
+                "disk {disk} has {} blocks of {} bytes, its metadata was read with {} of {}; open it \
+                 again and look for arrays on what was opened",
+                found.blocks.0, found.block_size, expected.blocks.0, expected.block_size
+            ),
             Self::Member { disk, error } => write!(f, "disk {disk}: {error}"),
         }
     }
@@ -153,6 +168,12 @@ impl Engine {
             .find(|found| found.descriptor.id == array && found.format_name == format.name())
             .ok_or(OpenError::NoSuchArray(array))?;
         let store = Store::from_discovery(discovery, found);
+        for (disk, expected) in store.disks.iter().map(|disk| disk.shape).enumerate() {
+            let found = backplane.shape(disk);
+            if !store.disks[disk].pieces.is_empty() && found != expected {
+                return Err(OpenError::Shape { disk, found, expected });
+            }
+        }
         let geometry = found.descriptor.geometry;
         let layout = Layout::new(&geometry)?;
         if layout.set_copies() > 1 {

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A member in a file, or on a block device opened with `O_DIRECT`.
 
+use super::owner::{self, DiskError, Identity, Unowned};
 use super::{Member, MemberError, byte_range};
 use raid_core::metadata::DiskShape;
 use raid_core::units::{Blocks, Lba};
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
-use std::path::Path;
+use std::io::{self, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 /// What `O_DIRECT` asks of addresses in memory, for any disk in use today.
 const ALIGNMENT: usize = 4096;
 
-/// A regular file or a block device.
+/// A regular file or a block device, whose one writer this is until it is dropped.
 #[derive(Debug)]
 pub struct FileMember {
+    path: PathBuf,
+    identity: Identity,
     shape: DiskShape,
     file: File,
     /// An aligned place for transfers past the page cache; `None` for buffered files.
@@ -25,37 +28,86 @@ pub struct FileMember {
 }
 
 impl FileMember {
-    /// Makes a sparse file of `blocks` blocks of 512 bytes.
+    /// Makes a sparse file of `blocks` blocks of 512 bytes, as its one writer. What was in it is lost, but not
+    /// while somebody else writes it.
     ///
     /// # Errors
-    /// What the operating system says.
-    pub fn create(path: &Path, blocks: u64) -> Result<Self, MemberError> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
-        file.set_len(blocks * 512)?;
-        let shape = DiskShape { blocks: Blocks(blocks), block_size: 512 };
-        Ok(Self { shape, file, direct: None, synced: true })
+    /// [`DiskError`].
+    pub fn create(path: &Path, blocks: u64) -> Result<Self, DiskError> {
+        let create = || {
+            let mut options = OpenOptions::new();
+            // Cut short only once it is ours.
+            let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
+            let identity = owner::own(&file)?;
+            file.set_len(0)?;
+            file.set_len(blocks * 512)?;
+            let shape = DiskShape { blocks: Blocks(blocks), block_size: 512 };
+            Ok(Self { path: path.to_owned(), identity, shape, file, direct: None, synced: true })
+        };
+        create().map_err(|why| DiskError { path: path.to_owned(), why })
     }
 
-    /// Opens a file, or a block device exclusively and past the page cache: one that is mounted or
-    /// held by another driver is refused.
+    /// Opens a file or, past the page cache, a block device, as its one writer: before the first byte is
+    /// read, until this is dropped. Blocks of a file have 512 bytes until
+    /// [`set_block_size`](Member::set_block_size).
     ///
     /// # Errors
-    /// What the operating system says.
-    pub fn open(path: &Path) -> Result<Self, MemberError> {
-        let device = std::fs::metadata(path)?.file_type().is_block_device();
+    /// [`DiskError`]: also if somebody else writes it, under whatever name.
+    pub fn open(path: &Path) -> Result<Self, DiskError> {
+        Self::open_beside(path, &[])
+    }
+
+    /// Opens disks that belong together, each once.
+    ///
+    /// # Errors
+    /// [`DiskError`] of the first that cannot be opened, or that two of the paths lead to; none stays open.
+    pub fn open_all(paths: &[PathBuf]) -> Result<Vec<Self>, DiskError> {
+        paths.iter().try_fold(Vec::new(), |mut disks, path| {
+            disks.push(Self::open_beside(path, &disks)?);
+            Ok(disks)
+        })
+    }
+
+    fn open_beside(path: &Path, others: &[Self]) -> Result<Self, DiskError> {
+        let refused = |why| DiskError { path: path.to_owned(), why };
+        let metadata = std::fs::metadata(path).map_err(|error| refused(error.into()))?;
+        let identity = Identity::of(&metadata).ok_or_else(|| refused(Unowned::NotADisk))?;
+        if let Some(same) = others.iter().find(|other| other.identity == identity) {
+            return Err(refused(Unowned::SameDisk(same.path.clone())));
+        }
+        let device = matches!(identity, Identity::Device(_));
+        Self::open_as(path, device).map_err(|why| match why {
+            Unowned::Os(error) if device && error.kind() == io::ErrorKind::ResourceBusy => {
+                refused(Unowned::InUse(owner::writer(&metadata)))
+            }
+            why => refused(why),
+        })
+    }
+
+    fn open_as(path: &Path, device: bool) -> Result<Self, Unowned> {
         let flags = if device { OFlags::DIRECT | OFlags::EXCL } else { OFlags::empty() };
         let mut options = OpenOptions::new();
         options.read(true).write(true).custom_flags(flags.bits() as i32);
         let mut file = options.open(path)?;
-        let block_size = if device {
-            rustix::fs::ioctl_blksszget(&file).map_err(std::io::Error::from)?
-        } else {
-            512
+        let identity = owner::own(&file)?;
+        // The path may have been given to another file since it was looked at.
+        if device != matches!(identity, Identity::Device(_)) {
+            return Err(Unowned::NotADisk);
+        }
+        let block_size = match device {
+            true => rustix::fs::ioctl_blksszget(&file).map_err(io::Error::from)?,
+            false => 512,
         };
         let blocks = file.seek(SeekFrom::End(0))? / u64::from(block_size);
         let shape = DiskShape { blocks: Blocks(blocks), block_size };
-        Ok(Self { shape, file, direct: device.then(Vec::new), synced: true })
+        let direct = device.then(Vec::new);
+        Ok(Self { path: path.to_owned(), identity, shape, file, direct, synced: true })
+    }
+
+    /// The path it was opened under.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// For files that need not outlive the machine, such as the media of simulated disks: a flush
@@ -76,6 +128,18 @@ fn aligned(room: &mut Vec<u8>, len: usize) -> &mut [u8] {
 impl Member for FileMember {
     fn shape(&self) -> DiskShape {
         self.shape
+    }
+
+    fn fixed_block_size(&self) -> Option<u32> {
+        matches!(self.identity, Identity::Device(_)).then_some(self.shape.block_size)
+    }
+
+    fn set_block_size(&mut self, block_size: u32) -> bool {
+        if self.fixed_block_size().is_none() && block_size.is_power_of_two() {
+            let bytes = self.shape.blocks.0.saturating_mul(u64::from(self.shape.block_size));
+            self.shape = DiskShape { blocks: Blocks(bytes / u64::from(block_size)), block_size };
+        }
+        self.shape.block_size == block_size
     }
 
     fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), MemberError> {

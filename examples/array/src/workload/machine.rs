@@ -12,16 +12,15 @@
 
 use super::{ArrayEngine, Call, Oracle, Rig};
 use crate::backplane::{Backplane, IoId, MemberIo, Simulated, Transfer};
-use crate::discover::{Discovery, ReadAt, Source, discover};
+use crate::discover::{Discovery, discover_members};
 use crate::engine::{Engine, OpenError, Options};
 use crate::member::{Faults, Member, MemoryMember};
 use crate::store::{CommitStep, Store};
 use crate::sync_log::LogFormat;
 use raid_core::array::{ArrayId, Geometry, Initialisation, Name, Place};
 use raid_core::metadata::{ArrayRequest, ChangeError, DiskShape, FormatWriter, Stamp};
-use raid_core::units::{Blocks, Lba};
+use raid_core::units::Blocks;
 use raid_sync::Time;
-use std::sync::{Arc, Mutex};
 
 /// A format, and the part of it that keeps regions, debts and bad ranges.
 #[derive(Clone, Copy, Debug)]
@@ -81,44 +80,15 @@ pub struct Running<E = Engine> {
     volume: usize,
 }
 
-/// A medium that discovery can read while the machine keeps it.
-#[derive(Clone)]
-struct Shared(Arc<Mutex<Box<dyn Member>>>);
-
-impl ReadAt for Shared {
-    fn len(&self) -> u64 {
-        let shape = self.0.lock().expect("no holder panics").shape();
-        shape.blocks.0 * u64::from(shape.block_size)
-    }
-
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> std::io::Result<()> {
-        let mut member = self.0.lock().expect("no holder panics");
-        let block = u64::from(member.shape().block_size);
-        member.read(Lba(offset / block), into).map_err(std::io::Error::other)
-    }
-}
-
 /// What discovery finds on these media; they are given back.
 #[must_use]
 pub fn look_for(
     format: &'static dyn FormatWriter,
     media: Vec<Box<dyn Member>>,
 ) -> (Discovery, Vec<Box<dyn Member>>) {
-    let shared: Vec<Shared> =
-        media.into_iter().map(|medium| Shared(Arc::new(Mutex::new(medium)))).collect();
-    let sources: Vec<Source> = (shared.iter().enumerate())
-        .map(|(index, medium)| Source {
-            name: format!("disk {index}"),
-            bytes: Box::new(medium.clone()),
-        })
-        .collect();
-    let discovery = discover(&sources, &[format]);
-    drop(sources);
-    let media = shared.into_iter().map(|medium| {
-        let medium = Arc::into_inner(medium.0).expect("the sources are dropped");
-        medium.into_inner().expect("no holder panics")
-    });
-    (discovery, media.collect())
+    let named = media.into_iter().enumerate();
+    let named = named.map(|(index, medium)| (format!("disk {index}"), medium)).collect();
+    discover_members(named, &[format])
 }
 
 /// Commits all live disks, one I/O after the other.

@@ -77,22 +77,31 @@ impl Life<'_> {
         Ok(number)
     }
 
-    pub(super) fn open_file(&self, path: &Path) -> Result<Box<dyn Member>, String> {
+    /// The disk of a file, which has no other writer until it is dropped.
+    pub(super) fn open_file(&self, path: &Path) -> Result<FileMember, String> {
         let member = match path.exists() {
             true => FileMember::open(path),
             false => FileMember::create(path, self.disk.blocks.0),
         };
-        let member = member.map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(Box::new(member.unsynced()))
+        Ok(member.map_err(|error| error.to_string())?.unsynced())
+    }
+
+    /// All disks that are left.
+    fn open_files(&mut self) -> Result<Vec<FileMember>, String> {
+        self.present = (0..self.files.len()).filter(|n| self.files[*n].is_some()).collect();
+        self.power_cycles += 1;
+        self.files.iter().flatten().map(|path| self.open_file(path)).collect()
     }
 
     /// All disks that are left, behind new caches.
     pub(super) fn backplane(&mut self, now: Time) -> Result<Simulated, String> {
-        self.present = (0..self.files.len()).filter(|n| self.files[*n].is_some()).collect();
-        let media = (self.files.iter().flatten()).map(|path| self.open_file(path));
-        let media: Vec<Box<dyn Member>> = media.collect::<Result<_, _>>()?;
-        self.power_cycles += 1;
-        Ok(Simulated::new(media, self.seed ^ self.power_cycles << 48, now))
+        let media = self.open_files()?;
+        Ok(self.behind_caches(media, now))
+    }
+
+    fn behind_caches(&self, media: Vec<FileMember>, now: Time) -> Simulated {
+        let media = media.into_iter().map(|medium| Box::new(medium) as Box<dyn Member>);
+        Simulated::new(media.collect(), self.seed ^ self.power_cycles << 48, now)
     }
 
     pub(super) fn discover(&self) -> Result<Discovery, String> {
@@ -109,8 +118,10 @@ impl Life<'_> {
         oracle: Oracle,
         slowly: bool,
     ) -> Result<Rig, String> {
-        let discovery = self.discover()?;
-        let mut backplane = self.backplane(now)?;
+        let media = self.open_files()?;
+        let named = media.into_iter().map(|medium| (medium.path().display().to_string(), medium));
+        let (discovery, media) = discover::discover_members(named.collect(), &self.formats);
+        let mut backplane = self.behind_caches(media, now);
         let options = engine::Options {
             force: false,
             limits: self.limits(slowly),
@@ -128,7 +139,7 @@ impl Life<'_> {
     pub(super) fn insert_disk(&mut self, rig: &mut Rig) -> Result<usize, String> {
         let number = self.new_file()?;
         let path = self.files[number].clone().ok_or("no file")?;
-        let disk = rig.backplane.insert(self.open_file(&path)?);
+        let disk = rig.backplane.insert(Box::new(self.open_file(&path)?));
         self.present.push(number);
         rig.engine.insert_disk(rig.now(), disk, self.disk);
         rig.wait_until(|rig| rig.engine.is_idle());

@@ -76,6 +76,7 @@ mod configuration_line;
 mod error;
 pub mod finding;
 mod format;
+mod guard;
 mod level;
 mod locate;
 mod name;

@@ -6,14 +6,15 @@
 //! | `new_area`, `usable`, `initialise`, `create_array`, `assign_spare`, `release_spare` | [`build`] |
 //! | `state`, `set_state`, `activate`, `delete_array`, `dissolve` | [`update`](crate::update) |
 //! | `commit_step`, `erase_step` | [`commit`] |
+//! | `guard`, `moved_on` | [`guard`] |
 
 use crate::format::{Asr, AsrOrdered};
 use crate::update::{activate, delete, run_time};
-use crate::{MemberOrder, build, commit};
+use crate::{MemberOrder, build, commit, guard};
 use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{
-    ArrayRequest, Capabilities, ChangeError, DiskBuffer, DiskShape, DiskView, FormatWriter,
-    RuntimeState, SpareRequest, Stamp, Step,
+    ArrayRequest, Capabilities, ChangeError, DiskBuffer, DiskBytes, DiskShape, DiskView,
+    FormatWriter, MovedOn, RuntimeState, SpareRequest, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent};
 
@@ -117,6 +118,14 @@ macro_rules! write_as {
                 _: &'a mut [u8],
             ) -> Option<Step<'a>> {
                 commit::step(disk, index)
+            }
+
+            fn guard(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {
+                guard::guard(DiskBytes::View(*disk), index)
+            }
+
+            fn moved_on(&self, disk: &DiskView<'_>, index: usize, found: &[u8]) -> Option<MovedOn> {
+                guard::moved_on(DiskBytes::View(*disk), index, found)
             }
 
             fn largest_member(

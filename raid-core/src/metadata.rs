@@ -20,9 +20,11 @@ mod change;
 mod disk_bytes;
 mod writer;
 
-pub use change::{ArrayRequest, BadRange, ChangeError, DiskCondition, SpareRequest, Stamp};
+pub use change::{
+    ArrayRequest, BadRange, ChangeError, DiskCondition, MovedOn, SpareRequest, Stamp,
+};
 pub use disk_bytes::{DiskBytes, Disks, LiveDisks};
-pub use writer::{FormatWriter, Step};
+pub use writer::{FormatWriter, GUARD_BLOCKS, Step};
 
 use crate::array::{ArrayDescriptor, ArrayId, Initialisation, MemberDescriptor, MemberId, Place};
 use crate::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};

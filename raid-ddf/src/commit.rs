@@ -86,20 +86,26 @@ pub(crate) fn step<'a>(
     }
 }
 
+/// Whether the buffer holds a copy whole, and then whether it is closed.
+fn held(disk: DiskBytes<'_>, kind: CopyKind) -> Option<bool> {
+    let (_, anchor) = anchor(disk)?;
+    let copy = Structure::read(disk, &anchor, kind).ok()?;
+    let held = Section::REQUIRED.into_iter().all(|section| copy.section(section).is_some());
+    held.then_some(!copy.is_open())
+}
+
+/// The copy to take the bytes from.
+pub(crate) fn source(disk: DiskBytes<'_>) -> Option<CopyKind> {
+    match (held(disk, CopyKind::Primary), held(disk, CopyKind::Secondary)) {
+        (Some(closed), other) if closed || other.is_none() => Some(CopyKind::Primary),
+        (_, other) => other.map(|_| CopyKind::Secondary),
+    }
+}
+
 /// The copy to take the bytes from, and which copy to write first.
 fn order(disk: DiskBytes<'_>) -> Option<(Copies, [Option<CopyKind>; 2])> {
-    let (_, anchor) = anchor(disk)?;
-    let held = |kind| {
-        let copy = Structure::read(disk, &anchor, kind).ok()?;
-        let held = Section::REQUIRED.into_iter().all(|section| copy.section(section).is_some());
-        held.then_some(!copy.is_open())
-    };
-    let (primary, secondary) = (held(CopyKind::Primary), held(CopyKind::Secondary));
-    let source = match (primary, secondary) {
-        (Some(closed), other) if closed || other.is_none() => CopyKind::Primary,
-        (_, Some(_)) => CopyKind::Secondary,
-        _ => return None,
-    };
+    let source = source(disk)?;
+    let secondary = held(disk, CopyKind::Secondary);
     // The one that the disk does not hold whole comes first.
     let first = match (source, secondary) {
         (CopyKind::Primary, Some(false) | None) => CopyKind::Secondary,

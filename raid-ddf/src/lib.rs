@@ -104,6 +104,7 @@ mod error;
 mod finding;
 mod format;
 mod geometry;
+mod guard;
 mod guid;
 mod header;
 mod integer;

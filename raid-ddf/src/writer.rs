@@ -7,6 +7,7 @@
 //! | `delete_array`, `remove_disk`, `dissolve` | [`delete`] |
 //! | `state`, `set_state`, `activate`, `*_condition`, `*_bad_range`, `import` | [`update`](crate::update) |
 //! | `commit_step` | [`commit`] |
+//! | `guard`, `moved_on` | [`guard`] |
 //! | `erase_step` | [`erase`] |
 
 use crate::build::{self, Options, delete, request, spare};
@@ -14,11 +15,13 @@ use crate::commit;
 use crate::disk_bytes::DiskBytes;
 use crate::erase;
 use crate::format::Ddf;
+use crate::guard;
 use crate::update::{activate, bad_blocks, condition, import, run_time};
 use raid_core::array::{ArrayId, MemberId, Place};
 use raid_core::metadata::{
     ArrayRequest, BadRange, Capabilities, ChangeError, DiskBuffer, DiskCondition, DiskShape,
-    DiskView, Format, FormatWriter, Inventory, Lookup, RuntimeState, SpareRequest, Stamp, Step,
+    DiskView, Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState, SpareRequest, Stamp,
+    Step,
 };
 use raid_core::units::{Blocks, Extent};
 
@@ -168,6 +171,14 @@ impl FormatWriter for $format {
         block: &'a mut [u8],
     ) -> Option<Step<'a>> {
         commit::step(disk, index, block)
+    }
+
+    fn guard(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {
+        guard::guard(DiskBytes::View(*disk), index)
+    }
+
+    fn moved_on(&self, disk: &DiskView<'_>, index: usize, found: &[u8]) -> Option<MovedOn> {
+        guard::moved_on(DiskBytes::View(*disk), index, found)
     }
 
     fn largest_member(

@@ -10,6 +10,8 @@ mod support;
 mod bad_blocks;
 #[path = "update/checkpoints.rs"]
 mod checkpoints;
+#[path = "update/guard.rs"]
+mod guard;
 #[path = "update/others.rs"]
 mod others;
 #[path = "update/seal.rs"]

@@ -252,3 +252,41 @@ fn striped_mirrors_live_their_whole_life_on_every_format() {
         live(format, mirror(2, 3), Place { set: 1, slot: Slot(0) }, 51);
     }
 }
+
+/// Case C5. On every format, before an update the guard is silent, and after one that another engine
+/// made with the same buffers it is not.
+#[test]
+fn an_update_by_another_engine_is_seen_before_a_commit() {
+    for format in writers() {
+        let (array, media) = create_on(format, mirror(2, 1), 0).unwrap();
+        let (discovery, media) = look_for(format, media);
+        let found = discovery.arrays.iter().find(|found| found.descriptor.id == array).unwrap();
+        let ours = Store::from_discovery(&discovery, found);
+        let moved = |store: &Store, media: &mut [Box<dyn Member>]| {
+            store.view(|disks| {
+                let of = |(disk, medium): (_, &mut Box<dyn Member>)| {
+                    let runs = (0..).map_while(|index| format.guard(disk, index)).enumerate();
+                    let mut runs = runs.filter(|(index, run)| {
+                        let mut bytes = vec![0; run.len.0 as usize * 512];
+                        medium.read(run.start, &mut bytes).unwrap();
+                        format.moved_on(disk, *index, &bytes).is_some()
+                    });
+                    runs.next().is_some()
+                };
+                disks.iter().zip(media).map(of).collect::<Vec<bool>>()
+            })
+        };
+        let mut media = media;
+        assert_eq!(moved(&ours, &mut media), [false; 2], "{}", format.name());
+        let mut theirs = ours.clone();
+        let mut state = theirs.view(|disks| format.state(disks, array, 0)).unwrap();
+        state.clean = !state.clean;
+        let stamp = Stamp { unix_seconds: 1_709_294_400, random: 1 };
+        theirs.edit(|disks| format.set_state(disks, array, 0, &state, stamp)).unwrap();
+        let mut backplane = Simulated::new(media, 0, Time(0));
+        write(format, &mut theirs, &mut backplane);
+        let mut media = backplane.cut_power().unwrap();
+        assert_eq!(moved(&theirs, &mut media), [false; 2], "{}", format.name());
+        assert_eq!(moved(&ours, &mut media), [true; 2], "{}", format.name());
+    }
+}

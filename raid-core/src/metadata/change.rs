@@ -143,6 +143,49 @@ pub enum ChangeError {
         /// The value expected.
         expected: u64,
     },
+    /// A disk was written by another program since it was read; nothing was changed.
+    MovedOn {
+        /// Index of the disk.
+        disk: usize,
+        /// Where and how it differs.
+        moved: MovedOn,
+    },
+}
+
+/// Evidence that a disk was written by another program since it was read, or since it was last
+/// committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MovedOn {
+    /// First block of the run that differs.
+    pub at: Lba,
+    /// What differs, e.g. `update counter of the header`.
+    pub what: &'static str,
+    /// The value on the disk.
+    pub found: u64,
+    /// The value in the buffer.
+    pub expected: u64,
+}
+
+impl MovedOn {
+    /// The refusal of a change that would be written to disk `disk`.
+    #[must_use]
+    pub const fn on(self, disk: usize) -> ChangeError {
+        ChangeError::MovedOn { disk, moved: self }
+    }
+}
+
+impl ChangeError {
+    /// The disk that is the reason for the refusal: the others take the change without it. `None`
+    /// if the reason is the request or the configuration as a whole.
+    #[must_use]
+    pub const fn refusing_disk(&self) -> Option<usize> {
+        match self {
+            Self::Disk { disk, .. } | Self::Damaged { disk, .. } | Self::MovedOn { disk, .. } => {
+                Some(*disk)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for ChangeError {
@@ -158,6 +201,13 @@ impl fmt::Display for ChangeError {
             Self::Damaged { disk, at, what, found, expected } => write!(
                 f,
                 "disk {disk}, block {}: {what}, found {found:#x}, expected {expected:#x}",
+                at.0
+            ),
+            Self::MovedOn { disk, moved: MovedOn { at, what, found, expected } } => write!(
+                f,
+                "disk {disk}, block {}: another program has written this disk since it was read: \
+                 {what}, found {found:#x}, expected {expected:#x}; nothing was written, read the \
+                 disks again",
                 at.0
             ),
         }

@@ -3,7 +3,7 @@
 
 use super::{
     ArrayRequest, BadRange, Capabilities, ChangeError, DiskBuffer, DiskCondition, DiskShape,
-    DiskView, Format, RuntimeState, SpareRequest, Stamp,
+    DiskView, Format, MovedOn, RuntimeState, SpareRequest, Stamp,
 };
 use crate::array::{ArrayId, MemberId, Place};
 use crate::units::{Blocks, Extent, Lba};
@@ -21,6 +21,9 @@ pub enum Step<'a> {
     /// Everything written so far, user data included, is on stable storage before the next step.
     Flush,
 }
+
+/// Most blocks that the [guard](FormatWriter::guard) of a disk may ask for.
+pub const GUARD_BLOCKS: u64 = 32;
 
 /// The writing half of a format: edits the caller's buffers, then says what to write in which order.
 ///
@@ -111,6 +114,34 @@ pub trait FormatWriter: Format {
         index: usize,
         block: &'a mut [u8],
     ) -> Option<Step<'a>>;
+
+    /// The `index`-th run of blocks to read again before a change of `disk` is committed; `None` past
+    /// the last. At most [`GUARD_BLOCKS`] blocks in all runs of a disk, headers and the like.
+    ///
+    /// `disk` is the buffer as it was read or last committed, before the change is made in it: a
+    /// change that was made and not yet committed, and a new disk, have no guard. The caller reads
+    /// each run of each live disk, asks [`moved_on`](Self::moved_on), and refuses the change, for all
+    /// disks, if one of them has moved on.
+    fn guard(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {
+        let _ = (disk, index);
+        None
+    }
+
+    /// Whether `found`, which now stands at the `index`-th run of the [guard](Self::guard), was
+    /// written by another program since `disk` was read or last committed.
+    ///
+    /// Damage is no evidence: a run that can no longer be read (`found` is empty) or whose checksum is
+    /// wrong is mended by the commit. Fields that firmware touches between updates are no evidence
+    /// either. A commit of the caller's own that failed halfway on a disk is evidence as any other: read
+    /// the disk again before it is written again.
+    fn moved_on(&self, disk: &DiskView<'_>, index: usize, found: &[u8]) -> Option<MovedOn> {
+        let at = self.guard(disk, index)?;
+        let held = disk.get(at)?;
+        let differs = held.iter().zip(found).position(|(held, found)| held != found)?;
+        let byte = |bytes: &[u8]| bytes.get(differs).copied().map_or(0, u64::from);
+        let (found, expected) = (byte(found), byte(held));
+        Some(MovedOn { at: at.start, what: "bytes of the metadata", found, expected })
+    }
 
     /// The largest `member_blocks` with which the request would be accepted as it is otherwise; one
     /// disk and [`Level::Single`](crate::array::Level::Single) give the largest free run of a disk.

@@ -73,21 +73,23 @@ impl Copies {
         let (_, anchor) = anchor(disk)?;
         let chosen = anchor.copy_lba(kind)?;
         let header = *DdfHeader::view(disk.block(chosen)?)?;
+        let found = HeaderBlock { header: &header, ..HeaderBlock::read(disk, chosen)? };
+        // A damaged anchor led to the copy that counts; the rest that copy says itself.
+        let trusted = if anchor.crc.is_some() { anchor } else { found };
         Some(Self {
             order: anchor.order,
-            crc: anchor.crc?,
+            crc: trusted.crc?,
             header,
             kind,
             chosen,
-            twin: anchor.copy_lba(kind.other()),
+            twin: trusted.copy_lba(kind.other()),
             twin_sound,
         })
     }
 
     /// The copy that counts, for reading.
     pub(crate) fn structure<'d>(&self, disk: DiskBytes<'d>) -> Option<Structure<'d>> {
-        let (_, anchor) = anchor(disk)?;
-        Structure::reread(disk, self.kind, self.chosen, self.order, anchor.crc?)
+        Structure::reread(disk, self.kind, self.chosen, self.order, self.crc)
     }
 
     /// The blocks of a section of the copy at `copy`.

@@ -16,7 +16,7 @@ use raid_core::array::{
 };
 use raid_core::metadata::{
     ArrayRequest, Capabilities, ChangeError, DiskBuffer, DiskDescriptor, DiskShape, DiskView,
-    Format, FormatWriter, Inventory, Lookup, RuntimeState, Stamp, Step,
+    Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};
 
@@ -484,6 +484,22 @@ impl<const LOG: bool> FormatWriter for Kind<LOG> {
             1 => Some(Step::Flush),
             _ => None,
         }
+    }
+
+    fn guard(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {
+        record_of(disk).filter(|_| index == 0).map(|_| area(disk.shape))
+    }
+
+    /// A copy that is torn leaves the other one: only a record that counts says who wrote.
+    fn moved_on(&self, disk: &DiskView<'_>, index: usize, found: &[u8]) -> Option<MovedOn> {
+        let at = self.guard(disk, index)?;
+        let (held, _) = newest_copy(disk.get(at)?)?;
+        let (now, _) = newest_copy(found)?;
+        let moved = |what, found, expected| Some(MovedOn { at: at.start, what, found, expected });
+        if now.sequence != held.sequence {
+            return moved("sequence of the record", now.sequence, held.sequence);
+        }
+        (now != held).then(|| moved("record", now.log_sum, held.log_sum))?
     }
 }
 

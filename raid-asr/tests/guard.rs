@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A commit sees that another program has written a disk since it was read.
+
+#[path = "generator.rs"]
+mod generator;
+#[path = "rig/media.rs"]
+mod rig;
+
+use raid_asr::Asr;
+use raid_core::array::{ArrayId, Level, Place};
+use raid_core::metadata::{
+    FormatWriter, GUARD_BLOCKS, MovedOn, Operation, RuntimeState, SpareRequest,
+};
+use raid_core::units::{Row, Slot};
+use rig::{Medium, Rig, SMALL, Stepped, geometry, healthy, raid10, slots};
+
+const TABLE: u64 = SMALL.blocks.0 - 17;
+const RESERVED: u64 = SMALL.blocks.0 - 1;
+
+/// What the guard of each disk says of what now stands on these media.
+fn moved(rig: &Rig, media: &[Medium]) -> Vec<Option<MovedOn>> {
+    rig.view(|views| {
+        let of = |(view, medium): (_, &Medium)| {
+            let runs: Vec<_> = (0..).map_while(|index| Asr.guard(view, index)).collect();
+            let blocks: u64 = runs.iter().map(|run| run.len.0).sum();
+            assert!((2..=GUARD_BLOCKS).contains(&blocks), "{blocks} blocks");
+            (0..).zip(runs).find_map(|(index, run)| {
+                assert_eq!(Asr.moved_on(view, index, &[]), None, "an unreadable run is none");
+                Asr.moved_on(view, index, &medium.read(run.start.0, run.len.0))
+            })
+        };
+        views.iter().zip(media).map(of).collect()
+    })
+}
+
+/// RAID-10 of nine lines on disks 0 to 3, a mirror on 4 and 5, an unused disk, a spare.
+fn two_arrays() -> (Rig, ArrayId, ArrayId) {
+    let mut rig = Rig::unused(8);
+    let wide = rig.create("wide", raid10(2), &[0, 1, 2, 3]).unwrap();
+    let mirror = rig.create("mirror", geometry(Level::Raid1, 2), &[4, 5]).unwrap();
+    let stamp = rig.stamp();
+    rig.edit(|disks| Asr.add_spare(disks, 7, stamp)).unwrap();
+    rig.commit();
+    rig.reread();
+    (rig, wide, mirror)
+}
+
+type Change = (&'static str, &'static [usize], fn(&mut Rig, ArrayId));
+
+/// An update of each kind, and the disks that it reaches.
+const CHANGES: [Change; 7] = [
+    ("open", &[0, 1, 2, 3], |rig, array| {
+        rig.set_state(array, 0, &RuntimeState { clean: false, ..healthy() }).unwrap();
+    }),
+    ("failure", &[0, 1, 2, 3], |rig, array| {
+        rig.set_state(array, 1, &RuntimeState { failed: slots(&[1]), ..healthy() }).unwrap();
+    }),
+    ("checkpoint", &[0, 1, 2, 3], |rig, array| {
+        let (operation, mark) = (Some(Operation::Resync), Row(128));
+        rig.set_state(array, 0, &RuntimeState { operation, mark, ..healthy() }).unwrap();
+    }),
+    ("activation", &[0, 1, 2, 3, 7], |rig, array| {
+        rig.set_state(array, 0, &RuntimeState { failed: slots(&[1]), ..healthy() }).unwrap();
+        let (place, stamp) = (Place { set: 0, slot: Slot(1) }, rig.stamp());
+        rig.edit(|disks| Asr.activate(disks, array, place, 7, stamp)).unwrap();
+    }),
+    ("creation", &[6], |rig, _| {
+        rig.create("new", geometry(Level::Single, 1), &[6]).unwrap();
+    }),
+    ("deletion", &[0, 1, 2, 3], |rig, array| {
+        let stamp = rig.stamp();
+        rig.edit(|disks| Asr.delete_array(disks, array, stamp)).unwrap();
+    }),
+    ("release", &[7], |rig, _| {
+        let stamp = rig.stamp();
+        rig.edit(|disks| Asr.release_spare(disks, 7, stamp)).unwrap();
+    }),
+];
+
+/// Case C5.
+#[test]
+fn an_update_by_another_engine_is_seen_on_every_disk_it_reached() {
+    let (rig, wide, mirror) = two_arrays();
+    assert_eq!(moved(&rig, &rig.media), [None; 8]);
+    for (what, reached, change) in CHANGES {
+        let mut theirs = rig.clone();
+        change(&mut theirs, wide);
+        theirs.commit();
+        let found = moved(&rig, &theirs.media);
+        let seen: Vec<usize> = (0..8).filter(|disk| found[*disk].is_some()).collect();
+        assert_eq!(seen, reached, "{what}");
+        let text = found[reached[0]].unwrap().on(reached[0]).to_string();
+        assert!(text.contains("another program has written this disk"), "{text}");
+        assert_eq!(moved(&theirs, &theirs.media), [None; 8], "{what}");
+        theirs.set_state(mirror, 0, &RuntimeState { clean: false, ..healthy() }).unwrap();
+        theirs.commit();
+        assert_eq!(moved(&theirs, &theirs.media), [None; 8], "{what}");
+    }
+    // A spare of one array, and what dissolves a configuration.
+    let mut theirs = rig.clone();
+    let (serves, stamp) = ([(mirror, None)], theirs.stamp());
+    theirs
+        .edit(|disks| Asr.assign_spare(disks, &SpareRequest::dedicated(6, &serves), stamp))
+        .unwrap();
+    theirs.commit();
+    assert!(moved(&rig, &theirs.media)[6].is_some());
+    let mut erased = rig.clone();
+    erased.erase(0);
+    let found = moved(&rig, &erased.media);
+    assert_eq!(found[0].unwrap().what, "magic of the reserved block");
+    assert_eq!(found[1..], [None; 7]);
+    let blank = Rig::blank(&[SMALL]);
+    assert_eq!(blank.view(|views| Asr.guard(&views[0], 0)), None, "not written yet");
+}
+
+/// Case C5. Until block 0 is written the update has not happened, and afterwards it is seen.
+#[test]
+fn an_update_that_was_cut_is_seen_once_it_counts() {
+    let (rig, wide, _) = two_arrays();
+    let mut theirs = rig.clone();
+    theirs.set_state(wide, 0, &RuntimeState { clean: false, ..healthy() }).unwrap();
+    let steps = theirs.steps(0, false);
+    let mut media = rig.media.clone();
+    for step in &steps {
+        if let Stepped::Write(at, bytes) = step {
+            media[0].write(*at, bytes);
+            assert_eq!(moved(&rig, &media)[0].is_some(), *at == TABLE);
+        }
+    }
+    // Read again, it is refused no more, and the alignment neither.
+    let mut again = rig.clone();
+    again.media = media;
+    again.reread();
+    assert_eq!(moved(&again, &again.media), [None; 8]);
+    again.align(wide, 2);
+    assert_eq!(moved(&again, &again.media), [None; 8]);
+}
+
+/// Case C5. Every byte of the two blocks: those that say which update a disk has are looked at, and
+/// those that firmware and software keep for themselves are not.
+#[test]
+fn bytes_of_the_vendor_are_no_update() {
+    let (rig, _, _) = two_arrays();
+    let seen = |at: u64, byte: usize| {
+        let mut media = rig.media.clone();
+        let mut block = media[0].read(at, 1);
+        block[byte] ^= 0x10;
+        media[0].write(at, &block);
+        moved(&rig, &media)[0].is_some()
+    };
+    let identity =
+        |byte: usize| matches!(byte, 0..=3 | 0x3F | 0x40..=0x43 | 0x100..=0x103 | 0x104..=0x107);
+    for byte in 0..512 {
+        assert_eq!(seen(RESERVED, byte), identity(byte), "reserved block, byte {byte:#x}");
+    }
+    // Seven lines are in use: the whole block. What is 64 bytes at the front is the header.
+    let vendor = |byte: usize| matches!(byte, 8..=9 | 0x10..=0x1B | 0x20 | 0x22 | 0x2C..=0x3F);
+    for byte in 0..512 {
+        assert_eq!(seen(TABLE, byte), !vendor(byte), "table, byte {byte:#x}");
+    }
+}

@@ -11,9 +11,11 @@
 //! one first.
 
 mod inventory;
+mod overlap;
 mod source;
 
 pub use inventory::{FoundArray, FoundBranch, FoundFinding, FoundMember, RawField};
+pub use overlap::SharedBlocks;
 pub use source::{ReadAt, Source, discover_members};
 
 use inventory::Collector;

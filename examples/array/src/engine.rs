@@ -12,7 +12,7 @@
 //!
 //! | room | subject |
 //! |---|---|
-//! | `open` | from the metadata of the disks to a running array |
+//! | `open`, `open_error` | from the metadata of the disks to a running array, or why not |
 //! | `request` | user requests and their pieces |
 //! | `row` | one piece, or one stripe row of a window, from plan to written |
 //! | `window` | copy windows of the sync engine |
@@ -25,12 +25,14 @@ mod commit;
 mod group;
 mod journal;
 mod open;
+mod open_error;
 mod request;
 mod returning;
 mod row;
 mod window;
 
-pub use open::{OpenError, Options};
+pub use open::Options;
+pub use open_error::OpenError;
 pub use request::{Request, RequestError, RequestId};
 pub use window::Mismatch;
 
@@ -38,6 +40,7 @@ use crate::backplane::{Completion, MemberIo, Transfer};
 use crate::ledger::Fragment;
 use crate::store::Store;
 use crate::sync_log::LogFormat;
+use crate::trust::Taken;
 use commit::Commits;
 use group::Groups;
 use journal::Journal;
@@ -109,6 +112,8 @@ pub enum Event {
         /// What it is owed.
         owed: raid_sync::Return,
     },
+    /// The start took this on trust, as its options allow.
+    Trusted(Taken),
     /// A metadata commit is on all live disks.
     Committed,
     /// The format refuses a change; nothing was written.

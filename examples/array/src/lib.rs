@@ -15,4 +15,5 @@ pub mod ledger;
 pub mod member;
 pub mod store;
 pub mod sync_log;
+pub mod trust;
 pub mod workload;

@@ -19,6 +19,7 @@ use raid_array::backplane::Simulated;
 use raid_array::engine::{Engine, OpenError, Options};
 use raid_array::member::Member;
 use raid_array::sync_log::LogFormat;
+use raid_array::trust::Accept;
 use raid_array::workload::{Oracle, Rig};
 use raid_core::array::{ArrayId, Geometry, Level, Place, Placement, QNumbering, Secondary};
 use raid_core::metadata::{FormatWriter, Operation};
@@ -180,15 +181,20 @@ fn start_again(
     let mut options = careful(kept);
     loop {
         match Engine::open(kept.format, &discovery, id, &mut backplane, options) {
-            Ok(engine) => return (Rig::new(backplane, engine, oracle, at.1, 4), options.force),
+            Ok(engine) => {
+                return (
+                    Rig::new(backplane, engine, oracle, at.1, 4),
+                    options.accept == Accept::ALL,
+                );
+            }
             // Nothing had recorded the failure yet, so rows in flight cannot be told.
             Err(OpenError::Refused {
                 set, why: Refusal::DirtyAndDegraded { .. }, at_risk, ..
-            }) if geometry.level != Level::Raid1 && !options.force => {
+            }) if geometry.level != Level::Raid1 && options.accept == Accept::NOTHING => {
                 let listed =
                     |row| at_risk.iter().any(|range| (range.start.0..range.end().0).contains(&row));
                 put_at_risk(&mut oracle, geometry, set, listed);
-                options.force = true;
+                options.accept = Accept::ALL;
                 let looked = look_for(kept.format, backplane.cut_power().unwrap());
                 discovery = looked.0;
                 backplane = Simulated::new(looked.1, at.1, at.0);

@@ -10,6 +10,7 @@ use raid_array::engine::{Engine, Event, Options, Request};
 use raid_array::formats::FORMATS;
 use raid_array::member::{FileMember, Member};
 use raid_array::store::{CommitStep, DiskMetadata, Store};
+use raid_array::trust::Accept;
 use raid_array::workload::Oracle;
 use raid_core::array::{Initialisation, Name};
 use raid_core::backend::Backend;
@@ -275,7 +276,7 @@ impl Running {
         let mut backplane = Serial::new(boxed.collect());
         let stamp = stamp(0);
         let options = Options {
-            force: false,
+            accept: Accept::NOTHING,
             limits: Limits { max_rate: u64::MAX, ..Limits::default() },
             backend: Backend::detect(),
             unix_start: stamp.unix_seconds,

@@ -7,33 +7,34 @@
 //! ```
 //!
 //! A parity set that was open when it stopped and is short of a member has a write hole. It is
-//! started only if its ledger covers it, or by force.
+//! started only if its ledger covers it, or if that [risk](crate::trust) is accepted.
 
 use super::commit::Commits;
 use super::group::Groups;
+use super::open_error::OpenError;
 use super::returning::key_of;
-use super::{Core, Engine, REGIONS, Seat, Set, Stats};
+use super::{Core, Engine, Event, REGIONS, Seat, Set, Stats};
 use crate::backplane::{Backplane, IoId, MemberIo, Transfer};
-use crate::discover::{Discovery, FoundArray};
+use crate::discover::{Discovery, FoundArray, FoundMember};
 use crate::engine::journal::Journal;
 use crate::ledger;
 use crate::member::MemberError;
 use crate::store::Store;
 use crate::sync_log::{LogFormat, SyncLog};
-use raid_core::array::{ArrayId, MemberState};
+use crate::trust::{Accept, Risk, Taken};
+use raid_core::array::{ArrayId, ArrayState, Initialisation, MemberState};
 use raid_core::backend::Backend;
-use raid_core::layout::{GeometryError, Layout};
-use raid_core::metadata::{DiskShape, FormatWriter, RuntimeState};
+use raid_core::layout::Layout;
+use raid_core::metadata::{Capabilities, Finding, FormatWriter, RuntimeState, Severity};
 use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
 use raid_sync::{Config, Found, Limits, MemberKey, Redundancy, Refusal, Start, rows_at_risk};
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::fmt;
 
 /// How to start an array.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Start though rows may be inconsistent and cannot be repaired.
-    pub force: bool,
+    /// What may be taken on trust. Each thing that is, is reported by [`Event::Trusted`].
+    pub accept: Accept,
     /// Limits of background work.
     pub limits: Limits,
     /// Kernels for parity.
@@ -46,98 +47,68 @@ pub struct Options {
     pub log: Option<&'static dyn LogFormat>,
 }
 
-/// Why an array was not started. Nothing was written but, perhaps, rows that its ledger holds.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// No such array was found.
-    NoSuchArray(ArrayId),
-    /// The format of the array cannot be written by this version.
-    ReadOnlyFormat(&'static str),
-    /// The shape is not one that can be mapped.
-    Geometry(GeometryError),
-    /// Every set is on its own: mirrored secondary levels are not run.
-    Unsupported(&'static str),
-    /// The run-time state is not in the metadata.
-    NoState {
-        /// Of which set.
-        set: u16,
-    },
-    /// The sync engine refuses.
-    Refused {
-        /// Which set.
-        set: u16,
-        /// Its members that are missing.
-        missing: SlotSet,
-        /// Why.
-        why: Refusal,
-        /// Rows that may have been in flight at the stop, where that is why: what a forced start may
-        /// find damaged. All rows where the metadata does not tell.
-        at_risk: Vec<Rows>,
-        /// Rows of the set.
-        rows: u64,
-    },
-    /// The disk is not of the size that its metadata was read with.
-    Shape {
-        /// Which disk.
-        disk: usize,
-        /// Its size as the backplane has it.
-        found: DiskShape,
-        /// Its size at discovery.
-        expected: DiskShape,
-    },
-    /// A member failed while the ledger was replayed.
-    Member {
-        /// Which disk.
-        disk: usize,
-        /// Why.
-        error: MemberError,
-    },
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoSuchArray(id) => write!(f, "no array {id} was found"),
-            Self::ReadOnlyFormat(name) => write!(f, "{name} metadata cannot be written yet"),
-            Self::Geometry(error) => write!(f, "{error}"),
-            Self::Unsupported(what) => write!(f, "cannot be run: {what}"),
-            Self::NoState { set } => write!(f, "no run-time state of set {set} in the metadata"),
-            Self::Refused { set, missing, why, at_risk, rows } => {
-                write!(f, "set {set}, slots missing {missing:?}: {why}")?;
-                write_rows_at_risk(f, at_risk, *rows)
-            }
-            Self::Shape { disk, found, expected } => write!(
-                f,
-                "disk {disk} has {} blocks of {} bytes, its metadata was read with {} of {}; open it \
-                 again and look for arrays on what was opened",
-                found.blocks.0, found.block_size, expected.blocks.0, expected.block_size
-            ),
-            Self::Member { disk, error } => write!(f, "disk {disk}: {error}"),
+/// Rows that may have been in flight at the stop, adjoining ones joined.
+fn at_risk(config: &Config, found: &Found<'_>, capabilities: Capabilities) -> Vec<Rows> {
+    let mut all: Vec<Rows> = Vec::new();
+    rows_at_risk::<REGIONS>(config, found, capabilities, |rows| {
+        match all.last_mut().filter(|last| last.end() == rows.start) {
+            Some(last) => last.len += rows.len,
+            None => all.push(rows),
         }
-    }
+    });
+    all
 }
 
-/// What a forced start may lose; the first few ranges, and how many rows in all.
-fn write_rows_at_risk(f: &mut fmt::Formatter<'_>, at_risk: &[Rows], rows: u64) -> fmt::Result {
-    const FEW: usize = 8;
-    let total: u64 = at_risk.iter().map(|range| range.len).sum();
-    match total {
-        0 => return Ok(()),
-        _ if total >= rows => return write!(f, "; at risk: all {rows} rows"),
-        _ => write!(f, "; at risk: {total} of {rows} rows:")?,
+/// Whether discovery lets the array be started, and what of that is taken on trust.
+fn permitted(
+    discovery: &Discovery,
+    found: &FoundArray,
+    accept: Accept,
+) -> Result<Vec<Taken>, OpenError> {
+    let name = |disk: usize| discovery.disks.get(disk).map_or("?", |disk| disk.name.as_str());
+    let state = found.descriptor.state;
+    if state == ArrayState::Forked {
+        let names = discovery.disks.iter().map(|disk| disk.name.clone()).collect();
+        return Err(OpenError::Forked { branches: found.branches.clone(), names });
     }
-    for range in at_risk.iter().take(FEW) {
-        write!(f, " {}..{}", range.start.0, range.end().0)?;
+    let members = || found.members.iter().filter_map(|member| member.descriptor.disk);
+    // Whatever is left of the array: what the metadata contradicts is not the engine's to settle.
+    let about = |finding: &Finding| match finding.array {
+        Some(array) => array == found.descriptor.id,
+        None => finding.disk.is_some_and(|disk| members().any(|own| own == disk)),
+    };
+    let refusals = discovery.findings.iter().map(|found| found.finding);
+    let refusals = refusals.filter(|f| f.severity == Severity::Refusal && about(f));
+    let text = |finding: Finding| match finding.disk {
+        Some(disk) => format!("{}, {}", name(disk), Finding { disk: None, ..finding }),
+        None => finding.to_string(),
+    };
+    let reasons: Vec<String> = refusals.map(text).collect();
+    if !reasons.is_empty() {
+        return Err(OpenError::Contradiction { reasons });
     }
-    if at_risk.len() > FEW { f.write_str(" …") } else { Ok(()) }
-}
-
-impl std::error::Error for OpenError {}
-
-impl From<GeometryError> for OpenError {
-    fn from(error: GeometryError) -> Self {
-        Self::Geometry(error)
+    let mut taken = Vec::new();
+    // Too few members are the sync engine's to refuse, with the slots that are missing.
+    let gone = |member: &FoundMember| member.descriptor.state != MemberState::InSync;
+    if state == ArrayState::Failed && !found.members.iter().any(gone) {
+        let what = "the array is recorded as failed, though no member is".to_owned();
+        taken.push(Taken::of_array(Risk::DeclaredFailed, what));
+    }
+    if let Some(disk) = discovery.conflicts().find(|disk| members().any(|own| own == *disk)) {
+        let formats = discovery.disks[disk].claims.iter().map(|claim| claim.format_name);
+        let formats: Vec<_> = formats.collect();
+        let what = format!("{}: {} formats claim the disk: {formats:?}", name(disk), formats.len());
+        let taken_disk = Taken::of_array(Risk::TwoFormats, what);
+        taken.push(Taken { disk: Some(disk), ..taken_disk });
+    }
+    if let Some(shared) = discovery.shared_blocks(found) {
+        let (disk, at, other) = (shared.disk, shared.at.0, shared.other);
+        let what = format!("{}: block {at} is in a member of array {other} too", name(disk));
+        taken.push(Taken { disk: Some(disk), ..Taken::of_array(Risk::SharedBlocks, what) });
+    }
+    match taken.iter().position(|taken| !accept.accepts(taken.risk)) {
+        Some(first) => Err(OpenError::Risk(taken.swap_remove(first))),
+        None => Ok(taken),
     }
 }
 
@@ -167,6 +138,7 @@ impl Engine {
         let found = (discovery.arrays.iter())
             .find(|found| found.descriptor.id == array && found.format_name == format.name())
             .ok_or(OpenError::NoSuchArray(array))?;
+        let trusted = permitted(discovery, found, options.accept)?;
         let store = Store::from_discovery(discovery, found);
         for (disk, expected) in store.disks.iter().map(|disk| disk.shape).enumerate() {
             let found = backplane.shape(disk);
@@ -196,7 +168,7 @@ impl Engine {
             requests: BTreeMap::new(),
             commits: Commits::default(),
             committed: HashMap::new(),
-            events: VecDeque::new(),
+            events: trusted.into_iter().map(Event::Trusted).collect(),
             stats: Stats::default(),
             random: fastrand::Rng::with_seed(options.seed),
             unix_start: options.unix_start,
@@ -251,10 +223,11 @@ impl Engine {
         });
         let mut journal = Journal::new(space);
         let replayed = self.replay_ledger(&mut journal, &slots, set, &state, backplane)?;
-        let start = match (replayed, options.force) {
-            (true, _) => Start::LedgerReplayed,
-            (false, true) => Start::Force,
-            (false, false) => Start::Normal,
+        let unrecorded = !format.capabilities().failure && !absent.is_empty();
+        let start = match unrecorded && options.accept.accepts(Risk::UnrecordedFailure) {
+            _ if replayed => Start::LedgerReplayed,
+            true => Start::Force,
+            false => Start::Normal,
         };
         let mut config = Config::new(self.layout.rows(), members, self.redundancy());
         config.align = if self.geometry.parity_strips() > 0 { self.layout.row_unit() } else { 1 };
@@ -269,19 +242,40 @@ impl Engine {
         let SyncLog { generation, debtors, regions, bad } = &log;
         let (generation, debtors) = (*generation, *debtors);
         let found = Found { state, generation, debtors, regions, bad, seated: &seated };
-        let core = Core::restore(config, &found, format.capabilities(), start).map_err(|why| {
-            let mut at_risk: Vec<Rows> = Vec::new();
-            if let Refusal::DirtyAndDegraded { .. } = why {
-                let capabilities = format.capabilities();
-                rows_at_risk::<REGIONS>(&config, &found, capabilities, |rows| {
-                    match at_risk.last_mut().filter(|last| last.end() == rows.start) {
-                        Some(last) => last.len += rows.len,
-                        None => at_risk.push(rows),
-                    }
-                });
+        let restore = |start| Core::restore(config, &found, format.capabilities(), start);
+        let mut taken = Vec::new();
+        if start == Start::Force {
+            let what =
+                format!("set {set}: {} cannot record that a member is missing", format.name());
+            taken.push((Risk::UnrecordedFailure, what));
+        }
+        let mut core = restore(start);
+        if let Err(why @ Refusal::DirtyAndDegraded { .. }) = core {
+            let at_risk = at_risk(&config, &found, format.capabilities());
+            let total: u64 = at_risk.iter().map(|range| range.len).sum();
+            let what = format!("set {set}: {total} of {} rows", config.rows);
+            let unclean = !state.clean;
+            let young = state.initialisation == Initialisation::Running || state.clean;
+            let needed = [(Risk::UncleanDegraded, unclean), (Risk::NeverInitialised, young)];
+            let mut needed = needed.into_iter().filter(|(_, needed)| *needed).map(|(risk, _)| risk);
+            if !needed.clone().all(|risk| options.accept.accepts(risk)) {
+                let (missing, rows) = (absent, config.rows);
+                return Err(OpenError::Refused { set, missing, why, at_risk, rows });
             }
-            OpenError::Refused { set, missing: absent, why, at_risk, rows: config.rows }
+            needed.by_ref().for_each(|risk| taken.push((risk, format!("{what}: {why}"))));
+            core = restore(Start::Force);
+        }
+        let core = core.map_err(|why| OpenError::Refused {
+            set,
+            missing: absent,
+            why,
+            at_risk: Vec::new(),
+            rows: config.rows,
         })?;
+        for (risk, what) in taken {
+            let taken = Taken { risk, set: Some(set), place: None, disk: None, what };
+            self.events.push_back(Event::Trusted(taken));
+        }
         let short = !(absent | state.failed | state.rebuilding).is_empty();
         let needs_ledger = short && self.geometry.parity_strips() > 0 && journal.available();
         if needs_ledger {

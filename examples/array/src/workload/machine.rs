@@ -19,7 +19,7 @@ use crate::store::{CommitStep, Store};
 use crate::sync_log::LogFormat;
 use raid_core::array::{ArrayId, Geometry, Initialisation, Name, Place};
 use raid_core::metadata::{ArrayRequest, ChangeError, DiskShape, FormatWriter, Stamp};
-use raid_core::units::Blocks;
+use raid_core::units::{Blocks, Lba};
 use raid_sync::Time;
 
 /// A format, and the part of it that keeps regions, debts and bad ranges.
@@ -206,6 +206,37 @@ impl Machine {
         &mut **self.disks[disk].as_mut().expect("a disk that is not in use")
     }
 
+    /// What each sector of a volume that does not run may hold. Kept and put back by
+    /// [`set_oracle`](Self::set_oracle), the same state of the disks can be gone on from twice: a fork.
+    ///
+    /// # Panics
+    /// The volume never ran, or runs.
+    #[must_use]
+    pub fn oracle(&self, volume: usize) -> Oracle {
+        self.volumes[volume].oracle.clone().expect("the volume has run")
+    }
+
+    /// Gives a volume the oracle of another history.
+    pub fn set_oracle(&mut self, volume: usize, oracle: Oracle) {
+        self.volumes[volume].oracle = Some(oracle);
+    }
+
+    /// Puts a copy of a disk in; its number.
+    ///
+    /// # Panics
+    /// The disk is in use.
+    pub fn clone_disk(&mut self, disk: usize) -> usize {
+        let original = self.disk(disk);
+        let shape = original.shape();
+        let mut copy = MemoryMember::new(shape.blocks.0);
+        let mut block = vec![0; shape.block_size as usize];
+        for at in (0..shape.blocks.0).map(Lba) {
+            original.read(at, &mut block).expect("memory");
+            copy.write(at, &block).expect("memory");
+        }
+        self.add_disk(Box::new(copy))
+    }
+
     /// Puts another disk in; its number.
     pub fn add_disk(&mut self, medium: Box<dyn Member>) -> usize {
         self.disks.push(Some(medium));
@@ -241,10 +272,25 @@ impl Machine {
         order: &[usize],
         options: Options,
     ) -> Result<Running<E>, OpenError> {
+        self.start_found(volume, order, options, |_| {})
+    }
+
+    /// The same, with what discovery found changed by `edit`.
+    ///
+    /// # Errors
+    /// Why the engine refuses. What it wrote before that stays written.
+    pub fn start_found<E: ArrayEngine>(
+        &mut self,
+        volume: usize,
+        order: &[usize],
+        options: Options,
+        edit: impl FnOnce(&mut Discovery),
+    ) -> Result<Running<E>, OpenError> {
         self.starts += 1;
         let seed = self.seed.wrapping_mul(1000) + self.starts;
         let media = self.take(order);
-        let (discovery, media) = look_for(self.kept.format, media);
+        let (mut discovery, media) = look_for(self.kept.format, media);
+        edit(&mut discovery);
         let mut backplane = Simulated::new(media, seed, self.now);
         let options = Options { log: self.kept.log, ..options };
         let Volume { id, oracle, version, .. } = &mut self.volumes[volume];

@@ -8,6 +8,7 @@ use super::oracle::{FlushFloor, Oracle, ReadFloor, Wrong};
 use super::stamp::SECTOR;
 use crate::backplane::{Backplane, Simulated};
 use crate::engine::{Engine, Event, Mismatch, Request, RequestError, RequestId};
+use crate::trust::Taken;
 use raid_core::array::Place;
 use raid_core::units::Extent;
 use raid_sync::{Notice, Time};
@@ -90,6 +91,8 @@ pub struct Rig<E = Engine> {
     pub mismatches: Vec<Mismatch>,
     /// What the sync engines said since the list was last taken.
     pub notices: Vec<(u16, Notice)>,
+    /// What the start took on trust.
+    pub trusted: Vec<Taken>,
     /// Spares that took a place.
     pub seated: Vec<(Place, usize)>,
     /// Sectors that writers and readers keep away from, in ascending order.
@@ -106,13 +109,14 @@ impl<E: ArrayEngine> Rig<E> {
     #[must_use]
     pub fn new(backplane: Simulated, engine: E, oracle: Oracle, seed: u64, writers: usize) -> Self {
         let sectors = engine.blocks();
-        Self {
+        let mut rig = Self {
             backplane,
             engine,
             oracle,
             tally: Tally::default(),
             mismatches: Vec::new(),
             notices: Vec::new(),
+            trusted: Vec::new(),
             seated: Vec::new(),
             avoid: Vec::new(),
             random: fastrand::Rng::with_seed(seed),
@@ -120,7 +124,9 @@ impl<E: ArrayEngine> Rig<E> {
             under_way: HashMap::new(),
             next_version: 1,
             sectors,
-        }
+        };
+        rig.take_events();
+        rig
     }
 
     /// The time of the simulated disks.
@@ -167,6 +173,7 @@ impl<E: ArrayEngine> Rig<E> {
                 }
                 Event::Mismatch(mismatch) => self.mismatches.push(mismatch),
                 Event::Notice { set, notice } => self.notices.push((set, notice)),
+                Event::Trusted(taken) => self.trusted.push(taken),
                 Event::SpareActivated { place, disk } => self.seated.push((place, disk)),
                 _ => {}
             }

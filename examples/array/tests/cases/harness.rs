@@ -6,6 +6,7 @@
 
 use crate::format::{NATIVE, TOY};
 use raid_array::engine::{Engine, OpenError, Options};
+use raid_array::trust::Accept;
 use raid_array::workload::{Kept, Machine, Rig, Running};
 use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
 use raid_core::backend::Backend;
@@ -64,7 +65,14 @@ pub(crate) fn options() -> Options {
         checkpoint_rows: 128,
         ..Limits::default()
     };
-    Options { force: false, limits, backend: Backend::detect(), unix_start: 0, seed: 1, log: None }
+    Options {
+        accept: Accept::NOTHING,
+        limits,
+        backend: Backend::detect(),
+        unix_start: 0,
+        seed: 1,
+        log: None,
+    }
 }
 
 /// Starts a volume of the machine without force.

@@ -9,3 +9,4 @@ mod format;
 mod harness;
 
 mod harness_itself;
+mod kind_f;

@@ -10,6 +10,7 @@ use raid_array::discover::Discovery;
 use raid_array::engine::{Engine, OpenError, Options};
 use raid_array::member::{Member, MemoryMember};
 use raid_array::store::Store;
+use raid_array::trust::Accept;
 pub(crate) use raid_array::workload::look_for;
 use raid_array::workload::{Oracle, Rig, write_all};
 use raid_core::array::{ArrayId, Geometry, Initialisation, Name};
@@ -64,7 +65,7 @@ pub(crate) fn create_on(
 
 pub(crate) fn options(force: bool) -> Options {
     Options {
-        force,
+        accept: if force { Accept::ALL } else { Accept::NOTHING },
         limits: Limits { rows_per_window: 64, windows: 2, min_rate: 200_000, ..Limits::default() },
         backend: Backend::detect(),
         unix_start: 0,

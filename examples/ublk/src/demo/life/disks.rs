@@ -7,6 +7,7 @@ use raid_array::discover::{self, Discovery, Source};
 use raid_array::engine::{self, Engine};
 use raid_array::member::{FileMember, Member};
 use raid_array::store::{CommitStep, Store};
+use raid_array::trust::Accept;
 use raid_array::workload::{Oracle, Rig};
 use raid_core::array::{ArrayId, Geometry, Initialisation, Name};
 use raid_core::backend::Backend;
@@ -123,7 +124,7 @@ impl Life<'_> {
         let (discovery, media) = discover::discover_members(named.collect(), &self.formats);
         let mut backplane = self.behind_caches(media, now);
         let options = engine::Options {
-            force: false,
+            accept: Accept::NOTHING,
             limits: self.limits(slowly),
             backend: Backend::detect(),
             unix_start: CREATED,

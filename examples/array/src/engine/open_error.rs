@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Why an array was not started.
+
+use crate::discover::FoundBranch;
+use crate::member::MemberError;
+use crate::trust::Taken;
+use raid_core::array::ArrayId;
+use raid_core::layout::GeometryError;
+use raid_core::metadata::DiskShape;
+use raid_core::units::{Rows, SlotSet};
+use raid_sync::Refusal;
+use std::fmt;
+
+/// Why an array was not started. Nothing was written but, perhaps, rows that its ledger holds.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// No such array was found.
+    NoSuchArray(ArrayId),
+    /// The format of the array cannot be written by this version.
+    ReadOnlyFormat(&'static str),
+    /// The shape is not one that can be mapped.
+    Geometry(GeometryError),
+    /// Every set is on its own: mirrored secondary levels are not run.
+    Unsupported(&'static str),
+    /// The run-time state is not in the metadata.
+    NoState {
+        /// Of which set.
+        set: u16,
+    },
+    /// The array has several histories: one is chosen by giving the disks that carry it.
+    Forked {
+        /// The histories, the one with the newest record first.
+        branches: Vec<FoundBranch>,
+        /// The names of the disks, by index.
+        names: Vec<String>,
+    },
+    /// Discovery refuses the array: two disks of one identity, records that contradict each other.
+    Contradiction {
+        /// Why, with the name of the disk; never empty.
+        reasons: Vec<String>,
+    },
+    /// A risk that was not accepted.
+    Risk(Taken),
+    /// The sync engine refuses.
+    Refused {
+        /// Which set.
+        set: u16,
+        /// Its members that are missing.
+        missing: SlotSet,
+        /// Why.
+        why: Refusal,
+        /// Rows that may have been in flight at the stop, where that is why: what a forced start may
+        /// find damaged. All rows where the metadata does not tell.
+        at_risk: Vec<Rows>,
+        /// Rows of the set.
+        rows: u64,
+    },
+    /// The disk is not of the size that its metadata was read with.
+    Shape {
+        /// Which disk.
+        disk: usize,
+        /// Its size as the backplane has it.
+        found: DiskShape,
+        /// Its size at discovery.
+        expected: DiskShape,
+    },
+    /// A member failed while the ledger was replayed.
+    Member {
+        /// Which disk.
+        disk: usize,
+        /// Why.
+        error: MemberError,
+    },
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchArray(id) => write!(f, "no array {id} was found"),
+            Self::ReadOnlyFormat(name) => write!(f, "{name} metadata cannot be written yet"),
+            Self::Geometry(error) => write!(f, "{error}"),
+            Self::Unsupported(what) => write!(f, "cannot be run: {what}"),
+            Self::NoState { set } => write!(f, "no run-time state of set {set} in the metadata"),
+            Self::Forked { branches, names } => write_branches(f, branches, names),
+            Self::Contradiction { reasons } => {
+                f.write_str("the disks contradict each other")?;
+                reasons.iter().try_for_each(|reason| write!(f, "; {reason}"))?;
+                f.write_str("; leave out the disk that is not meant, then start again")
+            }
+            Self::Risk(Taken { risk, what, .. }) => {
+                write!(f, "{what}; to start all the same, accept the risk {}", risk.name())
+            }
+            Self::Refused { set, missing, why, at_risk, rows } => {
+                write!(f, "set {set}, slots missing {missing:?}: {why}")?;
+                write_rows_at_risk(f, at_risk, *rows)
+            }
+            Self::Shape { disk, found, expected } => write!(
+                f,
+                "disk {disk} has {} blocks of {} bytes, its metadata was read with {} of {}; open it \
+                 again and look for arrays on what was opened",
+                found.blocks.0, found.block_size, expected.blocks.0, expected.block_size
+            ),
+            Self::Member { disk, error } => write!(f, "disk {disk}: {error}"),
+        }
+    }
+}
+
+/// The histories of a forked array, and how to choose one.
+fn write_branches(
+    f: &mut fmt::Formatter<'_>,
+    branches: &[FoundBranch],
+    names: &[String],
+) -> fmt::Result {
+    f.write_str("its disks ran apart, and each history has writes that the others lack")?;
+    for branch in branches {
+        write!(f, "; history {}: disks", branch.number)?;
+        for disk in &branch.disks {
+            write!(f, " {}", names.get(*disk).map_or("?", String::as_str))?;
+        }
+        if let Some(sequence) = branch.sequence {
+            write!(f, ", last record {sequence}")?;
+        }
+        if let Some(seconds) = branch.unix_seconds {
+            write!(f, ", written at Unix time {seconds}")?;
+        }
+        if !branch.failed.is_empty() {
+            f.write_str(", without")?;
+            branch
+                .failed
+                .iter()
+                .try_for_each(|at| write!(f, " set {} slot {}", at.set, at.slot))?;
+        }
+    }
+    f.write_str(
+        "; start with the disks of one history only, then give the others back to be filled",
+    )
+}
+
+/// What a forced start may lose; the first few ranges, and how many rows in all.
+fn write_rows_at_risk(f: &mut fmt::Formatter<'_>, at_risk: &[Rows], rows: u64) -> fmt::Result {
+    const FEW: usize = 8;
+    let total: u64 = at_risk.iter().map(|range| range.len).sum();
+    match total {
+        0 => return Ok(()),
+        _ if total >= rows => return write!(f, "; at risk: all {rows} rows"),
+        _ => write!(f, "; at risk: {total} of {rows} rows:")?,
+    }
+    for range in at_risk.iter().take(FEW) {
+        write!(f, " {}..{}", range.start.0, range.end().0)?;
+    }
+    if at_risk.len() > FEW { f.write_str(" …") } else { Ok(()) }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<GeometryError> for OpenError {
+    fn from(error: GeometryError) -> Self {
+        Self::Geometry(error)
+    }
+}

@@ -7,10 +7,11 @@
 mod property;
 
 use libfuzzer_sys::fuzz_target;
+use raid_fuzz::limits::bounded;
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(|data: &[u8]| bounded(|| {
     property::views_hold(data);
     let images = property::images_from(data);
     images.iter().for_each(|image| property::views_hold(&image.tail));
     property::assembly_holds(&images, &[]);
-});
+}));

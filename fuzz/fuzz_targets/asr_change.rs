@@ -7,5 +7,6 @@
 mod changes;
 
 use libfuzzer_sys::fuzz_target;
+use raid_fuzz::limits::bounded;
 
-fuzz_target!(|data: &[u8]| changes::changes_hold(data));
+fuzz_target!(|data: &[u8]| bounded(|| changes::changes_hold(data)));

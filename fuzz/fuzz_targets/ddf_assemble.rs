@@ -5,9 +5,10 @@
 use libfuzzer_sys::fuzz_target;
 use raid_ddf::Ddf;
 use raid_fuzz::graid::disk;
+use raid_fuzz::limits::bounded;
 use raid_fuzz::{input::Input, inventory::Disk, inventory::discovery_holds};
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(|data: &[u8]| bounded(|| {
     let mut input = Input(data);
     let mut disks: Vec<Disk> = Vec::new();
     while disks.len() < 6 && !input.is_empty() {
@@ -15,4 +16,4 @@ fuzz_target!(|data: &[u8]| {
         disks.push(disk);
     }
     discovery_holds(&Ddf, &disks);
-});
+}));

@@ -14,6 +14,7 @@ use raid_core::metadata::{
 use raid_core::units::{Blocks, Lba, Row, Slot, SlotSet};
 use raid_ddf::{Ddf, PhysicalDiskRecords};
 use raid_ddf::{DdfHeader, Guid, Record, VirtualDiskRecords};
+use raid_fuzz::limits::bounded;
 use raid_fuzz::{graid, input::Input, inventory::Disk, inventory::discovery_holds};
 
 /// Most steps that a commit of eleven blocks may take.
@@ -119,7 +120,7 @@ fn commit(buffers: &mut [DiskBuffer<'_>], media: &mut [Disk], limit: usize) {
     }
 }
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(|data: &[u8]| bounded(|| {
     let mut input = Input(data);
     let mut disks: Vec<Disk> = Vec::new();
     let count = usize::from(input.byte() % 6) + 1;
@@ -152,4 +153,4 @@ fuzz_target!(|data: &[u8]| {
         discovery_holds(&Ddf, &disks);
         assert_eq!(Format::name(&Ddf), "ddf");
     }
-});
+}));

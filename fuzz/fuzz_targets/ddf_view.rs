@@ -12,6 +12,7 @@ use raid_ddf::{
     VendorUniqueConfiguration, VirtualDiskRecords, element_slots, is_reference, matching_crc, seal,
 };
 use raid_fuzz::input::Input;
+use raid_fuzz::limits::bounded;
 
 /// Views `bytes` as a record and, if it is whole, hands it to `look`.
 fn views<T: Record + ?Sized>(
@@ -74,7 +75,7 @@ fn configuration(record: &VdConfiguration, order: ByteOrder, slots: usize) {
     }
 }
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(|data: &[u8]| bounded(|| {
     let mut input = Input(data);
     let (which, flags, slots) = (input.byte(), input.byte(), usize::from(input.pair()));
     let order = if flags & 1 == 0 { ByteOrder::Big } else { ByteOrder::Little };
@@ -119,4 +120,4 @@ fuzz_target!(|data: &[u8]| {
         8 => views::<VendorLog>(bytes, order, variant, flags, |_| ()),
         _ => views::<VendorUniqueConfiguration>(bytes, order, variant, flags, |_| ()),
     }
-});
+}));

@@ -4,9 +4,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use raid_fuzz::limits::bounded;
 use raid_fuzz::{input::Input, set};
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(|data: &[u8]| bounded(|| {
     let mut input = Input(data);
     let geometry = set::geometry(&mut input);
     let Some(mut set) = set::Set::new(&geometry) else { return };
@@ -17,4 +18,4 @@ fuzz_target!(|data: &[u8]| {
         set.step(&mut input);
     }
     set.check_all();
-});
+}));

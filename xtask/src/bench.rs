@@ -14,8 +14,9 @@ mod cells;
 mod page;
 mod summary;
 
+use crate::ci::Stop;
 use crate::ci::shell::{Shell, cargo, root, target};
-use crate::ci::{Stop, toolchain};
+use crate::ci::toolchain::{self, Need};
 use cells::Report;
 use std::error::Error;
 use std::fs;
@@ -88,8 +89,8 @@ fn bench(what: What<'_>) -> Result<(), Box<dyn Error>> {
 fn run(arguments: &[&str]) -> Result<String, Box<dyn Error>> {
     let mut shell = Shell::new("bench")?;
     // The report says that ISA-L was skipped where it cannot be had.
-    if let Err(Stop::Skipped(why) | Stop::Failed(why)) =
-        toolchain::library(&mut shell, "libisal", "libisal-dev pkg-config")
+    if let Err(Stop::Skipped(why) | Stop::Beyond(why) | Stop::Failed(why)) =
+        toolchain::bring(&mut shell, &[Need::Library("libisal", "libisal-dev pkg-config")])
     {
         eprintln!("{why}");
     }

@@ -28,7 +28,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     }
     let outcome = Shell::new("cases").map_err(|error| Stop::Failed(error.to_string())).and_then(
         |mut shell| {
-            let (cases, tests) = read(&mut shell)?;
+            let (cases, tests) = read()?;
             let results = Results::run(&mut shell, &tests);
             print(&cases, &tests, &results);
             judge(&cases, &tests, Some(&results))
@@ -40,18 +40,18 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
 }
 
 /// As a step of `cargo xtask ci`: the tests themselves have run in the step before.
-pub(crate) fn step(shell: &mut Shell) -> Outcome {
-    let (cases, tests) = read(shell)?;
+pub(crate) fn step(_: &mut Shell) -> Outcome {
+    let (cases, tests) = read()?;
     let results = ci::log_of_this_run("test").map(|output| Results::of(&output));
     judge(&cases, &tests, results.as_ref())
 }
 
 /// The cases, and the tests that name one.
-fn read(shell: &mut Shell) -> Result<(Vec<Case>, Vec<Named>), Stop> {
+fn read() -> Result<(Vec<Case>, Vec<Named>), Stop> {
     let page = std::fs::read_to_string(root().join(PAGE))
         .map_err(|error| Stop::Failed(format!("{PAGE}: {error}")))?;
     let cases = list::parse(&page).map_err(|why| Stop::Failed(format!("{PAGE}: {why}")))?;
-    Ok((cases, named::find(shell)?))
+    Ok((cases, named::find()?))
 }
 
 /// The tests that hold a case.

@@ -1,28 +1,42 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask explore`: the deep runs of the sync engine's tests, and the tables of
-//! `docs/interlock.md`.
+//! The deep runs: `cargo xtask explore` for those of the sync engine, whose tables stand in
+//! `docs/interlock.md`; all of them as steps of `cargo xtask ci --thorough`.
 
+use crate::ci::shell::{Shell, cargo};
+use crate::ci::{Outcome, Stop};
 use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+/// Of one run.
+const LIMIT: Duration = Duration::from_secs(6 * 3600);
 
 /// What is run, and the variables that make it deep.
-const RUNS: &[(&str, &[(&str, &str)])] = &[
-    ("-p raid-sync --lib exploration", &[("RAID_SYNC_EXPLORE", "1")]),
-    ("-p raid-sync --test crash", &[("RAID_SYNC_RUNS", "100000")]),
-    ("-p raid-array --test power", &[("RAID_ARRAY_LIVES", "400")]),
-];
+struct Run {
+    tests: &'static str,
+    depth: &'static [(&'static str, &'static str)],
+}
+
+const EXPLORATION: Run =
+    Run { tests: "-p raid-sync --lib exploration", depth: &[("RAID_SYNC_EXPLORE", "1")] };
+const CRASH: Run =
+    Run { tests: "-p raid-sync --test crash", depth: &[("RAID_SYNC_RUNS", "100000")] };
+const POWER: Run =
+    Run { tests: "-p raid-array --test power", depth: &[("RAID_ARRAY_LIVES", "400")] };
+
+impl Run {
+    fn command(&self) -> Command {
+        let mut command = cargo(&format!("test --release {}", self.tests));
+        command.args(["--", "--nocapture", "--test-threads", "1"]).envs(self.depth.iter().copied());
+        command
+    }
+}
 
 pub(crate) fn main() -> ExitCode {
-    for (run, depth) in RUNS {
-        let status = Command::new(env!("CARGO"))
-            .args(["test", "--release"])
-            .args(run.split(' '))
-            .args(["--", "--nocapture", "--test-threads", "1"])
-            .envs(depth.iter().copied())
-            .status();
-        match status {
+    for run in [EXPLORATION, CRASH, POWER] {
+        match run.command().status() {
             Ok(status) if status.success() => {}
             Ok(status) => {
-                eprintln!("{run}: {status}");
+                eprintln!("{}: {status}", run.tests);
                 return ExitCode::FAILURE;
             }
             Err(error) => {
@@ -32,4 +46,28 @@ pub(crate) fn main() -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+pub(crate) fn exploration(shell: &mut Shell) -> Outcome {
+    step(shell, &EXPLORATION)
+}
+
+pub(crate) fn crash(shell: &mut Shell) -> Outcome {
+    step(shell, &CRASH)
+}
+
+pub(crate) fn power(shell: &mut Shell) -> Outcome {
+    step(shell, &POWER)
+}
+
+fn step(shell: &mut Shell, run: &Run) -> Outcome {
+    shell.wait_up_to(LIMIT);
+    let output = shell.run(&mut run.command())?;
+    let ran = output.lines().any(|line| {
+        line.strip_prefix("test result: ok. ").is_some_and(|counts| !counts.starts_with("0 passed"))
+    });
+    match ran {
+        true => Ok(run.depth.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        false => Err(Stop::Failed(String::from("no test was run"))),
+    }
 }

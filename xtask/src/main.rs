@@ -4,10 +4,12 @@
 //! ```text
 //! cargo xtask ci              every gate, in order, with a table at the end
 //! cargo xtask ci STEP…        only these
+//! cargo xtask ci --thorough   and the deep runs, which take hours
 //! cargo xtask ci --list       the gates and what each is for
 //! cargo xtask cases           each fault that was found once, the test that holds it, the result
 //! cargo xtask bench           every backend raced with other libraries; the tables are written
 //! cargo xtask explore         the sync engine's deep explorations, some minutes
+//! cargo xtask fuzz TARGET     one fuzz target, from its seeds; see docs/fuzzing.md
 //! cargo xtask vm [SCENARIO…]  what needs a Linux kernel, in an emulated machine
 //! ```
 
@@ -20,15 +22,18 @@ mod vm;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: cargo xtask ci [--list] [STEP…]
+usage: cargo xtask ci [--list] [--thorough] [STEP…]
        cargo xtask vm [--list] [SCENARIO…]
        cargo xtask cases
+       cargo xtask fuzz TARGET [SECONDS]
        cargo xtask bench [--quick | --render] | explore
 
   ci          run every step and end with a table of what passed, failed and was skipped
   ci STEP…    run only these steps
-  ci --list   name the steps
+  ci --thorough   and the deep runs: hours
+  ci --list   name the steps, with their budgets
   cases       run the tests that hold the cases of docs/cases.md and print each case with its result
+  fuzz        run one fuzz target from its seeds, for a minute unless told otherwise
   explore     explore the sync engine deeply and print the tables of docs/interlock.md
   vm          run every scenario on a Linux kernel in an emulated machine
   vm NAME…    run only these scenarios
@@ -40,6 +45,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::main(&arguments.collect::<Vec<_>>()),
         Some("ci") => ci::main(&arguments.collect::<Vec<_>>()),
         Some("cases") => cases::main(&arguments.collect::<Vec<_>>()),
+        Some("fuzz") => ci::fuzz::main(&arguments.collect::<Vec<_>>()),
         Some("explore") => explore::main(),
         Some("vm") => vm::main(&arguments.collect::<Vec<_>>()),
         Some("help" | "--help" | "-h") => {

@@ -15,22 +15,23 @@ mod kernel;
 mod scenarios;
 
 use crate::ci::shell::Shell;
-use crate::ci::{Outcome, Stop, seconds, words};
+use crate::ci::toolchain::{self, Need};
+use crate::ci::{self, Outcome, Stop, seconds, words};
 use kernel::Kernel;
 use scenarios::{SCENARIOS, Scenario};
 use std::process::ExitCode;
 use std::time::Instant;
 
 /// What the runner itself needs, and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 8] = [
-    ("qemu-system-x86_64", "qemu-system-x86"),
-    ("busybox", "busybox-static"),
-    ("depmod", "kmod"),
-    ("cpio", "cpio"),
-    ("zstd", "zstd"),
-    ("xz", "xz-utils"),
-    ("dpkg-deb", "dpkg"),
-    ("apt-get", "apt"),
+const PROGRAMS: [Need; 8] = [
+    Need::Program("qemu-system-x86_64", "qemu-system-x86"),
+    Need::Program("busybox", "busybox-static"),
+    Need::Program("depmod", "kmod"),
+    Need::Program("cpio", "cpio"),
+    Need::Program("zstd", "zstd"),
+    Need::Program("xz", "xz-utils"),
+    Need::Program("dpkg-deb", "dpkg"),
+    Need::Program("apt-get", "apt"),
 ];
 
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
@@ -59,6 +60,12 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     }
 }
 
+/// What the runner and the scenarios need. The kernel comes besides, at its time, into a cache of its own.
+pub(crate) fn needs() -> Vec<Need> {
+    let scenarios = SCENARIOS.iter().flat_map(|scenario| scenario.programs);
+    PROGRAMS.iter().chain(scenarios).copied().collect()
+}
+
 /// Every scenario, as a step of `cargo xtask ci`.
 pub(crate) fn all(shell: &mut Shell) -> Outcome {
     run(shell, &[])
@@ -69,12 +76,12 @@ fn run(shell: &mut Shell, chosen: &[String]) -> Outcome {
     let chosen: Vec<&Scenario> = (SCENARIOS.iter())
         .filter(|scenario| chosen.is_empty() || chosen.iter().any(|name| name == scenario.name))
         .collect();
-    let kernel = crate::ci::toolchain::programs(shell, &PROGRAMS)
-        .and_then(|()| Kernel::prepare(shell))
-        .map_err(|stop| match stop {
+    let kernel = toolchain::bring(shell, &PROGRAMS).and_then(|()| Kernel::prepare(shell)).map_err(
+        |stop| match stop {
             Stop::Skipped(why) => Stop::Skipped(format!("{} scenarios: {why}", chosen.len())),
-            failed => failed,
-        })?;
+            other => other,
+        },
+    )?;
     let mut results = Vec::new();
     for scenario in &chosen {
         let began = Instant::now();
@@ -106,7 +113,7 @@ fn summary(kernel: &Kernel, results: &[(&str, Outcome)]) -> Outcome {
         match outcome {
             Ok(_) => passed += 1,
             Err(Stop::Failed(why)) => failed.push(format!("{name}: {why}")),
-            Err(Stop::Skipped(why)) => skipped.push(format!("{name}: {why}")),
+            Err(Stop::Skipped(why) | Stop::Beyond(why)) => skipped.push(format!("{name}: {why}")),
         }
     }
     let skips = match skipped.len() {
@@ -116,7 +123,7 @@ fn summary(kernel: &Kernel, results: &[(&str, Outcome)]) -> Outcome {
     let counts = format!("{passed} of {} scenarios on Linux {}", results.len(), kernel.release);
     if !failed.is_empty() {
         Err(Stop::Failed(format!("{counts}{skips}; {}", failed.join("; "))))
-    } else if passed == 0 {
+    } else if passed == 0 || ci::strict() && !skipped.is_empty() {
         Err(Stop::Skipped(format!("{counts}{skips}")))
     } else {
         Ok(format!("{counts}{skips}"))

@@ -3,7 +3,7 @@
 
 use super::list::is_number;
 use crate::ci::Stop;
-use crate::ci::shell::{Shell, root};
+use crate::ci::shell::root;
 use std::path::Path;
 use std::process::Command;
 
@@ -20,11 +20,13 @@ pub(super) struct Named {
 }
 
 /// All of them, in every source file that is not ignored by git.
-pub(super) fn find(shell: &mut Shell) -> Result<Vec<Named>, Stop> {
+pub(super) fn find() -> Result<Vec<Named>, Stop> {
     let mut list = Command::new("git");
     list.args(["ls-files", "--cached", "--others", "--exclude-standard", "*.rs"]);
     let mut all = Vec::new();
-    for file in shell.run(&mut list)?.lines() {
+    let listed = list.current_dir(root()).output();
+    let listed = listed.map_err(|error| Stop::Failed(format!("git could not be run: {error}")))?;
+    for file in String::from_utf8_lossy(&listed.stdout).lines() {
         // A file that is deleted and not yet committed is listed still.
         let Ok(text) = std::fs::read_to_string(root().join(file)) else { continue };
         let found = in_source(&text).map_err(|why| Stop::Failed(format!("{file}:{why}")))?;

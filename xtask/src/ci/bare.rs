@@ -5,22 +5,27 @@
 //! in code generation.
 
 use super::shell::{Shell, target};
-use super::{CRATES, Outcome, symbols, toolchain};
+use super::{CRATES, Outcome, symbols};
+
+pub(super) const X86_64: &str = "x86_64-unknown-none";
+pub(super) const THUMBV7EM: &str = "thumbv7em-none-eabihf";
+pub(super) const AARCH64: &str = "aarch64-unknown-none";
+pub(super) const RISCV64: &str = "riscv64gc-unknown-none-elf";
+pub(super) const WASM32: &str = "wasm32-unknown-unknown";
 
 fn build(shell: &mut Shell, triple: &str) -> Outcome {
-    toolchain::target(shell, triple)?;
     let packages = CRATES.map(|name| format!("-p {name}")).join(" ");
     shell.cargo(&format!("build --release {packages} --target {triple}"))?;
     Ok(String::from(triple))
 }
 
 pub(crate) fn x86_64(shell: &mut Shell) -> Outcome {
-    build(shell, "x86_64-unknown-none")
+    build(shell, X86_64)
 }
 
 /// Besides, how large the code of each crate is.
 pub(crate) fn thumbv7em(shell: &mut Shell) -> Outcome {
-    let triple = build(shell, "thumbv7em-none-eabihf")?;
+    let triple = build(shell, THUMBV7EM)?;
     let mut sizes = Vec::new();
     for name in CRATES.map(|name| name.replace('-', "_")) {
         let library = target().join(&triple).join(format!("release/lib{name}.rlib"));
@@ -33,13 +38,13 @@ pub(crate) fn thumbv7em(shell: &mut Shell) -> Outcome {
 }
 
 pub(crate) fn aarch64(shell: &mut Shell) -> Outcome {
-    build(shell, "aarch64-unknown-none")
+    build(shell, AARCH64)
 }
 
 pub(crate) fn riscv64(shell: &mut Shell) -> Outcome {
-    build(shell, "riscv64gc-unknown-none-elf")
+    build(shell, RISCV64)
 }
 
 pub(crate) fn wasm32(shell: &mut Shell) -> Outcome {
-    build(shell, "wasm32-unknown-unknown")
+    build(shell, WASM32)
 }

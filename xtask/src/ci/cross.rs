@@ -7,7 +7,8 @@
 //! ```
 
 use super::shell::{Shell, cargo};
-use super::{Outcome, host, toolchain};
+use super::toolchain::Need;
+use super::{Outcome, host};
 
 /// One processor, in the words of those who must know it.
 struct Machine {
@@ -18,43 +19,48 @@ struct Machine {
     tests: &'static str,
 }
 
+const AARCH64: Machine = Machine {
+    rust: "aarch64-unknown-linux-gnu",
+    debian: "aarch64-linux-gnu",
+    qemu: "qemu-aarch64",
+    tests: "-p raid-core --test backends --test recover --test golden",
+};
+
+pub(super) const AARCH64_NEEDS: &[Need] = &[
+    Need::Program(AARCH64.qemu, "qemu-user"),
+    Need::Program("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"),
+    Need::Target(AARCH64.rust),
+];
+
+const S390X: Machine = Machine {
+    rust: "s390x-unknown-linux-gnu",
+    debian: "s390x-linux-gnu",
+    qemu: "qemu-s390x",
+    tests: "-p raid-core -p raid-asr -p raid-ddf --lib",
+};
+
+pub(super) const S390X_NEEDS: &[Need] = &[
+    Need::Program(S390X.qemu, "qemu-user"),
+    Need::Program("s390x-linux-gnu-gcc", "gcc-s390x-linux-gnu libc6-dev-s390x-cross"),
+    Need::Target(S390X.rust),
+];
+
 pub(crate) fn aarch64(shell: &mut Shell) -> Outcome {
-    let rust = "aarch64-unknown-linux-gnu";
-    let tests = "-p raid-core --test backends --test recover --test golden";
-    test(shell, &Machine { rust, debian: "aarch64-linux-gnu", qemu: "qemu-aarch64", tests })
+    test(shell, &AARCH64)
 }
 
 pub(crate) fn s390x(shell: &mut Shell) -> Outcome {
-    let rust = "s390x-unknown-linux-gnu";
-    let tests = "-p raid-core -p raid-asr -p raid-ddf --lib";
-    test(shell, &Machine { rust, debian: "s390x-linux-gnu", qemu: "qemu-s390x", tests })
+    test(shell, &S390X)
 }
 
 fn test(shell: &mut Shell, machine: &Machine) -> Outcome {
     let Machine { rust, debian, qemu, tests } = machine;
-    let compiler = format!("{debian}-gcc");
-    toolchain::program(shell, qemu, "qemu-user")?;
-    toolchain::program(
-        shell,
-        &compiler,
-        &format!("gcc-{debian} libc6-dev-{}-cross", arch(debian)),
-    )?;
-    toolchain::target(shell, rust)?;
     let variable = rust.to_uppercase().replace('-', "_");
     let output = shell.run(
         cargo(&format!("test {tests} --target {rust} --no-fail-fast"))
-            .env(format!("CARGO_TARGET_{variable}_LINKER"), compiler)
+            .env(format!("CARGO_TARGET_{variable}_LINKER"), format!("{debian}-gcc"))
             .env(format!("CARGO_TARGET_{variable}_RUNNER"), format!("{qemu} -L /usr/{debian}"))
             .env("CARGO_PROFILE_TEST_OPT_LEVEL", "2"),
     )?;
     host::tests_run(&output)
-}
-
-/// Debian's name of the processor in package names.
-fn arch(debian: &str) -> &str {
-    match debian.split('-').next() {
-        Some("aarch64") => "arm64",
-        Some(other) => other,
-        None => debian,
-    }
 }

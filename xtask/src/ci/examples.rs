@@ -2,7 +2,8 @@
 //! The commands that the README shows, run as a reader would run them.
 
 use super::shell::{Shell, cargo, root, target};
-use super::{Outcome, Stop, host, toolchain};
+use super::toolchain::Need;
+use super::{Outcome, Stop, host};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -35,7 +36,6 @@ const IMAGES: [(&str, &str, i32); 4] = [
 ];
 
 pub(crate) fn inspect(shell: &mut Shell) -> Outcome {
-    toolchain::program(shell, "xz", "xz-utils")?;
     shell.cargo("build --release -p raid-inspect")?;
     for (folder, format, expected) in IMAGES {
         let disks = unpack(shell, folder)?;
@@ -50,10 +50,14 @@ pub(crate) fn inspect(shell: &mut Shell) -> Outcome {
     Ok(format!("{} sets of disks", IMAGES.len()))
 }
 
+pub(super) const INTEROP_NEEDS: &[Need] = &[
+    Need::Program("mdadm", "mdadm"),
+    Need::Program("blkid", "util-linux"),
+    Need::Program("wipefs", "util-linux"),
+];
+
 /// Other people's programs on images: the tests that are left out where these may be missing.
 pub(crate) fn interop(shell: &mut Shell) -> Outcome {
-    let programs = [("mdadm", "mdadm"), ("blkid", "util-linux"), ("wipefs", "util-linux")];
-    toolchain::programs(shell, &programs)?;
     let mut tests = cargo("test -p raid-interop --test examine -- --ignored");
     host::tests_run(&shell.run(tests.env("CARGO_PROFILE_TEST_OPT_LEVEL", "2"))?)
 }

@@ -3,7 +3,8 @@
 //! were meant, and little else.
 
 use super::shell::{Shell, cargo, target};
-use super::{Outcome, Stop, toolchain};
+use super::toolchain::Need;
+use super::{Outcome, Stop};
 use rustc_demangle::demangle;
 use std::fs;
 
@@ -61,12 +62,14 @@ const AARCH64: &[Hot] = &[
     hot("aarch64::neon::pq_update", &[("tbl", ".16b", 8)], 90),
 ];
 
+pub(super) const NEEDS: &[Need] =
+    &[Need::Target("x86_64-unknown-linux-gnu"), Need::Target("aarch64-unknown-linux-gnu")];
+
 pub(crate) fn loops(shell: &mut Shell) -> Outcome {
     let mut looked = 0;
     for (triple, expected) in
         [("x86_64-unknown-linux-gnu", X86_64), ("aarch64-unknown-linux-gnu", AARCH64)]
     {
-        toolchain::target(shell, triple)?;
         let folder = target().join("kernels");
         shell.run(
             cargo(&format!("rustc --release -p raid-core --lib --features std --target {triple}"))

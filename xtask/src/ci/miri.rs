@@ -3,7 +3,10 @@
 //! order on a big-endian target.
 
 use super::shell::{Shell, cargo};
-use super::{CRATES, Outcome, toolchain};
+use super::toolchain::{NIGHTLY, Need};
+use super::{CRATES, Outcome};
+
+pub(super) const NEEDS: &[Need] = &[Need::Compiler(NIGHTLY, &["miri", "rust-src"])];
 
 const STRICT: &str = "-Zmiri-strict-provenance";
 
@@ -17,7 +20,7 @@ pub(crate) fn host(shell: &mut Shell) -> Outcome {
     miri(shell, &CRATES, "")?;
     let kernels = "told every_length"; // every operation of every kernel, once
     shell.run(
-        cargo(&format!("+nightly miri test -p raid-core --test backends -- {kernels}"))
+        cargo(&format!("+{NIGHTLY} miri test -p raid-core --test backends -- {kernels}"))
             .env("MIRIFLAGS", STRICT)
             .env("RUSTFLAGS", VECTORS),
     )?;
@@ -29,10 +32,10 @@ pub(crate) fn big_endian(shell: &mut Shell) -> Outcome {
 }
 
 fn miri(shell: &mut Shell, crates: &[&str], target: &str) -> Outcome {
-    toolchain::toolchain(shell, "nightly", &["miri", "rust-src"])?;
     for name in crates {
         shell.run(
-            cargo(&format!("+nightly miri test -p {name} --lib {target}")).env("MIRIFLAGS", STRICT),
+            cargo(&format!("+{NIGHTLY} miri test -p {name} --lib {target}"))
+                .env("MIRIFLAGS", STRICT),
         )?;
     }
     Ok(crates.join(", "))

@@ -9,11 +9,11 @@
 
 use super::shell::{Shell, cargo, root, target};
 use super::symbols::{Forbidden, References};
-use super::{CRATES, Outcome, Stop, toolchain};
+use super::{CRATES, Outcome, Stop};
 use std::path::Path;
 
 /// Soft floats, so that every float is a call; and 32 bits, where other lengths overflow.
-const TARGETS: [&str; 2] = ["x86_64-unknown-none", "thumbv7em-none-eabihf"];
+pub(super) const TARGETS: [&str; 2] = ["x86_64-unknown-none", "thumbv7em-none-eabihf"];
 
 /// A `control` of the consumer, and what it must be found as.
 const CONTROLS: [(&str, Forbidden); 3] = [
@@ -30,7 +30,6 @@ pub(crate) fn gate(shell: &mut Shell) -> Outcome {
     let mut functions = 0;
     let mut ways = Vec::new();
     for triple in TARGETS {
-        toolchain::target(shell, triple)?;
         let mut seen = libraries(shell, triple)?;
         seen.extend(consumer(shell, triple, None)?);
         for (count, findings) in seen {

@@ -1,13 +1,117 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a step needs beyond cargo: installed when it can be, a reason to skip when it cannot.
+//! What a step needs beyond cargo: said at the start, installed when it can be, a reason to skip when it
+//! cannot.
 
 use super::shell::{Shell, cargo};
 use super::{Outcome, Stop};
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The workspace's `rust-version`.
-const MSRV: &str = "1.89.0";
+pub(super) const MSRV: &str = "1.89.0";
+
+/// The one nightly compiler of Miri and the fuzz targets, by date: what passed yesterday passes today.
+pub(crate) const NIGHTLY: &str = "nightly-2026-05-20";
+
+/// Something that is not part of cargo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// A component of the default toolchain.
+    Component(&'static str),
+    /// Another toolchain, with these components.
+    Compiler(&'static str, &'static [&'static str]),
+    /// The standard library of a target, for the default toolchain.
+    Target(&'static str),
+    /// `cargo TOOL`.
+    CargoTool(&'static str),
+    /// A program, and the Debian packages that have it.
+    Program(&'static str, &'static str),
+    /// A library that pkg-config knows, and the Debian packages that have it.
+    Library(&'static str, &'static str),
+}
+
+impl Need {
+    fn is_here(self, shell: &mut Shell) -> bool {
+        match self {
+            Self::Component(name) => component_lines(shell, &[], &[name]),
+            Self::Compiler(name, components) => {
+                component_lines(shell, &["--toolchain", name], components)
+            }
+            Self::Target(triple) => {
+                let mut list = Command::new("rustup");
+                list.args(["target", "list", "--installed"]);
+                shell.run(&mut list).is_ok_and(|all| all.lines().any(|line| line == triple))
+            }
+            Self::CargoTool(tool) => shell.succeeds(&mut cargo(&format!("{tool} --version"))),
+            Self::Program(name, _) => {
+                // Administrators' programs are there for all, though not on everyone's path.
+                let find = "PATH=$PATH:/usr/sbin:/sbin command -v \"$1\"";
+                shell.succeeds(Command::new("sh").args(["-c", find, "sh", name]))
+            }
+            Self::Library(name, _) => {
+                shell.succeeds(Command::new("pkg-config").args(["--exists", name]))
+            }
+        }
+    }
+
+    /// The commands that bring it; the last one decides.
+    fn install(self) -> Vec<Command> {
+        let rustup = |arguments: &[&str]| {
+            let mut command = Command::new("rustup");
+            command.args(arguments);
+            command
+        };
+        match self {
+            Self::Component(name) => vec![rustup(&["component", "add", name])],
+            Self::Compiler(name, components) => {
+                let minimal = ["toolchain", "install", name, "--profile", "minimal"];
+                let mut install = rustup(&minimal);
+                install.arg("--no-self-update");
+                for component in components {
+                    install.args(["--component", component]);
+                }
+                vec![install]
+            }
+            Self::Target(triple) => vec![rustup(&["target", "add", triple])],
+            // Without optimisation: it runs once.
+            Self::CargoTool(tool) => {
+                vec![cargo(&format!("install cargo-{tool} --locked --debug"))]
+            }
+            Self::Program(_, packages) | Self::Library(_, packages) => {
+                let mut update = Command::new("apt-get");
+                update.args(["update", "--quiet"]);
+                let mut install = Command::new("apt-get");
+                install.args(["install", "--yes", "--quiet", "--no-install-recommends"]);
+                install.args(packages.split_whitespace());
+                install.env("DEBIAN_FRONTEND", "noninteractive");
+                vec![update, install]
+            }
+        }
+    }
+
+    /// Kind and name, for people.
+    fn words(self) -> (&'static str, String) {
+        match self {
+            Self::Component(name) => ("components of Rust", String::from(name)),
+            Self::Compiler(name, []) => ("toolchains", String::from(name)),
+            Self::Compiler(name, with) => ("toolchains", format!("{name} ({})", with.join(", "))),
+            Self::Target(triple) => ("targets of Rust", String::from(triple)),
+            Self::CargoTool(tool) => ("cargo tools", format!("cargo-{tool}")),
+            Self::Program(_, packages) | Self::Library(_, packages) => {
+                ("Debian packages", String::from(packages))
+            }
+        }
+    }
+}
+
+/// Whether a toolchain is there with these components.
+fn component_lines(shell: &mut Shell, which: &[&str], components: &[&str]) -> bool {
+    let mut list = Command::new("rustup");
+    list.args(["component", "list", "--installed"]).args(which);
+    let has = |installed: &str, name: &str| installed.lines().any(|line| line.starts_with(name));
+    shell.run(&mut list).is_ok_and(|all| components.iter().all(|name| has(&all, name)))
+}
 
 /// One step installs at a time: neither rustup nor apt may run twice at once.
 fn installing() -> MutexGuard<'static, ()> {
@@ -15,111 +119,53 @@ fn installing() -> MutexGuard<'static, ()> {
     INSTALLING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// `cargo +1.89.0 check` over everything that is published.
-pub(crate) fn msrv(shell: &mut Shell) -> Outcome {
-    toolchain(shell, MSRV, &[])?;
-    shell.cargo(&format!("+{MSRV} check --workspace --all-targets --target-dir target/msrv"))?;
-    Ok(format!("whole workspace, all targets, rustc {MSRV}"))
-}
-
-/// Makes sure that a toolchain with these components is there.
-pub(crate) fn toolchain(shell: &mut Shell, name: &str, components: &[&str]) -> Result<(), Stop> {
-    let _one = installing();
-    let mut install = Command::new("rustup");
-    install.args(["toolchain", "install", name, "--profile", "minimal", "--no-self-update"]);
-    for component in components {
-        install.args(["--component", component]);
-    }
-    let has = |shell: &mut Shell| {
-        let mut list = Command::new("rustup");
-        list.args(["component", "list", "--installed", "--toolchain", name]);
-        shell
-            .run(&mut list)
-            .is_ok_and(|installed| components.iter().all(|component| installed.contains(component)))
-    };
-    if has(shell) || (shell.succeeds(&mut install) && has(shell)) {
-        Ok(())
-    } else {
-        Err(Stop::Skipped(format!("toolchain {name} is not here and cannot be installed")))
-    }
-}
-
-/// Makes sure that the standard library of a target is there.
-pub(crate) fn target(shell: &mut Shell, triple: &str) -> Result<(), Stop> {
-    let _one = installing();
-    let mut list = Command::new("rustup");
-    list.args(["target", "list", "--installed"]);
-    let has = |shell: &mut Shell, list: &mut Command| {
-        shell.run(list).is_ok_and(|all| all.lines().any(|line| line == triple))
-    };
-    let mut add = Command::new("rustup");
-    add.args(["target", "add", triple]);
-    if has(shell, &mut list) || shell.succeeds(&mut add) {
-        Ok(())
-    } else {
-        Err(Stop::Skipped(format!("target {triple} is not here and cannot be installed")))
-    }
-}
-
-/// Makes sure that a program is there, from Debian's packages if it is not.
-pub(crate) fn program(shell: &mut Shell, name: &str, packages: &str) -> Result<(), Stop> {
-    programs(shell, &[(name, packages)])
-}
-
-/// Makes sure that programs are there, from the Debian packages named beside them if they are not.
-pub(crate) fn programs(shell: &mut Shell, wanted: &[(&str, &str)]) -> Result<(), Stop> {
-    debian(shell, wanted, |shell, name| {
-        // Administrators' programs are there for all, though not on everyone's path.
-        let find = "PATH=$PATH:/usr/sbin:/sbin command -v \"$1\"";
-        shell.succeeds(Command::new("sh").args(["-c", find, "sh", name]))
-    })
-}
-
-/// Makes sure that a library is there that pkg-config knows, from Debian packages if it is not.
-pub(crate) fn library(shell: &mut Shell, name: &str, packages: &str) -> Result<(), Stop> {
-    debian(shell, &[(name, packages)], |shell, name| {
-        shell.succeeds(Command::new("pkg-config").args(["--exists", name]))
-    })
-}
-
-/// Installs the packages of what is not there.
-fn debian(
-    shell: &mut Shell,
-    wanted: &[(&str, &str)],
-    has: impl Fn(&mut Shell, &str) -> bool,
-) -> Result<(), Stop> {
-    let _one = installing();
-    let mut lacking = wanted.to_vec();
-    lacking.retain(|(name, _)| !has(shell, name));
-    if lacking.is_empty() {
-        return Ok(());
-    }
-    let mut install = Command::new("apt-get");
-    install.args(["install", "--yes", "--quiet", "--no-install-recommends"]);
-    install.args(lacking.iter().flat_map(|(_, packages)| packages.split_whitespace()));
-    install.env("DEBIAN_FRONTEND", "noninteractive");
-    if shell.succeeds(Command::new("apt-get").args(["update", "--quiet"])) {
-        shell.succeeds(&mut install);
-    }
-    match lacking.into_iter().find(|(name, _)| !has(shell, name)) {
-        None => Ok(()),
-        Some((name, packages)) => {
-            let why = format!("{name} is not here and cannot be installed ({packages})");
-            Err(Stop::Skipped(why))
+/// Says what will be installed.
+pub(super) fn announce(needs: &[Need]) {
+    let Ok(mut shell) = Shell::new("needs") else { return };
+    let mut lacking: BTreeSet<(&str, String)> = BTreeSet::new();
+    let mut asked: Vec<Need> = Vec::new();
+    for need in needs {
+        if !asked.contains(need) {
+            asked.push(*need);
+            if !need.is_here(&mut shell) {
+                lacking.insert(need.words());
+            }
         }
     }
+    if lacking.is_empty() {
+        return println!("nothing has to be installed\n");
+    }
+    println!("to be installed where the steps come to it:");
+    let kinds: BTreeSet<&str> = lacking.iter().map(|(kind, _)| *kind).collect();
+    for kind in kinds {
+        let names = lacking.iter().filter(|(other, _)| *other == kind);
+        let names: Vec<&str> = names.map(|(_, name)| name.as_str()).collect();
+        println!("  {kind:<20} {}", names.join(", "));
+    }
+    println!();
 }
 
-/// Makes sure that `cargo TOOL` is there. Built without optimisation: it runs once.
-pub(crate) fn cargo_tool(shell: &mut Shell, tool: &str) -> Result<(), Stop> {
-    let _one = installing();
-    let has = |shell: &mut Shell| shell.succeeds(&mut cargo(&format!("{tool} --version")));
-    if has(shell)
-        || (shell.succeeds(&mut cargo(&format!("install cargo-{tool} --locked --debug")))
-            && has(shell))
-    {
-        Ok(())
-    } else {
-        Err(Stop::Skipped(format!("cargo-{tool} is not here and cannot be installed")))
+/// Makes sure that all of it is there.
+pub(crate) fn bring(shell: &mut Shell, needs: &[Need]) -> Result<(), Stop> {
+    for need in needs {
+        let _one = installing();
+        if need.is_here(shell) {
+            continue;
+        }
+        for mut command in need.install() {
+            shell.succeeds(&mut command);
+        }
+        if !need.is_here(shell) {
+            let (kind, name) = need.words();
+            let why = format!("{name} ({kind}) is not here and cannot be installed");
+            return Err(Stop::Skipped(why));
+        }
     }
+    Ok(())
+}
+
+/// `cargo +1.89.0 check` over everything that is published.
+pub(super) fn msrv(shell: &mut Shell) -> Outcome {
+    shell.cargo(&format!("+{MSRV} check --workspace --all-targets --target-dir target/msrv"))?;
+    Ok(format!("whole workspace, all targets, rustc {MSRV}"))
 }

@@ -53,7 +53,7 @@ impl Kernel {
     /// Finds the kernel in the cache, or fetches and unpacks it.
     pub(super) fn prepare(shell: &mut Shell) -> Result<Self, Stop> {
         if !cfg!(target_arch = "x86_64") {
-            return Err(Stop::Skipped(String::from("guests are x86-64, this machine is not")));
+            return Err(Stop::Beyond(String::from("guests are x86-64, this machine is not")));
         }
         let cache = cache()?;
         fs::create_dir_all(&cache).map_err(failed)?;

@@ -3,7 +3,7 @@
 
 use crate::ci::Stop;
 use crate::ci::shell::Shell;
-use crate::ci::toolchain;
+use crate::ci::toolchain::{self, Need};
 
 /// How the guest sees a disk.
 #[derive(Clone, Copy)]
@@ -26,8 +26,8 @@ pub(super) struct Disk {
 pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
-    /// Programs, and the Debian packages that have them.
-    programs: &'static [(&'static str, &'static str)],
+    /// Programs that the guest runs.
+    pub(super) programs: &'static [Need],
     /// What cargo builds on the host before the boot.
     build: &'static str,
     /// Kernel modules, loaded before the command.
@@ -47,13 +47,13 @@ impl Scenario {
 
     /// What has to be there before the machine is booted.
     pub(super) fn prepare(&self, shell: &mut Shell) -> Result<(), Stop> {
-        toolchain::programs(shell, self.programs)?;
+        toolchain::bring(shell, self.programs)?;
         shell.cargo(self.build).map(drop)
     }
 }
 
-const MDADM: &[(&str, &str)] = &[("mdadm", "mdadm")];
-const DMRAID: &[(&str, &str)] = &[("dmraid", "dmraid"), ("dmsetup", "dmsetup")];
+const MDADM: &[Need] = &[Need::Program("mdadm", "mdadm")];
+const DMRAID: &[Need] = &[Need::Program("dmraid", "dmraid"), Need::Program("dmsetup", "dmsetup")];
 const INTEROP: &str = "build --release -p raid-interop";
 /// The program of that package has the scenarios that talk to other implementations.
 const RUN_INTEROP: &str = "exec \"$TARGET/release/raid-interop\" \"$SCENARIO\"";

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The steps, what each needs beyond cargo, and how long it may take.
+//!
+//! A budget is what the step takes on two fresh processors with nothing built or installed, and some more.
+//! Together they fill [`TOTAL`] on both lanes; a new step takes its time from others.
+
+use super::toolchain::{MSRV, Need};
+use super::{Outcome, bare, cross, examples, fuzz, host, instructions, kernels, miri, no_panic};
+use super::{policy, toolchain};
+use crate::ci::shell::Shell;
+use crate::{cases, explore, vm};
+use std::time::Duration;
+
+/// For the whole run.
+pub(super) const TOTAL: Duration = Duration::from_secs(22 * 60);
+
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) run: fn(&mut Shell) -> Outcome,
+    pub(super) lane: Lane,
+    pub(super) budget: Duration,
+    needs: &'static [Need],
+    /// What is more than a list.
+    needs_too: fn() -> Vec<Need>,
+}
+
+/// Where a step builds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// In the workspace's own target folder, whose lock it holds.
+    Main,
+    /// Elsewhere, or hardly at all.
+    Beside,
+}
+
+impl Step {
+    const fn needs(mut self, needs: &'static [Need]) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    const fn needs_too(mut self, needs: fn() -> Vec<Need>) -> Self {
+        self.needs_too = needs;
+        self
+    }
+
+    const fn beside(mut self) -> Self {
+        self.lane = Lane::Beside;
+        self
+    }
+
+    /// What has to be there before it runs.
+    pub(super) fn all_needs(&self) -> Vec<Need> {
+        let mut needs = self.needs.to_vec();
+        needs.extend((self.needs_too)());
+        needs
+    }
+}
+
+const fn step(
+    name: &'static str,
+    seconds: u64,
+    about: &'static str,
+    run: fn(&mut Shell) -> Outcome,
+) -> Step {
+    let (budget, lane) = (Duration::from_secs(seconds), Lane::Main);
+    Step { name, about, run, lane, budget, needs: &[], needs_too: Vec::new }
+}
+
+/// Cheap and likely to fail first.
+pub(super) const STEPS: &[Step] = &[
+    step("format", 5, "rustfmt leaves every file as it is", host::format)
+        .needs(&[Need::Component("rustfmt")]),
+    step("sources", 5, "licence lines and texts, no unfinished marks", policy::sources),
+    step("clippy", 100, "all targets, warnings denied", host::clippy)
+        .needs(&[Need::Component("clippy")]),
+    step("test", 340, "unit, behaviour, property and doc tests of the workspace", host::test),
+    step("cases", 5, "each case of docs/cases.md is held by a test that passed", cases::step),
+    step("docs", 45, "public and private items, warnings denied", host::docs),
+    step("x86_64-none", 20, "the four crates built for kernels and firmware", bare::x86_64)
+        .needs(&[Need::Target(bare::X86_64)]),
+    step("thumbv7em", 20, "… for Cortex-M", bare::thumbv7em)
+        .needs(&[Need::Target(bare::THUMBV7EM)]),
+    step("aarch64-none", 20, "… for 64-bit Arm without an OS", bare::aarch64)
+        .needs(&[Need::Target(bare::AARCH64)]),
+    step("riscv64-none", 20, "… for 64-bit RISC-V without an OS", bare::riscv64)
+        .needs(&[Need::Target(bare::RISCV64)]),
+    step("wasm32", 20, "… for WebAssembly", bare::wasm32).needs(&[Need::Target(bare::WASM32)]),
+    step("features", 75, "every set of features of every crate", host::features),
+    step(
+        "no-panic",
+        110,
+        "no panic, allocation, float or 128-bit division in the objects",
+        no_panic::gate,
+    )
+    .needs(&[Need::Target(no_panic::TARGETS[0]), Need::Target(no_panic::TARGETS[1])])
+    .beside(),
+    step("kernels", 40, "hot loops contain the vector instructions meant", kernels::loops)
+        .needs(kernels::NEEDS),
+    step(
+        "instructions",
+        75,
+        "instruction counts of the kernels, under valgrind",
+        instructions::counts,
+    )
+    .needs(&[Need::Program("valgrind", "valgrind")]),
+    step("msrv", 80, "the oldest compiler promised", toolchain::msrv)
+        .needs(&[Need::Compiler(MSRV, &[])])
+        .beside(),
+    step("licences", 150, "licences and sources of all dependencies", policy::licences)
+        .needs(&[Need::CargoTool("deny")]),
+    step("advisories", 20, "known vulnerabilities of all dependencies", policy::advisories)
+        .needs(&[Need::CargoTool("deny")]),
+    step("miri-host", 390, "unit tests under Miri", miri::host).needs(miri::NEEDS).beside(),
+    step("miri-big-endian", 200, "unit tests under Miri as on s390x", miri::big_endian)
+        .needs(miri::NEEDS)
+        .beside(),
+    step(
+        "loom",
+        45,
+        "the lock-free gate in every execution, and with each part taken out",
+        host::loom,
+    )
+    .beside(),
+    step("aarch64-linux", 75, "the NEON kernels under emulation", cross::aarch64)
+        .needs(cross::AARCH64_NEEDS),
+    step("s390x-linux", 120, "unit tests on an emulated big-endian processor", cross::s390x)
+        .needs(cross::S390X_NEEDS),
+    step("fuzz", 290, "every fuzz target for its share of the time", fuzz::all)
+        .needs(fuzz::NEEDS)
+        .beside(),
+    step("demo", 60, "an array from creation to recovery", examples::demo),
+    step("vm", 180, "Linux md and device-mapper run our arrays, and we run md's", vm::all)
+        .needs_too(vm::needs)
+        .beside(),
+    step("interop", 40, "mdadm, blkid and wipefs on images of disks", examples::interop)
+        .needs(examples::INTEROP_NEEDS),
+    step("inspect", 40, "raid-inspect on the images of other implementations", examples::inspect)
+        .needs(&[Need::Program("xz", "xz-utils")]),
+];
+
+/// What `--thorough` adds: hours rather than minutes.
+pub(super) const DEEP: &[Step] = &[
+    step("deep-exploration", 3600, "the sync core's deep explorations", explore::exploration),
+    step("deep-crash", 3600, "a hundred thousand power cuts of the sync core", explore::crash),
+    step("deep-power", 7200, "the lives of whole arrays, many of each kind", explore::power),
+];
+
+/// Whether there is a step of this name.
+pub(crate) fn is_step(name: &str) -> bool {
+    STEPS.iter().any(|step| step.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budgets_fit_into_the_whole_on_two_lanes() {
+        let sum: Duration = STEPS.iter().map(|step| step.budget).sum();
+        assert!(sum <= TOTAL * 2, "{sum:?} for both lanes, {:?} at most", TOTAL * 2);
+    }
+
+    #[test]
+    fn every_step_has_a_name_of_its_own() {
+        for (index, step) in STEPS.iter().chain(DEEP).enumerate() {
+            let twice =
+                STEPS.iter().chain(DEEP).skip(index + 1).any(|other| other.name == step.name);
+            assert!(!twice, "{}", step.name);
+        }
+    }
+}

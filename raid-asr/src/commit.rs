@@ -31,15 +31,29 @@ pub(crate) fn step<'a>(disk: &'a DiskBuffer<'_>, index: usize) -> Option<Step<'a
         Err(TableFault::Record { at, error: RecordError::LineCount { found: 0, .. } }) => at,
         Err(_) => return None,
     };
-    let table = RaidTable::view(bytes.get(table_extent(at))?).ok()?;
+    let held = bytes.get(table_extent(at))?;
+    let table = RaidTable::view(held).ok()?;
     let whole = Extent { start: at, len: Blocks(found.at.0.checked_sub(at.0)?.checked_add(1)?) };
     let used = table.lines_in_use().len();
     let is_new = used == 0 || bytes.get(whole).is_some();
     let last = if is_new { TABLE_BLOCKS.saturating_sub(1) } else { last_block_in_use(used) };
     steps(at, last, is_new.then_some(found.at)).nth(index).map(|step| match step {
         Planned::Flush => Some(Step::Flush),
-        Planned::Write(at) => Some(Step::Write { at, bytes: bytes.block(at)? }),
+        // Not just any run that holds the block: a wrong pointer leads to one that overlaps the table.
+        Planned::Write(block) => Some(Step::Write {
+            at: block,
+            bytes: match block_of(held, at, block) {
+                Some(bytes) => bytes,
+                None => bytes.block(block)?,
+            },
+        }),
     })?
+}
+
+/// Block `block` of the table that stands at `table`; `None` if it is not one of it.
+fn block_of(held: &[u8], table: Lba, block: Lba) -> Option<&[u8]> {
+    let index = usize::try_from(block.distance_from(table)?.0).ok()?;
+    held.chunks(512).nth(index)
 }
 
 /// Index of the last block of a table in which a line is in use.

@@ -10,6 +10,7 @@
 //! what firmware and management software keep without an update: the rest of the reserved block, and
 //! priorities, alarm, boot flag and dates in the header.
 
+use crate::build::table_extent;
 use crate::locate::{Located, TableFault, locate};
 use crate::{ConfigurationLine, ReservedBlock, TableHeader};
 use core::mem::size_of;
@@ -37,7 +38,9 @@ pub(crate) fn guard(disk: DiskBytes<'_>, index: usize) -> Option<Extent> {
 /// How `found` differs from what the `index`-th run held, if another program wrote it.
 pub(crate) fn moved_on(disk: DiskBytes<'_>, index: usize, found: &[u8]) -> Option<MovedOn> {
     let at = guard(disk, index)?.start;
-    let held = disk.block(at)?;
+    // Not just any run that holds the block: a wrong pointer leads to one that overlaps the table.
+    let table = disk.get(table_extent(at)).and_then(|table| table.get(..512));
+    let held = if index == 0 { disk.block(at)? } else { table? };
     if found.is_empty() || found == held {
         return None;
     }

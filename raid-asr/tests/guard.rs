@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A commit sees that another program has written a disk since it was read.
 
+#[path = "rig/changes.rs"]
+mod changes;
 #[path = "generator.rs"]
 mod generator;
 #[path = "rig/media.rs"]
 mod rig;
 
+use changes::{CHANGES, two_arrays};
 use raid_asr::Asr;
-use raid_core::array::{ArrayId, Level, Place};
-use raid_core::metadata::{
-    FormatWriter, GUARD_BLOCKS, MovedOn, Operation, RuntimeState, SpareRequest,
-};
-use raid_core::units::{Row, Slot};
-use rig::{Medium, Rig, SMALL, Stepped, geometry, healthy, raid10, slots};
+use raid_core::metadata::{FormatWriter, GUARD_BLOCKS, MovedOn, RuntimeState, SpareRequest};
+use rig::{Medium, Rig, SMALL, Stepped, healthy};
 
 const TABLE: u64 = SMALL.blocks.0 - 17;
 const RESERVED: u64 = SMALL.blocks.0 - 1;
@@ -33,50 +32,6 @@ fn moved(rig: &Rig, media: &[Medium]) -> Vec<Option<MovedOn>> {
     })
 }
 
-/// RAID-10 of nine lines on disks 0 to 3, a mirror on 4 and 5, an unused disk, a spare.
-fn two_arrays() -> (Rig, ArrayId, ArrayId) {
-    let mut rig = Rig::unused(8);
-    let wide = rig.create("wide", raid10(2), &[0, 1, 2, 3]).unwrap();
-    let mirror = rig.create("mirror", geometry(Level::Raid1, 2), &[4, 5]).unwrap();
-    let stamp = rig.stamp();
-    rig.edit(|disks| Asr.add_spare(disks, 7, stamp)).unwrap();
-    rig.commit();
-    rig.reread();
-    (rig, wide, mirror)
-}
-
-type Change = (&'static str, &'static [usize], fn(&mut Rig, ArrayId));
-
-/// An update of each kind, and the disks that it reaches.
-const CHANGES: [Change; 7] = [
-    ("open", &[0, 1, 2, 3], |rig, array| {
-        rig.set_state(array, 0, &RuntimeState { clean: false, ..healthy() }).unwrap();
-    }),
-    ("failure", &[0, 1, 2, 3], |rig, array| {
-        rig.set_state(array, 1, &RuntimeState { failed: slots(&[1]), ..healthy() }).unwrap();
-    }),
-    ("checkpoint", &[0, 1, 2, 3], |rig, array| {
-        let (operation, mark) = (Some(Operation::Resync), Row(128));
-        rig.set_state(array, 0, &RuntimeState { operation, mark, ..healthy() }).unwrap();
-    }),
-    ("activation", &[0, 1, 2, 3, 7], |rig, array| {
-        rig.set_state(array, 0, &RuntimeState { failed: slots(&[1]), ..healthy() }).unwrap();
-        let (place, stamp) = (Place { set: 0, slot: Slot(1) }, rig.stamp());
-        rig.edit(|disks| Asr.activate(disks, array, place, 7, stamp)).unwrap();
-    }),
-    ("creation", &[6], |rig, _| {
-        rig.create("new", geometry(Level::Single, 1), &[6]).unwrap();
-    }),
-    ("deletion", &[0, 1, 2, 3], |rig, array| {
-        let stamp = rig.stamp();
-        rig.edit(|disks| Asr.delete_array(disks, array, stamp)).unwrap();
-    }),
-    ("release", &[7], |rig, _| {
-        let stamp = rig.stamp();
-        rig.edit(|disks| Asr.release_spare(disks, 7, stamp)).unwrap();
-    }),
-];
-
 /// Case C5.
 #[test]
 fn an_update_by_another_engine_is_seen_on_every_disk_it_reached() {
@@ -84,7 +39,7 @@ fn an_update_by_another_engine_is_seen_on_every_disk_it_reached() {
     assert_eq!(moved(&rig, &rig.media), [None; 8]);
     for (what, reached, change) in CHANGES {
         let mut theirs = rig.clone();
-        change(&mut theirs, wide);
+        change(&mut theirs, wide).unwrap();
         theirs.commit();
         let found = moved(&rig, &theirs.media);
         let seen: Vec<usize> = (0..8).filter(|disk| found[*disk].is_some()).collect();

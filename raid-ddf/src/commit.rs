@@ -13,8 +13,8 @@
 //! number 1, the lowest there is, so that readers that compare numbers before flags (mdadm) take the
 //! closed copy too. On a disk with one copy alone it carries the number of the update.
 //!
-//! The anchor's bytes do not change with an update, so a torn rewrite leaves it as it was; on a new
-//! disk it comes last and makes the rest visible. Sections are written whole: which of them changed
+//! The anchor's bytes do not change with an update, so a torn rewrite leaves it as it was; a damaged one
+//! is mended with an update. On a new disk it comes last and makes the rest visible. Sections are written whole: which of them changed
 //! cannot be told from the buffer, and a flush costs more than the blocks.
 
 use crate::disk_bytes::DiskBytes;

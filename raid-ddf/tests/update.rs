@@ -8,8 +8,12 @@ mod support;
 
 #[path = "update/bad_blocks.rs"]
 mod bad_blocks;
+#[path = "update/changes.rs"]
+mod changes;
 #[path = "update/checkpoints.rs"]
 mod checkpoints;
+#[path = "update/damage.rs"]
+mod damage;
 #[path = "update/guard.rs"]
 mod guard;
 #[path = "update/others.rs"]

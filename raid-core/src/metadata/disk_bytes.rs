@@ -3,6 +3,10 @@
 //!
 //! Discovery lends [`DiskView`]s, run-time changes edit [`DiskBuffer`]s. Both are read by the same
 //! code, so a format has one parser.
+//!
+//! Runs may overlap: what a damaged pointer leads to is read, and then the right place. A block is
+//! then in memory twice, and only one of the two is edited. So every look at an extent, to read or to
+//! edit it, takes the longest of the runs that hold all of it, of equal ones the first.
 
 use super::{DiskBuffer, DiskShape, DiskView, Piece, PieceMut};
 use crate::units::{Blocks, Extent, Lba};
@@ -29,12 +33,20 @@ fn range(at: Lba, extent: Extent, block_size: u32) -> Option<core::ops::Range<us
     Some(usize::try_from(from).ok()?..usize::try_from(to).ok()?)
 }
 
+/// What goes with the greatest number, of equal ones the first.
+fn longest<T>(pieces: impl Iterator<Item = (usize, T)>) -> Option<T> {
+    let longest = pieces.reduce(|best, piece| if piece.0 > best.0 { piece } else { best });
+    longest.map(|(_, bytes)| bytes)
+}
+
 impl<'a> DiskView<'a> {
     /// The bytes of `extent`, if one piece holds all of them.
     #[must_use]
     pub fn get(&self, extent: Extent) -> Option<&'a [u8]> {
         let size = self.shape.block_size;
-        self.pieces.iter().find_map(|piece| piece.bytes.get(range(piece.at, extent, size)?))
+        longest(self.pieces.iter().filter_map(|piece| {
+            Some((piece.bytes.len(), piece.bytes.get(range(piece.at, extent, size)?)?))
+        }))
     }
 }
 
@@ -43,8 +55,10 @@ impl DiskBuffer<'_> {
     #[must_use]
     pub fn get_mut(&mut self, extent: Extent) -> Option<&mut [u8]> {
         let size = self.shape.block_size;
-        let mut pieces = self.pieces.iter_mut();
-        pieces.find_map(|piece| piece.bytes.get_mut(range(piece.at, extent, size)?))
+        longest(self.pieces.iter_mut().filter_map(|piece| {
+            let len = piece.bytes.len();
+            Some((len, piece.bytes.get_mut(range(piece.at, extent, size)?)?))
+        }))
     }
 }
 
@@ -69,8 +83,10 @@ impl<'a> DiskBytes<'a> {
     pub fn get(&self, extent: Extent) -> Option<&'a [u8]> {
         match self {
             Self::View(view) => view.get(extent),
-            Self::Buffer { shape, pieces } => (pieces.iter())
-                .find_map(|piece| piece.bytes.get(range(piece.at, extent, shape.block_size)?)),
+            Self::Buffer { shape, pieces } => longest(pieces.iter().filter_map(|piece| {
+                let range = range(piece.at, extent, shape.block_size)?;
+                Some((piece.bytes.len(), piece.bytes.get(range)?))
+            })),
         }
     }
 

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! This also heals what an interrupted update left behind: disks that had not been reached, copies
-//! that were being written. The twin of a copy that differed is marked open in the buffer, so that
+//! that were being written, a damaged anchor. The twin of a copy that differed is marked open in the buffer, so that
 //! [`commit`](crate::commit) writes it before it touches the good one.
 
 use super::copies::{Copies, block};
@@ -16,10 +16,10 @@ use super::survey::{Live, RecordAt, Survey, newer, set_of};
 use crate::crc::Seal;
 use crate::disk_bytes::DiskBytes;
 use crate::guid::Guid;
-use crate::header::{DdfHeader, Section};
+use crate::header::{DdfHeader, HeaderType, Section};
 use crate::integer::U32;
 use crate::level::PrimaryLevel;
-use crate::locate::CopyKind;
+use crate::locate::{CopyKind, anchor};
 use crate::record::Record;
 use crate::spare_assignment::SpareType;
 use crate::structure::{ConfigurationRecord, Structure};
@@ -68,6 +68,7 @@ pub(crate) fn spread(disks: &mut [DiskBuffer<'_>], survey: &Survey, stamp: Stamp
         }
         count(disks, survey, &copies, disk, stamp);
         copy_to_twin(disks, &copies, disk);
+        mend_anchor(disks, &copies, disk);
     }
 }
 
@@ -351,6 +352,23 @@ fn copy_to_twin(disks: &mut [DiskBuffer<'_>], copies: &Copies, disk: usize) {
         }
     }
     copies.seal_header(twin_crc, bytes);
+}
+
+/// Makes an anchor again that is damaged, out of the header of the copy that counts.
+fn mend_anchor(disks: &mut [DiskBuffer<'_>], copies: &Copies, disk: usize) {
+    let found = disks.get(disk).and_then(|disk| anchor(DiskBytes::of_buffer(disk)));
+    let damaged = found.filter(|(_, anchor)| anchor.crc.is_none()).map(|(_, anchor)| anchor.at);
+    let Some(at) = damaged else { return };
+    copy(disks, (disk, block(copies.chosen)), (disk, block(at)));
+    let bytes = disks.get_mut(disk).and_then(|disk| disk.get_mut(block(at)));
+    let Some(bytes) = bytes else { return };
+    if let Some(header) = DdfHeader::view_mut(bytes) {
+        header.header_type = HeaderType::Anchor.to_byte();
+        // An anchor belongs to no update.
+        header.sequence_number = U32::ALL_ONES;
+        header.open_flag = u8::MAX;
+    }
+    copies.seal_header(copies.crc, bytes);
 }
 
 /// Copies blocks from one place in the buffers to another, as many as both have in memory.

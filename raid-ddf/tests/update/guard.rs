@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A commit sees that another program has written a disk since it was read.
 
-use crate::media::{self, Medium, Rig, Stepped, geometry};
-use crate::{activate, assign, state_of};
-use raid_core::array::{ArrayId, Level, Placement};
-use raid_core::metadata::{DiskCondition, FormatWriter, GUARD_BLOCKS, MovedOn, SpareRequest};
+use crate::changes::{CHANGES, two_arrays};
+use crate::media::{self, Medium, Rig, Stepped};
+use crate::state_of;
+use raid_core::metadata::{FormatWriter, GUARD_BLOCKS, MovedOn};
 use raid_core::units::Lba;
-use raid_ddf::{ByteOrder, CrcVariant, Ddf, DdfHeader, DdfProfile, PhysicalDiskRecords, Record};
+use raid_ddf::{ByteOrder, CrcVariant, Ddf, DdfHeader, Options, PhysicalDiskRecords, Record};
 
 /// What the guard of each disk says of what now stands on these media.
 fn moved(rig: &Rig, media: &[Medium]) -> Vec<Option<MovedOn>> {
@@ -27,67 +27,14 @@ fn moved(rig: &Rig, media: &[Medium]) -> Vec<Option<MovedOn>> {
     media.iter().enumerate().map(of).collect()
 }
 
-/// Two arrays on three of five disks, and a spare; all written and read.
-fn two_arrays() -> (Rig, ArrayId, ArrayId) {
-    let mut rig = Rig::container(5);
-    let array = rig.create("array", geometry(Level::Raid1, Placement::Fixed, 2), &[0, 1]).unwrap();
-    let five = geometry(Level::Raid5, Placement::NContinue, 3);
-    let other = rig.create("other", five, &[0, 1, 2]).unwrap();
-    assign(&mut rig, &SpareRequest::global(3)).unwrap();
-    rig.commit();
-    rig.reread();
-    (rig, array, other)
-}
-
-type Change = (&'static str, fn(&mut Rig, ArrayId));
-
-/// An update of each kind, made by whoever it may be.
-const CHANGES: [Change; 11] = [
-    ("open", |rig, array| rig.set_state(array, 0, &state_of(false, &[], &[])).unwrap()),
-    ("failure", |rig, array| rig.set_state(array, 0, &state_of(true, &[1], &[])).unwrap()),
-    ("the same state again", |rig, array| {
-        rig.set_state(array, 0, &state_of(true, &[], &[])).unwrap();
-    }),
-    ("activation", |rig, array| {
-        rig.set_state(array, 0, &state_of(true, &[1], &[])).unwrap();
-        activate(rig, array, 1, 3).unwrap();
-    }),
-    ("checkpoint", |rig, array| {
-        let stamp = rig.stamp();
-        let format = DdfProfile::LINUX.with_checkpoints();
-        let state = state_of(true, &[], &[]);
-        rig.edit(|disks| format.set_state(disks, array, 0, &state, stamp)).unwrap();
-    }),
-    ("creation", |rig, _| {
-        rig.create("new", geometry(Level::Single, Placement::Fixed, 1), &[4]).unwrap();
-    }),
-    ("deletion", |rig, array| {
-        let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.delete_array(disks, array, stamp)).unwrap();
-    }),
-    ("spare", |rig, array| {
-        assign(rig, &SpareRequest::dedicated(4, &[(array, None)])).unwrap();
-    }),
-    ("release", |rig, _| {
-        let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.release_spare(disks, 3, stamp)).unwrap();
-    }),
-    ("condition", |rig, _| {
-        let (id, stamp) = (rig.told().disks[4].id, rig.stamp());
-        let condition = DiskCondition { failure_predicted: true, ..DiskCondition::default() };
-        rig.edit(|disks| Ddf.set_disk_condition(disks, id, condition, stamp)).unwrap();
-    }),
-    ("counted headers", |rig, _| media::touch(rig)),
-];
-
 /// Case C5.
 #[test]
 fn an_update_by_another_engine_is_seen_on_every_disk_it_reached() {
-    let (rig, array, other) = two_arrays();
+    let (rig, array, other) = two_arrays(&Options::LINUX);
     assert_eq!(moved(&rig, &rig.media), [None; 5]);
     for (what, change) in CHANGES {
         let mut theirs = rig.clone();
-        change(&mut theirs, array);
+        change(&mut theirs, array).unwrap();
         theirs.commit();
         for (disk, found) in moved(&rig, &theirs.media).into_iter().enumerate() {
             let found = found.unwrap_or_else(|| panic!("{what}, disk {disk}"));
@@ -106,7 +53,7 @@ fn an_update_by_another_engine_is_seen_on_every_disk_it_reached() {
 /// Case C5. A cut leaves the other engine's update anywhere; our own, once read, is refused no more.
 #[test]
 fn an_update_that_was_cut_is_seen_until_the_disk_is_read_again() {
-    let (rig, array, _) = two_arrays();
+    let (rig, array, _) = two_arrays(&Options::LINUX);
     let mut theirs = rig.clone();
     theirs.set_state(array, 0, &state_of(true, &[1], &[])).unwrap();
     let steps = theirs.steps(0);
@@ -134,7 +81,7 @@ fn an_update_that_was_cut_is_seen_until_the_disk_is_read_again() {
 /// Case C5. Older mdadm changes the records without counting, graid keeps no number.
 #[test]
 fn records_that_changed_under_the_same_number_are_seen() {
-    let (rig, array, _) = two_arrays();
+    let (rig, array, _) = two_arrays(&Options::LINUX);
     let order = ByteOrder::Big;
     let mut theirs = rig.clone();
     theirs.set_state(array, 0, &state_of(true, &[1], &[])).unwrap();
@@ -177,7 +124,7 @@ fn records_that_changed_under_the_same_number_are_seen() {
 /// Case C5. What firmware touches without an update, and damage, are none.
 #[test]
 fn damage_and_bytes_of_the_vendor_are_no_update() {
-    let (rig, array, _) = two_arrays();
+    let (rig, array, _) = two_arrays(&Options::LINUX);
     let mut theirs = rig.clone();
     media::fill_reserved(&mut theirs);
     // Reserved bytes of the shared records change their CRCs, and who stores one has written.
@@ -226,7 +173,7 @@ fn damage_and_bytes_of_the_vendor_are_no_update() {
     assert_eq!(found[0].unwrap().what, "signature of the header");
     assert_eq!(found[1..], [None; 4]);
     // A new disk that was not written yet has no guard.
-    let blank = Rig::blank(&[media::SMALL], &raid_ddf::Options::LINUX);
+    let blank = Rig::blank(&[media::SMALL], &Options::LINUX);
     assert_eq!(blank.view(0, |view| Ddf.guard(view, 0)), None);
     // Damage that was read is as it was, before and after it is mended.
     for piece in 0..rig.disks[0].pieces.len() {

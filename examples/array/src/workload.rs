@@ -12,4 +12,4 @@ pub use array_engine::{ArrayEngine, Call};
 pub use machine::{Caches, Kept, Machine, Running, Volume, look_for, write_all};
 pub use oracle::{FlushFloor, Oracle, ReadFloor, Wrong};
 pub use rig::{Rig, Tally};
-pub use stamp::{Content, SECTOR};
+pub use stamp::{Content, SECTOR, read as read_stamp, write as write_stamp};

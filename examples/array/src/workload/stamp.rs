@@ -6,6 +6,8 @@
 //! │seed │ address │ version │ check    │ words derived from the three     │
 //! ```
 //!
+//! The words are not linear over XOR: what a wrong reconstruction makes of several sectors is no stamp.
+//!
 //! A sector that reads back with a valid stamp was written by this run, at this address, by that
 //! write: lost, stale, misplaced and damaged writes all show. A sector of zeros was never written.
 
@@ -37,19 +39,19 @@ fn mix(mut x: u64) -> u64 {
 }
 
 /// Fills `sector` with the stamp of `version` at `address`.
-pub(super) fn write(sector: &mut [u8], seed: u64, address: u64, version: u64) {
+pub fn write(sector: &mut [u8], seed: u64, address: u64, version: u64) {
     let check = mix(seed ^ mix(address ^ mix(version)));
     let head = [seed, address, version, check];
     for (index, word) in sector.chunks_exact_mut(8).enumerate() {
         let value = head.get(index).copied();
-        let value = value.unwrap_or_else(|| check.wrapping_mul(index as u64 | 1).rotate_left(17));
+        let value = value.unwrap_or_else(|| mix(check.wrapping_add(index as u64)));
         word.copy_from_slice(&value.to_le_bytes());
     }
 }
 
 /// Says what `sector` holds.
 #[must_use]
-pub(super) fn read(sector: &[u8], seed: u64, address: u64) -> Content {
+pub fn read(sector: &[u8], seed: u64, address: u64) -> Content {
     let word = |index: usize| {
         let bytes = sector.get(index * 8..index * 8 + 8);
         bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)
@@ -70,6 +72,29 @@ pub(super) fn read(sector: &[u8], seed: u64, address: u64) -> Content {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_wrong_reconstruction_makes_of_stamps_is_no_stamp() {
+        let stamp = |address, version| {
+            let mut sector = [0; SECTOR];
+            write(&mut sector, 1, address, version);
+            sector
+        };
+        for (one, two, three) in [(1, 2, 3), (5, 5, 4), (7, 8, 15)] {
+            // The address and the versions cancel out to an address and a version.
+            let (a, b, c) = (stamp(7, one), stamp(9, two), stamp(9, three));
+            let mut xor = [0; SECTOR];
+            for (index, byte) in xor.iter_mut().enumerate() {
+                *byte = a[index] ^ b[index] ^ c[index];
+            }
+            assert_eq!(read(&xor, 1, 7), Content::Damaged, "{one} {two} {three}");
+            let words: Vec<&[u8]> = xor.chunks_exact(8).collect();
+            let version = one ^ two ^ three;
+            let stamp = stamp(7, version);
+            let alike = words.iter().zip(stamp.chunks_exact(8)).skip(3).filter(|(a, b)| **a == *b);
+            assert_eq!(alike.count(), 0, "{one} {two} {three}");
+        }
+    }
 
     #[test]
     fn a_stamp_tells_its_version_and_any_flip_is_seen() {

@@ -1,0 +1,716 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Lives a plan: carries out its steps, and asks the oracle at every start.
+
+use crate::disks::Cache;
+use crate::machine::{Birth, Copied, Machine};
+use crate::oracle::Sight;
+use crate::plan::{Off, Step, Where, Which, is_off, plan};
+use crate::run::{Finding, Run};
+use crate::table::{Counts, Kind};
+use fastrand::Rng;
+use raid_array::engine::OpenError;
+use raid_array::workload::{ArrayEngine, Call};
+use raid_sync::{Limits, Refusal};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A life that is being lived.
+#[derive(Debug)]
+struct Life<E> {
+    machine: Machine,
+    run: Option<Run<E>>,
+    random: Rng,
+    seed: u64,
+    starts: u64,
+    counts: Counts,
+    /// Disks of the start before, by volume.
+    before: Vec<Vec<usize>>,
+    /// Disks that left in the run before, and lost something of their caches.
+    left: Vec<(usize, Cache)>,
+    /// Disks that left and must stay away, as long as their return is a known fault.
+    banned: Vec<usize>,
+    /// How often the forks of a chain of starts were met.
+    over: bool,
+    story: Vec<String>,
+}
+
+/// What came of a life.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) counts: Counts,
+    pub(crate) finding: Option<Finding>,
+    pub(crate) story: Vec<String>,
+}
+
+/// Lives the plan of this seed.
+pub(crate) fn live<E: ArrayEngine>(birth: &Birth, volumes: usize, seed: u64) -> Outcome {
+    live_plan::<E>(birth, seed, &plan(seed, volumes))
+}
+
+/// Lives this plan.
+pub(crate) fn live_plan<E: ArrayEngine>(birth: &Birth, seed: u64, steps: &[Step]) -> Outcome {
+    let machine = Machine::new(birth);
+    let mut life = Life::<E> {
+        before: vec![Vec::new(); machine.volumes.len()],
+        machine,
+        run: None,
+        random: Rng::with_seed(seed ^ 0x11FE),
+        seed,
+        starts: 0,
+        counts: Counts::default(),
+        left: Vec::new(),
+        banned: Vec::new(),
+        over: false,
+        story: Vec::new(),
+    };
+    let lived = catch_unwind(AssertUnwindSafe(|| life.live(steps)));
+    let finding = match lived {
+        Ok(Ok(())) => None,
+        Ok(Err(finding)) => Some(finding),
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().cloned();
+            let said = said.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+            Some(Finding(format!("panic: {}", said.unwrap_or_default())))
+        }
+    };
+    for volume in &life.machine.volumes {
+        life.counts.compared += volume.oracle.compared.sectors;
+        life.counts.hole += volume.oracle.compared.hole;
+        life.counts.forced += volume.oracle.compared.forced;
+    }
+    if let Some(run) = &life.run {
+        life.counts.ios += run.ios;
+    }
+    Outcome { counts: life.counts, finding, story: life.story }
+}
+
+impl<E: ArrayEngine> Life<E> {
+    fn live(&mut self, steps: &[Step]) -> Result<(), Finding> {
+        for step in steps {
+            if self.over {
+                return Ok(());
+            }
+            self.step(*step)?;
+        }
+        self.end()
+    }
+
+    fn step(&mut self, step: Step) -> Result<(), Finding> {
+        match step {
+            Step::Start { volume, which, shuffle, clock_back } => {
+                return self.start(volume, which, shuffle, clock_back);
+            }
+            Step::Clone(pick) => {
+                self.clone_disk(pick);
+                return Ok(());
+            }
+            Step::Resize { pick, grow } => {
+                self.resize(pick, grow);
+                return Ok(());
+            }
+            Step::Cut { at, within, cache } => return self.cut(at, within, cache),
+            _ => {}
+        }
+        let Some(mut run) = self.run.take() else { return Ok(()) };
+        let done = self.while_it_runs(&mut run, step);
+        self.run = Some(run);
+        done
+    }
+
+    fn while_it_runs(&mut self, run: &mut Run<E>, step: Step) -> Result<(), Finding> {
+        let machine = &mut self.machine;
+        match step {
+            Step::Work(ios) => run.work(machine, ios, |_| false),
+            Step::Wait(ios) => run.wait(machine, ios),
+            Step::Settle => run.settle(machine),
+            Step::Sweep => run.sweep(machine),
+            Step::Pull { pick, cache, late, back } => self.pull(run, pick, cache, (late, back)),
+            Step::Return => self.give_all_back(run),
+            Step::Fail(pick) => self.fail(run, pick),
+            Step::TakeSpare => self.take_spare(run, false),
+            Step::TakeSpareAgain => self.take_spare(run, true),
+            Step::Scrub { repair } => {
+                let set = self.random.u16(..run.sets(machine));
+                let kind = if repair { Kind::Repair } else { Kind::Scrub };
+                self.counts.count(kind);
+                self.story.push(format!("{:>6} scrub set {set}, repair {repair}", run.ios));
+                run.call(machine, Call::Scrub { set, repair }).map(drop)
+            }
+            Step::Limits(pick) => {
+                self.counts.count(Kind::Limits);
+                let limits = Limits {
+                    rows_per_window: u64::from(pick % 64),
+                    windows: pick % 4,
+                    min_rate: 1_000 + u64::from(pick) * 1000,
+                    checkpoint_rows: 16 + u64::from(pick),
+                    clean_after_idle: u64::from(pick) * 100_000,
+                    ..Limits::default()
+                };
+                self.story.push(format!("{:>6} {limits:?}", run.ios));
+                run.call(machine, Call::Limit(limits)).map(drop)
+            }
+            Step::Stop => {
+                self.counts.count(Kind::Stop);
+                self.story.push(format!("{:>6} stop", run.ios));
+                run.settle(machine)?;
+                run.call(machine, Call::Stop).map(drop)
+            }
+            Step::Hold { pick, ios, fail } => self.hold(run, pick, ios, fail),
+            Step::Lag { pick, times } => {
+                let disk = usize::from(pick) % run.order.len();
+                self.counts.count(Kind::Lag);
+                run.plugged.delays[disk] = u64::from(times) * 100_000;
+                self.story.push(format!("{:>6} disk {} lags {times}", run.ios, run.order[disk]));
+                Ok(())
+            }
+            Step::FailFlush(pick) => {
+                self.hurt_one(run, Off::FailFlush, Kind::FailedFlush, pick, None)
+            }
+            Step::Unreadable { pick, row } => {
+                self.hurt_one(run, Off::Unreadable, Kind::Unreadable, pick, Some(row))
+            }
+            Step::Unwritable { pick, row } => {
+                self.hurt_one(run, Off::Unwritable, Kind::WriteError, pick, Some(row))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A member that works, if the set may lose it now.
+    fn pick(&mut self, run: &Run<E>, pick: u8) -> Option<(raid_core::array::Place, usize)> {
+        let working: Vec<_> = run.working(&self.machine);
+        let working: Vec<_> =
+            working.into_iter().filter(|(_, disk)| !run.away.contains(disk)).collect();
+        if working.is_empty() {
+            return None;
+        }
+        let (place, disk) = working[usize::from(pick) % working.len()];
+        let short = run.can_spare(&self.machine, place.set) == 0;
+        if short && is_off(Off::SecondFailureBeyond) {
+            return None;
+        }
+        let status = run.status(place.set);
+        if !(status.failed | status.rebuilding).is_empty() {
+            self.counts.count(Kind::SecondFailure);
+        }
+        Some((place, disk))
+    }
+
+    fn pull(
+        &mut self,
+        run: &mut Run<E>,
+        pick: u8,
+        cache: Cache,
+        (late, back): (bool, bool),
+    ) -> Result<(), Finding> {
+        let Some((place, disk)) = self.pick(run, pick) else { return Ok(()) };
+        let late = late && !is_off(Off::Late);
+        let number = run.order[disk];
+        self.story.push(format!(
+            "{:>6} disk {number} in {place:?} leaves, {cache:?}, late {late}, back {back}",
+            run.ios
+        ));
+        run.hurt(disk);
+        run.leaves(&mut self.machine, disk);
+        run.away.push(disk);
+        run.plugged.pull(disk, cache, late);
+        if is_off(Off::BackAfterCut) {
+            self.banned.push(number);
+        } else {
+            self.left.push((number, cache));
+        }
+        if !back || is_off(Off::BackWithin) {
+            return Ok(());
+        }
+        run.work(&mut self.machine, 400, |run| run.status(place.set).failed.contains(place.slot))?;
+        if run.status(place.set).failed.contains(place.slot) {
+            self.counts.count(Kind::BackWithinCommand);
+            if late {
+                self.counts.count(Kind::LateAnswer);
+            }
+            return self.give_back(run, disk);
+        }
+        Ok(())
+    }
+
+    /// Plugs a disk in that the array knows to be gone, and gives it back.
+    fn give_back(&mut self, run: &mut Run<E>, disk: usize) -> Result<(), Finding> {
+        run.away.retain(|other| *other != disk);
+        run.plugged.plug(disk);
+        self.banned.retain(|other| *other != run.order[disk]);
+        let failed = run.failed(&self.machine);
+        let place = failed.iter().find(|(_, seat)| *seat == Some(disk));
+        let Some((place, _)) = place else { return Ok(()) };
+        self.counts.count(Kind::Return);
+        self.story.push(format!("{:>6} disk {} returns to {place:?}", run.ios, run.order[disk]));
+        run.call(&mut self.machine, Call::Return(*place)).map(drop)
+    }
+
+    fn give_all_back(&mut self, run: &mut Run<E>) -> Result<(), Finding> {
+        if is_off(Off::BackWithin) {
+            return Ok(());
+        }
+        for (_, disk) in run.failed(&self.machine) {
+            if let Some(disk) = disk {
+                self.give_back(run, disk)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, run: &mut Run<E>, pick: u8) -> Result<(), Finding> {
+        let Some((place, disk)) = self.pick(run, pick) else { return Ok(()) };
+        self.counts.count(Kind::Fail);
+        self.story.push(format!("{:>6} fail {place:?}, disk {}", run.ios, run.order[disk]));
+        run.hurt(disk);
+        if is_off(Off::BackAfterCut) {
+            self.banned.push(run.order[disk]);
+        }
+        run.call(&mut self.machine, Call::Fail(place)).map(drop)
+    }
+
+    fn take_spare(&mut self, run: &mut Run<E>, again: bool) -> Result<(), Finding> {
+        if again && is_off(Off::TakeSpareAgain) {
+            return Ok(());
+        }
+        let machine = &mut self.machine;
+        let mut places: Vec<_> = run.failed(machine).into_iter().map(|(place, _)| place).collect();
+        if again {
+            for set in 0..run.sets(machine) {
+                let rebuilding = run.status(set).rebuilding.iter();
+                places.extend(rebuilding.map(|slot| raid_core::array::Place { set, slot }));
+            }
+        }
+        if places.is_empty() {
+            return Ok(());
+        }
+        let place = places[self.random.usize(..places.len())];
+        if is_off(Off::TakeSpareAgain) {
+            if run.activating > 0 || run.status(place.set).unrecorded {
+                return Ok(());
+            }
+            if run.set_failed() {
+                return Ok(());
+            }
+        }
+        let seated: Vec<usize> = run.working(machine).iter().map(|(_, disk)| *disk).collect();
+        let failed = run.failed(machine);
+        let free: Vec<usize> = (0..run.order.len())
+            .filter(|disk| {
+                !seated.contains(disk)
+                    && !run.away.contains(disk)
+                    && !failed.iter().any(|(_, seat)| *seat == Some(*disk))
+                    && run.order[*disk] >= machine.members
+            })
+            .collect();
+        if free.is_empty() {
+            return Ok(());
+        }
+        let disk = free[self.random.usize(..free.len())];
+        self.counts.count(if again { Kind::TakeSpareTwice } else { Kind::TakeSpare });
+        self.story.push(format!("{:>6} spare {} for {place:?}", run.ios, run.order[disk]));
+        run.activating = 1;
+        let taken = run.call(machine, Call::TakeSpare(place, disk))?;
+        if let Err(why) = taken {
+            run.activating = 0;
+            self.story.push(format!("{:>6} refused: {why}", run.ios));
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, run: &mut Run<E>, pick: u8, ios: u64, fail: bool) -> Result<(), Finding> {
+        if is_off(Off::Late) {
+            return Ok(());
+        }
+        let Some((place, disk)) = self.pick(run, pick) else { return Ok(()) };
+        self.story.push(format!("{:>6} disk {} holds, fail {fail}", run.ios, run.order[disk]));
+        run.plugged.hold(disk);
+        run.work(&mut self.machine, ios, |_| false)?;
+        if fail {
+            run.hurt(disk);
+            self.counts.count(Kind::Fail);
+            self.counts.count(Kind::LateAnswer);
+            run.call(&mut self.machine, Call::Fail(place))?.ok();
+            run.work(&mut self.machine, ios, |_| false)?;
+            if is_off(Off::BackAfterCut) {
+                self.banned.push(run.order[disk]);
+            }
+        }
+        run.plugged.release(disk);
+        Ok(())
+    }
+
+    fn hurt_one(
+        &mut self,
+        run: &mut Run<E>,
+        off: Off,
+        kind: Kind,
+        pick: u8,
+        row: Option<u16>,
+    ) -> Result<(), Finding> {
+        if is_off(off) {
+            return Ok(());
+        }
+        let Some((place, disk)) = self.pick(run, pick) else { return Ok(()) };
+        self.counts.count(kind);
+        run.hurt(disk);
+        let at = run.areas.data(disk, self.machine.volumes[run.volume].id);
+        let block = row.zip(at).map(|(row, at)| at.start.0 + u64::from(row) % at.len.0);
+        self.story.push(format!(
+            "{:>6} {} on disk {} in {place:?}, block {block:?}",
+            run.ios,
+            kind.name(),
+            run.order[disk]
+        ));
+        let own = &mut run.plugged.disks[disk];
+        match (kind, block) {
+            (Kind::FailedFlush, _) => own.bad_flushes = 1,
+            (Kind::Unreadable, Some(block)) => {
+                own.unreadable.insert(block);
+                run.unreadable = true;
+            }
+            (_, Some(block)) => {
+                own.unwritable.insert(block);
+                run.unreadable = true;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The disks that a start gets.
+    fn choose(&mut self, volume: usize, which: Which) -> Vec<usize> {
+        let all: Vec<usize> =
+            (0..self.machine.disks.len()).filter(|disk| !self.banned.contains(disk)).collect();
+        let which = if is_off(Off::Subsets) { Which::All } else { which };
+        let trees = &self.machine.volumes[volume].oracle.trees;
+        let newest = |disk: &usize| {
+            trees.iter().any(|tree| tree.up_to_date(&all).contains(disk))
+                || !trees.iter().any(|tree| tree.known(*disk))
+        };
+        let before = &self.before[volume];
+        match which {
+            Which::All => all,
+            Which::Newest => all.iter().copied().filter(newest).collect(),
+            Which::Without(count) => {
+                let mut rest = all;
+                for _ in 0..count {
+                    rest.remove(self.random.usize(..rest.len()));
+                }
+                rest
+            }
+            Which::Alone => vec![all[self.random.usize(..all.len())]],
+            Which::Same if !before.is_empty() => {
+                before.iter().copied().filter(|disk| all.contains(disk)).collect()
+            }
+            Which::Others if !before.is_empty() => {
+                let others = |disk: &usize| !before.contains(disk);
+                let mut others: Vec<usize> = all.iter().copied().filter(others).collect();
+                let geometry = &self.machine.volumes[volume].geometry;
+                let needed = match geometry.parity_strips() {
+                    0 => 1,
+                    parities => usize::from(geometry.slots) - usize::from(parities),
+                };
+                while others.len() < needed.min(all.len()) {
+                    let disk = all[self.random.usize(..all.len())];
+                    if !others.contains(&disk) {
+                        others.push(disk);
+                    }
+                }
+                others
+            }
+            _ => all,
+        }
+    }
+
+    fn start(
+        &mut self,
+        volume: usize,
+        which: Which,
+        shuffle: bool,
+        clock_back: bool,
+    ) -> Result<(), Finding> {
+        if self.run.is_some() {
+            self.cut(Where::Anywhere, 0, Cache::Torn)?;
+        }
+        let mut order = self.choose(volume, which);
+        if shuffle {
+            self.random.shuffle(&mut order);
+            self.counts.count(Kind::Swapped);
+        }
+        if order.len() < self.machine.disks.len() {
+            self.counts.count(Kind::Subset);
+        }
+        if clock_back {
+            self.machine.unix = self.machine.unix.saturating_sub(self.random.u64(1..50_000));
+            self.counts.count(Kind::ClockBack);
+        } else {
+            self.machine.unix += self.random.u64(..3) * 60;
+        }
+        if self.try_start(volume, &order, false)? {
+            return Ok(());
+        }
+        // Refused. All disks, then those of the newest history.
+        for which in [Which::All, Which::Newest] {
+            let order = self.choose(volume, which);
+            if self.try_start(volume, &order, false)? {
+                return Ok(());
+            }
+        }
+        let order = self.choose(volume, Which::Newest);
+        if !self.try_start(volume, &order, true)? {
+            self.over = self.machine.volumes.len() == 1;
+        }
+        Ok(())
+    }
+
+    /// Tries a start; by `force` only where rows are at risk.
+    fn try_start(&mut self, volume: usize, order: &[usize], force: bool) -> Result<bool, Finding> {
+        self.starts += 1;
+        let seed = self.seed.wrapping_mul(1000) + self.starts;
+        let sights: Vec<Sight> = {
+            let oracle = &self.machine.volumes[volume].oracle;
+            oracle.trees.iter().map(|tree| tree.sight(order)).collect()
+        };
+        let forked = sights.contains(&Sight::Forked);
+        if forked || sights.contains(&Sight::Harmless) {
+            self.counts.count(Kind::Forked);
+        }
+        let knew = {
+            let oracle = &self.machine.volumes[volume].oracle;
+            let makers = |set: usize| oracle.trees[set].up_to_date(order);
+            (0..oracle.trees.len()).map(makers).collect::<Vec<_>>()
+        };
+        let listed = if force { self.listed(volume, order) } else { Vec::new() };
+        if force && listed.is_empty() {
+            return Ok(false);
+        }
+        match Run::<E>::start(&mut self.machine, volume, order, force, seed) {
+            Ok(mut run) => {
+                self.story.push(format!(
+                    "   --- volume {volume} on {order:?}, force {force}, {sights:?}"
+                ));
+                if forked {
+                    return Err(Finding(format!(
+                        "started from {order:?}, though histories with promises differ"
+                    )));
+                }
+                if sights.contains(&Sight::Nothing) {
+                    return Err(Finding(format!(
+                        "started from {order:?}, none of which was a member"
+                    )));
+                }
+                if force {
+                    self.counts.count(Kind::Forced);
+                }
+                for (number, cache) in std::mem::take(&mut self.left) {
+                    if order.contains(&number) {
+                        self.counts.count(Kind::BackAfterCut);
+                        if matches!(cache, Cache::Lost | Cache::Torn) {
+                            self.counts.count(Kind::BackOldCache);
+                        }
+                    }
+                }
+                if sights.contains(&Sight::Harmless) {
+                    self.counts.count(Kind::BackAfterAlone);
+                }
+                self.begun(&mut run, volume, order, &knew, &listed);
+                self.before[volume] = order.to_vec();
+                self.run = Some(run);
+                Ok(true)
+            }
+            Err(error) => {
+                self.story
+                    .push(format!("   --- volume {volume} on {order:?}: {error}; {sights:?}"));
+                self.counts.count(Kind::Refused);
+                self.may_refuse(volume, order, &sights, &error, force)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Rows at risk, by set, that a refusal lists.
+    fn listed(
+        &mut self,
+        volume: usize,
+        order: &[usize],
+    ) -> Vec<(u16, Vec<raid_core::units::Rows>)> {
+        self.starts += 1;
+        let seed = self.seed.wrapping_mul(1000) + self.starts;
+        match Run::<E>::start(&mut self.machine, volume, order, false, seed) {
+            Err(OpenError::Refused {
+                set, why: Refusal::DirtyAndDegraded { .. }, at_risk, ..
+            }) => {
+                vec![(set, at_risk)]
+            }
+            Ok(run) => {
+                run.cut(&mut self.machine, Cache::Torn, &mut Counts::default());
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn begun(
+        &mut self,
+        run: &mut Run<E>,
+        volume: usize,
+        order: &[usize],
+        knew: &[Vec<usize>],
+        listed: &[(u16, Vec<raid_core::units::Rows>)],
+    ) {
+        let working = run.working(&self.machine);
+        let sets: Vec<_> = (0..run.sets(&self.machine)).map(|set| *run.status(set)).collect();
+        let Machine { volumes, .. } = &mut self.machine;
+        let oracle = &mut volumes[volume].oracle;
+        for (set, status) in sets.iter().enumerate() {
+            let tree = &mut oracle.trees[set];
+            tree.begin(order);
+            let members: Vec<usize> = (working.iter())
+                .filter(|(place, _)| usize::from(place.set) == set)
+                .map(|(_, disk)| order[*disk])
+                .collect();
+            if !knew[set].iter().all(|disk| members.contains(disk)) || !tree.all_know(&knew[set]) {
+                tree.begun_short(&oracle.map, set);
+            }
+            for disk in members {
+                tree.knows(disk);
+            }
+            let missing = status.failed | status.rebuilding;
+            if let Some((_, rows)) = listed.iter().find(|(own, _)| usize::from(*own) == set) {
+                tree.forced(&oracle.map, set, missing, rows);
+            }
+        }
+    }
+
+    /// A start was refused: may it be?
+    fn may_refuse(
+        &self,
+        volume: usize,
+        order: &[usize],
+        sights: &[Sight],
+        error: &OpenError,
+        force: bool,
+    ) -> Result<(), Finding> {
+        let volume = &self.machine.volumes[volume];
+        let several = |sight: &Sight| *sight != Sight::One;
+        if sights.iter().any(several) || is_off(Off::Subsets) {
+            return Ok(());
+        }
+        let geometry = &volume.geometry;
+        let slots = usize::from(geometry.slots);
+        let parities = usize::from(geometry.parity_strips());
+        let needed = if parities == 0 { 1 } else { slots - parities };
+        for tree in &volume.oracle.trees {
+            let know = tree.up_to_date(order).len();
+            if know < needed {
+                return Ok(());
+            }
+            if parities > 0 && know < slots && !volume.journaled {
+                // Perhaps unclean, and short.
+                return Ok(());
+            }
+        }
+        let _ = (error, force);
+        Ok(())
+    }
+
+    fn cut(&mut self, at: Where, within: u64, cache: Cache) -> Result<(), Finding> {
+        let Some(mut run) = self.run.take() else { return Ok(()) };
+        if at != Where::Anywhere {
+            let there = |run: &Run<E>| {
+                let (record, journal) = run.writes_on_the_way();
+                if at == Where::Record { record } else { journal }
+            };
+            if let Err(finding) = run.work(&mut self.machine, within, there) {
+                self.run = Some(run);
+                return Err(finding);
+            }
+        }
+        // What was never noticed is away no longer: the plugs are in again at the next start.
+        self.story.push(format!("{:>6} cut, {cache:?}", run.ios));
+        run.cut(&mut self.machine, cache, &mut self.counts);
+        Ok(())
+    }
+
+    fn clone_disk(&mut self, pick: u8) {
+        if is_off(Off::Clones) || self.run.is_some() {
+            return;
+        }
+        if let Some(Copied { number, disk, knew }) = self.machine.copy.take() {
+            self.story.push(format!("       disk {number} is as it was copied"));
+            self.machine.disks[number] = Some(disk);
+            for (volume, knew) in self.machine.volumes.iter_mut().zip(knew) {
+                for (tree, tip) in volume.oracle.trees.iter_mut().zip(knew) {
+                    tree.set_tip(number, tip);
+                }
+            }
+            self.counts.count(Kind::Cloned);
+            return;
+        }
+        let number = usize::from(pick) % self.machine.disks.len();
+        let Some(disk) = self.machine.disks[number].clone() else { return };
+        let tips = self
+            .machine
+            .volumes
+            .iter()
+            .map(|volume| volume.oracle.trees.iter().map(|tree| tree.tip(number)).collect());
+        self.machine.copy = Some(Copied { number, disk, knew: tips.collect() });
+        self.story.push(format!("       disk {number} is copied"));
+    }
+
+    fn resize(&mut self, pick: u8, grow: bool) {
+        if is_off(Off::Resize) || self.run.is_some() {
+            return;
+        }
+        let number = usize::from(pick) % self.machine.disks.len();
+        if let Some(disk) = &mut self.machine.disks[number] {
+            let blocks = if grow { disk.blocks() + 64 } else { disk.blocks() - 64 };
+            disk.resize(blocks);
+            self.counts.count(Kind::Resized);
+            self.story.push(format!("       disk {number} has {blocks} blocks"));
+            for volume in &mut self.machine.volumes {
+                volume.oracle.trees.iter_mut().for_each(|tree| tree.set_tip(number, None));
+            }
+        }
+    }
+
+    /// Faults end: everything is answered, and the set ends in its best state.
+    fn end(&mut self) -> Result<(), Finding> {
+        let Some(mut run) = self.run.take() else { return Ok(()) };
+        let ended = self.end_of(&mut run);
+        self.run = Some(run);
+        ended
+    }
+
+    fn end_of(&mut self, run: &mut Run<E>) -> Result<(), Finding> {
+        for disk in 0..run.order.len() {
+            if run.plugged.holds(disk) {
+                run.plugged.release(disk);
+            }
+            run.plugged.delays[disk] = 0;
+        }
+        let machine = &mut self.machine;
+        run.settle(machine)?;
+        run.rest(machine)?;
+        run.sweep(machine)?;
+        if run.set_failed() {
+            return Ok(());
+        }
+        for set in 0..run.sets(machine) {
+            let status = *run.status(set);
+            if !status.rebuilding.is_empty() {
+                return Err(Finding(format!(
+                    "set {set} does not end in its best state: {status:?}"
+                )));
+            }
+            if run.call(machine, Call::Scrub { set, repair: false })?.is_ok() {
+                run.rest(machine)?;
+                let differ = run.status(set).mismatches;
+                if differ > 0 && !run.set_failed() {
+                    return Err(Finding(format!("set {set}: {differ} rows differ at the end")));
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,588 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What a reader may see: a tree of histories, one for each set of a volume.
+//!
+//! ```text
+//!  run ──┬── a disk leaves ──┬── cut          a node: what every sector may hold where it ended
+//!        │ disk 1 knows this │ disk 0 knows this
+//!        └── disk 1 alone ──── cut             two ends with promises: a start that sees both is refused
+//! ```
+//!
+//! A disk knows the history up to the moment at which it left. A start may read only what the newest
+//! history allows that any of its disks knows. Within one history the rules are:
+//!
+//! | while it runs | a read gives a version from the acknowledged one (when it began) to the newest submitted |
+//! |---|---|
+//! | after a cut | any version from the promised one to the newest submitted; what is found stays |
+//! | another copy (mirrors) | until a resync has passed, the copy that answers may die: then the other's version counts |
+//! | `hole` (parity) | a row in flight at a cut, not resynced, whose member dies: what that member held is lost |
+//! | `forced` (parity) | the same at a start by force, in a row that the refusal had listed |
+//!
+//! `hole` and `forced` are the only excuses; each is given to single sectors and counted.
+
+use raid_array::workload::{Content, read_stamp, write_stamp};
+use raid_core::array::Geometry;
+use raid_core::layout::Layout;
+use raid_core::units::{Extent, Rows, Slot, SlotSet};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A version of a sector; 0 is "never written".
+pub(crate) type Version = u32;
+
+/// Why a sector may hold anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Excuse {
+    Hole,
+    Forced,
+}
+
+/// One sector.
+#[derive(Clone, Debug, Default)]
+struct Sector {
+    /// What it may hold, oldest first: each submitted write adds one.
+    versions: Vec<Version>,
+    /// Index of the newest that is promised, and of the newest that is acknowledged.
+    durable: usize,
+    acknowledged: usize,
+    /// What another copy may hold.
+    other: Vec<Version>,
+    lost: Option<Excuse>,
+    /// Nothing was submitted since the start.
+    fresh: bool,
+}
+
+impl Sector {
+    fn new() -> Self {
+        Self { versions: vec![0], fresh: true, ..Self::default() }
+    }
+
+    fn in_flight(&self) -> bool {
+        !self.fresh && self.durable + 1 < self.versions.len()
+    }
+}
+
+/// Where the sectors of a set are.
+#[derive(Debug)]
+pub(crate) struct Map {
+    /// Of each sector of the volume: its set, and its index there.
+    pub(crate) sets: Vec<(usize, usize)>,
+    /// Of each set, of each of its sectors: address in the volume, slot, row.
+    places: Vec<Vec<(u64, Slot, u64)>>,
+    rows: u64,
+    parity: bool,
+}
+
+impl Map {
+    pub(crate) fn new(geometry: &Geometry) -> Self {
+        let layout = Layout::new(geometry).expect("a sound geometry");
+        let mut places = vec![Vec::new(); usize::from(geometry.sets)];
+        let mut sets = Vec::new();
+        for sector in 0..layout.size().0 {
+            let piece = layout.split(Extent::new(sector, 1)).next().expect("inside");
+            let at = layout.locate(piece.at.start.0).expect("inside");
+            let rows = layout.rows_of(piece.at);
+            let own: &mut Vec<_> = &mut places[usize::from(piece.set)];
+            sets.push((usize::from(piece.set), own.len()));
+            own.push((sector, at.slot, rows.start.0));
+        }
+        let parity = geometry.parity_strips() > 0;
+        Self { sets, places, rows: layout.rows(), parity }
+    }
+
+    pub(crate) fn sectors(&self) -> u64 {
+        self.sets.len() as u64
+    }
+
+    pub(crate) fn parity(&self) -> bool {
+        self.parity
+    }
+}
+
+/// What every sector of one set may hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Book {
+    sectors: Vec<Sector>,
+    /// Rows in flight at a cut, until a resync has passed them.
+    hole: Vec<bool>,
+    /// Members that died since the start, and whether the array knows.
+    dead: SlotSet,
+    unnoticed: bool,
+    /// The newest version submitted before the last death was noticed.
+    unsure: Version,
+    newest: Version,
+}
+
+/// One sector that was not right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    sector: u64,
+    found: Content,
+    allowed: Vec<Version>,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sector, found, allowed } = self;
+        write!(f, "sector {sector}: found {found:?}, allowed are the versions {allowed:?}")
+    }
+}
+
+/// Sectors that were compared, and of these the ones that were excused.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Compared {
+    pub(crate) sectors: u64,
+    pub(crate) hole: u64,
+    pub(crate) forced: u64,
+}
+
+impl Book {
+    fn new(map: &Map, set: usize) -> Self {
+        Self {
+            sectors: vec![Sector::new(); map.places[set].len()],
+            hole: vec![false; map.rows as usize],
+            dead: SlotSet::EMPTY,
+            unnoticed: false,
+            unsure: 0,
+            newest: 0,
+        }
+    }
+
+    /// The power goes; `journaled`: rows in flight are in a journal.
+    fn cut(&mut self, map: &Map, set: usize, journaled: bool) {
+        for (sector, (_, _, row)) in self.sectors.iter_mut().zip(&map.places[set]) {
+            if map.parity && sector.in_flight() && !journaled {
+                self.hole[*row as usize] = true;
+            }
+            if sector.durable > 0 {
+                sector.other.clear();
+            }
+            sector.versions.drain(..sector.durable);
+            (sector.durable, sector.acknowledged) = (0, 0);
+            sector.fresh = true;
+        }
+        self.dead = SlotSet::EMPTY;
+        self.unnoticed = false;
+        self.unsure = self.newest;
+    }
+
+    /// The copy that answered so far may be gone.
+    fn another_copy_answers(&mut self, map: &Map, set: usize, from_row: u64) {
+        for (sector, (_, _, row)) in self.sectors.iter_mut().zip(&map.places[set]) {
+            if *row >= from_row && sector.acknowledged == 0 {
+                for version in std::mem::take(&mut sector.other) {
+                    if !sector.versions.contains(&version) {
+                        sector.versions.insert(0, version);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What `slots` held is gone, as far as no other member can tell.
+    fn lose(
+        &mut self,
+        map: &Map,
+        set: usize,
+        slots: SlotSet,
+        why: Excuse,
+        rows: impl Fn(u64) -> bool,
+    ) -> u64 {
+        let mut lost = 0;
+        for (sector, (_, slot, row)) in self.sectors.iter_mut().zip(&map.places[set]) {
+            if slots.contains(*slot) && self.hole[*row as usize] && rows(*row) {
+                sector.lost = Some(why);
+                lost += 1;
+            }
+        }
+        lost
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (own, other) in self.sectors.iter_mut().zip(&other.sectors) {
+            for version in other.versions.iter().chain(&other.other) {
+                if !own.versions.contains(version) {
+                    own.versions.push(*version);
+                }
+            }
+            own.lost = own.lost.or(other.lost);
+        }
+        for (own, other) in self.hole.iter_mut().zip(&other.hole) {
+            *own |= other;
+        }
+    }
+}
+
+/// The history of a set up to one moment.
+#[derive(Debug)]
+struct Node {
+    parent: Option<usize>,
+    /// Whether something was promised between its parent's end and its own.
+    promised: bool,
+    end: Option<Book>,
+}
+
+/// All histories of one set.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    nodes: Vec<Node>,
+    /// The last that each disk (by its number in the machine) knows of.
+    tips: BTreeMap<usize, usize>,
+    now: Book,
+    current: usize,
+}
+
+/// What a start with certain disks may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// One history is the newest.
+    One,
+    /// There are several, and at most one of them promised anything.
+    Harmless,
+    /// Several with promises: the start must be refused.
+    Forked,
+    /// None of these disks was ever in use.
+    Nothing,
+}
+
+impl Tree {
+    pub(crate) fn new(map: &Map, set: usize, members: impl Iterator<Item = usize>) -> Self {
+        let now = Book::new(map, set);
+        let root = Node { parent: None, promised: false, end: Some(now.clone()) };
+        let tips = members.map(|disk| (disk, 0)).collect();
+        Self { nodes: vec![root], tips, now, current: 0 }
+    }
+
+    fn path(&self, node: usize) -> Vec<usize> {
+        let mut path: Vec<usize> =
+            std::iter::successors(Some(node), |node| self.nodes[*node].parent).collect();
+        path.reverse();
+        path
+    }
+
+    /// The newest histories that these disks know.
+    fn newest(&self, disks: &[usize]) -> Vec<usize> {
+        let mut tips: Vec<usize> =
+            disks.iter().filter_map(|disk| self.tips.get(disk).copied()).collect();
+        tips.sort_unstable();
+        tips.dedup();
+        let paths: Vec<Vec<usize>> = tips.iter().map(|tip| self.path(*tip)).collect();
+        let older =
+            |tip: &usize| paths.iter().any(|path| path.last() != Some(tip) && path.contains(tip));
+        tips.iter().copied().filter(|tip| !older(tip)).collect()
+    }
+
+    /// Whether `tip` promised something that is not in the history of all of `others`.
+    fn promised_alone(&self, tip: usize, others: &[usize]) -> bool {
+        let paths: Vec<Vec<usize>> = others.iter().map(|other| self.path(*other)).collect();
+        let common = |node: &usize| paths.iter().all(|path| path.contains(node));
+        self.path(tip).iter().any(|node| !common(node) && self.nodes[*node].promised)
+    }
+
+    /// Disks that know the newest history, of these.
+    pub(crate) fn up_to_date(&self, disks: &[usize]) -> Vec<usize> {
+        let newest = self.newest(disks);
+        let knows = |disk: &usize| self.tips.get(disk).is_some_and(|tip| newest.contains(tip));
+        disks.iter().copied().filter(knows).collect()
+    }
+
+    pub(crate) fn sight(&self, disks: &[usize]) -> Sight {
+        let newest = self.newest(disks);
+        match newest.len() {
+            0 => Sight::Nothing,
+            1 => Sight::One,
+            _ => {
+                let alone = |tip: &&usize| self.promised_alone(**tip, &newest);
+                match newest.iter().filter(alone).count() {
+                    0 | 1 => Sight::Harmless,
+                    _ => Sight::Forked,
+                }
+            }
+        }
+    }
+
+    /// A start with these disks has succeeded.
+    pub(crate) fn begin(&mut self, disks: &[usize]) {
+        let mut newest = self.newest(disks);
+        if newest.len() > 1 {
+            let all = newest.clone();
+            let mut alone = all.iter().filter(|tip| self.promised_alone(**tip, &all)).copied();
+            if let (Some(one), None) = (alone.next(), alone.next()) {
+                newest = vec![one];
+            }
+        }
+        let Some(first) = newest.first().copied() else { return };
+        let end = |node: usize| self.nodes[node].end.as_ref().expect("ended");
+        let mut now = end(first).clone();
+        newest.iter().skip(1).for_each(|other| now.merge(end(*other)));
+        self.now = now;
+        self.nodes.push(Node { parent: Some(first), promised: false, end: None });
+        self.current = self.nodes.len() - 1;
+    }
+
+    /// `disk` takes part and knows all that happens.
+    pub(crate) fn knows(&mut self, disk: usize) {
+        self.tips.insert(disk, self.current);
+    }
+
+    /// The newest history that a disk knows.
+    pub(crate) fn tip(&self, disk: usize) -> Option<usize> {
+        self.tips.get(&disk).copied()
+    }
+
+    /// The disk is another one now, and knows this.
+    pub(crate) fn set_tip(&mut self, disk: usize, tip: Option<usize>) {
+        match tip {
+            Some(tip) => self.tips.insert(disk, tip),
+            None => self.tips.remove(&disk),
+        };
+    }
+
+    pub(crate) fn known(&self, disk: usize) -> bool {
+        self.tips.contains_key(&disk)
+    }
+
+    /// Whether nobody else knows the newest history that these know.
+    pub(crate) fn all_know(&self, disks: &[usize]) -> bool {
+        let parent = self.nodes[self.current].parent;
+        !self.tips.iter().any(|(disk, tip)| Some(*tip) == parent && !disks.contains(disk))
+    }
+
+    /// `disks` stop taking part at this moment; the others go on.
+    pub(crate) fn left(&mut self, map: &Map, set: usize, disks: &[usize], journaled: bool) {
+        let takes_part = |disk: &usize| self.tips.get(disk) == Some(&self.current);
+        if !disks.iter().any(takes_part) {
+            return;
+        }
+        let mut end = self.now.clone();
+        end.cut(map, set, journaled);
+        let (old, new) = (self.current, self.nodes.len());
+        self.nodes[old].end = Some(end);
+        self.nodes.push(Node { parent: Some(old), promised: false, end: None });
+        self.current = new;
+        for (disk, tip) in &mut self.tips {
+            if *tip == old && !disks.contains(disk) {
+                *tip = new;
+            }
+        }
+    }
+
+    /// A member dies while rows are owed a resync; those above `mark` count.
+    pub(crate) fn died(&mut self, map: &Map, set: usize, slot: Slot, mark: u64) -> u64 {
+        self.now.dead.insert(slot);
+        self.now.unnoticed = true;
+        if !map.parity {
+            self.now.another_copy_answers(map, set, mark);
+            return 0;
+        }
+        let dead = self.now.dead;
+        self.now.lose(map, set, dead, Excuse::Hole, |row| row >= mark)
+    }
+
+    /// The array has noticed that members died.
+    pub(crate) fn noticed(&mut self) {
+        self.now.unnoticed = false;
+        self.now.unsure = self.now.newest;
+    }
+
+    /// The start was not made by all members that made the history: the copy that answered may be away.
+    pub(crate) fn begun_short(&mut self, map: &Map, set: usize) {
+        if !map.parity {
+            self.now.another_copy_answers(map, set, 0);
+        }
+    }
+
+    /// The start was forced: what the missing members held in rows that were listed may be lost.
+    pub(crate) fn forced(&mut self, map: &Map, set: usize, missing: SlotSet, rows: &[Rows]) -> u64 {
+        self.now.dead = self.now.dead | missing;
+        let listed = |row| rows.iter().any(|range| (range.start.0..range.end().0).contains(&row));
+        self.now.lose(map, set, missing, Excuse::Forced, listed)
+    }
+
+    /// A resync has passed these rows: all copies, and parity, agree.
+    pub(crate) fn agree(&mut self, map: &Map, set: usize, below: u64) {
+        if below > 0 {
+            let rows = self.now.hole.iter_mut().take(below as usize);
+            rows.for_each(|hole| *hole = false);
+            for (sector, (_, _, row)) in self.now.sectors.iter_mut().zip(&map.places[set]) {
+                if *row < below {
+                    sector.other.clear();
+                }
+            }
+        }
+    }
+
+    /// The power goes.
+    pub(crate) fn cut(&mut self, map: &Map, set: usize, journaled: bool) {
+        let mut end = self.now.clone();
+        end.cut(map, set, journaled);
+        self.nodes[self.current].end = Some(end);
+    }
+
+    fn submit(&mut self, index: usize, version: Version) {
+        let sector = &mut self.now.sectors[index];
+        sector.versions.push(version);
+        sector.fresh = false;
+        self.now.newest = version;
+    }
+
+    fn acknowledge(&mut self, index: usize, version: Version, durable: bool) {
+        let (unnoticed, unsure) = (self.now.unnoticed, self.now.unsure);
+        let sector = &mut self.now.sectors[index];
+        let Some(at) = sector.versions.iter().rposition(|own| *own == version) else { return };
+        sector.acknowledged = sector.acknowledged.max(at);
+        if !unnoticed && version > unsure {
+            sector.lost = None;
+        }
+        if durable && at > sector.durable {
+            sector.durable = at;
+            self.nodes[self.current].promised = true;
+        }
+    }
+
+    fn check(
+        &self,
+        index: usize,
+        at: u64,
+        seed: u64,
+        floor: usize,
+        bytes: &[u8],
+        lost: Option<Excuse>,
+    ) -> Result<Option<usize>, Wrong> {
+        let sector = &self.now.sectors[index];
+        let found = read_stamp(bytes, seed, at);
+        let version = match found {
+            Content::Zero => Some(0),
+            Content::Version(version) => Version::try_from(version).ok(),
+            _ => None,
+        };
+        let position =
+            version.and_then(|version| sector.versions.iter().rposition(|own| *own == version));
+        match position {
+            Some(position) if position >= floor => Ok(Some(position)),
+            _ if lost.is_some() || sector.lost.is_some() => Ok(None),
+            _ => {
+                let allowed = sector.versions.get(floor..).unwrap_or_default().to_vec();
+                Err(Wrong { sector: at, found, allowed })
+            }
+        }
+    }
+}
+
+/// What a flush will make durable, or a read must at least give.
+#[derive(Clone, Debug)]
+pub(crate) struct Floor {
+    start: u64,
+    /// Of each sector: index, or version for a flush; and its excuse.
+    floors: Vec<(usize, Version, Option<Excuse>)>,
+}
+
+/// A volume: its sets, and the next version.
+#[derive(Debug)]
+pub(crate) struct Oracle {
+    pub(crate) map: Map,
+    pub(crate) trees: Vec<Tree>,
+    pub(crate) compared: Compared,
+    seed: u64,
+    next: Version,
+}
+
+impl Oracle {
+    pub(crate) fn new(geometry: &Geometry, disks: &[usize], seed: u64) -> Self {
+        let map = Map::new(geometry);
+        let slots = usize::from(geometry.slots);
+        let trees = (0..usize::from(geometry.sets)).map(|set| {
+            let members = disks.iter().copied().skip(set * slots).take(slots);
+            Tree::new(&map, set, members)
+        });
+        let trees = trees.collect();
+        Self { trees, map, seed, next: 1, compared: Compared::default() }
+    }
+
+    /// The bytes of the next write there, and its version.
+    pub(crate) fn submit_write(&mut self, at: Extent) -> (Version, Vec<u8>) {
+        let version = self.next;
+        self.next += 1;
+        let mut bytes = vec![0; at.len.0 as usize * 512];
+        for (sector, chunk) in (at.start.0..).zip(bytes.chunks_exact_mut(512)) {
+            let (set, index) = self.map.sets[sector as usize];
+            self.trees[set].submit(index, version);
+            write_stamp(chunk, self.seed, sector, u64::from(version));
+        }
+        (version, bytes)
+    }
+
+    pub(crate) fn acknowledge_write(&mut self, at: Extent, version: Version, durable: bool) {
+        for sector in at.start.0..at.start.0 + at.len.0 {
+            let (set, index) = self.map.sets[sector as usize];
+            self.trees[set].acknowledge(index, version, durable);
+        }
+    }
+
+    pub(crate) fn floor(&self, at: Extent) -> Floor {
+        let floors = (at.start.0..at.start.0 + at.len.0).map(|sector| {
+            let (set, index) = self.map.sets[sector as usize];
+            let own = &self.trees[set].now.sectors[index];
+            (own.acknowledged, own.versions[own.acknowledged], own.lost)
+        });
+        Floor { start: at.start.0, floors: floors.collect() }
+    }
+
+    pub(crate) fn acknowledge_flush(&mut self, floor: &Floor) {
+        for (sector, (_, version, _)) in (floor.start..).zip(&floor.floors) {
+            let (set, index) = self.map.sets[sector as usize];
+            let tree = &mut self.trees[set];
+            let own = &mut tree.now.sectors[index];
+            // A copy that took over meanwhile may be older than what was acknowledged.
+            let at = own.versions.iter().rposition(|own| own == version).unwrap_or(0);
+            let at = at.min(own.acknowledged);
+            if at > own.durable {
+                own.durable = at;
+                tree.nodes[tree.current].promised = true;
+            }
+        }
+    }
+
+    pub(crate) fn check_read(&mut self, floor: &Floor, bytes: &[u8]) -> Result<(), Wrong> {
+        let sectors = (floor.start..).zip(&floor.floors).zip(bytes.chunks_exact(512));
+        for ((sector, (at_least, _, lost)), chunk) in sectors {
+            let (set, index) = self.map.sets[sector as usize];
+            let tree = &self.trees[set];
+            let least = (*at_least).min(tree.now.sectors[index].acknowledged);
+            self.compared.count(lost.or(tree.now.sectors[index].lost));
+            tree.check(index, sector, self.seed, least, chunk, *lost)?;
+        }
+        Ok(())
+    }
+
+    /// What a sector is found to hold after a cut stays.
+    pub(crate) fn adopt(&mut self, at: Extent, bytes: &[u8]) -> Result<(), Wrong> {
+        for (sector, chunk) in (at.start.0..).zip(bytes.chunks_exact(512)) {
+            let (set, index) = self.map.sets[sector as usize];
+            let tree = &mut self.trees[set];
+            self.compared.count(tree.now.sectors[index].lost);
+            let least = tree.now.sectors[index].acknowledged;
+            let found = tree.check(index, sector, self.seed, least, chunk, None)?;
+            let own = &mut tree.now.sectors[index];
+            if let (Some(found), true) = (found, own.fresh) {
+                let version = own.versions.swap_remove(found);
+                for rest in std::mem::replace(&mut own.versions, vec![version]) {
+                    if rest != version && !own.other.contains(&rest) {
+                        own.other.push(rest);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Compared {
+    fn count(&mut self, lost: Option<Excuse>) {
+        self.sectors += 1;
+        match lost {
+            Some(Excuse::Hole) => self.hole += 1,
+            Some(Excuse::Forced) => self.forced += 1,
+            None => {}
+        }
+    }
+}

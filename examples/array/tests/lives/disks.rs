@@ -161,7 +161,7 @@ impl Disk {
             Cache::Saved => self.empty_cache(|versions| versions.checked_sub(1)),
             Cache::Lost => self.cache.clear(),
             Cache::Torn => {
-                self.empty_cache(|versions| random.bool().then(|| random.usize(..versions)))
+                self.empty_cache(|versions| random.bool().then(|| random.usize(..versions)));
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::table::{Counts, Kind};
 use fastrand::Rng;
 use raid_array::backplane::{Backplane, Transfer};
 use raid_array::engine::{Event, OpenError, Options, Request, RequestId};
+use raid_array::trust::{Accept, Risk};
 use raid_array::workload::{ArrayEngine, Call};
 use raid_core::array::Place;
 use raid_core::backend::Backend;
@@ -92,8 +93,12 @@ pub(crate) fn options(machine: &Machine, force: bool, seed: u64) -> Options {
         clean_after_idle: 2_000_000,
         ..Limits::default()
     };
+    let accept = match force {
+        true => Accept::NOTHING.and(Risk::UncleanDegraded),
+        false => Accept::NOTHING,
+    };
     Options {
-        force,
+        accept,
         limits,
         backend: Backend::detect(),
         unix_start: machine.unix,

@@ -61,6 +61,7 @@ pub enum Start {
     Normal,
     /// Start it all the same; rows that were being written at the stop may be wrong.
     Force,
-    /// A ledger has made the rows in flight consistent: nothing needs a resync.
+    /// A ledger has made the rows consistent that were in flight since a member was lost. What was owed
+    /// a resync before stays owed.
     LedgerReplayed,
 }

@@ -16,6 +16,7 @@ mod oracle;
 mod power;
 mod scenario;
 mod search;
+mod stripe;
 mod world;
 
 use scenario::{MIRROR, Scenario};
@@ -24,7 +25,10 @@ use std::time::Instant;
 
 const REBUILD: Scenario = Scenario { rebuild: true, ..MIRROR };
 const THREE: Scenario = Scenario { members: 3, ..MIRROR };
-const PARITY: Scenario = Scenario { members: 3, parity: true, ..MIRROR };
+const PARITY: Scenario = Scenario { members: 3, parity: 1, ..MIRROR };
+
+/// Survives two losses: one data block, P and Q.
+const DOUBLE: Scenario = Scenario { members: 3, parity: 2, ..MIRROR };
 
 const REGIONS: Scenario = Scenario { regions: true, ..MIRROR };
 
@@ -128,6 +132,10 @@ const LARGE: &[(&str, Scenario)] = &[
             regions: true,
             ..PARITY
         },
+    ),
+    (
+        "double parity, a journal, a write, a failure, a spare; a write in the second run",
+        Scenario { again: &[(1, 1, 0)], journal: true, failures: 1, spares: 1, ..DOUBLE },
     ),
     (
         "parity of three, two writes, a flush, a failure, a spare",

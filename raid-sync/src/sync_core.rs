@@ -327,7 +327,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     ) -> Option<(Operation, Row)> {
         let running =
             self.running.filter(|running| under_way && self.is_recorded(running.operation));
-        let operation = match running.map(|running| running.operation).or(owed) {
+        // A ledger may settle what is unclean, so what is owed is named, whatever else runs.
+        let parity = matches!(members.redundancy, Redundancy::Parity(_));
+        let first = owed.filter(|_| parity);
+        let operation = match first.or(running.map(|running| running.operation)).or(owed) {
             Some(Operation::Rebuild { .. }) | None => (!members.filling.is_empty())
                 .then_some(Operation::Rebuild { targets: members.filling }),
             other => other,
@@ -337,10 +340,12 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
 
     fn describe(&self, claim: &Claim) -> RuntimeState {
         // "Clean" would hide what the record does not say: that a resync is owed, or who has failed. A
-        // parity set that lost a member before its parity agreed is rebuilt first, and the record then
-        // names the rebuild. A log by region names what is owed itself.
+        // parity set that lost a member before its parity agreed is rebuilt first; it stays unclean, for
+        // the rows of its target are not known either. A log by region names what is owed itself.
         let named = claim.operation.map(|(operation, _)| operation);
-        let unsaid = claim.owed.is_some() && (!self.capabilities.mark || named != claim.owed);
+        let said =
+            self.capabilities.mark && named == claim.owed && claim.members.filling.is_empty();
+        let unsaid = claim.owed.is_some() && !said;
         let hidden = (unsaid && !self.log.by_region) || self.hides_failures(claim);
         let clean = match self.tracks_writes() {
             true => claim.clean && !hidden,

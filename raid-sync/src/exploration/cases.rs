@@ -3,7 +3,7 @@
 
 use super::scenario::{MIRROR, Scenario};
 use super::search::explore;
-use super::{PARITY, all_hold};
+use super::{DOUBLE, PARITY, all_hold};
 
 /// Case G7.
 #[test]
@@ -13,6 +13,30 @@ fn a_member_that_returns_is_given_what_a_resync_wrote_behind_one_flag() {
     let sets: &[(&str, Scenario)] = &[
         ("two copies, a failure, a return", back),
         ("parity, a failure, a return", Scenario { crashes: 1, failures: 1, returns: 1, ..PARITY }),
+    ];
+    all_hold(sets, |scenario| explore(scenario, u64::MAX));
+}
+
+/// Case B3.
+#[test]
+#[cfg_attr(miri, ignore = "hundreds of thousands of states")]
+fn a_replay_of_the_journal_settles_no_resync_that_was_owed_before_the_loss() {
+    let lives = Scenario {
+        unclean: true,
+        cached: false,
+        journal: true,
+        failures: 1,
+        spares: 1,
+        crashes: 1,
+        writes: &[(1, 1, 0)],
+        ..DOUBLE
+    };
+    let (no_marks, regions) =
+        (Scenario { mark: false, ..lives }, Scenario { regions: true, ..lives });
+    let sets: &[(&str, Scenario)] = &[
+        ("double parity, unclean, a journal, a failure, a spare", lives),
+        ("double parity, unclean, a journal, a failure, a spare, no marks", no_marks),
+        ("double parity, unclean, a journal, regions, a failure, a spare", regions),
     ];
     all_hold(sets, |scenario| explore(scenario, u64::MAX));
 }

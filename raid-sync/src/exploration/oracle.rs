@@ -9,9 +9,10 @@
 //! 5. What counts as clean is on the media: no trusted member has it in its cache only.
 //! 6. Left alone, everything ends.
 
-use super::member::{ROWS, version};
+use super::member::ROWS;
 use super::scenario::Scenario;
-use super::world::{Purpose, Verdict, World, slot_of};
+use super::stripe::{Value, slot_of, version};
+use super::world::{Purpose, Verdict, World};
 use crate::{Access, Admit};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use std::format;
@@ -52,8 +53,8 @@ impl World {
             });
             match scenario.parity {
                 _ if busy => {}
-                true => self.observe_stripe(scenario, row)?,
-                false => self.observe_copies(row)?,
+                0 => self.observe_copies(row)?,
+                _ => self.observe_stripe(scenario, row)?,
             }
         }
         Ok(())
@@ -105,6 +106,16 @@ impl World {
             Admit::Go(grant) => Some(grant),
             _ => None,
         };
+        if let Some(grant) = grant
+            && grant.agreed
+            && !self.fits(scenario, row, grant.read & self.alive())
+        {
+            let held: std::vec::Vec<_> = self.members.iter().map(|m| m.row(row)).collect();
+            return Err(format!(
+                "row {row}: parity of {:?} does not agree with data: {held:x?}",
+                grant.read
+            ));
+        }
         for column in 0..scenario.columns() {
             let slot = Slot(slot_of(scenario, row, column));
             if from.contains(slot) {
@@ -122,7 +133,7 @@ impl World {
         Ok(())
     }
 
-    fn observe_block(&mut self, row: u64, column: usize, value: u32, slot: Slot) -> Verdict {
+    fn observe_block(&mut self, row: u64, column: usize, value: Value, slot: Slot) -> Verdict {
         let block = &mut self.blocks[row as usize][column];
         if block.lost.is_some() {
             return Ok(());
@@ -148,7 +159,7 @@ impl World {
         }
         let status = self.core.status();
         // A parity set that lost a member before its parity agreed stays unclean, and says so (I9).
-        let clean = status.clean || (scenario.parity && !status.failed.is_empty());
+        let clean = status.clean || (scenario.parity > 0 && !status.failed.is_empty());
         let users = self.wishes.is_empty() && self.acks.is_empty() && self.jobs.is_empty();
         let owes = status.operation.is_some() || self.core.owed().is_some();
         match users && clean && !owes && !status.unrecorded && status.windows == 0 {

@@ -7,11 +7,12 @@
 //! one more member stays away. Members stay away only as far as a record that was acknowledged on all
 //! others allows: with fewer, data is gone whatever the core does.
 
-use super::member::{COLUMNS, Cell, Image, Member, ROWS, value, versions};
+use super::member::{Cell, Image, Member, ROWS};
 use super::scenario::Scenario;
 use super::search::Fingerprint;
-use super::world::{Block, Left, Purpose, Wish, World, build};
-use crate::{Refusal, Time};
+use super::stripe::{COLUMNS, Value, renumbered, versions};
+use super::world::{Block, Journal, Left, Purpose, Wish, World, build};
+use crate::{Refusal, Start, Time};
 use raid_core::metadata::{Operation, RuntimeState};
 use raid_core::units::{Slot, SlotSet};
 use std::format;
@@ -24,13 +25,14 @@ pub(super) struct Stopped {
     pub(super) members: Vec<Member>,
     blocks: [[Block; COLUMNS]; ROWS],
     distrusted: SlotSet,
+    journal: Journal,
     left: Left,
 }
 
 /// What may be left of one member.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Options {
-    rows: [Vec<u32>; ROWS],
+    rows: [Vec<Value>; ROWS],
     records: Vec<Option<(u8, Image)>>,
     dead: bool,
 }
@@ -42,7 +44,7 @@ fn add<T: PartialEq>(options: &mut Vec<T>, option: T) {
 }
 
 impl World {
-    fn options(&self) -> Vec<Options> {
+    fn options(&self, scenario: &Scenario) -> Vec<Options> {
         let option = |(slot, member): (Slot, &Member)| {
             let mut rows = member.cells.map(|cell| {
                 let mut values = Vec::new();
@@ -57,7 +59,9 @@ impl World {
                     }
                 }
                 match &job.purpose {
-                    Purpose::Persist { to, number, image, .. } if to.contains(slot) => {
+                    Purpose::Persist { to, number, image, .. }
+                        if to.contains(slot) && self.begins(scenario, &job.purpose) =>
+                    {
                         add(&mut records, Some((*number, **image)));
                     }
                     _ => {}
@@ -81,8 +85,9 @@ impl World {
     }
 
     /// Stands for all that a power failure here may leave.
-    pub(super) fn cut(&self) -> (u64, u64) {
-        Fingerprint::of(&(self.options(), self.promised(), self.distrusted, self.left))
+    pub(super) fn cut(&self, scenario: &Scenario) -> (u64, u64) {
+        let promised = (self.promised(), self.distrusted, self.journal);
+        Fingerprint::of(&(self.options(scenario), promised, self.left))
     }
 
     /// Every outcome of a power failure in this state.
@@ -91,7 +96,7 @@ impl World {
         scenario: &Scenario,
         then: &mut dyn FnMut(Stopped) -> Result<(), E>,
     ) -> Result<(), E> {
-        let options = self.options();
+        let options = self.options(scenario);
         let left = Left { crashes: self.left.crashes - 1, ..self.left };
         let mut away: Vec<SlotSet> = Vec::from([SlotSet::EMPTY]);
         let dead: SlotSet = slots(&options).filter(|(_, o)| o.dead).map(|(slot, _)| slot).collect();
@@ -104,6 +109,7 @@ impl World {
             members: self.members.clone(),
             blocks: self.promised(),
             distrusted: self.distrusted,
+            journal: self.journal,
             left,
         };
         for away in away {
@@ -152,7 +158,9 @@ impl Stopped {
         for row in 0..ROWS {
             for column in 0..COLUMNS {
                 let block = &mut self.blocks[row][column];
-                let left = self.members.iter().map(|m| versions(column, m.row(row as u64)));
+                let logged = self.journal.rows[row].iter().flatten().copied();
+                let there = self.members.iter().map(|m| m.row(row as u64)).chain(logged);
+                let left = there.map(|value| versions(column, value));
                 let left = left.fold(1u16 << block.promised, |all, some| all | some);
                 let rank = |version: u8| (left & ((1 << version) - 1)).count_ones() as u8;
                 block.versions = left.count_ones() as u8;
@@ -160,14 +168,11 @@ impl Stopped {
                 (block.promised, block.acknowledged, block.seen) = (promised, promised, promised);
                 block.lost = block.lost.map(|_| block.versions);
                 for member in &mut self.members {
-                    let old = member.row(row as u64);
-                    let mut new = old;
-                    let mine = versions(column, old);
-                    (0..16).filter(|v| mine & (1 << v) != 0).for_each(|v| new ^= value(column, v));
-                    (0..16)
-                        .filter(|v| mine & (1 << v) != 0)
-                        .for_each(|v| new ^= value(column, rank(v)));
+                    let new = renumbered(column, member.row(row as u64), rank);
                     member.cells[row] = Cell::of(new);
+                }
+                for value in self.journal.rows[row].iter_mut().flatten() {
+                    *value = renumbered(column, *value, rank);
                 }
             }
         }
@@ -192,14 +197,36 @@ impl Stopped {
         here.filter_map(|member| member.record).max_by_key(|(number, _)| *number).map(|(_, r)| r)
     }
 
+    /// Writes to the members what the journal holds. It is in use exactly while the record says that a
+    /// member is missing or being filled; at any other time what it holds is old.
+    fn replay(&mut self, found: &Image, absent: SlotSet) -> Start {
+        let in_use = !(found.state.failed | found.state.rebuilding).is_empty();
+        if !in_use {
+            self.journal = Journal::default();
+        }
+        if found.state.clean || !self.journal.open {
+            return Start::Normal;
+        }
+        for (row, logged) in self.journal.rows.iter().enumerate() {
+            let members = (0u8..).map(Slot).zip(&mut self.members).zip(logged);
+            for ((slot, member), value) in members {
+                if let Some(value) = value.filter(|_| !absent.contains(slot)) {
+                    member.cells[row] = Cell::of(value);
+                }
+            }
+        }
+        Start::LedgerReplayed
+    }
+
     /// The set started again; `None` if that was rightly refused.
-    pub(super) fn restart(self, scenario: &Scenario) -> Result<Option<World>, String> {
+    pub(super) fn restart(mut self, scenario: &Scenario) -> Result<Option<World>, String> {
         let found = self.found().ok_or("no member has a record")?;
         // A disk without a record is not known as a member.
         let here = |member: &Member| !member.dead && member.record.is_some();
         let absent = (0u8..).map(Slot).zip(&self.members).filter(|(_, member)| !here(member));
         let absent: SlotSet = absent.map(|(slot, _)| slot).collect();
-        let core = match build(scenario, absent, &found, &self.members) {
+        let start = self.replay(&found, absent);
+        let core = match build(scenario, absent, &found, &self.members, start) {
             Ok(core) => core,
             Err(refusal) if justified(scenario, &refusal, &found.state, absent) => return Ok(None),
             Err(refusal) => return Err(format!("{found:?} is refused: {refusal}")),
@@ -213,6 +240,7 @@ impl Stopped {
         world.alone = self.left.crashes == 0;
         world.blocks = self.blocks;
         world.distrusted = self.distrusted;
+        world.journal = self.journal;
         world.left = self.left;
         world.failed = world.core.status().failed;
         world.members = self.members;
@@ -220,6 +248,7 @@ impl Stopped {
             member.dead |= absent.contains(slot);
         }
         world.pump(scenario)?;
+        world.keep_journal(scenario)?;
         world.observe(scenario)?;
         Ok(Some(world))
     }
@@ -236,7 +265,7 @@ fn justified(
     match refusal {
         Refusal::DirtyAndDegraded { .. } => {
             let unclean = !found.clean || found.operation == Some(Operation::Resync);
-            scenario.parity && unclean && trusted != scenario.all()
+            scenario.parity > 0 && unclean && trusted != scenario.all()
         }
         Refusal::NoCopyLeft { .. } => trusted.len() < scenario.needed(),
         _ => false,

@@ -15,7 +15,8 @@ pub(super) type Write = (u64, u64, usize);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scenario {
     pub(super) members: u8,
-    pub(super) parity: bool,
+    /// Parity blocks of a row: none in a mirror.
+    pub(super) parity: u8,
     /// Writes of the first run, and of each run after a power failure.
     pub(super) writes: &'static [Write],
     pub(super) again: &'static [Write],
@@ -41,6 +42,10 @@ pub(super) struct Scenario {
     pub(super) spares: u8,
     /// Pauses or aborts.
     pub(super) steering: u8,
+    /// The set was stopped while a write to row 0 was under way: it reached the second member only.
+    pub(super) unclean: bool,
+    /// While a parity set is short of a member, its engine logs rows before it writes them.
+    pub(super) journal: bool,
     /// Scrubs: check or repair.
     pub(super) scrubs: u8,
     /// Power failures, each at any moment. After the last one the set is left alone until it rests.
@@ -52,7 +57,7 @@ pub(super) struct Scenario {
 /// A quiet mirror of two, one write, power fails twice.
 pub(super) const MIRROR: Scenario = Scenario {
     members: 2,
-    parity: false,
+    parity: 0,
     writes: &[(0, 1, 0)],
     again: &[],
     durable: false,
@@ -68,6 +73,8 @@ pub(super) const MIRROR: Scenario = Scenario {
     failures: 0,
     spares: 0,
     steering: 0,
+    unclean: false,
+    journal: false,
     scrubs: 0,
     crashes: 2,
     defect: None,
@@ -75,12 +82,12 @@ pub(super) const MIRROR: Scenario = Scenario {
 
 impl Scenario {
     pub(super) fn columns(&self) -> usize {
-        if self.parity { usize::from(self.members) - 1 } else { 1 }
+        if self.parity > 0 { usize::from(self.members - self.parity) } else { 1 }
     }
 
     /// Members that hold all data together.
     pub(super) fn needed(&self) -> u16 {
-        if self.parity { u16::from(self.members) - 1 } else { 1 }
+        if self.parity > 0 { u16::from(self.members - self.parity) } else { 1 }
     }
 
     pub(super) fn all(&self) -> SlotSet {
@@ -90,7 +97,7 @@ impl Scenario {
     pub(super) fn found(&self) -> RuntimeState {
         let last = SlotSet::of(Slot(self.members - 1));
         RuntimeState {
-            clean: true,
+            clean: !self.unclean,
             failed: SlotSet::EMPTY,
             rebuilding: if self.rebuild { last } else { SlotSet::EMPTY },
             initialisation: Initialisation::Full,
@@ -111,7 +118,10 @@ impl Scenario {
     }
 
     pub(super) fn config(&self, absent: SlotSet) -> Config {
-        let redundancy = if self.parity { Redundancy::Parity(1) } else { Redundancy::Mirror };
+        let redundancy = match self.parity {
+            0 => Redundancy::Mirror,
+            parity => Redundancy::Parity(parity),
+        };
         Config {
             absent,
             strict: self.strict,

@@ -217,7 +217,7 @@ impl Search<'_> {
         world: &World,
         steps: Option<&Rc<Step>>,
     ) -> Result<(), Counterexample> {
-        if world.left.crashes == 0 || !self.cuts.insert(world.cut()) {
+        if world.left.crashes == 0 || !self.cuts.insert(world.cut(self.scenario)) {
             return Ok(());
         }
         self.tally.cuts += 1;

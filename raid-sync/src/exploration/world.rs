@@ -5,12 +5,13 @@
 //! take effect when they are reported. That loses nothing: at a power failure each part of a job that is
 //! not reported yet has landed or not, whatever the step at which it might have.
 
-use super::member::{COLUMNS, Cell, GARBAGE, Image, Member, ROWS, value};
+use super::member::{Cell, Image, Member, ROWS};
 use super::scenario::{Scenario, Write};
 use super::search::Fingerprint;
+use super::stripe::{self, COLUMNS, GARBAGE, MEMBERS, Strip, Value, slot_of, strip_of, value};
 use crate::*;
 use raid_core::metadata::Operation;
-use raid_core::units::{Rows, Slot, SlotSet};
+use raid_core::units::{Row, Rows, Slot, SlotSet};
 use std::boxed::Box;
 use std::format;
 use std::string::{String, ToString};
@@ -29,12 +30,12 @@ type Covered = Vec<(u8, [u8; ROWS])>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Leg {
     pub(super) slot: u8,
-    pub(super) rows: [Option<u32>; ROWS],
+    pub(super) rows: [Option<Value>; ROWS],
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Purpose {
-    Write { ticket: Ticket, versions: Versions, durable: bool },
+    Write { ticket: Ticket, versions: Versions, durable: bool, logged: bool },
     UserFlush { versions: Versions, covered: Covered },
     Flush { id: FlushId, covered: Covered },
     Persist { seq: RecordSeq, to: SlotSet, number: u8, image: Box<Image> },
@@ -80,6 +81,15 @@ impl Wish {
     }
 }
 
+/// The write journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Journal {
+    /// Whether rows are logged since the loss that the record names.
+    pub(super) open: bool,
+    /// What it holds of each row, for each member.
+    pub(super) rows: [[Option<Value>; MEMBERS]; ROWS],
+}
+
 /// Versions of a block are numbered from 0 in the order of admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Block {
@@ -115,6 +125,7 @@ pub(super) struct World {
     /// Members that a record on all others says are not to be trusted.
     pub(super) distrusted: SlotSet,
     pub(super) records: u8,
+    pub(super) journal: Journal,
     pub(super) left: Left,
     pub(super) over: bool,
     /// Power has failed for the last time: one step is as good as another.
@@ -148,33 +159,39 @@ impl World {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let found = scenario.found();
         let block = Block { versions: 1, acknowledged: 0, promised: 0, seen: 0, lost: None };
-        let whole = (0..scenario.columns()).map(|column| value(column, 0));
-        let parity: u32 = whole.fold(0, |sum, value| sum ^ value);
+        let mut data = [value(0, 0), value(1, 0)];
+        data[scenario.columns()..].fill(0);
         let mut members = Vec::new();
         for slot in 0..scenario.members {
             let mut member = Member::holding(value(0, 0), 1 + u64::from(slot));
             for row in 0..ROWS {
-                let content = match scenario.parity {
-                    _ if found.rebuilding.contains(Slot(slot)) => GARBAGE,
-                    true if parity_slot(scenario, row as u64) == slot => parity,
-                    true => value(column_of(scenario, row as u64, slot), 0),
-                    false => value(0, 0),
+                let content = match found.rebuilding.contains(Slot(slot)) {
+                    true => GARBAGE,
+                    false => stripe::block(strip_of(scenario, row as u64, slot), &data),
                 };
                 member.cells[row] = Cell::of(content);
             }
             member.record = Some((0, Image::plain(found)));
             members.push(member);
         }
+        let mut blocks = [[block; COLUMNS]; ROWS];
+        if scenario.unclean {
+            // The newer version is Q's in a set with two parities.
+            members[1].cells[0] = Cell::of(value(0, 1));
+            blocks[0][0].versions = 2;
+        }
         Self {
-            core: build(scenario, SlotSet::EMPTY, &Image::plain(found), &members).unwrap(),
+            core: build(scenario, SlotSet::EMPTY, &Image::plain(found), &members, Start::Normal)
+                .unwrap(),
             now: Time(0),
             members,
             jobs: Vec::new(),
             wishes: scenario.writes.iter().map(|w| Wish::new(w, scenario.durable)).collect(),
             acks: Vec::new(),
-            blocks: [[block; COLUMNS]; ROWS],
+            blocks,
             distrusted: found.rebuilding,
             records: 0,
+            journal: Journal::default(),
             left: Left {
                 crashes: scenario.crashes,
                 failures: scenario.failures,
@@ -206,8 +223,8 @@ impl World {
         for Job { purpose, legs, failed } in &self.jobs {
             let rest = (legs, failed);
             add(match purpose {
-                Purpose::Write { ticket, versions, durable } => {
-                    Fingerprint::of(&(0, ticket.index(), versions, durable, rest))
+                Purpose::Write { ticket, versions, durable, logged } => {
+                    Fingerprint::of(&(0, ticket.index(), versions, durable, logged, rest))
                 }
                 Purpose::UserFlush { versions, covered } => {
                     Fingerprint::of(&(1, versions, covered, rest))
@@ -235,7 +252,7 @@ impl World {
             add(Fingerprint::of(&(7, wait(WaitFor::Record(*seq)), versions, durable)));
         }
         let flags = (self.over, self.alone, self.failed, self.unsettled, self.distrusted);
-        let members = self.numbered();
+        let members = (self.numbered(), self.journal);
         Fingerprint::of(&(core, members, self.blocks, self.left, flags, a, b))
     }
 
@@ -273,10 +290,66 @@ impl World {
         }
     }
 
+    // ---- the journal
+
+    /// Whether rows are written to the journal first: a member is missing or being filled.
+    fn is_logging(&self, scenario: &Scenario) -> bool {
+        let status = self.core.status();
+        scenario.journal && !(status.failed | status.rebuilding).is_empty()
+    }
+
+    /// Rows are neither logged nor written without a member before its loss is durable.
+    fn journal_serves(&self, scenario: &Scenario) -> bool {
+        self.journal.open && !self.loss_is_unnamed(scenario)
+    }
+
+    fn loss_is_unnamed(&self, scenario: &Scenario) -> bool {
+        let status = self.core.status();
+        let missing = status.failed | status.rebuilding;
+        self.is_logging(scenario) && !self.distrusted.contains_all(missing)
+    }
+
+    /// The record of a loss waits for rows that were sent before it and are not in the journal.
+    pub(super) fn begins(&self, scenario: &Scenario, purpose: &Purpose) -> bool {
+        let Purpose::Persist { image, .. } = purpose else { return true };
+        let unlogged = |job: &Job| matches!(job.purpose, Purpose::Write { logged: false, .. });
+        let names = !(image.state.failed | image.state.rebuilding).is_empty();
+        !(scenario.journal && names && self.jobs.iter().any(unlogged))
+    }
+
+    /// Nothing is kept of members that the disks call gone, nor of a set that is whole. Of one that is
+    /// only absent all is kept until its loss is durable: it may be back after the next cut.
+    pub(super) fn keep_journal(&mut self, scenario: &Scenario) -> Verdict {
+        let status = self.core.status();
+        let gone = status.failed & self.distrusted;
+        let whole = (status.failed | status.rebuilding | self.distrusted).is_empty();
+        if self.is_logging(scenario) && !self.journal.open && !self.loss_is_unnamed(scenario) {
+            // What was written without the journal is flushed before it opens. It opens in one go: how
+            // that is done is the engine's business.
+            let covered = self.covered(self.core.live());
+            let failed = self.flush(&covered);
+            self.journal.open = failed.is_empty();
+            failed.iter().for_each(|slot| self.core.member_failed(slot));
+            self.pump(scenario)?;
+        }
+        if whole {
+            self.journal = Journal::default();
+        }
+        for row in &mut self.journal.rows {
+            for (slot, value) in (0u8..).map(Slot).zip(row) {
+                if gone.contains(slot) {
+                    *value = None;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn actions(&self, scenario: &Scenario) -> Vec<Action> {
         let mut actions = Vec::new();
         for (index, job) in self.jobs.iter().enumerate() {
             match job.legs.len() {
+                0 if !self.begins(scenario, &job.purpose) => {}
                 0 => actions.push(Action::Report(index)),
                 legs => actions.extend((0..legs).map(|leg| Action::Land(index, leg))),
             }
@@ -285,7 +358,8 @@ impl World {
             return actions;
         }
         for (index, wish) in self.wishes.iter().enumerate() {
-            if !matches!(wish.turn, Turn::Parked(_)) {
+            let held = self.is_logging(scenario) && !self.journal_serves(scenario);
+            if !matches!(wish.turn, Turn::Parked(_)) && !held {
                 actions.push(Action::Ask(index));
             }
         }
@@ -386,6 +460,7 @@ impl World {
             }
         }
         self.pump(scenario)?;
+        self.keep_journal(scenario)?;
         self.observe(scenario)
     }
 
@@ -416,50 +491,51 @@ impl World {
             let version = block.versions;
             block.versions += 1;
             versions.push((row as u8, wish.column as u8, version));
-            let new = value(wish.column, version);
-            let parity = match scenario.parity {
-                true => {
-                    let mut data = self.data(scenario, row, grant.read)?;
-                    data[wish.column] = new;
-                    data.iter().fold(0, |sum, value| sum ^ value)
-                }
-                false => 0,
+            let mut data = match scenario.parity {
+                0 => [0; COLUMNS],
+                _ => self.data(scenario, row, grant.read)?,
             };
+            data[wish.column] = value(wish.column, version);
             for leg in &mut legs {
-                leg.rows[row as usize] = match scenario.parity {
-                    false => Some(new),
-                    true if leg.slot == slot_of(scenario, row, wish.column) => Some(new),
-                    true if leg.slot == parity_slot(scenario, row) => Some(parity),
-                    true => None,
+                leg.rows[row as usize] = match strip_of(scenario, row, leg.slot) {
+                    Strip::Data(column) if column != wish.column => None,
+                    strip => Some(stripe::block(strip, &data)),
                 };
             }
         }
         legs.retain(|leg| leg.rows.iter().any(Option::is_some));
         let (ticket, durable) = (grant.ticket, wish.durable);
-        let purpose = Purpose::Write { ticket, versions, durable };
+        let logged = self.is_logging(scenario);
+        for leg in legs.iter().filter(|_| logged) {
+            for (row, value) in self.journal.rows.iter_mut().zip(leg.rows) {
+                row[usize::from(leg.slot)] = value.or(row[usize::from(leg.slot)]);
+            }
+        }
+        let purpose = Purpose::Write { ticket, versions, durable, logged };
         self.jobs.push(Job { purpose, legs, failed: SlotSet::EMPTY });
         Ok(())
     }
 
-    /// The data of a row of a parity set, the lost block computed from the others.
+    /// The data of a row of a parity set, lost blocks computed from the others.
     pub(super) fn data(
         &self,
         scenario: &Scenario,
         row: u64,
         read: SlotSet,
-    ) -> Result<[u32; COLUMNS], String> {
-        let missing = scenario.all().without(read);
-        if missing.len() > 1 {
-            return Err(format!("row {row} is to be computed from {read:?}"));
-        }
-        let get = |slot: u8| self.members[usize::from(slot)].row(row);
-        let others = read.iter().fold(0, |sum, slot| sum ^ get(slot.0));
-        let mut data = [0; COLUMNS];
-        for (column, value) in data.iter_mut().enumerate().take(scenario.columns()) {
-            let slot = slot_of(scenario, row, column);
-            *value = if read.contains(Slot(slot)) { get(slot) } else { others };
-        }
-        Ok(data)
+    ) -> Result<[Value; COLUMNS], String> {
+        let there =
+            |slot: u8| read.contains(Slot(slot)).then(|| self.members[usize::from(slot)].row(row));
+        let data = stripe::data(scenario, row, there);
+        data.ok_or_else(|| format!("row {row} is to be computed from {read:?}"))
+    }
+
+    /// Whether what these members hold of a row fits together.
+    pub(super) fn fits(&self, scenario: &Scenario, row: u64, slots: SlotSet) -> bool {
+        let Ok(data) = self.data(scenario, row, slots) else { return true };
+        slots.iter().all(|slot| {
+            let block = stripe::block(strip_of(scenario, row, slot.0), &data);
+            self.members[slot.index()].row(row) == block
+        })
     }
 
     fn covered(&self, slots: SlotSet) -> Covered {
@@ -528,7 +604,13 @@ impl World {
     }
 
     fn image(&self, scenario: &Scenario, seq: RecordSeq) -> Option<Image> {
-        let state = self.core.snapshot(seq)?;
+        let mut state = self.core.snapshot(seq)?;
+        if !scenario.mark {
+            // Such a format has a place for who is being filled, and for no operation.
+            let targets = state.rebuilding;
+            state.operation = (!targets.is_empty()).then_some(Operation::Rebuild { targets });
+            state.mark = Row(0);
+        }
         if !scenario.regions {
             return Some(Image::plain(state));
         }
@@ -561,10 +643,10 @@ impl World {
     fn lose_what_disagrees(&mut self, scenario: &Scenario) {
         let failed = self.core.status().failed;
         for row in 0..ROWS as u64 {
-            let sum = self.members.iter().fold(0, |sum, member| sum ^ member.row(row));
+            let fits = self.fits(scenario, row, scenario.all());
             for column in 0..scenario.columns() {
                 let block = &mut self.blocks[row as usize][column];
-                if sum != 0 && failed.contains(Slot(slot_of(scenario, row, column))) {
+                if !fits && failed.contains(Slot(slot_of(scenario, row, column))) {
                     block.lost = Some(block.versions);
                 }
             }
@@ -628,7 +710,7 @@ impl World {
         let wrong = |error: Unexpected| error.to_string();
         let now = self.now;
         match job.purpose {
-            Purpose::Write { ticket, versions, durable } => {
+            Purpose::Write { ticket, versions, durable, .. } => {
                 let ack = self.core.complete(now, ticket, job.failed).map_err(wrong)?;
                 self.answer(ack, versions, durable || (!scenario.cached && scenario.strict));
             }
@@ -665,45 +747,63 @@ impl World {
         Ok(())
     }
 
-    /// Reads the sources of a copy; what it writes follows.
+    /// Reads the sources of a copy; what it writes follows. Every source is asked before a row counts as
+    /// unreadable.
     fn copy(&mut self, scenario: &Scenario, copy: &Copy) -> Verdict {
-        let whole =
-            scenario.parity || matches!(copy.operation, Operation::Check | Operation::Repair);
-        let lowest = copy.from.lowest().ok_or("a copy without a source")?;
-        let sources = if whole { copy.from } else { SlotSet::of(lowest) };
         let dead = |slot: &Slot| self.members[slot.index()].dead;
-        let failed: SlotSet = sources.iter().filter(dead).collect();
-        if !failed.is_empty() {
-            failed.iter().for_each(|slot| self.core.member_failed(slot));
+        let scrub = matches!(copy.operation, Operation::Check | Operation::Repair);
+        let whole = scenario.parity > 0 || scrub;
+        let (mut sources, mut failed) = (SlotSet::EMPTY, SlotSet::EMPTY);
+        for slot in copy.from.iter() {
+            match dead(&slot) {
+                true => failed.insert(slot),
+                false if whole || sources.is_empty() => sources.insert(slot),
+                false => {}
+            }
+            if !whole && !sources.is_empty() {
+                break;
+            }
+        }
+        failed.iter().for_each(|slot| self.core.member_failed(slot));
+        // A resync needs all data, a scrub all copies.
+        let needed = match scenario.parity {
+            0 if scrub => copy.from.len(),
+            _ if matches!(copy.operation, Operation::Rebuild { .. }) => scenario.needed(),
+            0 => 1,
+            _ => copy.from.len(),
+        };
+        if sources.len() < needed {
             let result = CopyResult { read_failed: failed, ..CopyResult::default() };
             let window = copy.window;
             return self.core.copied(self.now, window, result).map_err(|error| error.to_string());
         }
         let mut mismatched = 0;
         let none = |slot: Slot| Leg { slot: slot.0, rows: [None; ROWS] };
-        let mut legs: Vec<Leg> = scenario.all().iter().map(none).collect();
+        let mut legs: Vec<Leg> = copy.targets.iter().map(none).collect();
+        let lowest = sources.lowest().ok_or("a copy without a source")?;
         for row in copy.rows.start.0..copy.rows.end().0 {
             let get = |slot: Slot| self.members[slot.index()].row(row);
-            let sum = sources.iter().fold(0, |sum, slot| sum ^ get(slot));
-            let truth = get(lowest);
-            let differ = match scenario.parity {
-                true => sum != 0,
-                false => sources.iter().any(|slot| get(slot) != truth),
+            let data = match scenario.parity {
+                0 => [get(lowest), 0],
+                _ => self.data(scenario, row, sources)?,
             };
+            let block = |slot: Slot| stripe::block(strip_of(scenario, row, slot.0), &data);
+            let differ = sources.iter().any(|slot| get(slot) != block(slot));
             let scrub = copy.verify != Verify::Overwrite;
             mismatched += u64::from(scrub && differ);
             if copy.verify == Verify::Compare || (scrub && !differ) {
                 continue;
             }
-            let parity = Slot(parity_slot(scenario, row));
             let rebuild = matches!(copy.operation, Operation::Rebuild { .. });
             for leg in &mut legs {
                 let slot = Slot(leg.slot);
-                leg.rows[row as usize] = match scenario.parity {
-                    true if rebuild => copy.targets.contains(slot).then_some(sum),
-                    true => (slot == parity).then(|| sum ^ get(parity)),
-                    false => (copy.targets.contains(slot) && slot != lowest).then_some(truth),
+                let data = matches!(strip_of(scenario, row, leg.slot), Strip::Data(_));
+                let kept = match scenario.parity {
+                    0 => slot == lowest,
+                    // A resync writes parity only.
+                    _ => !rebuild && data,
                 };
+                leg.rows[row as usize] = (!kept).then(|| block(slot));
             }
         }
         legs.retain(|leg| leg.rows.iter().any(Option::is_some));
@@ -739,6 +839,7 @@ pub(super) fn build(
     absent: SlotSet,
     found: &Image,
     members: &[Member],
+    start: Start,
 ) -> Result<Core, Refusal> {
     crate::defect::plant(scenario.defect);
     let here = |(slot, _): &(Slot, &Member)| !absent.contains(*slot);
@@ -747,20 +848,5 @@ pub(super) fn build(
     let regions = found.regions.as_ref().map_or(&[][..], |regions| regions);
     let Image { state, generation, debtors, .. } = *found;
     let found = Found { state, generation, debtors, regions, bad: &[], seated: &seated };
-    Core::restore(scenario.config(absent), &found, scenario.capabilities(), Start::Normal)
-}
-
-/// The member that holds the parity of a row; it turns.
-pub(super) fn parity_slot(scenario: &Scenario, row: u64) -> u8 {
-    (row % u64::from(scenario.members)) as u8
-}
-
-/// The member that holds a data column of a row.
-pub(super) fn slot_of(scenario: &Scenario, row: u64, column: usize) -> u8 {
-    let parity = scenario.parity.then(|| parity_slot(scenario, row));
-    (0..scenario.members).filter(|slot| Some(*slot) != parity).nth(column).unwrap()
-}
-
-fn column_of(scenario: &Scenario, row: u64, slot: u8) -> usize {
-    (0..scenario.columns()).find(|column| slot_of(scenario, row, *column) == slot).unwrap()
+    Core::restore(scenario.config(absent), &found, scenario.capabilities(), start)
 }

@@ -4,7 +4,7 @@
 use super::rig::*;
 use crate::world::native;
 use crate::*;
-use raid_core::metadata::{Capabilities, Operation};
+use raid_core::metadata::{Capabilities, Operation, RuntimeState};
 use raid_core::units::Row;
 
 /// What is clean on the record must be on the medium.
@@ -76,5 +76,36 @@ fn nothing_counts_as_flushed_while_a_repair_may_still_change_it() {
         assert!(!is_flushed(&rig, 2) && !rig.core.holds_flushed(Row(1)));
         rig.run();
         assert!(rig.core.holds_flushed(Row(1)) && is_flushed(&rig, 2));
+    }
+}
+
+/// Case B3.
+#[test]
+fn a_rebuild_of_a_parity_set_keeps_naming_the_resync_that_was_owed_before_the_loss() {
+    for format in [flag_only(), native::capabilities()] {
+        let state = RuntimeState { clean: false, ..clean() };
+        let config = Config { redundancy: Redundancy::Parity(2), ..config(5) };
+        let mut rig = Rig::new(config, state, format);
+        rig.write(0, 1);
+        rig.fail(0);
+        rig.settle();
+        assert_eq!(rig.last_record().state.operation, Some(Operation::Resync));
+        rig.replace(0);
+        rig.start_held();
+        assert!(matches!(rig.operation(), Some(Operation::Rebuild { .. })));
+        while !rig.copies.is_empty() {
+            let said = &rig.last_record().state;
+            assert_eq!((said.operation, said.mark), (Some(Operation::Resync), Row(0)));
+            assert!(!said.clean && said.rebuilding == slots(&[0]), "{said:?}");
+            rig.core.quiesce();
+            rig.copy();
+            rig.settle();
+        }
+        let moved = |notice: &Notice| matches!(notice, Notice::MarkMoved(_));
+        assert!(!rig.told.iter().any(moved), "no record holds the position of the rebuild");
+        // The rebuild has ended; what was owed is owed, to another start as well.
+        assert_eq!(rig.core.owed(), Some(Operation::Resync));
+        rig.restart(&[]).unwrap();
+        assert_eq!(rig.core.owed(), Some(Operation::Resync));
     }
 }

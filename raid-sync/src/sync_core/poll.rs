@@ -7,7 +7,7 @@
 use super::{Claim, SyncCore};
 use crate::command::{Command, Notice, Verify, WaitFor};
 use crate::defect::Defect;
-use crate::operation::{Family, Finish, Phase, Running};
+use crate::operation::{Family, Finish, Phase, Running, family};
 use crate::record::{Raise, Stream};
 use crate::region::{Cleaning, Write};
 use crate::throttle::Turn;
@@ -364,6 +364,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     /// A position of the operation that no record holds yet, where a record can hold one.
     fn position_to_record(&self) -> Option<Row> {
         let running = self.running.filter(|_| self.capabilities.mark)?;
+        let (named, _) = self.shown(&self.members, self.owed, true)?;
+        if family(named) != running.family() {
+            // The record names what is owed; it has no place for another position.
+            return None;
+        }
         let mark = self.mark_of(running.family());
         let position = match self.has(Defect::MarkAtIssue) {
             true => mark.issued,

@@ -9,7 +9,14 @@
 //! | unclean, all trusted | resync owed from 0 | resync owed from 0 |
 //! | unclean, a member short or being filled | resync owed if two are trusted; rebuild from 0 | refused without force or ledger |
 //! | unclean, ledger replayed | nothing owed, rebuild from 0 | nothing owed, rebuild from 0 |
+//! | unclean, resync or initialise named, ledger replayed | still owed, from 0 | still owed, from 0 |
+//! | unclean, ledger replayed, a format without marks | resync owed if redundancy is left | resync owed if redundancy is left |
 //! | too few trusted members | refused | refused |
+//!
+//! A replay of the ledger settles the rows that were in flight since the loss, and no others. What was owed a
+//! resync before the loss stays owed: the record of a parity set names it, also while a rebuild runs. A
+//! format without marks cannot name it, so there all rows are owed, unless all redundancy is lost: a rebuild
+//! then computes what is missing from all that is left, and nothing can disagree with it.
 //!
 //! Where one dirty flag covers the whole set, rows below a mark may differ after an unclean stop as well:
 //! the mark is used only if the record is clean (`sync.md` result 3). Where the format records regions:
@@ -79,7 +86,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         if !members.suffice(trusted) {
             return Err(Refusal::NoCopyLeft { trusted: trusted.len(), needed });
         }
-        let owed = owed(&members, state, start);
+        let owed = owed(&members, state, capabilities, start);
         let parity = matches!(members.redundancy, Redundancy::Parity(_));
         let hole = parity && owed.is_some() && !members.redundant();
         if hole && start == Start::Normal && !planted(Defect::StartDegradedDirty) {
@@ -310,10 +317,17 @@ fn members(config: &Config, found: &RuntimeState) -> Members {
 }
 
 /// Which operation must make copies or parity agree again.
-fn owed(members: &Members, found: &RuntimeState, start: Start) -> Option<Operation> {
+fn owed(
+    members: &Members,
+    found: &RuntimeState,
+    capabilities: Capabilities,
+    start: Start,
+) -> Option<Operation> {
+    let spare = members.trusted().len() > members.needed();
+    let settled = start == Start::LedgerReplayed && (capabilities.mark || !spare);
     let operation = match interrupted(found) {
         Some(operation) => operation,
-        None if !found.clean && start != Start::LedgerReplayed => Operation::Resync,
+        None if !found.clean && !settled => Operation::Resync,
         None => return None,
     };
     match members.redundancy {

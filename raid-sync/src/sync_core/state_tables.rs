@@ -7,7 +7,7 @@ use crate::state_table::{name, rows};
 use crate::world::native;
 use crate::*;
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Operation, RuntimeState};
+use raid_core::metadata::{Capabilities, Operation, RuntimeState};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use std::string::{String, ToString};
 use std::vec;
@@ -676,11 +676,12 @@ fn started(
     Core::new(config, &RuntimeState { mark: MARK, ..state }, flag_only(), start)
 }
 
+/// Case B3.
 #[test]
 #[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
 fn every_row_of_the_table_of_starts_holds() {
     let table = rows(include_str!("restart.rs"), "| found | mirror | parity |");
-    assert_eq!(table.len(), 7);
+    assert_eq!(table.len(), 9);
     for row in table {
         let [found, mirror, parity] = row[..] else { panic!("{row:?}") };
         for (redundancy, expected) in
@@ -714,6 +715,15 @@ fn states(found: &str) -> Vec<RuntimeState> {
             vec![unclean(one_gone), unclean(being_filled())]
         }
         "unclean, ledger replayed" => vec![unclean(being_filled())],
+        "unclean, resync or initialise named, ledger replayed" => {
+            let initialisation = Initialisation::Running;
+            let initialise = RuntimeState { initialisation, ..filling(2) };
+            let resync = RuntimeState { operation: Some(Operation::Resync), ..filling(2) };
+            vec![unclean(resync), unclean(initialise)]
+        }
+        "unclean, ledger replayed, a format without marks" => {
+            vec![unclean(filling(2)), unclean(one_gone)]
+        }
         "too few trusted members" => {
             let all = RuntimeState { failed: slots(&[0, 1, 2]), ..clean() };
             vec![all, unclean(all)]
@@ -761,6 +771,31 @@ fn assert_start(found: &str, redundancy: Redundancy, expected: &str) {
                     let two_gone = RuntimeState { failed: state.failed | slots(&[1]), ..state };
                     let alone = started(redundancy, 3, two_gone, start).unwrap();
                     assert_eq!((alone.owed, agreeing(&alone)), (None, ROWS), "{context}");
+                }
+                "still owed" => {
+                    let owed = match state.initialisation {
+                        Initialisation::Running => Operation::Initialise,
+                        _ => Operation::Resync,
+                    };
+                    assert_eq!(stands().owed, Some(owed), "{context}");
+                }
+                "from 0" => {
+                    assert_eq!(agreeing(stands()), 0, "{context}");
+                    assert_eq!(stands().members.rebuilding(), state.rebuilding, "{context}");
+                }
+                "resync owed if redundancy is left" => {
+                    let (redundancy, last) = match redundancy {
+                        Redundancy::Mirror => (redundancy, slots(&[1, 3])),
+                        _ => (Redundancy::Parity(2), slots(&[1])),
+                    };
+                    let start = |failed| {
+                        let state = RuntimeState { failed: state.failed | failed, ..state };
+                        let format = Capabilities { mark: false, ..flag_only() };
+                        let config = Config { redundancy, ..config(4) };
+                        Core::new(config, &state, format, start).unwrap()
+                    };
+                    assert_eq!(start(NONE).owed, Some(Operation::Resync), "{context}");
+                    assert_eq!(start(last).owed, None, "{context}");
                 }
                 "refused if degraded" => {
                     let gone = RuntimeState { failed: slots(&[2]), ..state };

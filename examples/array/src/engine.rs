@@ -17,7 +17,7 @@
 //! | `row` | one piece, or one stripe row of a window, from plan to written |
 //! | `window` | copy windows of the sync engine |
 //! | `commit` | records: metadata commits, one at a time |
-//! | `journal` | the row ledger |
+//! | `journal`, `replay` | the row ledger, while the set runs and at a start |
 //! | `returning` | a disk that left comes back to its place |
 //! | `group` | I/O that is waited for together |
 
@@ -26,6 +26,7 @@ mod group;
 mod journal;
 mod open;
 mod open_error;
+mod replay;
 mod request;
 mod returning;
 mod row;
@@ -33,6 +34,7 @@ mod window;
 
 pub use open::Options;
 pub use open_error::OpenError;
+pub use replay::JournalFault;
 pub use request::{Request, RequestError, RequestId};
 pub use window::Mismatch;
 
@@ -168,6 +170,8 @@ struct Set {
     needs_ledger: bool,
     /// Rows being written that are not in the ledger.
     unledgered: usize,
+    /// Members that the disks say are gone or being filled.
+    named: SlotSet,
     parked: VecDeque<Parked>,
 }
 
@@ -179,6 +183,18 @@ impl Set {
     /// Members that are written.
     fn live(&self) -> SlotSet {
         self.core.live()
+    }
+
+    /// Whether the disks say so of everyone who is not in sync. Before that a start takes one of them for a
+    /// member that holds all rows, and computes others from what it missed.
+    fn losses_recorded(&self) -> bool {
+        self.named.contains_all(self.all().without(self.in_sync()))
+    }
+
+    /// Too many members are gone. From here on nothing is written: what the disks say then lets the next start
+    /// put right what was under way.
+    fn has_failed(&self) -> bool {
+        self.core.status().set_failed
     }
 
     /// Members that hold all their data.
@@ -198,6 +214,8 @@ pub struct Engine {
     geometry: Geometry,
     layout: Layout<'static>,
     backend: Backend,
+    /// What lies on the disks of any array, by disk: no journal may stand there.
+    members: Vec<(usize, Extent)>,
     sets: Vec<Set>,
     groups: Groups<Owner>,
     rows: HashMap<RowId, RowTask>,

@@ -11,23 +11,30 @@
 //! fail, plus one.
 //!
 //! ```text
-//! block 0            head: array, set, epoch
+//! block 0            head: array, set, epoch, who holds the epoch
 //! block 1 …          batch 0 │ batch 1 │ batch 2 │ …      each: header, fragments, payloads
 //! ```
 //!
 //! * A batch counts if its epoch is the head's, its number is the next one and its checksum holds;
 //!   the first that does not ends the ledger. No member write of a batch begins before the whole
 //!   batch is durable, so a torn batch is one whose rows are still old.
-//! * A new epoch empties the ledger. It begins only after a flush of all members, so everything in
-//!   the old one is in place by then.
+//! * A new epoch empties the ledger. It begins only after a flush of all members that worked on each
+//!   of them, and, where the disks say that the ledger counts, only when they name everyone who is
+//!   gone. So everything in the old one is in place by then, on whoever may be believed later.
+//! * The head names the members that hold all batches of the epoch. Others have the head alone, so
+//!   that no older one of theirs is believed: their empty ledger proves nothing.
 
 use raid_core::array::ArrayId;
-use raid_core::units::{Extent, Slot};
+use raid_core::units::{Extent, Slot, SlotSet};
 
 /// Bytes of a block of the ledger.
 pub const BLOCK: usize = 512;
 
-const HEAD_MAGIC: &[u8; 8] = b"RROWLEDG";
+/// Blocks of a workspace that a ledger uses at most: 32 MiB.
+pub const MAX_BLOCKS: u64 = 1 << 16;
+
+// The first head named no holders.
+const HEAD_MAGIC: &[u8; 8] = b"RROWLED2";
 const BATCH_MAGIC: &[u8; 8] = b"RROWBTCH";
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
 /// Bytes of a fragment's entry in a batch.
@@ -44,24 +51,42 @@ pub struct Fragment {
     pub bytes: Vec<u8>,
 }
 
-/// One block that says to whom the ledger belongs and which epoch is current.
+/// What block 0 says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Which epoch counts.
+    pub epoch: u64,
+    /// The members that hold all of its batches.
+    pub holders: SlotSet,
+}
+
+/// Bytes of a head that are not zero.
+const HEAD: usize = 84;
+
+/// One block that says to whom the ledger belongs, which epoch is current, and who holds it.
 #[must_use]
-pub fn encode_head(array: ArrayId, set: u16, epoch: u64) -> Vec<u8> {
+pub fn encode_head(array: ArrayId, set: u16, head: Head) -> Vec<u8> {
     let mut block = vec![0; BLOCK];
     block[..8].copy_from_slice(HEAD_MAGIC);
     block[8..32].copy_from_slice(&array.0);
     block[32..34].copy_from_slice(&set.to_be_bytes());
-    block[40..48].copy_from_slice(&epoch.to_be_bytes());
-    let crc = CRC.checksum(&block[..48]);
-    block[48..52].copy_from_slice(&crc.to_be_bytes());
+    block[40..48].copy_from_slice(&head.epoch.to_be_bytes());
+    for slot in head.holders.iter() {
+        block[48 + slot.index() / 8] |= 1 << (slot.0 % 8);
+    }
+    let crc = CRC.checksum(&block[..HEAD - 4]);
+    block[HEAD - 4..HEAD].copy_from_slice(&crc.to_be_bytes());
     block
 }
 
-/// The epoch, if the block is the head of this set's ledger.
+/// What the block says, if it is the head of this set's ledger.
 #[must_use]
-pub fn decode_head(block: &[u8], array: ArrayId, set: u16) -> Option<u64> {
+pub fn decode_head(block: &[u8], array: ArrayId, set: u16) -> Option<Head> {
     let epoch = u64::from_be_bytes(block.get(40..48)?.try_into().ok()?);
-    (block.get(..52)? == &encode_head(array, set, epoch)[..52]).then_some(epoch)
+    let map = block.get(48..80)?;
+    let holders = (0..=u8::MAX).filter(|slot| map[usize::from(slot / 8)] >> (slot % 8) & 1 != 0);
+    let head = Head { epoch, holders: holders.map(Slot).collect() };
+    (block.get(..HEAD)? == &encode_head(array, set, head)[..HEAD]).then_some(head)
 }
 
 /// A batch as written: a whole number of blocks.
@@ -98,22 +123,37 @@ pub fn batch_bytes<'a>(fragments: impl Iterator<Item = &'a Fragment>) -> usize {
     BLOCK + fragments.map(|f| ENTRY + f.bytes.len()).sum::<usize>().next_multiple_of(BLOCK)
 }
 
-/// The batch at the front of `ledger`, and its length in bytes, if it is the one expected.
+/// Blocks that each of so many fragments may have, for a batch of at most `bytes`.
 #[must_use]
-pub fn decode_batch(ledger: &[u8], epoch: u64, number: u64) -> Option<(Vec<Fragment>, usize)> {
-    let header = ledger.get(..BLOCK)?;
+pub fn blocks_that_fit(bytes: usize, fragments: usize) -> usize {
+    let payload = bytes.saturating_sub(2 * BLOCK + fragments * ENTRY);
+    payload.checked_div(fragments * BLOCK).unwrap_or(0)
+}
+
+/// Fragments of a batch, its body's bytes, and their checksum.
+fn batch_header(header: &[u8], epoch: u64, number: u64) -> Option<(usize, usize, u32)> {
     let u32_at = |at: usize| Some(u32::from_be_bytes(header.get(at..at + 4)?.try_into().ok()?));
     let u64_at = |at: usize| Some(u64::from_be_bytes(header.get(at..at + 8)?.try_into().ok()?));
     let expected = header.get(..8)? == BATCH_MAGIC
         && u64_at(8)? == epoch
         && u64_at(16)? == number
         && u32_at(36)? == CRC.checksum(&header[..36]);
-    if !expected {
-        return None;
-    }
-    let (count, len) = (u32_at(24)? as usize, u32_at(28)? as usize);
+    expected.then_some((u32_at(24)? as usize, u32_at(28)? as usize, u32_at(32)?))
+}
+
+/// Blocks of the batch that this header block begins, if it is the one expected.
+#[must_use]
+pub fn batch_blocks(header: &[u8], epoch: u64, number: u64) -> Option<u64> {
+    let (_, len, _) = batch_header(header, epoch, number)?;
+    Some(1 + len.div_ceil(BLOCK) as u64)
+}
+
+/// The batch at the front of `ledger`, and its length in bytes, if it is the one expected.
+#[must_use]
+pub fn decode_batch(ledger: &[u8], epoch: u64, number: u64) -> Option<(Vec<Fragment>, usize)> {
+    let (count, len, crc) = batch_header(ledger.get(..BLOCK)?, epoch, number)?;
     let body = ledger.get(BLOCK..BLOCK.checked_add(len)?)?;
-    if CRC.checksum(body) != u32_at(32)? {
+    if CRC.checksum(body) != crc {
         return None;
     }
     let (entries, mut payload) = body.split_at_checked(count.checked_mul(ENTRY)?)?;
@@ -127,21 +167,6 @@ pub fn decode_batch(ledger: &[u8], epoch: u64, number: u64) -> Option<(Vec<Fragm
         fragments.push(Fragment { slot: Slot(entry[0]), at, bytes: bytes.to_vec() });
     }
     Some((fragments, BLOCK + len.next_multiple_of(BLOCK)))
-}
-
-/// All batches of a ledger, in order; `None` if the ledger is another set's, or none.
-///
-/// `workspace` holds all of it, head included.
-#[must_use]
-pub fn decode(workspace: &[u8], array: ArrayId, set: u16) -> Option<(u64, Vec<Vec<Fragment>>)> {
-    let epoch = decode_head(workspace, array, set)?;
-    let mut rest = workspace.get(BLOCK..)?;
-    let mut batches = Vec::new();
-    while let Some((fragments, len)) = decode_batch(rest, epoch, batches.len() as u64) {
-        batches.push(fragments);
-        rest = rest.get(len..).unwrap_or_default();
-    }
-    Some((epoch, batches))
 }
 
 #[cfg(test)]
@@ -162,46 +187,67 @@ mod tests {
             vec![fragment(1, 0, 1, 3)],
             vec![fragment(2, u64::MAX, 1, 4), fragment(3, 9, 3, 5)],
         ];
-        let mut bytes = encode_head(ARRAY, 1, 5);
+        let mut bytes = Vec::new();
         for (number, batch) in batches.iter().enumerate() {
             let encoded = encode_batch(5, number as u64, batch);
             assert_eq!(encoded.len(), batch_bytes(batch.iter()));
+            assert_eq!(
+                batch_blocks(&encoded[..BLOCK], 5, number as u64),
+                Some(encoded.len() as u64 / 512)
+            );
             bytes.extend(encoded);
         }
         bytes.extend([0xEE; 3 * BLOCK]);
         (batches, bytes)
     }
 
-    #[test]
-    fn a_ledger_reads_back_as_it_was_written() {
-        let (batches, bytes) = sample();
-        assert_eq!(decode(&bytes, ARRAY, 1), Some((5, batches)));
-        assert_eq!(decode(&bytes, ARRAY, 0), None, "another set's");
-        assert_eq!(decode(&bytes, ArrayId([8; 24]), 1), None, "another array's");
+    fn decode(bytes: &[u8], epoch: u64) -> Vec<Vec<Fragment>> {
+        let mut rest = bytes;
+        let mut batches = Vec::new();
+        while let Some((fragments, len)) = decode_batch(rest, epoch, batches.len() as u64) {
+            batches.push(fragments);
+            rest = rest.get(len..).unwrap_or_default();
+        }
+        batches
     }
 
     #[test]
-    fn batches_of_an_older_epoch_are_not_replayed() {
-        let (_, mut bytes) = sample();
-        bytes[..BLOCK].copy_from_slice(&encode_head(ARRAY, 1, 6));
-        assert_eq!(decode(&bytes, ARRAY, 1), Some((6, Vec::new())));
+    fn a_ledger_reads_back_as_it_was_written() {
+        let (batches, bytes) = sample();
+        assert_eq!(decode(&bytes, 5), batches);
+        assert_eq!(decode(&bytes, 6), Vec::<Vec<Fragment>>::new(), "of another epoch");
+    }
+
+    #[test]
+    fn a_head_reads_back_for_its_own_set_alone_and_no_flipped_bit_is_overlooked() {
+        let holders = [0, 7, 8, 63, 64, 255].map(Slot).into_iter().collect();
+        let head = Head { epoch: 5, holders };
+        let block = encode_head(ARRAY, 1, head);
+        assert_eq!(decode_head(&block, ARRAY, 1), Some(head));
+        assert_eq!(decode_head(&block, ARRAY, 0), None, "another set's");
+        assert_eq!(decode_head(&block, ArrayId([8; 24]), 1), None, "another array's");
+        for bit in 0..HEAD * 8 {
+            let mut flipped = block.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(decode_head(&flipped, ARRAY, 1), None, "bit {bit}");
+        }
     }
 
     #[test]
     fn a_torn_batch_ends_the_ledger_before_it() {
         let (batches, bytes) = sample();
-        let second = BLOCK + batch_bytes(batches[0].iter());
+        let second = batch_bytes(batches[0].iter());
         for at in (second..second + batch_bytes(batches[1].iter())).step_by(41) {
             let mut torn = bytes.clone();
             torn[at] ^= 1;
-            let (_, found) = decode(&torn, ARRAY, 1).unwrap();
+            let found = decode(&torn, 5);
             // A flip in the padding changes nothing; any other ends the ledger after batch 0.
             assert!(found == batches[..1] || found == batches, "flip at {at}");
         }
         for flipped in [second, second + 30, second + BLOCK, second + BLOCK + 20] {
             let mut torn = bytes.clone();
             torn[flipped] ^= 1;
-            assert_eq!(decode(&torn, ARRAY, 1).unwrap().1, batches[..1], "flip at {flipped}");
+            assert_eq!(decode(&torn, 5), batches[..1], "flip at {flipped}");
         }
     }
 
@@ -217,7 +263,8 @@ mod tests {
                 bytes[at % len] = value;
             }
             bytes.truncate(cut);
-            let _ = decode(&bytes, ARRAY, 1);
+            let _ = decode(&bytes, 5);
+            let _ = decode_head(&bytes, ARRAY, 1);
         }
     }
 }

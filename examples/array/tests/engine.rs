@@ -162,6 +162,7 @@ fn a_parity_set_that_was_open_and_lost_a_member_with_the_power_is_refused_withou
             why: Refusal::DirtyAndDegraded { .. },
             at_risk,
             rows,
+            journal: None,
         }) => {
             assert_eq!(missing, SlotSet::of(Slot(1)));
             assert_eq!(at_risk, [Rows::new(0, rows)], "one flag for the whole set");

@@ -11,13 +11,15 @@
 
 use super::group::Results;
 use super::returning::key_of;
-use super::{Engine, Event, Owner};
+use super::{Engine, Event, Owner, Set};
 use crate::backplane::Transfer;
 use crate::store::{CommitStep, Store};
 use crate::sync_log::SyncLog;
 use raid_core::array::{MemberDescriptor, Place};
-use raid_core::metadata::{ChangeError, DiskDescriptor, DiskShape, Finding, Inventory, Subject};
-use raid_core::units::{Slot, SlotSet};
+use raid_core::metadata::{
+    ChangeError, DiskDescriptor, DiskShape, Finding, Inventory, Operation, RuntimeState, Subject,
+};
+use raid_core::units::{Extent, Row, Slot, SlotSet};
 use raid_sync::RecordSeq;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -51,8 +53,10 @@ struct Run {
     /// Steps that are left, by disk.
     steps: BTreeMap<usize, VecDeque<CommitStep>>,
     failed: Vec<usize>,
-    /// The record says that every member is in sync; how many failures had been noticed by then.
-    whole: Option<u64>,
+    /// The record says of these members that they are gone or being filled.
+    named: SlotSet,
+    /// How many failures had been noticed when it was made.
+    failures: u64,
 }
 
 /// Commits that wait, and the one under way.
@@ -99,19 +103,65 @@ impl Engine {
     /// Moves commits on as far as they go without waiting.
     pub(super) fn pump_commits(&mut self) {
         self.retry_joins();
-        if self.commits.run.is_none()
-            && let Some(job) = self.commits.queue.pop_front()
-        {
-            let run = Run {
-                job,
-                stage: Stage::Draining,
-                steps: BTreeMap::new(),
-                failed: Vec::new(),
-                whole: None,
-            };
-            self.commits.run = Some(run);
+        // One that must wait for another goes behind it.
+        for _ in 0..self.commits.queue.len() {
+            if self.commits.run.is_none()
+                && let Some(job) = self.commits.queue.pop_front()
+            {
+                let run = Run {
+                    job,
+                    stage: Stage::Draining,
+                    steps: BTreeMap::new(),
+                    failed: Vec::new(),
+                    named: SlotSet::EMPTY,
+                    failures: 0,
+                };
+                self.commits.run = Some(run);
+            }
+            self.resume_commit();
         }
         self.resume_commit();
+    }
+
+    /// Whether a set that this is about has failed: then nothing is written any more.
+    fn is_abandoned(&self, job: Job) -> bool {
+        match job {
+            Job::Record { set, .. } | Job::Align { set } => self.sets[set].has_failed(),
+            Job::Activate { place, .. } | Job::Return { place, .. } => {
+                self.sets.get(usize::from(place.set)).is_none_or(Set::has_failed)
+            }
+            Job::AddSpare { .. } => self.sets.iter().any(Set::has_failed),
+        }
+    }
+
+    /// Drops the job under way. Operators are told.
+    fn abandon(&mut self, job: Job) {
+        self.commits.run = None;
+        match job {
+            Job::Record { .. } | Job::Align { .. } => {}
+            Job::Activate { disk, .. } | Job::Return { disk, .. } | Job::AddSpare { disk, .. } => {
+                let what =
+                    "not taken: too few members are left, nothing is written before a new start";
+                self.events.push_back(Event::Refused(ChangeError::Disk { disk, what }));
+            }
+        }
+    }
+
+    /// What the record says, and that the members have failed which did so since it was made. Rows that were
+    /// under way without them are behind it.
+    fn record(&self, set: usize, seq: RecordSeq) -> Option<RuntimeState> {
+        let core = &self.sets[set].core;
+        let mut state = core.snapshot(seq)?;
+        let failed = core.status().failed;
+        state.failed = state.failed | failed;
+        state.rebuilding = state.rebuilding.without(failed);
+        if let Some(Operation::Rebuild { targets }) = &mut state.operation {
+            *targets = targets.without(failed);
+            if targets.is_empty() {
+                (state.operation, state.mark) = (None, Row(0));
+            }
+        }
+        Some(state)
     }
 
     /// The stage under way may be over.
@@ -119,6 +169,9 @@ impl Engine {
         let Some((job, stage)) = self.commits.run.as_ref().map(|run| (run.job, run.stage)) else {
             return;
         };
+        if stage != Stage::Writing && self.is_abandoned(job) {
+            return self.abandon(job);
+        }
         match stage {
             Stage::Draining => self.drain(job),
             Stage::OpeningLedger => {
@@ -131,6 +184,8 @@ impl Engine {
                 };
                 if self.sets[set].journal.open {
                     self.write_commit(job);
+                } else if !matches!(job, Job::Record { .. }) && !self.sets[set].losses_recorded() {
+                    self.defer(job);
                 }
             }
             Stage::Writing => {}
@@ -139,22 +194,26 @@ impl Engine {
 
     fn drain(&mut self, job: Job) {
         if let Job::Activate { place, .. } | Job::Return { place, .. } = job {
-            let journal = &mut self.sets[usize::from(place.set)].journal;
-            if journal.open {
+            let set = &mut self.sets[usize::from(place.set)];
+            if set.needs_ledger {
                 // What the ledger holds for the failed member must never be replayed onto the spare.
-                journal.request_open();
+                if !set.losses_recorded() {
+                    return self.defer(job);
+                }
+                set.journal.request_open();
                 return self.set_stage(Stage::OpeningLedger);
             }
         }
         if let Job::Record { set, seq } = job {
-            let Some(state) = self.sets[set].core.snapshot(seq) else {
+            let Some(state) = self.record(set, seq) else {
                 // Overtaken by a later record.
                 self.commits.run = None;
                 return;
             };
             let set = &mut self.sets[set];
             let short = !(state.failed | state.rebuilding).is_empty();
-            if short && set.needs_ledger && !set.journal.open {
+            // From this record on the ledger counts. What it holds now is of another time.
+            if short && set.needs_ledger && !set.journal.in_use {
                 if set.unledgered == 0 {
                     set.journal.request_open();
                     self.set_stage(Stage::OpeningLedger);
@@ -163,6 +222,12 @@ impl Engine {
             }
         }
         self.write_commit(job);
+    }
+
+    /// A new epoch waits for a record that waits behind this: it goes first.
+    fn defer(&mut self, job: Job) {
+        self.commits.run = None;
+        self.commits.queue.push_back(job);
     }
 
     fn set_stage(&mut self, stage: Stage) {
@@ -183,7 +248,7 @@ impl Engine {
         let (format, array) = (self.format, self.array);
         let edited = match job {
             Job::Record { set, seq } => {
-                let Some(state) = self.sets[set].core.snapshot(seq) else {
+                let Some(state) = self.record(set, seq) else {
                     self.commits.run = None;
                     return;
                 };
@@ -192,12 +257,11 @@ impl Engine {
                         self.store.disks[disk].live = false;
                     }
                 }
-                // A member may have failed after the record was made and before it is written.
-                let all = self.sets[set].live() == self.sets[set].all();
-                let whole = all && (state.failed | state.rebuilding).is_empty();
-                let failures = self.sets[set].failures;
+                let named = state.failed | state.rebuilding;
+                let Set { failures, journal, needs_ledger, .. } = &mut self.sets[set];
+                journal.in_use |= *needs_ledger && !named.is_empty();
                 if let Some(run) = &mut self.commits.run {
-                    run.whole = whole.then_some(failures);
+                    (run.named, run.failures) = (named, *failures);
                 }
                 let log = self.log.zip(self.sets[set].core.log(seq).as_ref().map(SyncLog::of));
                 self.store.edit(|disks| match &log {
@@ -301,6 +365,17 @@ impl Engine {
 
     pub(super) fn commit_resumed(&mut self, disk: usize, results: Results) {
         let Some(run) = &mut self.commits.run else { return };
+        let job = run.job;
+        if self.is_abandoned(job) {
+            // As if the power had gone here.
+            let Some(run) = &mut self.commits.run else { return };
+            run.steps.remove(&disk);
+            if run.steps.is_empty() {
+                self.abandon(job);
+            }
+            return;
+        }
+        let Some(run) = &mut self.commits.run else { return };
         if results.iter().any(|(_, result)| result.is_err()) {
             run.failed.push(disk);
             run.steps.remove(&disk);
@@ -334,10 +409,12 @@ impl Engine {
             Job::Record { set, seq } => {
                 let failed = self.slots_on(set, &run.failed);
                 self.note_failures(set, failed);
-                // A member that failed while the record was written needs the ledger again.
-                if run.whole == Some(self.sets[set].failures) {
-                    self.sets[set].journal.close();
-                    self.sets[set].needs_ledger = false;
+                let own = &mut self.sets[set];
+                own.named = run.named;
+                if run.named.is_empty() {
+                    own.journal.close();
+                    // A member that failed while the record was written needs the ledger again.
+                    own.needs_ledger &= run.failures != own.failures;
                 }
                 let _ = self.sets[set].core.persisted(self.now, seq, failed);
             }
@@ -364,7 +441,8 @@ impl Engine {
         self.store.view(|disks| self.format.assemble(disks, &mut found));
         let Some(member) = found.member else { return };
         let set = usize::from(place.set);
-        let space = self.store.view(|disks| self.format.workspace(&disks[disk]));
+        self.members.push((disk, Extent { start: member.start, len: member.len }));
+        let space = self.journal_space(disk);
         let seat = super::Seat { disk: Some(disk), start: member.start, key: key_of(&member) };
         self.sets[set].slots[place.slot.index()] = seat;
         if let Some(room) = self.sets[set].journal.space.get_mut(place.slot.index()) {

@@ -5,14 +5,25 @@
 //! |---|---|---|
 //! | opening | a record that says "short of a member" is about to be written | flush all, write the head of the next epoch, flush: open |
 //! | appending | rows wait and fit | write the batch, flush: its rows may be written |
-//! | starting over | the next batch does not fit, and no ledgered row is under way | as opening |
+//! | starting over | the next batch does not fit, a holder is missing or a member came, and no ledgered row is under way | as opening |
+//!
+//! Two things wait for the loss of a member to be on the disks: rows, whether they are to be put into the ledger
+//! or to be written; and, while the disks say that the ledger counts, a new epoch. Else a start with that member
+//! back takes it for one that holds all rows.
+//!
+//! A flush that fails stops the new epoch: its member is failed then, and the rule above applies. A row that is
+//! larger than the ledger is done in parts. A set that has failed writes nothing, and answers its rows.
 
 use super::group::Results;
-use super::{Engine, Owner, RowId};
+use super::{Engine, Event, Owner, RowId, failed_slots};
 use crate::backplane::Transfer;
-use crate::ledger::{self, BLOCK, Fragment};
+use crate::ledger::{self, BLOCK, Fragment, Head};
+use raid_core::metadata::ChangeError;
 use raid_core::units::{Extent, Lba, Slot, SlotSet};
 use std::collections::VecDeque;
+
+/// A ledger smaller than this is none.
+const MIN_BLOCKS: u64 = 64;
 
 /// What the ledger of a set is doing.
 #[derive(Debug)]
@@ -37,13 +48,20 @@ pub(super) struct Journal {
     /// Room on each member's disk, by slot.
     pub(super) space: Vec<Option<Extent>>,
     pub(super) epoch: u64,
+    /// Rows may be put into it.
     pub(super) open: bool,
-    /// Members that hold the head of this epoch, and every batch that they were to hold.
+    /// The disks say that it counts: a start replays it.
+    pub(super) in_use: bool,
+    /// Members that hold every batch of this epoch.
     holders: SlotSet,
+    /// Members that hold its head.
+    headed: SlotSet,
     next_block: u64,
     number: u64,
     stage: Stage,
     queue: VecDeque<RowId>,
+    /// Rows that are in the ledger, and may be written once every loss is on the disks.
+    held: Vec<RowId>,
     /// Rows that are in the ledger and not yet on all members.
     under_way: usize,
     /// A new epoch was asked for.
@@ -56,11 +74,14 @@ impl Journal {
             space,
             epoch: 0,
             open: false,
+            in_use: false,
             holders: SlotSet::EMPTY,
+            headed: SlotSet::EMPTY,
             next_block: 1,
             number: 0,
             stage: Stage::Idle,
             queue: VecDeque::new(),
+            held: Vec::new(),
             under_way: 0,
             renew: false,
         }
@@ -88,9 +109,11 @@ impl Journal {
         slots.filter(|(_, space)| space.is_some()).map(|(slot, _)| slot).collect()
     }
 
-    /// The set is whole again: later rows need no ledger.
+    /// The disks say that the set is whole: what the ledger holds is old.
     pub(super) fn close(&mut self) {
         self.open = false;
+        self.in_use = false;
+        self.renew = false;
     }
 
     /// A row whose content is known wants to be written.
@@ -106,34 +129,100 @@ impl Journal {
     fn blocks(&self) -> u64 {
         self.space.iter().flatten().map(|extent| extent.len.0).min().unwrap_or(0)
     }
+
+    /// Rows of a stage that will not be written.
+    fn give_up(&mut self) -> Vec<RowId> {
+        self.renew = false;
+        self.open = false;
+        let mut rows = std::mem::take(&mut self.held);
+        match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Appending(more) | Stage::FlushingBatch(more) => rows.extend(more),
+            Stage::Idle | Stage::Flushing | Stage::WritingHead | Stage::FlushingHead => {}
+        }
+        self.under_way -= rows.len();
+        rows.extend(self.take_queue());
+        rows
+    }
 }
 
 impl Engine {
+    /// Where the ledger stands on a disk, if there is room: what the format leaves, never where a member lies,
+    /// and no more than is of use. The metadata may claim anything.
+    pub(super) fn journal_space(&self, disk: usize) -> Option<Extent> {
+        let space = self.store.view(|disks| {
+            let disk = disks.get(disk)?;
+            // The ledger is laid out in blocks of 512 bytes.
+            let suited = disk.shape.block_size as usize == BLOCK;
+            self.format.workspace(disk).filter(|_| suited)
+        })?;
+        let size = self.store.disks.get(disk)?.shape.blocks;
+        let inside = space.end().is_some_and(|end| end.0 <= size.0);
+        let taken = |(other, member): &(usize, Extent)| *other == disk && member.overlaps(space);
+        let free = inside && space.len.0 >= MIN_BLOCKS && !self.members.iter().any(taken);
+        free.then(|| Extent::new(space.start.0, space.len.0.min(ledger::MAX_BLOCKS)))
+    }
+
     /// Moves the ledger of `set` on as far as it goes without waiting.
     pub(super) fn pump_journal(&mut self, set: usize) {
-        let journal = &self.sets[set].journal;
-        if !matches!(journal.stage, Stage::Idle) {
+        if self.sets[set].has_failed() {
+            return self.stop_journal(set);
+        }
+        if !matches!(self.sets[set].journal.stage, Stage::Idle) {
             return;
         }
+        let recorded = self.sets[set].losses_recorded();
+        if recorded {
+            for row in std::mem::take(&mut self.sets[set].journal.held) {
+                self.write_row(row);
+            }
+        }
+        let journal = &self.sets[set].journal;
         if !journal.open && !journal.renew && !self.sets[set].needs_ledger {
             return self.release_queue(set);
         }
-        // A member that was rebuilt may be one of the few that hold the ledger from now on: it must not
-        // begin in the middle, nor keep the head of an epoch long gone.
-        let in_sync = self.sets[set].in_sync() & journal.with_room();
-        let newcomer = !journal.holders.contains_all(in_sync);
-        let full = journal.open && !journal.queue.is_empty() && !self.next_batch_fits(set);
-        let journal = &mut self.sets[set].journal;
-        if journal.renew || full || (journal.open && newcomer) {
-            if journal.under_way == 0 {
-                journal.stage = Stage::Flushing;
-                journal.renew = false;
-                journal.open = false;
-                self.flush_members(set, self.sets[set].live(), Owner::Journal(set));
+        if journal.renew || (journal.open && self.epoch_is_over(set)) {
+            let old_counts = journal.in_use && !recorded;
+            if journal.under_way == 0 && self.sets[set].unledgered == 0 && !old_counts {
+                self.begin_epoch(set);
             }
-        } else if journal.open && !journal.queue.is_empty() {
+        } else if journal.open && recorded && !journal.queue.is_empty() {
             self.append_batch(set);
         }
+    }
+
+    /// A set that has failed: nothing more is written, and whoever waits is answered.
+    fn stop_journal(&mut self, set: usize) {
+        for row in self.sets[set].journal.give_up() {
+            self.fail_row(row);
+        }
+    }
+
+    fn begin_epoch(&mut self, set: usize) {
+        let journal = &mut self.sets[set].journal;
+        journal.stage = Stage::Flushing;
+        journal.renew = false;
+        journal.open = false;
+        self.flush_members(set, self.sets[set].live(), Owner::Journal(set));
+    }
+
+    /// Whether what waits needs a new epoch: the next batch does not fit, more members could hold the ledger than
+    /// do, or somebody came who does not have its head.
+    fn epoch_is_over(&self, set: usize) -> bool {
+        let journal = &self.sets[set].journal;
+        let in_sync = self.sets[set].in_sync();
+        let holders = journal.holders & in_sync;
+        let wanted = self.wanted_holders(set);
+        let newcomer = !journal.headed.contains_all(self.sets[set].live() & journal.with_room());
+        holders.len() < wanted.len() || newcomer || !self.next_batch_fits(set)
+    }
+
+    /// As many members as may still fail, plus one.
+    fn wanted_holders(&self, set: usize) -> SlotSet {
+        let in_sync = self.sets[set].in_sync();
+        let missing = self.sets[set].slots.len() as u16 - in_sync.len();
+        let copies = u16::from(self.geometry.parity_strips()).saturating_sub(missing) + 1;
+        let suited = in_sync & self.sets[set].journal.with_room();
+        suited.iter().take(usize::from(copies)).collect()
     }
 
     /// The set became whole while rows waited: they need no ledger any more.
@@ -148,9 +237,10 @@ impl Engine {
     fn next_batch_fits(&self, set: usize) -> bool {
         let journal = &self.sets[set].journal;
         let Some(row) = journal.queue.front() else { return true };
-        let fragments = self.fragments(*row);
-        let blocks = ledger::batch_bytes(fragments.iter()) / BLOCK;
-        journal.next_block + blocks as u64 <= journal.blocks()
+        let blocks = (ledger::batch_bytes(self.fragments(*row).iter()) / BLOCK) as u64;
+        // What does not fit into an empty one is cut.
+        let blocks = blocks.min(journal.blocks() - 1);
+        journal.next_block + blocks <= journal.blocks()
     }
 
     /// What a row is about to write, member by member.
@@ -164,24 +254,32 @@ impl Engine {
     }
 
     fn append_batch(&mut self, set: usize) {
-        let copies = self.ledger_copies(set);
-        if copies.is_empty() {
-            return;
-        }
+        let journal = &self.sets[set].journal;
+        let copies = journal.holders & self.sets[set].in_sync();
+        let room = (journal.blocks() - journal.next_block) as usize * BLOCK;
+        let all = (journal.blocks() - 1) as usize * BLOCK;
         let mut rows = Vec::new();
         let mut fragments = Vec::new();
-        let room = {
-            let journal = &self.sets[set].journal;
-            (journal.blocks() - journal.next_block) as usize * BLOCK
-        };
         while let Some(row) = self.sets[set].journal.queue.front().copied() {
-            let more = self.fragments(row);
+            let mut more = self.fragments(row);
+            if ledger::batch_bytes(more.iter()) > all {
+                let cut = self.rows.get_mut(&row).is_some_and(|task| task.cut_to(all, more.len()));
+                if !cut {
+                    self.sets[set].journal.queue.pop_front();
+                    self.fail_row(row);
+                    continue;
+                }
+                more = self.fragments(row);
+            }
             if ledger::batch_bytes(fragments.iter().chain(&more)) > room {
                 break;
             }
             fragments.extend(more);
             rows.push(row);
             self.sets[set].journal.queue.pop_front();
+        }
+        if rows.is_empty() {
+            return;
         }
         let journal = &mut self.sets[set].journal;
         let batch = ledger::encode_batch(journal.epoch, journal.number, &fragments);
@@ -192,15 +290,6 @@ impl Engine {
         journal.stage = Stage::Appending(rows);
         self.stats.ledger_bytes += batch.len() as u64;
         self.write_ledger(set, copies, at, batch);
-    }
-
-    /// As many members as may still fail, plus one.
-    fn ledger_copies(&self, set: usize) -> SlotSet {
-        let whole = self.sets[set].in_sync();
-        let holders = whole & self.sets[set].journal.holders;
-        let missing = self.sets[set].slots.len() as u16 - whole.len();
-        let copies = u16::from(self.geometry.parity_strips()).saturating_sub(missing) + 1;
-        holders.iter().take(usize::from(copies)).collect()
     }
 
     fn write_ledger(&mut self, set: usize, to: SlotSet, block: u64, bytes: Vec<u8>) {
@@ -216,48 +305,77 @@ impl Engine {
 
     /// The group that the ledger of `set` waited for is done.
     pub(super) fn journal_resumed(&mut self, set: usize, results: Results) {
-        let mut worked = SlotSet::EMPTY;
-        for (tag, result) in results {
-            let slot = Slot(tag as u8);
-            match result {
-                Ok(_) => worked.insert(slot),
-                Err(_) => self.member_failed(set, slot),
-            }
+        let failed = failed_slots(&results);
+        let all: SlotSet = results.iter().map(|(tag, _)| Slot(*tag as u8)).collect();
+        let worked = all.without(failed);
+        failed.iter().for_each(|slot| self.member_failed(set, slot));
+        if self.sets[set].has_failed() {
+            return self.stop_journal(set);
         }
+        let needed = self.sets[set].needs_ledger;
         let journal = &mut self.sets[set].journal;
         match std::mem::replace(&mut journal.stage, Stage::Idle) {
             Stage::Idle => {}
-            Stage::Flushing => {
-                journal.epoch += 1;
-                let head = ledger::encode_head(self.array, set as u16, journal.epoch);
-                journal.stage = Stage::WritingHead;
-                self.write_ledger(set, self.sets[set].in_sync(), 0, head);
-            }
-            Stage::WritingHead => {
-                journal.stage = Stage::FlushingHead;
-                self.flush_members(set, worked, Owner::Journal(set));
-            }
-            Stage::FlushingHead => {
-                journal.open = true;
-                journal.holders = worked;
-                journal.next_block = 1;
-                journal.number = 0;
-                self.resume_commit();
-            }
+            // What its cache held is not known to be there. Everything is flushed once more without it.
+            Stage::Flushing if !failed.is_empty() => journal.request_open(),
+            Stage::Flushing => self.write_head(set),
+            Stage::WritingHead | Stage::FlushingHead if worked.is_empty() => journal.request_open(),
             // Nobody holds the batch: its rows must not be written. They wait for a new epoch.
             Stage::Appending(rows) | Stage::FlushingBatch(rows) if worked.is_empty() => {
                 journal.under_way -= rows.len();
                 rows.into_iter().rev().for_each(|row| journal.queue.push_front(row));
                 journal.request_open();
             }
+            Stage::WritingHead => {
+                journal.stage = Stage::FlushingHead;
+                self.flush_members(set, worked, Owner::Journal(set));
+            }
+            Stage::FlushingHead => {
+                journal.headed = worked;
+                journal.holders = journal.holders & worked;
+                journal.next_block = 1;
+                journal.number = 0;
+                match journal.holders.is_empty() {
+                    true => journal.request_open(),
+                    false => journal.open = needed,
+                }
+                self.resume_commit();
+            }
             Stage::Appending(rows) => {
                 journal.stage = Stage::FlushingBatch(rows);
                 self.flush_members(set, worked, Owner::Journal(set));
             }
             Stage::FlushingBatch(rows) => {
-                rows.into_iter().for_each(|row| self.write_row(row));
+                journal.holders = journal.holders & worked;
+                journal.held.extend(rows);
             }
         }
         self.pump_journal(set);
+    }
+
+    /// All that the old epoch held is in place.
+    fn write_head(&mut self, set: usize) {
+        let holders = self.wanted_holders(set);
+        if holders.is_empty() {
+            return self.no_room_for_a_ledger(set);
+        }
+        let random = self.random.u32(..);
+        let journal = &mut self.sets[set].journal;
+        // A disk may come with batches of a number that was used before.
+        journal.epoch = ((journal.epoch >> 32) + 1) << 32 | u64::from(random);
+        journal.holders = holders;
+        journal.stage = Stage::WritingHead;
+        let head = Head { epoch: journal.epoch, holders };
+        let block = ledger::encode_head(self.array, set as u16, head);
+        let to = self.sets[set].live() & self.sets[set].journal.with_room();
+        self.write_ledger(set, to, 0, block);
+    }
+
+    /// Rows cannot be kept whole over a power cut, so none is written.
+    fn no_room_for_a_ledger(&mut self, set: usize) {
+        let why = "the write journal: no member that is in sync has room for it";
+        self.events.push_back(Event::Refused(ChangeError::Unsupported(why)));
+        let all = self.sets[set].all();
+        all.iter().for_each(|slot| self.member_failed(set, slot));
     }
 }

@@ -12,20 +12,20 @@
 use super::commit::Commits;
 use super::group::Groups;
 use super::open_error::OpenError;
+use super::replay::Replay;
 use super::returning::key_of;
 use super::{Core, Engine, Event, REGIONS, Seat, Set, Stats};
 use crate::backplane::{Backplane, IoId, MemberIo, Transfer};
 use crate::discover::{Discovery, FoundArray, FoundMember};
 use crate::engine::journal::Journal;
-use crate::ledger;
 use crate::member::MemberError;
 use crate::store::Store;
 use crate::sync_log::{LogFormat, SyncLog};
 use crate::trust::{Accept, Risk, Taken};
-use raid_core::array::{ArrayId, ArrayState, Initialisation, MemberState};
+use raid_core::array::{ArrayId, ArrayState, Initialisation, MemberDescriptor, MemberState};
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
-use raid_core::metadata::{Capabilities, Finding, FormatWriter, RuntimeState, Severity};
+use raid_core::metadata::{Capabilities, Finding, FormatWriter, Severity};
 use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
 use raid_sync::{Config, Found, Limits, MemberKey, Redundancy, Refusal, Start, rows_at_risk};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -113,7 +113,7 @@ fn permitted(
 }
 
 /// Carries out one transfer and waits for it.
-fn transfer(
+pub(super) fn transfer(
     backplane: &mut dyn Backplane,
     disk: usize,
     transfer: Transfer,
@@ -121,6 +121,16 @@ fn transfer(
     backplane.submit(MemberIo { id: IoId(u64::MAX), disk, transfer });
     let completion = backplane.next().map_or(Err(MemberError::Gone), |done| done.result);
     completion.map_err(|error| OpenError::Member { disk, error })
+}
+
+/// Where members of any array lie, by disk.
+fn extents_of_members(discovery: &Discovery) -> Vec<(usize, Extent)> {
+    let members = discovery.arrays.iter().flat_map(|array| &array.members);
+    let extent = |member: &FoundMember| {
+        let MemberDescriptor { disk, start, len, .. } = member.descriptor;
+        Some((disk?, Extent { start, len }))
+    };
+    members.filter_map(extent).collect()
 }
 
 impl Engine {
@@ -159,6 +169,7 @@ impl Engine {
             geometry,
             layout,
             backend: options.backend,
+            members: extents_of_members(discovery),
             sets: Vec::new(),
             groups: Groups::new(),
             rows: HashMap::new(),
@@ -213,19 +224,16 @@ impl Engine {
         let (format, array) = (self.format, self.array);
         let state = self.store.view(|disks| format.state(disks, array, set));
         let state = state.ok_or(OpenError::NoState { set })?;
-        let space: Vec<Option<Extent>> = self.store.view(|disks| {
-            // The ledger is laid out in blocks of 512 bytes.
-            let suited = |disk: &usize| disks[*disk].shape.block_size as usize == ledger::BLOCK;
-            let space = |seat: &Seat| {
-                seat.disk.filter(suited).and_then(|disk| format.workspace(&disks[disk]))
-            };
-            slots.iter().map(space).collect()
-        });
+        let space = slots.iter().map(|seat| self.journal_space(seat.disk?)).collect();
         let mut journal = Journal::new(space);
         let replayed = self.replay_ledger(&mut journal, &slots, set, &state, backplane)?;
+        let fault = match replayed {
+            Replay::Impossible(fault) => Some(Box::new(fault)),
+            Replay::NotNeeded | Replay::Done => None,
+        };
         let unrecorded = !format.capabilities().failure && !absent.is_empty();
         let start = match unrecorded && options.accept.accepts(Risk::UnrecordedFailure) {
-            _ if replayed => Start::LedgerReplayed,
+            _ if replayed == Replay::Done => Start::LedgerReplayed,
             true => Start::Force,
             false => Start::Normal,
         };
@@ -260,9 +268,11 @@ impl Engine {
             let mut needed = needed.into_iter().filter(|(_, needed)| *needed).map(|(risk, _)| risk);
             if !needed.clone().all(|risk| options.accept.accepts(risk)) {
                 let (missing, rows) = (absent, config.rows);
-                return Err(OpenError::Refused { set, missing, why, at_risk, rows });
+                let journal = fault;
+                return Err(OpenError::Refused { set, missing, why, at_risk, rows, journal });
             }
-            needed.by_ref().for_each(|risk| taken.push((risk, format!("{what}: {why}"))));
+            let journal = fault.as_ref().map(|fault| format!("; {fault}")).unwrap_or_default();
+            needed.by_ref().for_each(|risk| taken.push((risk, format!("{what}: {why}{journal}"))));
             core = restore(Start::Force);
         }
         let core = core.map_err(|why| OpenError::Refused {
@@ -271,6 +281,7 @@ impl Engine {
             why,
             at_risk: Vec::new(),
             rows: config.rows,
+            journal: None,
         })?;
         for (risk, what) in taken {
             let taken = Taken { risk, set: Some(set), place: None, disk: None, what };
@@ -278,11 +289,14 @@ impl Engine {
         }
         let short = !(absent | state.failed | state.rebuilding).is_empty();
         let needs_ledger = short && self.geometry.parity_strips() > 0 && journal.available();
+        // Until the disks name everyone who is gone, what the journal holds may still be needed.
+        journal.in_use = needs_ledger && replayed != Replay::NotNeeded;
         if needs_ledger {
             journal.request_open();
         }
         let parked = VecDeque::new();
-        Ok(Set { core, slots, journal, failures: 0, needs_ledger, unledgered: 0, parked })
+        let named = SlotSet::EMPTY;
+        Ok(Set { core, slots, journal, failures: 0, needs_ledger, unledgered: 0, named, parked })
     }
 
     fn redundancy(&self) -> Redundancy {
@@ -295,53 +309,5 @@ impl Engine {
                 strips => Redundancy::Parity(strips),
             },
         }
-    }
-
-    /// Brings every row that was under way at an unclean stop to its new content. `true` if the
-    /// ledger covers the set.
-    ///
-    /// The ledger is in use exactly while the metadata says that a member is missing or being
-    /// filled; at any other time what it holds is old and must not be replayed.
-    fn replay_ledger(
-        &mut self,
-        journal: &mut Journal,
-        slots: &[Seat],
-        set: u16,
-        state: &RuntimeState,
-        backplane: &mut dyn Backplane,
-    ) -> Result<bool, OpenError> {
-        let in_use = !(state.failed | state.rebuilding).is_empty();
-        let mut newest = None;
-        for (seat, space) in slots.iter().zip(&journal.space) {
-            let (Some(disk), Some(space)) = (seat.disk, space) else { continue };
-            let len = space.len.0 as usize * ledger::BLOCK;
-            // A copy that cannot be read is no copy; another may do.
-            let read = transfer(backplane, disk, Transfer::Read { at: space.start, len });
-            let Ok(bytes) = read else { continue };
-            let Some((epoch, batches)) = ledger::decode(&bytes, self.array, set) else { continue };
-            journal.epoch = journal.epoch.max(epoch);
-            let better = newest.as_ref().is_none_or(|(best, found): &(u64, Vec<_>)| {
-                (epoch, batches.len()) > (*best, found.len())
-            });
-            if better {
-                newest = Some((epoch, batches));
-            }
-        }
-        let Some((_, batches)) = newest.filter(|_| in_use && !state.clean) else {
-            return Ok(false);
-        };
-        for fragment in batches.iter().flatten() {
-            let seat = slots.get(fragment.slot.index());
-            let Some((disk, start)) = seat.and_then(|seat| Some((seat.disk?, seat.start))) else {
-                continue;
-            };
-            let at = Lba(start.0 + fragment.at.start.0);
-            let bytes = fragment.bytes.clone();
-            transfer(backplane, disk, Transfer::Write { at, bytes })?;
-        }
-        for disk in slots.iter().filter_map(|seat| seat.disk) {
-            transfer(backplane, disk, Transfer::Flush)?;
-        }
-        Ok(true)
     }
 }

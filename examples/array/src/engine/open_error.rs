@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Why an array was not started.
 
+use super::replay::JournalFault;
 use crate::discover::FoundBranch;
 use crate::member::MemberError;
 use crate::trust::Taken;
@@ -55,6 +56,8 @@ pub enum OpenError {
         at_risk: Vec<Rows>,
         /// Rows of the set.
         rows: u64,
+        /// Why the set's write journal does not cover it, where it was in use.
+        journal: Option<Box<JournalFault>>,
     },
     /// The disk is not of the size that its metadata was read with.
     Shape {
@@ -91,8 +94,11 @@ impl fmt::Display for OpenError {
             Self::Risk(Taken { risk, what, .. }) => {
                 write!(f, "{what}; to start all the same, accept the risk {}", risk.name())
             }
-            Self::Refused { set, missing, why, at_risk, rows } => {
+            Self::Refused { set, missing, why, at_risk, rows, journal } => {
                 write!(f, "set {set}, slots missing {missing:?}: {why}")?;
+                if let Some(fault) = journal {
+                    write!(f, "; {fault}")?;
+                }
                 write_rows_at_risk(f, at_risk, *rows)
             }
             Self::Shape { disk, found, expected } => write!(

@@ -13,7 +13,7 @@
 use super::group::Results;
 use super::request::RequestId;
 use super::{Engine, Owner, RowId};
-use crate::ledger::Fragment;
+use crate::ledger::{self, Fragment};
 use crate::member::MemberError;
 use raid_core::layout::Layout;
 use raid_core::stripe::{self, Health, MemberIo, NotPossible, ReadStep, RowPlan};
@@ -106,6 +106,8 @@ pub(super) struct RowTask {
     written: SlotSet,
     /// In the ledger, or counted as not being in it.
     ledgered: Option<bool>,
+    /// Of a piece that is too large for the ledger: the rows that are written now.
+    part: Option<Rows>,
 }
 
 impl RowTask {
@@ -126,7 +128,24 @@ impl RowTask {
             unread: SlotSet::EMPTY,
             written: SlotSet::EMPTY,
             ledgered: None,
+            part: None,
         }
+    }
+
+    /// Cuts what is written now to what a batch of so many bytes takes; `false` if that is not even one row.
+    pub(super) fn cut_to(&mut self, bytes: usize, fragments: usize) -> bool {
+        let len = ledger::blocks_that_fit(bytes, fragments) as u64;
+        let Rows { start, .. } = self.part.unwrap_or(self.rows);
+        self.part = Some(Rows { start, len });
+        len > 0
+    }
+
+    /// Goes on to the rows behind the part that was written; `false` if it was the last.
+    fn next_part(&mut self) -> bool {
+        let Some(end) = self.part.map(Rows::end) else { return false };
+        let len = self.rows.end().0.saturating_sub(end.0);
+        self.part = Some(Rows { start: end, len });
+        len > 0
     }
 
     pub(super) fn set(&self) -> usize {
@@ -146,10 +165,24 @@ impl RowTask {
         for Work { plan, slab } in &self.work {
             for io in plan.writes() {
                 let bytes = io.bytes(block_size, slab, self.new_bytes()).unwrap_or_default();
-                fragments.push(Fragment { slot: io.slot, at: io.at, bytes: bytes.to_vec() });
+                let Some((at, bytes)) = self.in_part(io.at, bytes, block_size as usize) else {
+                    continue;
+                };
+                fragments.push(Fragment { slot: io.slot, at, bytes: bytes.to_vec() });
             }
         }
         fragments
+    }
+
+    /// What of a run belongs to the rows that are written now.
+    fn in_part<'b>(&self, at: Extent, bytes: &'b [u8], block: usize) -> Option<(Extent, &'b [u8])> {
+        let Some(part) = self.part else { return Some((at, bytes)) };
+        let start = at.start.0.max(part.start.0);
+        let end = (at.start.0 + at.len.0).min(part.end().0);
+        let from = start.checked_sub(at.start.0)? as usize * block;
+        let len = end.checked_sub(start).filter(|len| *len > 0)?;
+        let bytes = bytes.get(from..from + len as usize * block)?;
+        Some((Extent::new(start, len), bytes))
     }
 }
 
@@ -365,7 +398,7 @@ impl Engine {
             debug_assert!(computed.is_ok(), "{computed:?}");
         }
         let set = &mut self.sets[task.set];
-        if set.core.status().set_failed {
+        if set.has_failed() {
             // No record will open a ledger any more.
             return self.fail_row(id);
         }
@@ -385,6 +418,9 @@ impl Engine {
     pub(super) fn leave_ledger(&mut self, id: RowId) {
         if let Some(task) = self.rows.get_mut(&id) {
             task.ledgered = Some(false);
+            if let Some(part) = &mut task.part {
+                part.len = task.rows.end().0.saturating_sub(part.start.0);
+            }
         }
     }
 
@@ -394,7 +430,7 @@ impl Engine {
         let Some(task) = self.rows.get_mut(&id) else { return };
         task.phase = Phase::Writing;
         let fragments = task.planned_writes(block_size);
-        task.written = fragments.iter().map(|fragment| fragment.slot).collect();
+        task.written = task.written | fragments.iter().map(|fragment| fragment.slot).collect();
         let set = task.set;
         self.write_members(set, fragments, Owner::Row(id));
     }
@@ -410,6 +446,14 @@ impl Engine {
     fn row_written(&mut self, id: RowId, results: &Results) {
         self.row_failures(id, results);
         let Some(task) = self.rows.get_mut(&id) else { return };
+        if task.next_part() {
+            task.phase = Phase::Ledger;
+            let set = task.set;
+            let journal = &mut self.sets[set].journal;
+            journal.row_done();
+            journal.enqueue(id);
+            return self.pump_journal(set);
+        }
         if !matches!(task.job, Job::Write { durable: true, .. }) {
             return self.complete_row(id);
         }

@@ -168,6 +168,11 @@ impl Engine {
                 Err(why) => unread.push((slot, why)),
             }
         }
+        if self.sets[task.set].has_failed() {
+            // Nothing is written any more.
+            task.copy.rows.len = 0;
+            return self.end_window(index, SlotSet::EMPTY);
+        }
         if !unread.is_empty() {
             return self.read_elsewhere(index, &unread);
         }

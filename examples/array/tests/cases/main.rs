@@ -9,4 +9,5 @@ mod format;
 mod harness;
 
 mod harness_itself;
+mod kind_b;
 mod kind_f;

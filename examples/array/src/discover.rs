@@ -59,8 +59,10 @@ pub struct FoundDisk {
     pub shape: DiskShape,
     /// The formats that recognise it: none, one, or a conflict.
     pub claims: Vec<Claim>,
-    /// Runs that a format asked for in vain.
+    /// Runs that a format asked for without success.
     pub unreadable: Vec<Unreadable>,
+    /// The first of the disks given that is this one under another name: only that one is looked at.
+    pub same_as: Option<usize>,
 }
 
 /// A run of blocks that could not be read.
@@ -97,12 +99,24 @@ impl Discovery {
         let claimed_twice = |(_, disk): &(usize, &FoundDisk)| disk.claims.len() > 1;
         self.disks.iter().enumerate().filter(claimed_twice).map(|(index, _)| index)
     }
+
+    /// The arrays that `format`, number `index` in the list given, finds on one of the disks alone: what
+    /// that disk says of the others.
+    #[must_use]
+    pub fn as_seen_by(&self, disk: usize, index: usize, format: &dyn Format) -> Vec<FoundArray> {
+        let hidden = |(number, found): (usize, &FoundDisk)| match number == disk {
+            true => found.clone(),
+            false => FoundDisk { claims: Vec::new(), ..found.clone() },
+        };
+        let disks: Vec<FoundDisk> = self.disks.iter().enumerate().map(hidden).collect();
+        assemble(&disks, index, format).arrays
+    }
 }
 
 /// Looks for every format on every disk and puts together what they form.
 #[must_use]
 pub fn discover(sources: &[Source], formats: &[&dyn Format]) -> Discovery {
-    let disks = sources.iter().map(|source| read_disk(source, formats)).collect();
+    let disks = (0..sources.len()).map(|index| read_once(sources, index, formats)).collect();
     let mut discovery = Discovery { disks, ..Discovery::default() };
     for (index, format) in formats.iter().enumerate() {
         let collected = assemble(&discovery.disks, index, *format);
@@ -140,6 +154,23 @@ fn assemble(disks: &[FoundDisk], index: usize, format: &dyn Format) -> Collector
     collector
 }
 
+/// Looks at a disk unless it was given before, under whatever name.
+fn read_once(sources: &[Source], index: usize, formats: &[&dyn Format]) -> FoundDisk {
+    let source = &sources[index];
+    let identity = source.bytes.identity();
+    let same = |earlier: &Source| identity.is_some() && earlier.bytes.identity() == identity;
+    let same_as = sources[..index].iter().position(same);
+    match same_as {
+        Some(_) => FoundDisk { same_as, ..probe(source, shape_of(source), &[]) },
+        None => read_disk(source, formats),
+    }
+}
+
+fn shape_of(source: &Source) -> DiskShape {
+    let block_size = source.bytes.block_size().unwrap_or(512);
+    DiskShape { blocks: Blocks(source.bytes.len() / u64::from(block_size)), block_size }
+}
+
 /// Asks every format about a disk, block size by block size, until one recognises it.
 fn read_disk(source: &Source, formats: &[&dyn Format]) -> FoundDisk {
     let sizes = match source.bytes.block_size() {
@@ -161,7 +192,8 @@ fn read_disk(source: &Source, formats: &[&dyn Format]) -> FoundDisk {
 
 fn probe(source: &Source, shape: DiskShape, formats: &[&dyn Format]) -> FoundDisk {
     let name = source.name.clone();
-    let mut disk = FoundDisk { name, shape, claims: Vec::new(), unreadable: Vec::new() };
+    let mut disk =
+        FoundDisk { name, shape, claims: Vec::new(), unreadable: Vec::new(), same_as: None };
     for (index, format) in formats.iter().enumerate() {
         if let Some(pieces) = lookup(source, *format, &mut disk) {
             disk.claims.push(Claim {

@@ -2,6 +2,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
+use raid_array::trust::{Accept, Risk};
 use std::path::PathBuf;
 
 /// Shows RAID metadata on disks and images, and reads arrays, without writing to any of them.
@@ -13,6 +14,12 @@ pub struct Arguments {
     /// Finds what a controller put elsewhere, and what a smaller disk that was copied had. All of it is read.
     #[arg(long, global = true)]
     pub search: bool,
+    /// Leave out a disk: its path, file name, or place on the command line as d0, d1, …
+    ///
+    /// For disks that contradict the others: a clone next to its original, the disks of another history, the one
+    /// that failed first. May be given several times.
+    #[arg(long, global = true, value_name = "DISK")]
+    pub without: Vec<String>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -57,13 +64,33 @@ pub struct CatArguments {
     /// How many bytes, up to the end of the array if not given
     #[arg(long, value_name = "BYTES")]
     pub length: Option<u64>,
-    /// Read although the result may be wrong: a missing member whose redundancy may be out of date,
-    /// members declared failed, disks that two formats claim
+    /// Accept every risk; what was taken on trust is listed on the standard error output
     #[arg(long)]
     pub force: bool,
+    /// Read although the result may be wrong, for this reason only: unclean-degraded, never-initialised (what is
+    /// computed from parity), declared-failed (arrays and members), two-formats, shared-blocks
+    ///
+    /// May be given several times. What was taken on trust is listed on the standard error output.
+    #[arg(long, value_name = "RISK", value_parser = risk)]
+    pub accept: Vec<Risk>,
     /// Block devices or image files
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
+}
+
+fn risk(name: &str) -> Result<Risk, String> {
+    Risk::named(name).ok_or_else(|| {
+        let names: Vec<_> = Risk::ALL.into_iter().map(Risk::name).collect();
+        format!("no such risk; expected one of {}", names.join(", "))
+    })
+}
+
+impl CatArguments {
+    /// The risks that are accepted.
+    #[must_use]
+    pub fn accepted(&self) -> Accept {
+        if self.force { Accept::ALL } else { self.accept.iter().copied().collect() }
+    }
 }
 
 impl Arguments {

@@ -9,6 +9,7 @@ use crate::show::finding_text;
 use crate::size::{human, level_name};
 use crate::verdict::ExitCode;
 use raid_array::discover::FoundArray;
+use raid_array::trust::Risk;
 use raid_core::metadata::Severity;
 use std::io::{self, Write};
 
@@ -36,13 +37,28 @@ pub(crate) fn run(
             writeln!(err, "raid-inspect: {}", finding_text(inspection, found))?;
         }
     }
-    let mut reader = match ArrayReader::new(inspection, array, what.force) {
+    let mut reader = match ArrayReader::new(inspection, array, what.accepted()) {
         Ok(reader) => reader,
         Err(refusal) => {
             writeln!(err, "raid-inspect: array {name}: {refusal}")?;
             return Ok(ExitCode::NotReadable);
         }
     };
+    for disk in inspection.discovery.conflicts() {
+        if array.members.iter().any(|member| member.descriptor.disk == Some(disk)) {
+            let disk = inspection.disk_name(disk);
+            let name_of = Risk::TwoFormats.name();
+            writeln!(
+                err,
+                "raid-inspect: array {name}: taken on trust ({name_of}): {disk}: two formats claim \
+                 the disk, {} is followed",
+                array.format_name
+            )?;
+        }
+    }
+    for taken in &reader.readiness().trusted {
+        writeln!(err, "raid-inspect: array {name}: {taken}")?;
+    }
     for gap in &reader.readiness().gaps {
         let place = gap.member.place;
         writeln!(
@@ -132,9 +148,13 @@ fn choose<'a>(
     let disks = array.members.iter().filter_map(|member| member.descriptor.disk);
     let mut conflicts = found.conflicts().filter(|disk| disks.clone().any(|d| d == *disk));
     match conflicts.next() {
-        Some(disk) if !what.force => {
+        Some(disk) if !what.accepted().accepts(Risk::TwoFormats) => {
             let disk = inspection.disk_name(disk);
-            let why = format!("{disk}: two formats claim the disk (--force reads it all the same)");
+            let why = format!(
+                "{disk}: two formats claim the disk (--accept {} reads it all the same, --force \
+                 accepts every risk)",
+                Risk::TwoFormats.name()
+            );
             Err((ExitCode::Conflict, why))
         }
         _ => Ok(array),

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The disks on the command line, opened for reading, and what was discovered on them.
 
+use crate::copies::{Remark, RemarkKind};
 use raid_array::discover::{Discovery, FoundArray, ReadAt, Source, discover};
 use raid_array::formats::FORMATS;
+use raid_array::member::writer;
 use raid_core::array::{ArrayId, MemberDescriptor, MemberState, Place};
 use raid_core::metadata::Format;
 use raid_core::units::{Blocks, Lba, Slot};
@@ -17,6 +19,8 @@ pub struct Inspection {
     pub sources: Vec<Source>,
     /// Why a disk could not be opened, by its index.
     unopened: Vec<Option<String>>,
+    /// What is to be known of disks beyond their metadata.
+    pub remarks: Vec<Remark>,
     /// What was found.
     pub discovery: Discovery,
 }
@@ -31,8 +35,62 @@ impl Inspection {
     /// As [`open`](Self::open), looking for these formats.
     #[must_use]
     pub fn open_as(paths: &[PathBuf], formats: &[&dyn Format]) -> Self {
-        let (mut sources, mut unopened) = (Vec::new(), Vec::new());
-        for path in paths {
+        Self::open_and_leave_out(paths, formats, &[])
+    }
+
+    /// As [`open_as`](Self::open_as), as if the disks named in `without` had not been given. They keep
+    /// their index.
+    ///
+    /// # Errors
+    /// A name is not one of a disk given.
+    pub fn open_without(
+        paths: &[PathBuf],
+        formats: &[&dyn Format],
+        without: &[String],
+    ) -> Result<Self, String> {
+        let mut out = Vec::new();
+        for name in without {
+            let whole = |path: &PathBuf| path.as_os_str() == name.as_str();
+            let last = |path: &PathBuf| path.file_name().is_some_and(|last| last == name.as_str());
+            let number = name.strip_prefix('d').and_then(|number| number.parse::<usize>().ok());
+            let number = number.filter(|number| *number < paths.len());
+            let chosen: Vec<usize> = match paths.iter().position(whole).or(number) {
+                Some(index) => vec![index],
+                None => (0..paths.len()).filter(|index| last(&paths[*index])).collect(),
+            };
+            match chosen.as_slice() {
+                [index] => out.push(*index),
+                [] => return Err(format!("--without {name}: no such disk was given")),
+                several => {
+                    let count = several.len();
+                    return Err(format!(
+                        "--without {name}: {count} disks have this name; give the path"
+                    ));
+                }
+            }
+        }
+        Ok(Self::open_and_leave_out(paths, formats, &out))
+    }
+
+    fn open_and_leave_out(paths: &[PathBuf], formats: &[&dyn Format], out: &[usize]) -> Self {
+        let (mut sources, mut unopened, mut remarks) = (Vec::new(), Vec::new(), Vec::new());
+        for (disk, path) in paths.iter().enumerate() {
+            if out.contains(&disk) {
+                sources.push(closed(path.display().to_string()));
+                unopened.push(None);
+                remarks.push(Remark {
+                    disk,
+                    kind: RemarkKind::LeftOut,
+                    text: "left out".to_owned(),
+                });
+                continue;
+            }
+            if let Some(holder) = std::fs::metadata(path).ok().and_then(|found| writer(&found)) {
+                let text = format!(
+                    "in use by {holder}, which may write it now: what is read may be old or torn"
+                );
+                remarks.push(Remark { disk, kind: RemarkKind::InUse(holder.to_string()), text });
+            }
             let (source, error) = match Source::open(path) {
                 Ok(source) => (source, None),
                 Err(error) => (closed(path.display().to_string()), Some(error.to_string())),
@@ -41,7 +99,9 @@ impl Inspection {
             unopened.push(error);
         }
         let discovery = discover(&sources, formats);
-        Self { sources, unopened, discovery }
+        let mut inspection = Self { sources, unopened, remarks, discovery };
+        inspection.look_for_copies(formats);
+        inspection
     }
 
     /// Looks for every format on disks that are open already.
@@ -54,7 +114,7 @@ impl Inspection {
     /// Disks and what was found on them by other means.
     #[must_use]
     pub fn with(sources: Vec<Source>, discovery: Discovery) -> Self {
-        Self { unopened: vec![None; sources.len()], sources, discovery }
+        Self { unopened: vec![None; sources.len()], sources, remarks: Vec::new(), discovery }
     }
 
     /// The disks that could not be opened, and why.
@@ -90,7 +150,7 @@ impl Inspection {
 }
 
 /// A disk that could not be opened: nothing is on it.
-fn closed(name: String) -> Source {
+pub(crate) fn closed(name: String) -> Source {
     struct Closed;
     impl ReadAt for Closed {
         fn len(&self) -> u64 {

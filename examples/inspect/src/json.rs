@@ -10,7 +10,8 @@ use crate::readiness::Readiness;
 use crate::show::{finding_text, offset_bytes, secondary_name, severity_name};
 use crate::size::{chunk_bytes, level_name, md_name};
 use crate::verdict;
-use raid_array::discover::{FoundArray, FoundDisk, FoundFinding, RawField};
+use raid_array::discover::{FoundArray, FoundBranch, FoundDisk, FoundFinding, RawField};
+use raid_array::trust::Accept;
 use raid_core::array::MemberDescriptor;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -22,6 +23,7 @@ struct Report<'a> {
     disks: Vec<Disk<'a>>,
     arrays: Vec<Array<'a>>,
     findings: Vec<Finding<'a>>,
+    remarks: Vec<Remark<'a>>,
     exit_code: u8,
 }
 
@@ -72,7 +74,11 @@ struct Array<'a> {
     initialisation: &'static str,
     readable: bool,
     refusal: Option<String>,
+    /// What every risk accepted makes of an array that is not readable; else null.
+    forced: Option<Forced<'a>>,
     members: Vec<Member<'a>>,
+    /// Its histories, if its disks ran apart.
+    branches: Vec<Branch<'a>>,
     raw: Raw<'a>,
 }
 
@@ -89,6 +95,48 @@ struct Member<'a> {
     size_blocks: u64,
     state: &'static str,
     raw: Raw<'a>,
+}
+
+#[derive(Serialize)]
+struct Forced<'a> {
+    readable: bool,
+    refusal: Option<String>,
+    on_trust: Vec<OnTrust<'a>>,
+}
+
+#[derive(Serialize)]
+struct OnTrust<'a> {
+    risk: &'static str,
+    set: Option<u16>,
+    slot_in_set: Option<u8>,
+    disk: Option<usize>,
+    path: Option<&'a str>,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Branch<'a> {
+    number: u16,
+    disks: Vec<usize>,
+    paths: Vec<&'a str>,
+    sequence: Option<u64>,
+    unix_seconds: Option<u64>,
+    without: Vec<BranchPlace>,
+}
+
+#[derive(Serialize)]
+struct BranchPlace {
+    set: u16,
+    slot_in_set: u8,
+}
+
+#[derive(Serialize)]
+struct Remark<'a> {
+    kind: &'static str,
+    disk: usize,
+    path: &'a str,
+    other: Option<usize>,
+    text: &'a str,
 }
 
 #[derive(Serialize)]
@@ -137,6 +185,7 @@ pub fn report(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
         disks: disks.map(|(index, disk)| self::disk(inspection, index, disk)).collect(),
         arrays: found.arrays.iter().map(|array| self::array(inspection, array)).collect(),
         findings: found.findings.iter().map(|found| finding(inspection, found)).collect(),
+        remarks: inspection.remarks.iter().map(|found| remark(inspection, found)).collect(),
         exit_code: verdict::of(inspection) as u8,
     };
     serde_json::to_writer_pretty(&mut *out, &report)?;
@@ -173,7 +222,8 @@ fn disk<'a>(inspection: &'a Inspection, index: usize, disk: &'a FoundDisk) -> Di
 fn array<'a>(inspection: &'a Inspection, array: &'a FoundArray) -> Array<'a> {
     let descriptor = &array.descriptor;
     let geometry = &descriptor.geometry;
-    let refusal = Readiness::of(inspection, array, false).err();
+    let refusal = Readiness::of(inspection, array, Accept::NOTHING).err();
+    let forced = refusal.is_some().then(|| forced(inspection, array));
     Array {
         id: descriptor.id.to_string(),
         name: descriptor.name.to_string(),
@@ -193,8 +243,51 @@ fn array<'a>(inspection: &'a Inspection, array: &'a FoundArray) -> Array<'a> {
         initialisation: descriptor.initialisation.name(),
         readable: refusal.is_none(),
         refusal: refusal.map(|refusal| refusal.to_string()),
+        forced,
         members: places(array).iter().map(|place| member(inspection, array, place)).collect(),
+        branches: array.branches.iter().map(|found| branch(inspection, found)).collect(),
         raw: Raw(array.raw.iter().collect()),
+    }
+}
+
+fn forced<'a>(inspection: &'a Inspection, array: &FoundArray) -> Forced<'a> {
+    let ready = Readiness::of(inspection, array, Accept::ALL);
+    let (refusal, trusted) = match ready {
+        Ok(ready) => (None, ready.trusted),
+        Err(refusal) => (Some(refusal.to_string()), Vec::new()),
+    };
+    let on_trust = trusted.into_iter().map(|taken| OnTrust {
+        risk: taken.risk.name(),
+        set: taken.set,
+        slot_in_set: taken.place.map(|place| place.slot.0),
+        disk: taken.disk,
+        path: taken.disk.map(|disk| inspection.disk_name(disk)),
+        text: taken.what,
+    });
+    Forced { readable: refusal.is_none(), refusal, on_trust: on_trust.collect() }
+}
+
+fn branch<'a>(inspection: &'a Inspection, found: &FoundBranch) -> Branch<'a> {
+    let without = found.failed.iter();
+    Branch {
+        number: found.number,
+        disks: found.disks.clone(),
+        paths: found.disks.iter().map(|disk| inspection.disk_name(*disk)).collect(),
+        sequence: found.sequence,
+        unix_seconds: found.unix_seconds,
+        without: without
+            .map(|place| BranchPlace { set: place.set, slot_in_set: place.slot.0 })
+            .collect(),
+    }
+}
+
+fn remark<'a>(inspection: &'a Inspection, found: &'a crate::Remark) -> Remark<'a> {
+    Remark {
+        kind: found.kind.name(),
+        disk: found.disk,
+        path: inspection.disk_name(found.disk),
+        other: found.kind.other(),
+        text: &found.text,
     }
 }
 

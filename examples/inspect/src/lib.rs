@@ -7,6 +7,7 @@
 //! raid-inspect cat [--array NAME|ID] PATH…   the bytes of an array to the standard output
 //!
 //! --search                               also what stands elsewhere near the end of a disk
+//! --without DISK                         as if that disk had not been given
 //!
 //! paths ──▶ disks ──discover──▶ Inspection ──▶ scan, show, json
 //!                                   │
@@ -28,7 +29,9 @@
 
 mod arguments;
 mod cat;
+mod copies;
 mod disks;
+mod forked;
 mod json;
 mod picture;
 mod progress;
@@ -41,6 +44,7 @@ mod table;
 mod verdict;
 
 pub use arguments::{Arguments, CatArguments, Command};
+pub use copies::{Remark, RemarkKind};
 pub use disks::Inspection;
 pub use json::report as json_report;
 pub use reader::{ArrayReader, ReadError};
@@ -55,9 +59,19 @@ use std::io::{self, Write};
 pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     let paths = arguments.paths();
     let formats = if arguments.search { SEARCHING } else { FORMATS };
-    let inspection = Inspection::open_as(paths, formats);
+    let inspection = match Inspection::open_without(paths, formats, &arguments.without) {
+        Ok(inspection) => inspection,
+        Err(unknown) => {
+            let _ = writeln!(err, "raid-inspect: {unknown}");
+            return ExitCode::Usage;
+        }
+    };
     for (path, error) in inspection.unopened() {
         let _ = writeln!(err, "raid-inspect: {path}: {error}");
+    }
+    for remark in inspection.remarks.iter().filter(|remark| remark.kind != RemarkKind::LeftOut) {
+        let _ =
+            writeln!(err, "raid-inspect: {}: {}", inspection.disk_name(remark.disk), remark.text);
     }
     let done = match &arguments.command {
         Command::Scan { .. } => scan::report(&inspection, out).map(|()| verdict::of(&inspection)),

@@ -11,6 +11,7 @@
 use crate::disks::Inspection;
 use crate::readiness::{Readiness, Refusal};
 use raid_array::discover::{FoundArray, Source};
+use raid_array::trust::Accept;
 use raid_core::array::{ArrayDescriptor, MemberDescriptor, Place};
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
@@ -32,6 +33,15 @@ pub enum ReadError {
         /// What the medium said.
         error: io::Error,
     },
+    /// Two disks that passed for copies of each other differ.
+    Copies {
+        /// The disk that is read.
+        disk: String,
+        /// The other.
+        copy: String,
+        /// First byte of the run in which they differ.
+        byte: u64,
+    },
     /// The members that are left do not have the data.
     Lost(NotPossible),
     /// The request leaves the array.
@@ -49,6 +59,11 @@ impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Medium { disk, byte, error } => write!(f, "{disk}, byte {byte}: {error}"),
+            Self::Copies { disk, copy, byte } => write!(
+                f,
+                "{disk} and {copy} carry the same metadata and differ from byte {byte} on; leave one \
+                 of them out (--without {copy})"
+            ),
             Self::Lost(why) => write!(f, "{why}"),
             Self::OutOfRange { end, size } => {
                 write!(f, "up to byte {end} asked for, the array has {size}")
@@ -73,23 +88,28 @@ pub struct ArrayReader<'a> {
 }
 
 impl<'a> ArrayReader<'a> {
-    /// Makes `array` ready to be read.
+    /// Makes `array` ready to be read, with these risks accepted.
     ///
     /// # Errors
     /// Why it is not read.
     pub fn new(
         inspection: &'a Inspection,
         array: &FoundArray,
-        force: bool,
+        accept: Accept,
     ) -> Result<Self, Refusal> {
-        Ok(Self {
+        Ok(Self::over(inspection, array, Readiness::of(inspection, array, accept)?))
+    }
+
+    /// Reads `array` from the members that `ready` names.
+    pub(crate) fn over(inspection: &'a Inspection, array: &FoundArray, ready: Readiness) -> Self {
+        Self {
             inspection,
             descriptor: array.descriptor,
-            ready: Arc::new(Readiness::of(inspection, array, force)?),
+            ready: Arc::new(ready),
             backend: Backend::detect(),
             slab: Vec::new(),
             complaints: Vec::new(),
-        })
+        }
     }
 
     /// Bytes of the array.
@@ -197,7 +217,7 @@ impl<'a> ArrayReader<'a> {
         into: &mut [u8],
         error: ReadError,
     ) -> Result<(), ReadError> {
-        if !self.ready.parity_trusted {
+        if !self.ready.parity_trusted || matches!(error, ReadError::Copies { .. }) {
             return Err(error);
         }
         health.unavailable.insert(slot);
@@ -262,7 +282,16 @@ impl<'a> ArrayReader<'a> {
             disk: source.name.clone(),
             byte,
             error,
-        })
+        })?;
+        for copy in self.inspection.copies_of(disk) {
+            let mut same = vec![0; into.len()];
+            // A copy that cannot be read contradicts nothing.
+            if copy.bytes.read_at(byte, &mut same).is_ok() && same != into {
+                let (disk, copy) = (source.name.clone(), copy.name.clone());
+                return Err(ReadError::Copies { disk, copy, byte });
+            }
+        }
+        Ok(())
     }
 
     fn member(&self, set: usize, slot: Slot) -> Result<&MemberDescriptor, ReadError> {

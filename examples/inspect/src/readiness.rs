@@ -6,18 +6,26 @@
 //! | in sync, inside its disk | yes |
 //! | rebuilding | no: where the rebuild stood is not to be trusted |
 //! | stale, missing | never |
-//! | declared failed, at hand | with force, if nothing else has the data |
+//! | declared failed, present | the newest that suffice, if `declared-failed` is accepted |
 //! | unclean, or redundancy never established; all members there | yes: data is read, not computed |
-//! | the same with a member missing, parity level | with force: what parity gives may be wrong |
+//! | the same with a member missing, parity level | if `unclean-degraded`, `never-initialised` is accepted |
+//! | in an array whose disks ran apart | never: the disks of one history are to be chosen |
+
+mod failed;
+mod refusal;
+
+pub use refusal::Refusal;
 
 use crate::disks::{Inspection, is_readable, places};
+use failed::Revived;
 use raid_array::discover::FoundArray;
+use raid_array::trust::{Accept, Risk, Taken};
+use raid_core::array::MemberDescriptor;
 use raid_core::array::{ArrayDescriptor, ArrayState, Initialisation, Level};
-use raid_core::array::{MemberDescriptor, MemberState};
 use raid_core::layout::{GeometryError, Layout};
+use raid_core::metadata::Severity;
 use raid_core::stripe::{self, Health};
 use raid_core::units::{Blocks, Extent, SlotSet};
-use std::fmt;
 
 /// A member that is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +45,8 @@ pub struct Readiness {
     pub gaps: Vec<Gap>,
     /// Whether missing data may be computed from parity.
     pub parity_trusted: bool,
+    /// What is taken on trust, in full: nothing if no risk was accepted.
+    pub trusted: Vec<Taken>,
     /// The set to read where every set holds the whole array.
     pub mirrored_set: usize,
     /// The members by set and slot.
@@ -45,61 +55,40 @@ pub struct Readiness {
     sizes: Vec<Blocks>,
 }
 
-/// Why an array is not read.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// No member is at hand that tells the shape.
-    ShapeUnknown,
-    /// No mapping is known for this shape.
-    Unsupported(GeometryError),
-    /// The members hold less than the metadata says.
-    Size {
-        /// Blocks of the array as recorded.
-        found: u64,
-        /// Blocks that the members hold.
-        expected: u64,
-    },
-    /// More members are gone than redundancy makes up for.
-    RedundancyGone(Vec<Gap>),
-    /// Unclean parity with members missing.
-    Unclean(Vec<Gap>),
-    /// Parity that was never fully established, with members missing.
-    NotInitialised(Vec<Gap>),
-    /// The members suffice, and yet the metadata or the disks say that data is gone.
-    DeclaredFailed,
-    /// A member shares blocks with one of another array.
-    Overlap(String),
-}
-
 impl Readiness {
-    /// Whether, and how, `array` can be read.
+    /// Whether, and how, `array` can be read, with these risks accepted.
     ///
     /// # Errors
     /// The reason why not.
-    pub fn of(inspection: &Inspection, array: &FoundArray, force: bool) -> Result<Self, Refusal> {
-        let ready = Self::without(inspection, array, force, false);
-        match ready {
-            // Better than nothing, if it is asked for: a disk may have been declared failed in haste.
-            Err(Refusal::RedundancyGone(gaps)) if force => {
-                Self::without(inspection, array, force, true)
-                    .map_err(|_| Refusal::RedundancyGone(gaps))
+    pub fn of(
+        inspection: &Inspection,
+        array: &FoundArray,
+        accept: Accept,
+    ) -> Result<Self, Refusal> {
+        match Self::with(inspection, array, accept, &[]) {
+            // A disk may have been declared failed in haste; the one that failed last has the data.
+            Err(Refusal::RedundancyGone(gaps)) => {
+                let revived = failed::newest(inspection, array, accept, &gaps)?;
+                match accept.accepts(Risk::DeclaredFailed) && !revived.is_empty() {
+                    true => Self::with(inspection, array, accept, &revived),
+                    false => Err(Refusal::RedundancyGone(hinted(gaps, &revived))),
+                }
             }
             other => other,
         }
     }
 
-    fn without(
+    fn with(
         inspection: &Inspection,
         array: &FoundArray,
-        force: bool,
-        use_failed: bool,
+        accept: Accept,
+        revived: &[Revived],
     ) -> Result<Self, Refusal> {
         let descriptor = &array.descriptor;
         let all = places(array);
         let gaps: Vec<Gap> = (all.iter())
             .filter_map(|member| {
-                Some(Gap { member: *member, why: gap(inspection, member, use_failed)? })
+                Some(Gap { member: *member, why: gap(inspection, member, revived)? })
             })
             .collect();
         let slots = usize::from(descriptor.geometry.slots).max(1);
@@ -112,15 +101,13 @@ impl Readiness {
         let mut ready = Self {
             health,
             gaps,
-            parity_trusted: parity_trusted(descriptor) || force,
+            parity_trusted: parity_trusted(descriptor),
+            trusted: revived.iter().map(|revived| revived.taken.clone()).collect(),
             mirrored_set: 0,
             members,
             sizes,
         };
-        ready.check(descriptor, force)?;
-        if let (Some(overlap), false) = (overlap(inspection, array), force) {
-            return Err(Refusal::Overlap(overlap));
-        }
+        ready.check(inspection, array, accept)?;
         Ok(ready)
     }
 
@@ -135,7 +122,13 @@ impl Readiness {
         }
     }
 
-    fn check(&mut self, descriptor: &ArrayDescriptor, force: bool) -> Result<(), Refusal> {
+    fn check(
+        &mut self,
+        inspection: &Inspection,
+        array: &FoundArray,
+        accept: Accept,
+    ) -> Result<(), Refusal> {
+        let descriptor = &array.descriptor;
         if descriptor.geometry.slots == 0 {
             return Err(Refusal::ShapeUnknown);
         }
@@ -144,30 +137,110 @@ impl Readiness {
         if found > expected {
             return Err(Refusal::Size { found, expected });
         }
+        if descriptor.state == ArrayState::Forked {
+            return Err(Refusal::Forked(crate::forked::histories(inspection, array)));
+        }
         let survives = |health: &Health| survives(&layout, *health);
+        let mut whole = self.gaps.is_empty();
         if layout.set_copies() > 1 {
             let intact = self.health.iter().position(|h| h.unavailable.is_empty());
             let survivor = intact.or_else(|| self.health.iter().position(survives));
             let gaps = || Refusal::RedundancyGone(self.gaps.clone());
             self.mirrored_set = survivor.ok_or_else(gaps)?;
-            if intact.is_some() {
-                return Ok(());
-            }
+            whole = intact.is_some();
         } else if !self.health.iter().all(survives) {
             return Err(Refusal::RedundancyGone(self.gaps.clone()));
         }
-        if matches!(descriptor.state, ArrayState::Failed | ArrayState::Forked) && !force {
-            return Err(Refusal::DeclaredFailed);
+        if descriptor.state == ArrayState::Failed {
+            self.check_failed(inspection, array, accept)?;
         }
-        if !self.gaps.is_empty() && !self.parity_trusted {
-            let gaps = self.gaps.clone();
-            return Err(match descriptor.clean {
-                false => Refusal::Unclean(gaps),
-                true => Refusal::NotInitialised(gaps),
-            });
+        if !whole && !self.parity_trusted {
+            self.check_parity(descriptor, accept)?;
+        }
+        if let Some(shared) = inspection.discovery.shared_blocks(array) {
+            let what = format!(
+                "{}: block {} is in members of two places or arrays, the other is {}",
+                inspection.disk_name(shared.disk),
+                shared.at.0,
+                shared.other
+            );
+            if !accept.accepts(Risk::SharedBlocks) {
+                return Err(Refusal::Overlap(what));
+            }
+            let taken = Taken::of_array(Risk::SharedBlocks, what);
+            self.trusted.push(Taken { disk: Some(shared.disk), ..taken });
         }
         Ok(())
     }
+
+    /// Members suffice, and yet the metadata or the disks say that data is gone.
+    fn check_failed(
+        &mut self,
+        inspection: &Inspection,
+        array: &FoundArray,
+        accept: Accept,
+    ) -> Result<(), Refusal> {
+        let reasons = reasons(inspection, array);
+        if !accept.accepts(Risk::DeclaredFailed) {
+            return Err(Refusal::DeclaredFailed(reasons));
+        }
+        if self.trusted.is_empty() || !reasons.is_empty() {
+            let what = match reasons.as_slice() {
+                [] => "the array is recorded as failed, though enough members are present".into(),
+                reasons => format!("the array counts as failed: {}", reasons.join("; ")),
+            };
+            self.trusted.push(Taken::of_array(Risk::DeclaredFailed, what));
+        }
+        Ok(())
+    }
+
+    /// A member is missing, and what is computed for it may be wrong.
+    fn check_parity(
+        &mut self,
+        descriptor: &ArrayDescriptor,
+        accept: Accept,
+    ) -> Result<(), Refusal> {
+        let gaps = || self.gaps.clone();
+        let slots = refusal::listed(&self.gaps);
+        let young = descriptor.initialisation == Initialisation::Running;
+        if !descriptor.clean {
+            if !accept.accepts(Risk::UncleanDegraded) {
+                return Err(Refusal::Unclean(gaps()));
+            }
+            let what = format!("not closed cleanly; computed from parity all the same: {slots}");
+            self.trusted.push(Taken::of_array(Risk::UncleanDegraded, what));
+        }
+        if young {
+            if !accept.accepts(Risk::NeverInitialised) {
+                return Err(Refusal::NotInitialised(gaps()));
+            }
+            let what = format!(
+                "parity was not yet established everywhere; computed from it all the same: {slots}"
+            );
+            self.trusted.push(Taken::of_array(Risk::NeverInitialised, what));
+        }
+        self.parity_trusted = true;
+        Ok(())
+    }
+}
+
+/// The gaps, those marked that could be read all the same.
+fn hinted(mut gaps: Vec<Gap>, revived: &[Revived]) -> Vec<Gap> {
+    for gap in &mut gaps {
+        if revived.iter().any(|revived| revived.member == gap.member) {
+            gap.why += &format!("; {}", refusal::by(Risk::DeclaredFailed));
+        }
+    }
+    gaps
+}
+
+/// Why the formats refuse an array.
+fn reasons(inspection: &Inspection, array: &FoundArray) -> Vec<String> {
+    let findings = inspection.discovery.findings.iter().filter(|found| {
+        found.finding.severity == Severity::Refusal
+            && found.finding.array == Some(array.descriptor.id)
+    });
+    findings.map(|found| crate::show::finding_text(inspection, found)).collect()
 }
 
 /// Whether parity agrees with data, as far as the metadata says. Copies need not: any one is an
@@ -184,9 +257,9 @@ fn health(gaps: &[Gap], set: u16) -> Health {
 }
 
 /// Why a member is not read; `None` if it is.
-fn gap(inspection: &Inspection, member: &MemberDescriptor, use_failed: bool) -> Option<String> {
+fn gap(inspection: &Inspection, member: &MemberDescriptor, revived: &[Revived]) -> Option<String> {
     let name = member.disk.map(|disk| inspection.disk_name(disk));
-    let failed_but_here = use_failed && member.state == MemberState::Failed;
+    let failed_but_here = revived.iter().any(|revived| revived.member == *member);
     let Some((disk, name)) = member.disk.zip(name) else {
         return Some(member.state.name().to_owned());
     };
@@ -220,78 +293,4 @@ fn survives(layout: &Layout<'_>, health: Health) -> bool {
     };
     let at = Extent::new(0, turn.min(layout.set_blocks().0));
     stripe::read(layout, health, at, None).all(|step| step.is_ok())
-}
-
-/// A member that shares blocks with another one, of this array or of another.
-fn overlap(inspection: &Inspection, array: &FoundArray) -> Option<String> {
-    let all = inspection.discovery.arrays.iter().flat_map(|other| {
-        let own = std::ptr::eq(other, array);
-        let members = other.members.iter().map(|member| member.descriptor).filter(is_readable);
-        members.map(move |m| (m.disk, m.start.0, m.start.0.saturating_add(m.len.0), own, other))
-    });
-    let mut extents: Vec<_> = all.filter(|(_, from, to, ..)| from < to).collect();
-    extents.sort_by_key(|(disk, from, ..)| (*disk, *from));
-    // Sorted by start, an extent overlaps an earlier one if it begins before the furthest end.
-    let mut furthest = [None, None];
-    for (disk, from, to, own, other) in extents {
-        let hit = |side: usize| furthest[side].filter(|(d, end, _)| *d == disk && from < *end);
-        let culprit = hit(1).or(if own { hit(0) } else { None });
-        if let (Some(disk), Some((_, _, name))) = (disk, culprit) {
-            let name = if own { name } else { other.descriptor.name };
-            let disk = inspection.disk_name(disk);
-            return Some(format!(
-                "{disk}: block {from} is in members of two places or arrays, the other is {name}"
-            ));
-        }
-        let side = &mut furthest[usize::from(own)];
-        if side.is_none_or(|(d, end, _)| d != disk || end < to) {
-            *side = Some((disk, to, other.descriptor.name));
-        }
-    }
-    None
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ShapeUnknown => f.write_str("none of its members is at hand"),
-            Self::Unsupported(error) => write!(f, "{error}"),
-            Self::Size { found, expected } => {
-                write!(f, "size of {found} blocks recorded, its members hold {expected}")
-            }
-            Self::RedundancyGone(gaps) => {
-                write!(f, "too many members are gone: {}", listed(gaps))
-            }
-            Self::Unclean(gaps) => write!(
-                f,
-                "not closed cleanly, so parity may not agree with data, and a member is gone: {} \
-                 (--force reads it all the same)",
-                listed(gaps)
-            ),
-            Self::NotInitialised(gaps) => write!(
-                f,
-                "parity was not yet established everywhere, and a member is gone: {} \
-                 (--force reads it all the same)",
-                listed(gaps)
-            ),
-            Self::DeclaredFailed => {
-                f.write_str("the array counts as failed (--force reads it all the same)")
-            }
-            Self::Overlap(what) => write!(f, "{what} (--force reads it all the same)"),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-/// `set 0 slot 1 (stale, d1.img), slot 2 (missing)`.
-fn listed(gaps: &[Gap]) -> String {
-    let one = |gap: &Gap| {
-        let set = match gap.member.place.set {
-            0 => String::new(),
-            set => format!("set {set} "),
-        };
-        format!("{set}slot {} ({})", gap.member.place.slot, gap.why)
-    };
-    gaps.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -2,17 +2,20 @@
 //! One line for every disk and every array, the words in a fixed order.
 
 use crate::disks::{Inspection, is_readable, places};
+use crate::readiness::Readiness;
 use crate::size::{human, level_name};
+use raid_array::trust::Accept;
 use std::io::{self, Write};
 
 /// Writes the lines.
 pub(crate) fn report(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
     for (index, disk) in inspection.discovery.disks.iter().enumerate() {
         let size = human(inspection.sources[index].bytes.len());
+        let remarks = || inspection.remarks.iter().filter(move |remark| remark.disk == index);
         let mut line = format!("disk {}: {size}", disk.name);
         if let Some(error) = inspection.open_error(index) {
             line += &format!(", {error}");
-        } else if disk.claims.is_empty() {
+        } else if disk.claims.is_empty() && remarks().next().is_none() {
             line += ", no metadata";
         }
         for claim in &disk.claims {
@@ -21,6 +24,9 @@ pub(crate) fn report(inspection: &Inspection, out: &mut dyn Write) -> io::Result
                 Some(descriptor) => line += &format!(" {}", descriptor.role),
                 None => line += " not usable",
             }
+        }
+        for remark in remarks() {
+            line += &format!(", {}", remark.text);
         }
         writeln!(out, "{line}")?;
     }
@@ -40,6 +46,9 @@ pub(crate) fn report(inspection: &Inspection, out: &mut dyn Write) -> io::Result
             array.format_name,
             descriptor.id,
         )?;
+        if let Err(refusal) = Readiness::of(inspection, array, Accept::NOTHING) {
+            writeln!(out, "array {}: not readable: {refusal}", descriptor.name)?;
+        }
     }
     Ok(())
 }

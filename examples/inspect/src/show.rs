@@ -8,6 +8,7 @@ use crate::size::{chunk_bytes, human, level_name, md_name};
 use crate::table::Table;
 use crate::verdict;
 use raid_array::discover::{FoundArray, FoundFinding, RawField};
+use raid_array::trust::Accept;
 use raid_core::array::{Geometry, Secondary};
 use raid_core::metadata::Severity;
 use std::io::{self, Write};
@@ -97,7 +98,7 @@ fn show_array(inspection: &Inspection, array: &FoundArray, out: &mut dyn Write) 
     let descriptor = &array.descriptor;
     let geometry = &descriptor.geometry;
     let bytes = descriptor.size.bytes(geometry.block_size).unwrap_or(u64::MAX);
-    let ready = Readiness::of(inspection, array, false);
+    let ready = Readiness::of(inspection, array, Accept::NOTHING);
     writeln!(out, "array {}", descriptor.name)?;
     writeln!(out, "  identity  {} ({})", descriptor.id, array.format_name)?;
     writeln!(out, "  shape     {}", shape(geometry))?;
@@ -180,12 +181,16 @@ fn findings(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
     let unreadable = found.disks.iter().any(|disk| !disk.unreadable.is_empty());
     let conflict = found.conflicts().next().is_some();
     let unopened = inspection.unopened().next().is_some();
-    if found.findings.is_empty() && !unreadable && !conflict && !unopened {
+    let remarked = !inspection.remarks.is_empty();
+    if found.findings.is_empty() && !unreadable && !conflict && !unopened && !remarked {
         return Ok(());
     }
     writeln!(out, "\nfindings")?;
     for (path, error) in inspection.unopened() {
         writeln!(out, "  open      {path}: {error}")?;
+    }
+    for remark in &inspection.remarks {
+        writeln!(out, "  disk      {}: {}", inspection.disk_name(remark.disk), remark.text)?;
     }
     for disk in found.conflicts() {
         let formats = found.disks[disk].claims.iter().map(|claim| claim.format_name);

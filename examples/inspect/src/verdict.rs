@@ -4,6 +4,7 @@
 use crate::disks::Inspection;
 use crate::readiness::{Readiness, Refusal};
 use raid_array::discover::FoundArray;
+use raid_array::trust::Accept;
 use raid_core::array::{ArrayState, MemberState};
 use raid_core::metadata::Severity;
 
@@ -51,7 +52,7 @@ pub(crate) fn of(inspection: &Inspection) -> ExitCode {
 
 /// Whether an array's data cannot be had. A shape without a known mapping is not the array's fault.
 fn is_lost(inspection: &Inspection, array: &FoundArray) -> bool {
-    let refusal = Readiness::of(inspection, array, false).err();
+    let refusal = Readiness::of(inspection, array, Accept::NOTHING).err();
     matches!(array.descriptor.state, ArrayState::Failed | ArrayState::Forked)
         || refusal.is_some_and(|refusal| !matches!(refusal, Refusal::Unsupported(_)))
 }

@@ -220,8 +220,8 @@ pub fn named<'d>(discovery: &'d Discovery, name: &str) -> Result<&'d FoundArray>
 /// It is not found, not readable, or a disk fails.
 pub fn read(inspection: &Inspection, name: &str) -> Result<Vec<u8>> {
     let array = named(&inspection.discovery, name)?;
-    let mut reader =
-        ArrayReader::new(inspection, array, false).map_err(|why| format!("{name}: {why}"))?;
+    let mut reader = ArrayReader::new(inspection, array, Accept::NOTHING)
+        .map_err(|why| format!("{name}: {why}"))?;
     let mut bytes = vec![0; reader.size() as usize];
     reader.read_at(0, &mut bytes).map_err(|error| format!("{name}: {error}"))?;
     Ok(bytes)

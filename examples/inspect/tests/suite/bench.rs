@@ -2,6 +2,7 @@
 //! What the tests stand on: images in memory as sources, and arrays that no metadata describes.
 
 use raid_array::discover::{Discovery, FoundArray, FoundDisk, FoundMember, ReadAt, Source};
+use raid_array::trust::Accept;
 use raid_core::array::*;
 use raid_core::metadata::DiskShape;
 use raid_core::units::{Blocks, Lba, Slot};
@@ -10,6 +11,11 @@ use raid_testdata::{Scenario, SparseImage};
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex};
+
+/// Every risk, or none.
+pub(crate) fn accept(force: bool) -> Accept {
+    if force { Accept::ALL } else { Accept::NOTHING }
+}
 
 /// An image that many inspections share.
 pub(crate) struct Shared(pub(crate) Arc<SparseImage>);
@@ -111,6 +117,7 @@ pub(crate) fn inspection(sources: Vec<Source>, arrays: Vec<FoundArray>) -> Inspe
         shape: DiskShape { blocks: Blocks(source.bytes.len() / 512), block_size: 512 },
         claims: Vec::new(),
         unreadable: Vec::new(),
+        same_as: None,
     });
     let discovery = Discovery { disks: disks.collect(), arrays, findings: Vec::new() };
     Inspection::with(sources, discovery)

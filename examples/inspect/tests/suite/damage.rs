@@ -2,7 +2,7 @@
 //! Disks that are damaged, truncated, hostile or mixed up: what is wrong is named, what can be read
 //! is read, and nothing hangs or panics.
 
-use crate::bench::{images, sources};
+use crate::bench::{accept, images, sources};
 use crate::on_disk::{CONFIGURATION_RECORDS, PD_RECORDS, crc, edit, headers, number, section};
 use raid_core::array::MemberState;
 use raid_core::metadata::Severity;
@@ -36,7 +36,7 @@ fn exit_code(inspection: &Inspection) -> u8 {
 fn read_all(inspection: &Inspection) {
     for array in &inspection.discovery.arrays {
         for force in [false, true] {
-            if let Ok(mut reader) = ArrayReader::new(inspection, array, force) {
+            if let Ok(mut reader) = ArrayReader::new(inspection, array, accept(force)) {
                 let mut bytes = vec![0; reader.size().min(1 << 16) as usize];
                 let _ = reader.read_at(0, &mut bytes);
                 let last = reader.size() - bytes.len() as u64;
@@ -139,7 +139,7 @@ fn a_damaged_section_is_named_with_disk_offset_found_and_expected() {
             assert_eq!(exit_code(&inspection), ExitCode::Damaged as u8, "{context}");
             // The other copy is as good.
             let array = &inspection.discovery.arrays[0];
-            let mut reader = ArrayReader::new(&inspection, array, false).unwrap();
+            let mut reader = ArrayReader::new(&inspection, array, accept(false)).unwrap();
             assert!(reader.readiness().gaps.is_empty(), "{context}");
             let mut bytes = vec![0; 65536];
             reader.read_at(65536 * 3, &mut bytes).unwrap();
@@ -218,6 +218,6 @@ fn members_that_share_blocks_are_named_and_not_read() {
         .discovery
         .arrays
         .iter()
-        .filter(|array| ArrayReader::new(&inspection, array, false).is_err());
+        .filter(|array| ArrayReader::new(&inspection, array, accept(false)).is_err());
     assert_eq!(refused.count(), 2, "{text}");
 }

@@ -5,10 +5,12 @@
 mod bench;
 mod damage;
 mod facts;
+mod force;
 mod mutations;
 mod on_disk;
 mod program;
 mod readiness;
+mod twice;
 mod verdicts;
 mod volumes;
 mod written_here;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Disks with random damage in their metadata: any outcome but a panic or a hang.
 
-use crate::bench::{images, sources};
+use crate::bench::{accept, images, sources};
 use crate::on_disk::{edit, headers, number, section};
 use proptest::prelude::*;
 use raid_inspect::{ArrayReader, Inspection, json_report, text_report};
@@ -177,7 +177,7 @@ fn use_all(disks: &[Arc<SparseImage>]) {
     json_report(&inspection, &mut out).unwrap();
     for array in &inspection.discovery.arrays {
         for force in [false, true] {
-            if let Ok(mut reader) = ArrayReader::new(&inspection, array, force) {
+            if let Ok(mut reader) = ArrayReader::new(&inspection, array, accept(force)) {
                 let size = reader.size();
                 let mut bytes = vec![0; size.min(1 << 15) as usize];
                 let _ = reader.read_at(0, &mut bytes);

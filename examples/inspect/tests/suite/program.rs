@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// A folder of its own for a test, removed at the end.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new(test: &str) -> Self {
+    pub(crate) fn new(test: &str) -> Self {
         let path =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
@@ -21,7 +21,7 @@ impl Folder {
     }
 
     /// The disks of a scenario as sparse files.
-    fn disks(&self, scenario: &Scenario) -> Vec<PathBuf> {
+    pub(crate) fn disks(&self, scenario: &Scenario) -> Vec<PathBuf> {
         let images = images(scenario);
         let named = images.iter().enumerate().map(|(disk, image)| {
             let path = self.0.join(format!("{}-{disk}.img", scenario.name));
@@ -44,15 +44,15 @@ fn command(arguments: &[&str], paths: &[PathBuf]) -> Command {
     command
 }
 
-fn run(arguments: &[&str], paths: &[PathBuf]) -> Output {
+pub(crate) fn run(arguments: &[&str], paths: &[PathBuf]) -> Output {
     command(arguments, paths).output().unwrap()
 }
 
-fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().expect("an exit code")
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
@@ -292,7 +292,7 @@ fn an_array_whose_members_are_all_elsewhere_is_shown_and_not_readable() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let array = &report["arrays"][0];
     assert_eq!((&array["name"], &array["level"]), (&"r5".into(), &"unknown".into()));
-    assert_eq!(array["refusal"], "none of its members is at hand");
+    assert_eq!(array["refusal"], "none of its members is present");
     assert_eq!(report["disks"][0]["spare"], true);
     assert_eq!(code(&run(&["cat"], &paths[2..3])), 2);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! When an array is read and when it is refused, for every level, member state and array state.
 
-use crate::bench::{array, geometry, inspection, sources};
+use crate::bench::{accept, array, geometry, inspection, sources};
 use raid_array::discover::{FoundArray, ReadAt, Source};
 use raid_core::array::*;
 use raid_core::units::{Blocks, Lba};
@@ -17,7 +17,7 @@ fn disks() -> Vec<Source> {
 
 fn check(array: &FoundArray, force: bool) -> Result<Readiness, Refusal> {
     let inspection = inspection(disks(), vec![array.clone()]);
-    Readiness::of(&inspection, &inspection.discovery.arrays[0], force)
+    Readiness::of(&inspection, &inspection.discovery.arrays[0], accept(force))
 }
 
 fn set_state(array: &mut FoundArray, member: usize, state: MemberState) {
@@ -161,7 +161,7 @@ fn what_cannot_be_mapped_or_is_too_short_is_refused() {
     assert!(matches!(check(&long, true), Err(Refusal::Size { found: 129, expected: 128 })));
     let mut failed = array(geometry(Level::Raid0, Placement::Fixed, 2), 128);
     failed.descriptor.state = ArrayState::Failed;
-    assert!(matches!(check(&failed, false), Err(Refusal::DeclaredFailed)));
+    assert!(matches!(check(&failed, false), Err(Refusal::DeclaredFailed(_))));
     assert!(check(&failed, true).is_ok());
 }
 
@@ -189,9 +189,9 @@ fn members_that_share_blocks_make_their_arrays_unreadable_without_force() {
         two.members[1].descriptor.disk = Some(5);
         let inspection = inspection(disks(), vec![one.clone(), two.clone()]);
         for array in &inspection.discovery.arrays {
-            let ready = Readiness::of(&inspection, array, false);
+            let ready = Readiness::of(&inspection, array, accept(false));
             assert_eq!(matches!(ready, Err(Refusal::Overlap(_))), refused, "{start}");
-            assert!(Readiness::of(&inspection, array, true).is_ok());
+            assert!(Readiness::of(&inspection, array, accept(true)).is_ok());
         }
     }
     // One disk in two slots.
@@ -273,7 +273,7 @@ fn a_sector_that_cannot_be_read_is_computed_from_the_others_if_parity_is_trusted
     let read = |array: &FoundArray| {
         let inspection = inspection(disks(), vec![array.clone()]);
         let mut reader =
-            ArrayReader::new(&inspection, &inspection.discovery.arrays[0], false).unwrap();
+            ArrayReader::new(&inspection, &inspection.discovery.arrays[0], accept(false)).unwrap();
         let mut bytes = vec![0; 128 * 512];
         let done = reader.read_at(0, &mut bytes);
         (done, bytes, reader.complaints.clone())
@@ -300,7 +300,8 @@ fn odd_offsets_and_lengths_give_the_same_bytes_as_whole_reads() {
     image.write_at(16 * 512, &bytes);
     let single = array(geometry(Level::Single, Placement::Fixed, 1), 64);
     let inspection = inspection(sources(&[Arc::new(image)]), vec![single]);
-    let mut reader = ArrayReader::new(&inspection, &inspection.discovery.arrays[0], false).unwrap();
+    let mut reader =
+        ArrayReader::new(&inspection, &inspection.discovery.arrays[0], accept(false)).unwrap();
     for (offset, len) in [(0, 1), (511, 2), (512, 512), (1000, 3000), (32767, 1), (32768, 0)] {
         let mut part = vec![0; len];
         reader.read_at(offset, &mut part).unwrap();

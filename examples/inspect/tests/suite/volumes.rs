@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The data of every volume in the test data: whole, and with members left out.
 
-use crate::bench::{images, inspect_without};
+use crate::bench::{accept, images, inspect_without};
 use raid_core::array::{ArrayState, MemberDescriptor, MemberState};
 use raid_inspect::{ArrayReader, Inspection, Refusal};
 use raid_testdata::{Pattern, Scenario, Volume, scenarios};
@@ -13,7 +13,8 @@ fn read(inspection: &Inspection, volume: &Volume, force: bool) -> Result<Vec<u8>
     let mut arrays = arrays.filter(|array| named(&array.descriptor.name.to_string()));
     let array = arrays.next().ok_or("not found")?;
     assert!(arrays.next().is_none(), "{} was found twice", volume.name);
-    let mut reader = ArrayReader::new(inspection, array, force).map_err(|why| why.to_string())?;
+    let mut reader =
+        ArrayReader::new(inspection, array, accept(force)).map_err(|why| why.to_string())?;
     let mut bytes = vec![0; reader.size() as usize];
     reader.read_at(0, &mut bytes).map_err(|why| why.to_string())?;
     assert_eq!(reader.complaints, [""; 0]);
@@ -160,7 +161,7 @@ fn neither_a_rebuilding_nor_a_failed_member_is_read() {
         // Without another member nothing but that one is left.
         let other = members.clone().find(|m| m.state == MemberState::InSync).unwrap();
         let less = inspect_without(&images(&scenario), &[other.disk.unwrap()]);
-        let refusal = ArrayReader::new(&less, &less.discovery.arrays[0], false).err();
+        let refusal = ArrayReader::new(&less, &less.discovery.arrays[0], accept(false)).err();
         assert!(matches!(refusal, Some(Refusal::RedundancyGone(_))), "{name}: {refusal:?}");
     }
 }

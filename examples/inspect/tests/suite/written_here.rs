@@ -129,8 +129,8 @@ fn fill(inspection: &Inspection, images: &mut [SparseImage], data: &[u8]) {
 
 fn read(inspection: &Inspection) -> Result<Vec<u8>, String> {
     let array = inspection.discovery.arrays.first().ok_or("no array")?;
-    let mut reader =
-        ArrayReader::new(inspection, array, false).map_err(|refusal| refusal.to_string())?;
+    let mut reader = ArrayReader::new(inspection, array, crate::bench::accept(false))
+        .map_err(|refusal| refusal.to_string())?;
     let mut bytes = vec![0; reader.size() as usize];
     reader.read_at(0, &mut bytes).map_err(|error| error.to_string())?;
     Ok(bytes)

@@ -78,7 +78,8 @@ pub enum Ack {
     /// Give it.
     Now,
     /// Give it after the [`Command::Wake`] of this record or a later one. If
-    /// [`Notice::SetFailed`] comes first, fail the request.
+    /// [`Notice::SetFailed`] comes first, fail the request: the wake that follows it says nothing of a
+    /// record.
     After(RecordSeq),
     /// Fail the request: too few members hold the data.
     NoCopyLeft,
@@ -162,8 +163,9 @@ pub enum Notice {
     MarkMoved(Marks),
     /// Redundancy was lost.
     Degraded,
-    /// Data is missing. Acknowledgements parked under a record are to be failed, parked requests ask
-    /// again and are refused.
+    /// Data is missing, and the set will write no record any more. Told before any further wake:
+    /// acknowledgements parked under a record are to be failed *now*. Then a [`Command::Wake`] comes for
+    /// everything else that is parked; it asks again and is refused.
     SetFailed,
     /// This slot has no member.
     NeedsSpare(Slot),

@@ -48,6 +48,8 @@ pub enum Refusal {
     NotRedundant,
     /// The member is not in the state this call needs.
     Member(Slot),
+    /// Another disk cannot take this slot: its member takes part, or is being filled.
+    Occupied(Slot),
     /// The disk that returns was written without the others: neither may be taken for the newer one.
     Diverged(Slot),
     /// The configuration contradicts itself or the capacity of the core.
@@ -79,6 +81,11 @@ impl fmt::Display for Refusal {
             Self::ResyncFirst => f.write_str("copies must be made to agree first"),
             Self::NotRedundant => f.write_str("no redundancy to establish or compare"),
             Self::Member(slot) => write!(f, "member {slot} is not in the state this needs"),
+            Self::Occupied(slot) => write!(
+                f,
+                "slot {slot} has a member that works or is being filled: it must fail before another \
+                 disk takes its place"
+            ),
             Self::Diverged(slot) => {
                 write!(f, "the disk for slot {slot} was written without the others")
             }

@@ -59,6 +59,10 @@
 //!   [`SyncCore::deadline`], until it returns `None`.
 //! - One owner. Requests that must wait are parked by the caller, under the same lock, first in first
 //!   out; there is no queue in here, so memory is bounded whatever happens.
+//! - When the set fails, [`Notice::SetFailed`] comes before any further wake: fail what is parked under
+//!   [`Ack::After`] then. Everything else that is parked is woken, asks again, and is refused. A failed
+//!   set admits nothing, commands nothing, and takes no disk.
+//! - Ask [`SyncCore::can_join`] before a spare or a returning disk is seated.
 //! - Time is a parameter and may jump.
 //! - A report that does not fit ([`Unexpected`]) and a request that is refused ([`Refusal`]) change
 //!   nothing.

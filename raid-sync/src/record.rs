@@ -18,9 +18,10 @@
 //! | Flushed | something lowered | Writing, raise dropped | `Persist` of the lower one |
 //! | Writing | persisted everywhere | Idle | waiters up to this number woken |
 //! | Writing | persisted, members failed at it | Idle | they are failed: the next record wakes |
-//! | any | set failed | no further record | |
+//! | any | set failed | no further record | all waiters woken |
 //!
-//! A failed set writes nothing: the members then still say what was true when it last could serve.
+//! A failed set writes nothing: the members then still say what was true when it last could serve. Those who
+//! wait for a record that will never be durable are told that the set has failed, and then woken.
 
 use crate::defect::{Defect, planted};
 use raid_core::metadata::{Capabilities, RuntimeState};
@@ -160,6 +161,11 @@ impl Records {
         if self.waited.is_some_and(|waited| waited <= seq) {
             self.waited = None;
         }
+    }
+
+    /// Nothing more will be recorded: everybody is woken.
+    pub(crate) fn release_all(&mut self) {
+        self.wake = self.wake.max(self.waited.take());
     }
 
     pub(crate) const fn next_wake(&mut self) -> Option<RecordSeq> {

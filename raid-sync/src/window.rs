@@ -240,6 +240,14 @@ impl<const W: usize> Windows<W> {
         }
     }
 
+    /// The waiters of every window are to be woken now, whatever becomes of its copy.
+    pub(crate) fn wake_all(&mut self) {
+        for window in &mut self.windows {
+            window.wake |= window.waited;
+            window.waited = false;
+        }
+    }
+
     /// The next window whose waiters are to be woken.
     pub(crate) fn next_wake(&mut self) -> Option<WindowId> {
         let (index, window) = (0u8..).zip(&mut self.windows).find(|(_, window)| window.wake)?;

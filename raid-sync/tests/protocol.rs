@@ -305,7 +305,7 @@ fn reports_that_do_not_fit_change_nothing() {
         core.persisted(NOW, seq, slots(&[0])),
         Err(Unexpected::Record { found: seq, expected: None })
     );
-    assert_eq!(core.member_joined(Slot(0)), Err(Refusal::Member(Slot(0))));
+    assert_eq!(core.member_joined(Slot(0)), Err(Refusal::Occupied(Slot(0))));
     assert_eq!(core.start(NOW, Operation::Check, AboveMark::Skip), Err(Refusal::Busy));
     assert_eq!(core.resume(NOW), Err(Refusal::NoOperation));
     assert!(core.set_range(Rows::new(16, 1)).is_err());

@@ -155,7 +155,11 @@ impl World {
     /// Nothing can happen any more: then nothing may be left to do.
     pub(super) fn at_rest(&self, scenario: &Scenario) -> Verdict {
         if self.over {
-            return Ok(());
+            // Nobody waits for a set that has failed.
+            return match self.wishes.is_empty() && self.acks.is_empty() {
+                true => Ok(()),
+                false => Err(format!("users wait for a failed set: {:?}", self.wishes)),
+            };
         }
         let status = self.core.status();
         // A parity set that lost a member before its parity agreed stays unclean, and says so (I9).

@@ -354,14 +354,14 @@ impl World {
                 legs => actions.extend((0..legs).map(|leg| Action::Land(index, leg))),
             }
         }
-        if self.over {
-            return actions;
-        }
+        let held = self.is_logging(scenario) && !self.journal_serves(scenario) && !self.over;
         for (index, wish) in self.wishes.iter().enumerate() {
-            let held = self.is_logging(scenario) && !self.journal_serves(scenario);
             if !matches!(wish.turn, Turn::Parked(_)) && !held {
                 actions.push(Action::Ask(index));
             }
+        }
+        if self.over {
+            return actions;
         }
         let status = self.core.status();
         if self.core.owed().is_some() {
@@ -595,7 +595,10 @@ impl World {
                     });
                 }
                 Command::Wake(wake) => self.wake(wake),
-                Command::Notice(Notice::SetFailed) => self.over = true,
+                Command::Notice(Notice::SetFailed) => {
+                    self.over = true;
+                    self.acks.clear();
+                }
                 Command::Notice(Notice::WriteHole) => self.lose_what_disagrees(scenario),
                 Command::Notice(_) => {}
             }

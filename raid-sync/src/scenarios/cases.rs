@@ -5,7 +5,7 @@ use super::rig::*;
 use crate::world::native;
 use crate::*;
 use raid_core::metadata::{Capabilities, Operation, RuntimeState};
-use raid_core::units::Row;
+use raid_core::units::{Row, Slot};
 
 /// What is clean on the record must be on the medium.
 fn is_flushed(rig: &Rig, slot: usize) -> bool {
@@ -108,4 +108,86 @@ fn a_rebuild_of_a_parity_set_keeps_naming_the_resync_that_was_owed_before_the_lo
         rig.restart(&[]).unwrap();
         assert_eq!(rig.core.owed(), Some(Operation::Resync));
     }
+}
+
+/// Case G3.
+#[test]
+fn a_set_that_fails_wakes_everybody_and_says_first_that_it_has_failed() {
+    // Held back: a copy of rows 0 to 3, an older write to row 9, and the record of a new region.
+    let mut rig = resyncing(2, native::capabilities());
+    let older = rig.go(9, 1);
+    rig.hold_records = true;
+    let wait = |rig: &mut Rig, row| match rig.admit(row, 1, PLAIN) {
+        Admit::Wait(wait) => wait,
+        other => panic!("{other:?}"),
+    };
+    let window = wait(&mut rig, 1);
+    for row in [8, 10] {
+        let _ = rig.go(row, 1);
+    }
+    // One leg of the older write fails: its acknowledgement waits for a record.
+    let Ack::After(seq) = rig.done(&older, &[1]) else { panic!("no record names the failure") };
+    rig.settle();
+    let overlap = wait(&mut rig, 10);
+    assert_eq!(overlap, WaitFor::Overlap);
+    for row in [9, 11] {
+        let _ = rig.go(row, 1);
+    }
+    let ticket = wait(&mut rig, 12);
+    assert_eq!(ticket, WaitFor::Ticket);
+    rig.record(slots(&[0]));
+    rig.woken.clear();
+    rig.settle();
+    assert!(rig.told.contains(&Notice::SetFailed), "{:?}", rig.told);
+    assert!(rig.woken.contains(&WaitFor::Record(seq)), "{:?}", rig.woken);
+    for wait in [window, overlap, ticket] {
+        assert!(rig.woken.contains(&wait), "{wait:?}: {:?}", rig.woken);
+    }
+    assert!(matches!(rig.admit(1, 1, PLAIN), Admit::Refuse(Refusal::NoCopyLeft { .. })));
+    let reads = rig.admit(1, 1, Access::Reconstruct);
+    assert!(matches!(reads, Admit::Refuse(Refusal::NoCopyLeft { .. })), "{reads:?}");
+    // Nothing more is asked for, whatever comes back.
+    let (records, flushes) = (rig.records.len(), rig.flushes.len());
+    while !rig.copies.is_empty() {
+        rig.copy();
+    }
+    rig.core.quiesce();
+    rig.now += 100_000;
+    rig.settle();
+    assert_eq!((rig.records.len(), rig.flushes.len()), (records, flushes));
+    assert_eq!(rig.core.deadline(), None);
+    // And nobody joins: the reason is the set, not the slot.
+    let refused = Refusal::NoCopyLeft { trusted: 0, needed: 1 };
+    let before = rig.core.clone();
+    for slot in [Slot(0), Slot(1)] {
+        assert_eq!(rig.core.can_join(slot), Err(refused));
+        assert_eq!(rig.core.member_joined(slot), Err(refused));
+        assert_eq!(rig.core.member_returned(slot, MemberKey(2), Generation(0)), Err(refused));
+    }
+    assert!(rig.core == before, "a refusal changes nothing");
+}
+
+/// Case E2.
+#[test]
+fn a_second_disk_for_a_place_whose_rebuild_runs_is_refused_and_changes_nothing() {
+    let mut rig = Rig::mirror(2);
+    rig.write(0, 16);
+    rig.fail(1);
+    assert_eq!(rig.core.can_join(Slot(1)), Ok(()));
+    assert_eq!(rig.core.can_join(Slot(7)), Err(Refusal::Member(Slot(7))));
+    rig.replace(1);
+    rig.start_held();
+    rig.copy();
+    rig.settle();
+    for slot in [Slot(0), Slot(1)] {
+        let before = rig.core.clone();
+        let refused = Refusal::Occupied(slot);
+        assert_eq!(rig.core.can_join(slot), Err(refused));
+        assert_eq!(rig.core.member_joined(slot), Err(refused));
+        let other = rig.core.member_returned(slot, MemberKey(77), Generation(0));
+        assert_eq!(other, Err(refused));
+        assert!(rig.core == before, "a refusal changes nothing");
+    }
+    rig.run();
+    rig.assert_whole();
 }

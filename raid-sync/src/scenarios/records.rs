@@ -77,7 +77,9 @@ scenarios! {
         rig.record(slots(&[0, 1]));
         rig.settle();
         assert!(rig.told.contains(&Notice::SetFailed));
-        assert!(rig.woken.is_empty(), "no promise is made");
+        // The writer is woken after that, asks again, and is refused.
+        assert_eq!(rig.woken, [WaitFor::Record(RecordSeq(1))]);
+        assert!(matches!(rig.admit(0, 1, PLAIN), Admit::Refuse(Refusal::NoCopyLeft { .. })));
         assert_eq!(rig.core.complete_flush(NONE), Ack::NoCopyLeft);
         assert_eq!(rig.core.deadline(), None);
     }

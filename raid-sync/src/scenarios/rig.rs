@@ -170,7 +170,11 @@ impl Rig {
                         self.record(NONE);
                     }
                 }
-                Command::Wake(wait) => self.woken.push(wait),
+                Command::Wake(wait) => {
+                    let failed = self.core.status().set_failed;
+                    assert!(!failed || self.told.contains(&Notice::SetFailed), "{wait:?}");
+                    self.woken.push(wait);
+                }
                 Command::Notice(notice) => self.told.push(notice),
             }
         }

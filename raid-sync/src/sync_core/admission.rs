@@ -134,11 +134,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     #[inline]
     fn acceptable(&self, rows: Rows, access: Access) -> Result<(), Refusal> {
         self.in_range(rows)?;
-        if access == Access::Reconstruct {
-            return Ok(());
-        }
         if self.set_failed {
             return Err(self.too_few(self.members.trusted()));
+        }
+        if access == Access::Reconstruct {
+            return Ok(());
         }
         let nameless = !self.capabilities.failure && !self.forced;
         match nameless && !self.members.failed.is_empty() {

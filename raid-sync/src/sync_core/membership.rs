@@ -54,8 +54,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             false => self.members.trusted(),
         };
         if !self.members.suffice(holders) {
-            self.news.set_failed |= !self.set_failed;
-            self.set_failed = true;
+            if !self.set_failed {
+                self.news.set_failed = true;
+                self.set_failed = true;
+                self.wake_everybody();
+            }
             self.end(Finish::SourceFailed);
             return;
         }
@@ -75,6 +78,15 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             _ if !self.members.redundant() => self.end(Finish::SourceFailed),
             _ => {}
         }
+    }
+
+    /// No record will be written any more, so nobody may wait for one, nor for anything else: all ask
+    /// again, and are refused.
+    fn wake_everybody(&mut self) {
+        self.records.release_all();
+        self.windows.wake_all();
+        self.overlap_waiters.due();
+        self.ticket_waiters.due();
     }
 
     /// What the leaving member has missed so far, and the generation in which it leaves.
@@ -165,9 +177,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     /// Another disk sits in the slot of a failed member. It holds nothing yet: a rebuild is owed.
     ///
     /// # Errors
-    /// [`Refusal::Member`] if the slot is not one of a failed member; [`Refusal::Busy`] while
-    /// requests or commands that name the old disk are out, or its failure is not recorded yet: try
-    /// again after the next report.
+    /// As [`can_join`](Self::can_join).
     pub fn member_joined(&mut self, slot: Slot) -> Result<(), Refusal> {
         self.seat(slot, MemberKey(0))
     }
@@ -176,7 +186,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     /// generation `seen`. If it is the disk that left, it is owed only what it missed.
     ///
     /// # Errors
-    /// As [`member_joined`](Self::member_joined); [`Refusal::Diverged`] if it was written without the
+    /// As [`can_join`](Self::can_join); [`Refusal::Diverged`] if it was written without the
     /// others.
     pub fn member_returned(
         &mut self,
@@ -184,7 +194,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         id: MemberKey,
         seen: Generation,
     ) -> Result<Return, Refusal> {
-        self.seatable(slot)?;
+        self.can_join(slot)?;
         let bits = self.generation_bits();
         let account = self.debtors.get(slot).copied();
         let same = self.has(Defect::AnyIdentity)
@@ -207,7 +217,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     }
 
     fn seat(&mut self, slot: Slot, id: MemberKey) -> Result<(), Refusal> {
-        self.seatable(slot)?;
+        self.can_join(slot)?;
         self.members.join(slot);
         self.news.needs_spare.remove(slot);
         self.bad.forget(slot);
@@ -216,9 +226,23 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         Ok(())
     }
 
-    fn seatable(&self, slot: Slot) -> Result<(), Refusal> {
-        if !self.members.failed.contains(slot) || self.set_failed {
+    /// Whether a disk may take this slot now, so that the caller can ask before it seats anything:
+    /// [`member_joined`](Self::member_joined) answers the same, and changes nothing if it refuses.
+    ///
+    /// # Errors
+    /// [`Refusal::NoCopyLeft`] if the set has failed; [`Refusal::Member`] if there is no such slot;
+    /// [`Refusal::Occupied`] while the member of this slot takes part or is being filled;
+    /// [`Refusal::Busy`] while requests or commands that name the old disk are out, or its failure is not
+    /// recorded yet: ask again after the next report.
+    pub fn can_join(&self, slot: Slot) -> Result<(), Refusal> {
+        if self.set_failed {
+            return Err(self.too_few(self.members.trusted()));
+        }
+        if !self.members.all.contains(slot) {
             return Err(Refusal::Member(slot));
+        }
+        if !self.members.failed.contains(slot) {
+            return Err(Refusal::Occupied(slot));
         }
         // Before a record says that the old disk failed, a restart would take the new one for it.
         let unnamed = !self.names_failures(&self.records.recorded);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What to do next: wakes, then notices, then the record stream, then copies.
+//! What to do next: that the set has failed, wakes, other notices, the record stream, copies.
 //!
 //! Commands come out one at a time, so no output buffer is needed. Wakes come first, so that requests
 //! held back by an ended window have been told before another window opens.
@@ -25,6 +25,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     pub fn poll(&mut self, now: Time) -> Option<Command> {
         self.clock.advance(now);
         self.settle();
+        if core::mem::take(&mut self.news.set_failed) {
+            // Before any wake: whoever is woken by a record that was never written must not take it for
+            // durable.
+            return Some(Command::Notice(Notice::SetFailed));
+        }
         if let Some(wake) = self.next_wake() {
             return Some(Command::Wake(wake));
         }
@@ -43,6 +48,9 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     /// any other time is harmless.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
+        if self.set_failed {
+            return None;
+        }
         let now = self.clock.elapsed();
         let limits = &self.config.limits;
         let window = match self.may_open().then(|| self.throttle.turn(now, limits)) {
@@ -195,9 +203,6 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
 
     fn next_notice(&mut self) -> Option<Notice> {
         let news = &mut self.news;
-        if core::mem::take(&mut news.set_failed) {
-            return Some(Notice::SetFailed);
-        }
         if core::mem::take(&mut news.degraded) {
             return Some(Notice::Degraded);
         }

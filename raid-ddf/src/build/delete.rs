@@ -91,7 +91,7 @@ pub(crate) fn disk(
         return refuse("the last disk of its configuration");
     }
     if let Some(reference) = reference {
-        dissociate(disks, &survey, reference, stamp);
+        dissociate(disks, &survey, reference, None, stamp);
     }
     edit_newest(disks, &survey, Section::PhysicalDiskRecords, |all: &mut PhysicalDiskRecords| {
         let of = |entry: &crate::physical_disk_records::PhysicalDiskEntry| entry.pd_guid;

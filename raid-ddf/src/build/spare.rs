@@ -93,7 +93,7 @@ pub(crate) fn release(
     if let Some((slot, _)) = assignment {
         clear_slot(disks, &survey, disk, slot);
     }
-    dissociate(disks, &survey, reference, stamp);
+    dissociate(disks, &survey, reference, None, stamp);
     edit_disk(disks, &survey, reference, |entry| {
         entry.set_pd_type(order, entry.pd_type(order).difference(SPARES));
     });
@@ -101,11 +101,13 @@ pub(crate) fn release(
     Ok(())
 }
 
-/// Takes a spare out of the records of the sets that it was associated with.
+/// Takes a spare out of the records of the sets that it was associated with, but not of those that name
+/// the disk `keep`.
 pub(crate) fn dissociate(
     disks: &mut [DiskBuffer<'_>],
     survey: &Survey,
     reference: u32,
+    keep: Option<u32>,
     stamp: Stamp,
 ) {
     let order = survey.order;
@@ -116,7 +118,10 @@ pub(crate) fn dissociate(
             let (guid, set) = (record.vd_guid, set_of(record));
             // Once for each set: a record that counts on by two would make the others stale.
             let newest = survey.record(&live, guid, set).and_then(|at| survey.at(&live, at));
-            if newest.is_some_and(|record| is_associated(record, order, reference)) {
+            let kept = |record: &VdConfiguration| {
+                survey.references(&live, record).any(|element| keep == Some(element))
+            };
+            if newest.is_some_and(|r| is_associated(r, order, reference) && !kept(r)) {
                 change_record(disks, survey, (guid, set), stamp, |record| {
                     forget_spare(record, order, reference);
                 });

@@ -9,6 +9,13 @@
 //! | committable | taken away | stays a member |
 //! | revertible | kept, marked active | gives its place to the disk activated there, and is a spare again |
 //!
+//! One spare serves every set that the failed disk was a member of, extents apart. The format has no
+//! way to say of a disk that it is a member here and a spare there, nor whose place it took. So when a
+//! spare that serves all arrays is used, the other sets that name the failed disk list it among their
+//! own spares (`Associated_Spares`), and a dedicated one stays in the lists of such sets: that is what
+//! allows the next activation. The entry goes once the set has used the spare, or names the failed
+//! disk no more when the spare is used again.
+//!
 //! The format has no way to name two disks for one slot, so a place that a revertible spare gives up
 //! is without its data until the other disk is filled.
 
@@ -32,6 +39,8 @@ struct Plan {
     survey: Survey,
     /// Slot of the spare's assignment, if it has one, and whether it is revertible.
     assignment: Option<(usize, bool)>,
+    /// Whether the spare serves every array.
+    is_global: bool,
     start: Lba,
     reference: u32,
     /// The member that is replaced, if the record names one.
@@ -58,8 +67,11 @@ pub(crate) fn activate(
     }
     let lists = survey.element_slots(&Live(disks));
     let committed = !matches!(plan.assignment, Some((_, true)));
+    if plan.is_global {
+        associate(disks, survey, (guid, place.set), &plan, stamp);
+    }
     change_record(disks, survey, (guid, place.set), stamp, |record| {
-        if committed {
+        if committed || plan.is_global {
             forget_spare(record, order, plan.reference);
         }
         let Some(lists) = record.elements_mut(lists) else { return };
@@ -71,7 +83,7 @@ pub(crate) fn activate(
         }
     });
     if committed {
-        dissociate(disks, survey, plan.reference, stamp);
+        dissociate(disks, survey, plan.reference, plan.old, stamp);
     }
     edit_disk(disks, survey, plan.reference, |entry| {
         // Where the bit of a spare is set, configuration records on the disk do not count.
@@ -87,6 +99,43 @@ pub(crate) fn activate(
     update_arrays(disks, survey, guid, None, |_| {});
     spread(disks, survey, stamp);
     Ok(())
+}
+
+/// Lists the spare among those of the other sets that name the failed disk. A set that has eight
+/// spares of its own already is left as it is.
+fn associate(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    own: (Guid, u16),
+    plan: &Plan,
+    stamp: Stamp,
+) {
+    let order = survey.order;
+    let Some(old) = plan.old else { return };
+    for disk in 0..disks.len() {
+        for slot in 0..survey.slots(&Live(disks), disk) {
+            let live = Live(disks);
+            let Some(record) = survey.volume(&live, disk, slot) else { continue };
+            let set = (record.vd_guid, set_of(record));
+            // Once for each set: its newest record, which every member has.
+            let newest = survey.record(&live, set.0, set.1).and_then(|at| survey.at(&live, at));
+            let wanted = newest.filter(|newest| {
+                set != own
+                    && survey.lists(&live, newest)
+                    && survey.references(&live, newest).any(|element| element == old)
+                    && !is_associated(newest, order, plan.reference)
+                    && newest.associated_spares.iter().any(|spare| spare.present(order).is_none())
+            });
+            if wanted.is_some() {
+                change_record(disks, survey, set, stamp, |record| {
+                    let mut free = record.associated_spares.iter_mut();
+                    if let Some(free) = free.find(|spare| spare.present(order).is_none()) {
+                        free.set(order, plan.reference);
+                    }
+                });
+            }
+        }
+    }
 }
 
 /// Marks a spare's own record: it holds data now, or no more.
@@ -162,13 +211,24 @@ fn plan(
     let (_, _, structure) = survey.member(&live, spare).ok_or(refuse(outside))?;
     let reference = survey.reference(&live, spare).ok_or(refuse(outside))?;
     let entry = find(reference).ok_or(refuse("not listed by the physical disk records"))?;
-    if !entry.pd_state(order).is_usable() {
+    let state = entry.pd_state(order);
+    // It may be filled for another set of the disk that failed.
+    let filled = if is_associated(record, order, reference) {
+        PdState::REBUILDING
+    } else {
+        PdState::empty()
+    };
+    if !state.difference(filled).is_usable() {
         return Err(refuse("failed, missing or being filled"));
     }
     if survey.references(&live, record).any(|element| element == reference) {
         return Err(refuse("a member of the set already"));
     }
     let assignment = survey.assignment(&live, spare);
+    let is_global = match assignment {
+        Some((_, record)) => !record.spare_type().contains(SpareType::DEDICATED),
+        None => entry.pd_type(order).contains(PdType::GLOBAL_SPARE),
+    };
     let assignment =
         serves(&survey, assignment, record, (reference, entry.pd_type(order))).map_err(refuse)?;
     if !matches!(assignment, Some((_, false))) && free_slot(&structure).is_none() {
@@ -177,7 +237,7 @@ fn plan(
     let len = Blocks(record.block_count.get(order));
     let fit = first_fit(&live, &survey, spare, len).filter(|_| len.0 > 0);
     let start = fit.ok_or(refuse("no room for another extent of this size"))?;
-    Ok(Plan { survey, assignment, start, reference, old, returning })
+    Ok(Plan { survey, assignment, is_global, start, reference, old, returning })
 }
 
 /// The live disk with this reference and the slot of its assignment, if it is an active revertible
@@ -221,7 +281,7 @@ fn serves(
     if kind.contains(SpareType::DEDICATED) && !listed {
         return Err("a spare of other arrays");
     }
-    if kind.contains(SpareType::ACTIVE) {
+    if kind.contains(SpareType::ACTIVE) && !is_associated(record, order, reference) {
         return Err("a spare in use");
     }
     Ok(Some((slot, kind.contains(SpareType::REVERTIBLE))))

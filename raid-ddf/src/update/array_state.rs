@@ -46,8 +46,10 @@ pub(crate) fn update_arrays(
         let entry = records.and_then(|records| records.all(survey.order).get(index));
         let Some(entry) = entry.filter(|entry| !entry.vd_guid.is_unused()) else { continue };
         let mine = entry.vd_guid == guid;
-        // Another array is told of a loss, never of a gain: that is for whoever runs it to say.
-        let next = worth(&live, survey, entry.vd_guid, in_sync.filter(|_| mine))
+        // Another array is told of a loss, never of a gain: that is for whoever runs it to say. A disk
+        // that is being filled is no loss for an array that it was filled for before.
+        let vouched = if mine { Vouched::Slots(in_sync) } else { Vouched::AllFilled };
+        let next = worth(&live, survey, entry.vd_guid, vouched)
             .filter(|next| mine || next.is_less_than(entry));
         let has_number = survey.copies.header.revision().major() == Some(2);
         edit_newest(disks, survey, Section::VirtualDiskRecords, |all: &mut VirtualDiskRecords| {
@@ -63,6 +65,24 @@ pub(crate) fn update_arrays(
                 edit(entry);
             }
         });
+    }
+}
+
+/// Which members hold their data although their disk is being filled.
+#[derive(Clone, Copy)]
+enum Vouched {
+    /// These slots of one set.
+    Slots(Option<(u16, SlotSet)>),
+    /// All of them.
+    AllFilled,
+}
+
+impl Vouched {
+    fn contains(self, set: u16, slot: Slot) -> bool {
+        match self {
+            Self::Slots(of) => of.is_some_and(|(of, slots)| of == set && slots.contains(slot)),
+            Self::AllFilled => true,
+        }
     }
 }
 
@@ -85,12 +105,7 @@ const fn rank(condition: VdCondition) -> u8 {
 }
 
 /// What an array is worth by its level; `None` if its records do not tell.
-fn worth(
-    disks: &dyn Disks,
-    survey: &Survey,
-    guid: Guid,
-    in_sync: Option<(u16, SlotSet)>,
-) -> Option<Worth> {
+fn worth(disks: &dyn Disks, survey: &Survey, guid: Guid, vouched: Vouched) -> Option<Worth> {
     let (_, geometry) = geometry(disks, survey, guid)?;
     let physical = survey.physical_disks(disks)?;
     let readable = |set| {
@@ -100,7 +115,7 @@ fn worth(
             record.into_iter().flat_map(|record| survey.references(disks, record)).zip(slots);
         let readable = references.filter(|(reference, slot)| {
             let state = physical.find(survey.order, *reference).map(|e| e.pd_state(survey.order));
-            let vouched = in_sync.is_some_and(|(of, slots)| of == set && slots.contains(*slot));
+            let vouched = vouched.contains(set, *slot);
             state.is_some_and(|state| state.is_usable() || (vouched && !state.is_gone()))
         });
         readable.map(|(_, slot)| slot).collect()

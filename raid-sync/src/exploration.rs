@@ -134,6 +134,10 @@ const LARGE: &[(&str, Scenario)] = &[
         },
     ),
     (
+        "three copies, rebuild of one, a durable write, two failures",
+        Scenario { rebuild: true, durable: true, failures: 2, ..THREE },
+    ),
+    (
         "double parity, a journal, a write, a failure, a spare; a write in the second run",
         Scenario { again: &[(1, 1, 0)], journal: true, failures: 1, spares: 1, ..DOUBLE },
     ),

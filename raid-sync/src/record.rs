@@ -17,8 +17,14 @@
 //! | Flushed | it was only for the log's own memory | Idle | |
 //! | Flushed | something lowered | Writing, raise dropped | `Persist` of the lower one |
 //! | Writing | persisted everywhere | Idle | waiters up to this number woken |
-//! | Writing | persisted, members failed at it | Idle | they are failed: the next record wakes |
+//! | Writing | persisted, members failed at it that it trusts | Idle | they are failed: the next record wakes |
+//! | Writing | persisted, only members failed at it that it names | Idle | waiters up to this number woken |
 //! | any | set failed | no further record | all waiters woken |
+//!
+//! A record is durable when every member that it *trusts* holds it. That is the one rule by which writers and
+//! acknowledgements are woken, and by which an acknowledgement need not wait at all: no start is possible
+//! without a member that the record trusts, and the others need not hold what says that they are not to be
+//! believed (`sync.md` I6).
 //!
 //! A failed set writes nothing: the members then still say what was true when it last could serve. Those who
 //! wait for a record that will never be durable are told that the set has failed, and then woken.

@@ -3,7 +3,7 @@
 
 use super::scenario::{MIRROR, Scenario};
 use super::search::explore;
-use super::{DOUBLE, PARITY, all_hold};
+use super::{DOUBLE, PARITY, THREE, all_hold};
 
 /// Case G7.
 #[test]
@@ -38,5 +38,17 @@ fn a_replay_of_the_journal_settles_no_resync_that_was_owed_before_the_loss() {
         ("double parity, unclean, a journal, a failure, a spare, no marks", no_marks),
         ("double parity, unclean, a journal, regions, a failure, a spare", regions),
     ];
+    all_hold(sets, |scenario| explore(scenario, u64::MAX));
+}
+
+/// Case G9.
+#[test]
+#[cfg_attr(miri, ignore = "tens of thousands of states")]
+fn a_durable_write_outlives_two_failures_while_one_of_three_copies_is_filled() {
+    let lives = Scenario { rebuild: true, durable: true, failures: 2, crashes: 1, ..THREE };
+    let sets: &[(&str, Scenario)] = &[(
+        "three copies, rebuild of one, a durable write, two failures, no marks",
+        Scenario { mark: false, ..lives },
+    )];
     all_hold(sets, |scenario| explore(scenario, u64::MAX));
 }

@@ -122,7 +122,7 @@ pub(super) struct World {
     pub(super) wishes: Vec<Wish>,
     pub(super) acks: Vec<(RecordSeq, Versions, bool)>,
     pub(super) blocks: [[Block; COLUMNS]; ROWS],
-    /// Members that a record on all others says are not to be trusted.
+    /// Members of which a record says, on all others, that they are not to be trusted.
     pub(super) distrusted: SlotSet,
     pub(super) records: u8,
     pub(super) journal: Journal,
@@ -735,8 +735,10 @@ impl World {
                         false => member.record = Some((number, *image)),
                     }
                 }
-                if failed.is_empty() {
-                    self.distrusted = image.state.failed | image.state.rebuilding;
+                // It counts if all hold it that it trusts.
+                let named = image.state.failed | image.state.rebuilding;
+                if named.contains_all(failed) {
+                    self.distrusted = named;
                 }
                 self.core.persisted(now, seq, failed).map_err(wrong)?;
             }

@@ -261,14 +261,20 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             self.records.recorded = image;
         }
         let everywhere = failed.is_empty();
+        // A promise rests on the members that the record trusts: without one of them there is no start.
+        let named = match self.capabilities.failure {
+            true => image.failed | image.rebuilding,
+            false => SlotSet::EMPTY,
+        };
+        let durable = failed != to && named.contains_all(failed);
         let raised = raise.filter(|_| failed != to);
         let cleaned = raised.is_some_and(|raise| raise.clean);
-        self.log.durable(everywhere, cleaned, self.clock.elapsed());
+        self.log.durable(durable, cleaned, self.clock.elapsed());
         #[cfg(test)]
         if cleaned && self.has(Defect::ForgetDebtWhenClean) {
             self.log.forgive_clean();
         }
-        self.bad.durable(everywhere, raised.is_some());
+        self.bad.durable(durable, raised.is_some());
         if everywhere {
             self.generation_recorded = self.generation_writing;
         }
@@ -276,7 +282,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             self.raised(&raise);
         }
         self.fail_all(failed);
-        if everywhere && self.names_failures(&image) {
+        if durable && self.names_failures(&image) {
             self.records.release(seq);
         }
         Ok(())

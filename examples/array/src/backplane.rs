@@ -138,6 +138,8 @@ pub struct Simulated {
     held: Vec<Vec<MemberIo>>,
     /// By disk: ns that each of its I/Os takes longer.
     delays: Vec<u64>,
+    /// How far the clock that users see is ahead of the disks' own time, in ns.
+    skew: i64,
 }
 
 impl Simulated {
@@ -154,7 +156,7 @@ impl Simulated {
         let (holding, held) = (vec![false; faults.len()], vec![Vec::new(); faults.len()]);
         let delays = vec![0; faults.len()];
         let (now, pending) = (start.0, BTreeMap::new());
-        Self { members, faults, random, now, pending, holding, held, delays }
+        Self { members, faults, random, now, pending, holding, held, delays, skew: 0 }
     }
 
     /// Plugs in another disk; its index.
@@ -228,6 +230,17 @@ impl Simulated {
         &self.held[disk]
     }
 
+    /// Member I/O in flight, what disks hold back included.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.pending.len() + self.held.iter().map(Vec::len).sum::<usize>()
+    }
+
+    /// The clock that users see jumps, ahead or back, by this many ns. The disks do not notice.
+    pub fn jump(&mut self, by: i64) {
+        self.skew = self.skew.saturating_add(by);
+    }
+
     /// Every I/O of this disk takes so many ns longer.
     pub fn delay(&mut self, disk: usize, longer: u64) {
         self.delays[disk] = longer;
@@ -260,11 +273,11 @@ impl Backplane for Simulated {
     }
 
     fn now(&self) -> Time {
-        Time(self.now)
+        Time(self.now.saturating_add_signed(self.skew))
     }
 
     fn idle(&mut self, until: Time) {
-        self.now = self.now.max(until.0);
+        self.now += until.0.saturating_sub(self.now().0);
     }
 
     fn shape(&self, disk: usize) -> DiskShape {

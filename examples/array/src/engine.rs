@@ -13,6 +13,7 @@
 //! | room | subject |
 //! |---|---|
 //! | `open`, `open_error` | from the metadata of the disks to a running array, or why not |
+//! | `calls` | what an operator may ask
 //! | `request` | user requests and their pieces |
 //! | `row` | one piece, or one stripe row of a window, from plan to written |
 //! | `window` | copy windows of the sync engine |
@@ -21,6 +22,7 @@
 //! | `returning` | a disk that left comes back to its place |
 //! | `group` | I/O that is waited for together |
 
+mod calls;
 mod commit;
 mod group;
 mod journal;
@@ -32,6 +34,7 @@ mod returning;
 mod row;
 mod window;
 
+pub use calls::CallError;
 pub use open::Options;
 pub use open_error::OpenError;
 pub use replay::JournalFault;
@@ -40,19 +43,21 @@ pub use window::Mismatch;
 
 use crate::backplane::{Completion, MemberIo, Transfer};
 use crate::ledger::Fragment;
+use crate::member::MemberError;
 use crate::store::Store;
 use crate::sync_log::LogFormat;
 use crate::trust::Taken;
 use commit::Commits;
-use group::Groups;
+use group::{Ask, Groups, Sent};
 use journal::Journal;
 use raid_core::array::{ArrayId, Geometry, Place};
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
-use raid_core::metadata::{ChangeError, DiskShape, FormatWriter, Stamp};
+use raid_core::metadata::{ChangeError, FormatWriter, Stamp};
 use raid_core::units::{Extent, Lba, Row, Slot, SlotSet};
 use raid_sync::{
-    Command, FlushId, Limits, MemberKey, Notice, Status, SyncCore, Time, WaitFor, WindowId,
+    Command, FlushId, MemberKey, Notice, Refusal, Status, SyncCore, Time, Unexpected, WaitFor,
+    WindowId,
 };
 use request::PendingRequest;
 use row::RowTask;
@@ -75,7 +80,14 @@ enum Owner {
     Window(u64),
     Journal(usize),
     Commit(usize),
-    Return(Place),
+    Return(Place, usize),
+}
+
+impl Owner {
+    /// Whether it reads a disk that returns to this place.
+    fn returns(&self, place: Place) -> bool {
+        matches!(self, Self::Return(to, _) if *to == place)
+    }
 }
 
 /// What the engine has to say.
@@ -120,6 +132,29 @@ pub enum Event {
     Committed,
     /// The format refuses a change; nothing was written.
     Refused(ChangeError),
+    /// A disk did not take its place, though nothing spoke against it when that was asked.
+    NotTaken {
+        /// The place.
+        place: Place,
+        /// Index of the disk.
+        disk: usize,
+        /// Why.
+        why: CallError,
+    },
+    /// The sync engine refuses to start what it says is owed.
+    NotStarted {
+        /// Which set.
+        set: u16,
+        /// Why.
+        why: Refusal,
+    },
+    /// The sync engine did not expect a report: a fault of this engine, never of a disk.
+    Unexpected {
+        /// Which set.
+        set: u16,
+        /// What it did not expect.
+        what: Unexpected,
+    },
 }
 
 /// Counters since the start.
@@ -148,6 +183,9 @@ struct Seat {
     start: Lba,
     /// Who the disk is.
     key: MemberKey,
+    /// How often a disk has taken the seat. What was sent to a member that failed, or to its
+    /// predecessor, says nothing of the one that sits here now.
+    epoch: u64,
 }
 
 /// A row that waits for the sync engine.
@@ -260,7 +298,11 @@ impl Engine {
         self.array
     }
 
-    /// State of a set's sync engine.
+    /// State of a set's sync engine; [`state_of_set`](Self::state_of_set) for a number that may be
+    /// wrong.
+    ///
+    /// # Panics
+    /// There is no such set.
     #[must_use]
     pub fn status(&self, set: u16) -> Status {
         self.sets[usize::from(set)].core.status()
@@ -292,54 +334,6 @@ impl Engine {
         Some(seat.start)
     }
 
-    /// Changes the limits of background work.
-    pub fn set_limits(&mut self, limits: Limits) {
-        self.sets.iter_mut().for_each(|set| set.core.set_limits(limits));
-    }
-
-    /// Runs a check or repair over a set.
-    ///
-    /// # Errors
-    /// Why the sync engine refuses.
-    pub fn scrub(&mut self, now: Time, set: u16, repair: bool) -> Result<(), raid_sync::Refusal> {
-        use raid_core::metadata::Operation::{Check, Repair};
-        let operation = if repair { Repair } else { Check };
-        let core = &mut self.sets[usize::from(set)].core;
-        core.start(now, operation, raid_sync::AboveMark::Skip)?;
-        self.run(now);
-        Ok(())
-    }
-
-    /// Declares a member failed.
-    pub fn fail_member(&mut self, now: Time, place: Place) {
-        self.member_failed(usize::from(place.set), place.slot);
-        self.run(now);
-    }
-
-    /// Puts a spare disk into the place of a failed member and rebuilds it.
-    pub fn take_spare(&mut self, now: Time, place: Place, disk: usize) {
-        self.commits.request_activation(place, disk);
-        self.run(now);
-    }
-
-    /// The disk of a failed member is back. If it is as it was left, only what it missed is copied.
-    pub fn return_member(&mut self, now: Time, place: Place) {
-        self.read_back(place);
-        self.run(now);
-    }
-
-    /// Takes a blank disk into the configuration, as a spare.
-    pub fn insert_disk(&mut self, now: Time, disk: usize, shape: DiskShape) {
-        self.commits.request_spare(disk, shape);
-        self.run(now);
-    }
-
-    /// Asks for a clean stop: the clean record is written as soon as nothing is under way.
-    pub fn quiesce(&mut self, now: Time) {
-        self.sets.iter_mut().for_each(|set| set.core.quiesce());
-        self.run(now);
-    }
-
     /// Whether nothing at all is under way.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -350,15 +344,31 @@ impl Engine {
             && self.commits.is_idle()
     }
 
+    /// Whether there is a member I/O to carry out.
+    #[must_use]
+    pub fn has_io(&self) -> bool {
+        self.groups.has_io()
+    }
+
     /// The next member I/O to carry out.
     pub fn next_io(&mut self) -> Option<MemberIo> {
         self.groups.next_io()
     }
 
     /// Takes the result of one.
-    pub fn complete_io(&mut self, now: Time, completion: Completion) {
+    pub fn complete_io(&mut self, now: Time, mut completion: Completion) {
+        if self.groups.sent(completion.id).is_some_and(|sent| self.has_left(sent)) {
+            completion.result = Err(MemberError::Left);
+        }
         self.groups.complete(completion);
         self.run(now);
+    }
+
+    /// Whether the member that an I/O was sent to has failed since.
+    fn has_left(&self, sent: Sent) -> bool {
+        let Some(set) = self.sets.get(sent.set) else { return true };
+        let seat = set.slots.get(sent.slot.index());
+        !set.live().contains(sent.slot) || seat.is_none_or(|seat| seat.epoch != sent.epoch)
     }
 
     /// When [`run`](Self::run) must be called though nothing else happens.
@@ -374,7 +384,8 @@ impl Engine {
 
     /// Moves everything on as far as it goes without waiting.
     pub fn run(&mut self, now: Time) {
-        self.now = self.now.max(now);
+        // The clock as it is, also where it jumps: the sync engines count what has passed.
+        self.now = now;
         loop {
             let mut moved = false;
             while let Some((owner, results)) = self.groups.next_finished() {
@@ -386,7 +397,7 @@ impl Engine {
                     Owner::UserFlush(request, set) => self.user_flushed(request, set, results),
                     Owner::Journal(set) => self.journal_resumed(set, results),
                     Owner::Commit(disk) => self.commit_resumed(disk, results),
-                    Owner::Return(place) => self.returned(place, results),
+                    Owner::Return(place, disk) => self.returned(place, disk, results),
                 }
             }
             for set in 0..self.sets.len() {
@@ -400,8 +411,8 @@ impl Engine {
                 moved = true;
                 self.advance_row(row);
             }
-            self.pump_commits();
-            if !moved {
+            moved |= self.pump_commits();
+            if !moved && !self.groups.has_finished() {
                 break;
             }
         }
@@ -415,7 +426,11 @@ impl Engine {
             Command::Flush { id, slots } => {
                 self.flush_members(set, slots, Owner::CoreFlush(set, id));
             }
-            Command::Persist { seq, .. } => self.commits.request_record(set, seq),
+            Command::Persist { seq, to } => {
+                let disk = |slot: Slot| self.sets[set].slots.get(slot.index())?.disk;
+                let to = to.iter().map(|slot| (slot, disk(slot))).collect();
+                self.commits.request_record(set, seq, to);
+            }
             Command::Wake(wait) => self.wake(set, wait),
             Command::Notice(notice) => self.noticed(set, notice),
         }
@@ -424,9 +439,9 @@ impl Engine {
     fn noticed(&mut self, set: usize, notice: Notice) {
         self.events.push_back(Event::Notice { set: set as u16, notice });
         match notice {
-            Notice::SetFailed => self.fail_parked_acknowledgements(set),
+            Notice::SetFailed => self.fail_parked(set),
             Notice::Finished { .. } => {
-                self.looks.clear();
+                self.looks.retain(|(of, ..), _| *of != set);
                 self.start_owed(set);
             }
             _ => {}
@@ -436,9 +451,16 @@ impl Engine {
     /// Starts what the sync engine says is owed.
     fn start_owed(&mut self, set: usize) {
         let core = &mut self.sets[set].core;
-        if let Some(operation) = core.owed() {
-            // Refused while something else runs: asked again when that has finished.
-            let _ = core.start(self.now, operation, raid_sync::AboveMark::Skip);
+        let Some(operation) = core.owed() else { return };
+        if let Err(why) = core.start(self.now, operation, raid_sync::AboveMark::Skip) {
+            self.events.push_back(Event::NotStarted { set: set as u16, why });
+        }
+    }
+
+    /// A report that the sync engine did not expect: nothing depends on it, but somebody must hear it.
+    fn expect(&mut self, set: usize, taken: Result<(), Unexpected>) {
+        if let Err(what) = taken {
+            self.events.push_back(Event::Unexpected { set: set as u16, what });
         }
     }
 
@@ -484,45 +506,47 @@ impl Engine {
         Lba(start.0 + block.0)
     }
 
+    /// Starts I/O to members of a set; each of it is judged by the member that it was sent to.
+    fn start_on(&mut self, set: usize, owner: Owner, ios: Vec<(Slot, u32, Transfer)>) {
+        let ios = ios.into_iter().map(|(slot, tag, transfer)| {
+            let epoch = self.sets[set].slots.get(slot.index()).map_or(0, |seat| seat.epoch);
+            let sent = Some(Sent { set, slot, epoch });
+            Ask { disk: self.disk_of(set, slot), sent, tag, transfer }
+        });
+        let ios = ios.collect();
+        self.groups.start(owner, ios);
+    }
+
     /// Reads runs of members; tagged in the order given.
     fn read_members(&mut self, set: usize, wanted: Vec<(Slot, Extent)>, owner: Owner) {
         let block = self.block_size() as usize;
-        let ios = (0u32..)
-            .zip(wanted)
-            .map(|(tag, (slot, at))| {
-                let len = at.len.0 as usize * block;
-                let at = self.disk_block(set, slot, at.start);
-                (self.disk_of(set, slot), tag, Transfer::Read { at, len })
-            })
-            .collect();
-        self.groups.start(owner, ios);
+        let ios = (0u32..).zip(wanted).map(|(tag, (slot, at))| {
+            let len = at.len.0 as usize * block;
+            (slot, tag, Transfer::Read { at: self.disk_block(set, slot, at.start), len })
+        });
+        self.start_on(set, owner, ios.collect());
     }
 
     /// Writes runs of members; tagged with their slots.
     fn write_members(&mut self, set: usize, writes: Vec<Fragment>, owner: Owner) {
-        let ios = writes
-            .into_iter()
-            .map(|Fragment { slot, at, bytes }| {
-                let at = self.disk_block(set, slot, at.start);
-                (self.disk_of(set, slot), u32::from(slot.0), Transfer::Write { at, bytes })
-            })
-            .collect();
-        self.groups.start(owner, ios);
+        let ios = writes.into_iter().map(|Fragment { slot, at, bytes }| {
+            let at = self.disk_block(set, slot, at.start);
+            (slot, u32::from(slot.0), Transfer::Write { at, bytes })
+        });
+        self.start_on(set, owner, ios.collect());
     }
 
     /// Flushes the disks of these members.
     fn flush_members(&mut self, set: usize, slots: SlotSet, owner: Owner) {
-        let ios = slots
-            .iter()
-            .map(|slot| (self.disk_of(set, slot), u32::from(slot.0), Transfer::Flush))
-            .collect();
-        self.groups.start(owner, ios);
+        let ios = slots.iter().map(|slot| (slot, u32::from(slot.0), Transfer::Flush)).collect();
+        self.start_on(set, owner, ios);
     }
 
     fn core_flushed(&mut self, set: usize, id: FlushId, results: group::Results) {
         let failed = failed_slots(&results);
         self.note_failures(set, failed);
-        let _ = self.sets[set].core.flushed(self.now, id, failed);
+        let taken = self.sets[set].core.flushed(self.now, id, failed);
+        self.expect(set, taken);
     }
 
     /// Prepares for what the sync engine will do about failures reported with a result.
@@ -548,7 +572,12 @@ impl Engine {
     }
 }
 
-/// The slots whose I/O did not work.
+/// The slots whose I/O did not work. Of a member that had failed before its answer came the sync engine
+/// knows; the one that sits there now has not failed.
 fn failed_slots(results: &group::Results) -> SlotSet {
-    results.iter().filter(|(_, result)| result.is_err()).map(|(tag, _)| Slot(*tag as u8)).collect()
+    let failed = |result: &Result<Vec<u8>, MemberError>| {
+        result.as_ref().is_err_and(|why| !matches!(why, MemberError::Left))
+    };
+    let slots = results.iter().filter(|(_, result)| failed(result));
+    slots.map(|(tag, _)| Slot(*tag as u8)).collect()
 }

@@ -27,6 +27,9 @@ use std::fmt;
 pub enum MemberError {
     /// The disk is gone, or has been declared so.
     Gone,
+    /// The member that the request was sent to had failed before the answer came: what it says holds
+    /// for nobody.
+    Left,
     /// A block cannot be read.
     Unreadable(Lba),
     /// The request leaves the disk.
@@ -44,6 +47,7 @@ impl fmt::Display for MemberError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gone => f.write_str("the disk is gone"),
+            Self::Left => f.write_str("the disk had failed before it answered"),
             Self::Unreadable(at) => write!(f, "block {} cannot be read", at.0),
             Self::OutOfRange { at, blocks } => {
                 write!(f, "block {} is past the end, the disk has {blocks}", at.0)

@@ -55,7 +55,7 @@ fn life(geometry: Geometry, failures: &[Place], seed: u64) {
         assert!(rig.engine.status(place.set).failed.contains(place.slot));
     }
     let spare = usize::from(geometry.slots * geometry.sets);
-    rig.engine.take_spare(rig.now(), failures[0], spare);
+    rig.engine.take_spare(rig.now(), failures[0], spare).unwrap();
     let goal = rig.engine.layout().rows() / 2;
     rig.work_until(|rig| {
         rig.engine.status(failures[0].set).marks.is_some_and(|marks| marks.done.0 > goal)
@@ -121,7 +121,7 @@ fn the_ledger_moves_to_a_member_that_was_rebuilt() {
         rig.backplane.faults(0).pull();
         rig.backplane.faults(5).pull();
         rig.work(50);
-        rig.engine.take_spare(rig.now(), place(0, 0), 6);
+        rig.engine.take_spare(rig.now(), place(0, 0), 6).unwrap();
         rig.work_until(|rig| !rig.seated.is_empty());
         rig.work_until(|rig| rig.engine.status(0).rebuilding.is_empty());
         // Too little work for the ledger to begin anew because it is full.
@@ -202,7 +202,7 @@ fn a_source_that_fails_during_a_rebuild_is_replaced_by_another() {
         rig.work(50);
         rig.backplane.faults(2).pull();
         rig.work_until(|rig| rig.engine.status(0).failed.contains(Slot(2)));
-        rig.engine.take_spare(rig.now(), place(0, 2), 3);
+        rig.engine.take_spare(rig.now(), place(0, 2), 3).unwrap();
         rig.work_until(|rig| rig.engine.status(0).marks.is_some_and(|marks| marks.done.0 > 256));
         rig.notices.clear();
         // The source of the windows that are open.
@@ -295,7 +295,7 @@ fn an_unreadable_block_is_kept_as_a_bad_range_over_a_restart() {
     let bad = 777;
     let block = rig.engine.start_of(place(0, 0)).unwrap().0 + bad;
     rig.backplane.faults(0).make_unreadable(Lba(block));
-    rig.engine.take_spare(rig.now(), place(0, 1), 2);
+    rig.engine.take_spare(rig.now(), place(0, 1), 2).unwrap();
     rig.wait_until(|rig| !rig.seated.is_empty());
     let ended = |rig: &Rig| {
         let status = rig.engine.status(0);

@@ -98,7 +98,7 @@ impl Life {
         good(rig, "degraded");
         assert!(rig.engine.status(self.place.set).failed.contains(self.place.slot));
         rig.engine.set_limits(slowly().limits);
-        rig.engine.take_spare(rig.now(), self.place, spare);
+        rig.engine.take_spare(rig.now(), self.place, spare).unwrap();
         rig.work_until(|rig| !rig.seated.is_empty());
         good(rig, "spare seated");
     }

@@ -69,12 +69,12 @@ fn what_the_ledger_held_for_a_failed_member_is_not_replayed_onto_the_spare() {
     let write = |fill: u8| Request::Write { at: 0, bytes: vec![fill; 64 * 512 * 6], durable: true };
     drive(&mut rig, write(1)).unwrap();
     rig.backplane.faults(1).pull();
-    rig.engine.fail_member(rig.now(), place(1));
+    rig.engine.fail_member(rig.now(), place(1)).unwrap();
     drive(&mut rig, write(2)).unwrap();
     rig.backplane.faults(2).pull();
-    rig.engine.fail_member(rig.now(), place(2));
+    rig.engine.fail_member(rig.now(), place(2)).unwrap();
     drive(&mut rig, write(3)).unwrap();
-    rig.engine.take_spare(rig.now(), place(2), 6);
+    rig.engine.take_spare(rig.now(), place(2), 6).unwrap();
     let mut steps = 0;
     while !rig.engine.status(0).failed.len().eq(&1) || !rig.engine.status(0).rebuilding.is_empty() {
         assert!(rig.step());

@@ -9,18 +9,19 @@
 //!
 //! Several sets may share one configuration, so their records queue here.
 
-use super::group::Results;
+use super::group::{Ask, Results};
 use super::returning::key_of;
-use super::{Engine, Event, Owner, Set};
+use super::{CallError, Engine, Event, Owner, Set};
 use crate::backplane::Transfer;
 use crate::store::{CommitStep, Store};
 use crate::sync_log::SyncLog;
 use raid_core::array::{MemberDescriptor, Place};
 use raid_core::metadata::{
-    ChangeError, DiskDescriptor, DiskShape, Finding, Inventory, Operation, RuntimeState, Subject,
+    ChangeError, DiskDescriptor, DiskShape, Finding, Inventory, Operation, RuntimeState, Stamp,
+    Subject,
 };
 use raid_core::units::{Extent, Row, Slot, SlotSet};
-use raid_sync::RecordSeq;
+use raid_sync::{RecordSeq, Refusal};
 use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Clone, Copy, Debug)]
@@ -52,12 +53,17 @@ struct Run {
     stage: Stage,
     /// Steps that are left, by disk.
     steps: BTreeMap<usize, VecDeque<CommitStep>>,
+    /// Disks that hold all of it.
+    stored: Vec<usize>,
     failed: Vec<usize>,
     /// The record says of these members that they are gone or being filled.
     named: SlotSet,
     /// How many failures had been noticed when it was made.
     failures: u64,
 }
+
+/// The members that must store a record, with the disks that they had when it was issued.
+pub(super) type Storers = Vec<(Slot, Option<usize>)>;
 
 /// Commits that wait, and the one under way.
 #[derive(Debug, Default)]
@@ -68,6 +74,9 @@ pub(super) struct Commits {
     joining: Vec<(usize, Slot)>,
     /// Returned members that it could not take at once.
     returning: Vec<(Place, usize, bool)>,
+    /// For each record that is not written yet its set, and the members that must store it with the
+    /// disks that they had when it was issued.
+    to: Vec<(usize, Storers)>,
 }
 
 impl Commits {
@@ -75,8 +84,42 @@ impl Commits {
         self.queue.push_back(Job::Align { set });
     }
 
-    pub(super) fn request_record(&mut self, set: usize, seq: RecordSeq) {
+    pub(super) fn request_record(&mut self, set: usize, seq: RecordSeq, to: Storers) {
+        self.to.retain(|(of, _)| *of != set);
+        self.to.push((set, to));
         self.queue.push_back(Job::Record { set, seq });
+    }
+
+    fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.queue.iter().chain(self.run.iter().map(|run| &run.job))
+    }
+
+    /// Whether a disk is on its way into this place.
+    pub(super) fn names_place(&self, place: Place) -> bool {
+        let into = |job: &Job| match job {
+            Job::Activate { place: to, .. } | Job::Return { place: to, .. } => *to == place,
+            _ => false,
+        };
+        self.jobs().any(into)
+            || self.joining.contains(&(usize::from(place.set), place.slot))
+            || self.returning.iter().any(|(to, ..)| *to == place)
+    }
+
+    /// Whether this disk is on its way into a place, or into the configuration.
+    pub(super) fn names_disk(&self, disk: usize) -> bool {
+        let names = |job: &Job| match job {
+            Job::Activate { disk: named, .. }
+            | Job::Return { disk: named, .. }
+            | Job::AddSpare { disk: named, .. } => *named == disk,
+            _ => false,
+        };
+        self.jobs().any(names) || self.returning.iter().any(|(_, named, _)| *named == disk)
+    }
+
+    /// What changes whenever a commit moves on.
+    fn position(&self) -> (usize, Option<Stage>, usize, usize) {
+        let stage = self.run.as_ref().map(|run| run.stage);
+        (self.queue.len(), stage, self.joining.len(), self.returning.len())
     }
 
     pub(super) fn request_activation(&mut self, place: Place, disk: usize) {
@@ -100,18 +143,21 @@ impl Commits {
 }
 
 impl Engine {
-    /// Moves commits on as far as they go without waiting.
-    pub(super) fn pump_commits(&mut self) {
+    /// Moves commits on as far as they go without waiting. Whether any moved: a change that was refused
+    /// has moved as well, what stands behind it can go on.
+    pub(super) fn pump_commits(&mut self) -> bool {
+        let before = self.commits.position();
         self.retry_joins();
         // One that must wait for another goes behind it.
         for _ in 0..self.commits.queue.len() {
             if self.commits.run.is_none()
-                && let Some(job) = self.commits.queue.pop_front()
+                && let Some(job) = self.next_job()
             {
                 let run = Run {
                     job,
                     stage: Stage::Draining,
                     steps: BTreeMap::new(),
+                    stored: Vec::new(),
                     failed: Vec::new(),
                     named: SlotSet::EMPTY,
                     failures: 0,
@@ -121,6 +167,25 @@ impl Engine {
             self.resume_commit();
         }
         self.resume_commit();
+        before != self.commits.position()
+    }
+
+    /// The first job whose time has come. A disk takes its place only when the sync engine would seat it
+    /// now: what it waits for may be a record that stands behind it.
+    fn next_job(&mut self) -> Option<Job> {
+        let ready = |job: &Job| match *job {
+            Job::Activate { place, .. } | Job::Return { place, .. } => {
+                self.would_seat(place) != Err(Refusal::Busy)
+            }
+            _ => true,
+        };
+        let first = self.commits.queue.iter().position(ready)?;
+        self.commits.queue.remove(first)
+    }
+
+    /// Whether the sync engine would seat a disk in this place now.
+    fn would_seat(&self, place: Place) -> Result<(), Refusal> {
+        self.sets[usize::from(place.set)].core.can_join(place.slot)
     }
 
     /// Whether a set that this is about has failed: then nothing is written any more.
@@ -134,12 +199,20 @@ impl Engine {
         }
     }
 
-    /// Drops the job under way. Operators are told.
+    /// Drops the job under way: its set has failed before anything of it was written.
     fn abandon(&mut self, job: Job) {
         self.commits.run = None;
         match job {
-            Job::Record { .. } | Job::Align { .. } => {}
-            Job::Activate { disk, .. } | Job::Return { disk, .. } | Job::AddSpare { disk, .. } => {
+            Job::Record { set, seq } => self.record_stored(set, seq, &[]),
+            Job::Align { .. } => {}
+            Job::Activate { place, disk } | Job::Return { place, disk, .. } => {
+                let why = match self.would_seat(place) {
+                    Err(why) => why,
+                    Ok(()) => Refusal::Member(place.slot),
+                };
+                self.events.push_back(Event::NotTaken { place, disk, why: why.into() });
+            }
+            Job::AddSpare { disk, .. } => {
                 let what =
                     "not taken: too few members are left, nothing is written before a new start";
                 self.events.push_back(Event::Refused(ChangeError::Disk { disk, what }));
@@ -147,14 +220,18 @@ impl Engine {
         }
     }
 
-    /// What the record says, and that the members have failed which did so since it was made. Rows that were
-    /// under way without them are behind it.
+    /// What the record says, of the disks that sit in the set now, and that the members have failed which
+    /// did so since it was made: rows that were under way without them are behind it. Where another disk has
+    /// taken a seat since, or the same one is back, that one has not failed: it is being filled.
     fn record(&self, set: usize, seq: RecordSeq) -> Option<RuntimeState> {
         let core = &self.sets[set].core;
         let mut state = core.snapshot(seq)?;
-        let failed = core.status().failed;
-        state.failed = state.failed | failed;
-        state.rebuilding = state.rebuilding.without(failed);
+        let joins = self.commits.joining.iter().filter(|(of, _)| *of == set);
+        let joins: SlotSet = joins.map(|(_, slot)| *slot).collect();
+        let seated = (state.failed & core.live()) | joins;
+        let failed = (state.failed | core.status().failed).without(seated);
+        state.failed = failed;
+        state.rebuilding = (state.rebuilding | seated).without(failed);
         if let Some(Operation::Rebuild { targets }) = &mut state.operation {
             *targets = targets.without(failed);
             if targets.is_empty() {
@@ -172,28 +249,32 @@ impl Engine {
         if stage != Stage::Writing && self.is_abandoned(job) {
             return self.abandon(job);
         }
+        let set = match job {
+            Job::Record { set, .. } | Job::Align { set } => set,
+            Job::Activate { place, .. } | Job::Return { place, .. } => usize::from(place.set),
+            Job::AddSpare { .. } => 0,
+        };
         match stage {
+            Stage::Writing => {}
             Stage::Draining => self.drain(job),
             Stage::OpeningLedger => {
-                let set = match job {
-                    Job::Record { set, .. } | Job::Align { set } => set,
-                    Job::Activate { place, .. } | Job::Return { place, .. } => {
-                        usize::from(place.set)
-                    }
-                    Job::AddSpare { .. } => return,
-                };
                 if self.sets[set].journal.open {
                     self.write_commit(job);
                 } else if !matches!(job, Job::Record { .. }) && !self.sets[set].losses_recorded() {
                     self.defer(job);
                 }
             }
-            Stage::Writing => {}
         }
     }
 
     fn drain(&mut self, job: Job) {
-        if let Job::Activate { place, .. } | Job::Return { place, .. } = job {
+        if let Job::Activate { place, disk } | Job::Return { place, disk, .. } = job {
+            if let Err(why) = self.would_seat(place)
+                && why != Refusal::Busy
+            {
+                self.commits.run = None;
+                return self.events.push_back(Event::NotTaken { place, disk, why: why.into() });
+            }
             let set = &mut self.sets[usize::from(place.set)];
             if set.needs_ledger {
                 // What the ledger holds for the failed member must never be replayed onto the spare.
@@ -244,27 +325,120 @@ impl Engine {
             self.commits.returning.push((place, disk, same));
             return self.retry_joins();
         }
+        let mut record = None;
+        if let Job::Record { set, seq } = job {
+            let Some(state) = self.record(set, seq) else {
+                self.commits.run = None;
+                return;
+            };
+            for slot in state.failed.iter() {
+                if let Some(disk) = self.sets[set].slots[slot.index()].disk {
+                    self.store.disks[disk].live = false;
+                }
+            }
+            let named = state.failed | state.rebuilding;
+            let Set { failures, journal, needs_ledger, .. } = &mut self.sets[set];
+            journal.in_use |= *needs_ledger && !named.is_empty();
+            if let Some(run) = &mut self.commits.run {
+                (run.named, run.failures) = (named, *failures);
+            }
+            record = Some(state);
+        }
+        if let Err(why) = self.edit_without_refusers(job, record) {
+            return self.refuse_commit(job, why);
+        }
+        let live: Vec<usize> =
+            (0..self.store.disks.len()).filter(|disk| self.store.disks[*disk].live).collect();
+        self.stats.commits += 1;
+        let mut steps = BTreeMap::new();
+        for disk in live {
+            steps.insert(disk, VecDeque::from(self.store.commit_steps(self.format, disk)));
+        }
+        let disks: Vec<usize> = steps.keys().copied().collect();
+        if let Some(run) = &mut self.commits.run {
+            run.stage = Stage::Writing;
+            run.steps = steps;
+        }
+        disks.into_iter().for_each(|disk| self.next_commit_step(disk));
+        self.finish_commit();
+    }
+
+    /// Edits the metadata of all live disks. A disk on which the format refuses the change fails alone:
+    /// the others take it without that disk.
+    fn edit_without_refusers(
+        &mut self,
+        job: Job,
+        record: Option<RuntimeState>,
+    ) -> Result<(), ChangeError> {
         let stamp = self.stamp();
+        loop {
+            let why = match self.edit(job, record, stamp) {
+                Ok(()) => return Ok(()),
+                Err(why) => why,
+            };
+            let Some(disk) = self.refuser(job, record, stamp, &why) else { return Err(why) };
+            self.store.disks[disk].live = false;
+            self.events.push_back(Event::Refused(why));
+            if let Some(run) = &mut self.commits.run {
+                run.failed.push(disk);
+            }
+        }
+    }
+
+    /// The disk that stands against a change: the one that the format names, or the one without which it
+    /// would accept. The disk that a change is about has no others to leave it out.
+    fn refuser(
+        &self,
+        job: Job,
+        record: Option<RuntimeState>,
+        stamp: Stamp,
+        why: &ChangeError,
+    ) -> Option<usize> {
+        let about = match job {
+            Job::Activate { disk, .. } | Job::AddSpare { disk, .. } => Some(disk),
+            _ => None,
+        };
+        let live = |disk: &usize| {
+            self.store.disks.get(*disk).is_some_and(|known| known.live) && about != Some(*disk)
+        };
+        match *why {
+            ChangeError::Disk { disk, .. } | ChangeError::Damaged { disk, .. } => {
+                Some(disk).filter(live)
+            }
+            _ if about.is_some() => None,
+            _ => (0..self.store.disks.len()).filter(live).find(|disk| {
+                let mut trial = self.store.clone();
+                trial.disks[*disk].live = false;
+                self.edit_in(&mut trial, job, record, stamp).is_ok()
+            }),
+        }
+    }
+
+    fn edit(
+        &mut self,
+        job: Job,
+        record: Option<RuntimeState>,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        let mut store = std::mem::take(&mut self.store);
+        let edited = self.edit_in(&mut store, job, record, stamp);
+        self.store = store;
+        edited
+    }
+
+    fn edit_in(
+        &self,
+        store: &mut Store,
+        job: Job,
+        record: Option<RuntimeState>,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
         let (format, array) = (self.format, self.array);
-        let edited = match job {
+        match job {
             Job::Record { set, seq } => {
-                let Some(state) = self.record(set, seq) else {
-                    self.commits.run = None;
-                    return;
-                };
-                for slot in state.failed.iter() {
-                    if let Some(disk) = self.sets[set].slots[slot.index()].disk {
-                        self.store.disks[disk].live = false;
-                    }
-                }
-                let named = state.failed | state.rebuilding;
-                let Set { failures, journal, needs_ledger, .. } = &mut self.sets[set];
-                journal.in_use |= *needs_ledger && !named.is_empty();
-                if let Some(run) = &mut self.commits.run {
-                    (run.named, run.failures) = (named, *failures);
-                }
+                let state = record.ok_or(ChangeError::NoSuchArray(array))?;
                 let log = self.log.zip(self.sets[set].core.log(seq).as_ref().map(SyncLog::of));
-                self.store.edit(|disks| match &log {
+                store.edit(|disks| match &log {
                     Some((format, log)) => {
                         let what = (&state, log);
                         format.set_state_and_log(disks, array, set as u16, what, stamp)
@@ -273,9 +447,9 @@ impl Engine {
                 })
             }
             Job::Align { set } => {
-                let found = self.store.view(|disks| format.state(disks, array, set as u16));
+                let found = store.view(|disks| format.state(disks, array, set as u16));
                 let unknown = ChangeError::NoSuchArray(array);
-                self.store.edit(|disks| {
+                store.edit(|disks| {
                     format.set_state(disks, array, set as u16, &found.ok_or(unknown)?, stamp)
                 })
             }
@@ -285,55 +459,69 @@ impl Engine {
                     let spare = store.disks.get_mut(disk);
                     spare.is_some_and(|spare| std::mem::replace(&mut spare.live, live))
                 };
-                let was_live = spare(&mut self.store, true);
-                let edited =
-                    self.store.edit(|disks| format.activate(disks, array, place, disk, stamp));
+                let was_live = spare(store, true);
+                let edited = store.edit(|disks| format.activate(disks, array, place, disk, stamp));
                 if edited.is_err() {
-                    spare(&mut self.store, was_live);
+                    spare(store, was_live);
                 }
                 edited
             }
             Job::Return { .. } => Ok(()),
             Job::AddSpare { disk, shape } => {
-                self.store.insert(format, disk, shape);
-                self.store.edit(|disks| format.add_spare(disks, disk, stamp))
+                let before = store.disks.get(disk).cloned();
+                store.insert(format, disk, shape);
+                let edited = store.edit(|disks| format.add_spare(disks, disk, stamp));
+                if let (Err(_), Some(known)) = (&edited, store.disks.get_mut(disk)) {
+                    known.live = false;
+                    known.pieces.clear();
+                    if let Some(before) = before {
+                        *known = before;
+                    }
+                }
+                edited
             }
-        };
-        if let Err(why) = edited {
-            return self.refuse_commit(job, why);
         }
-        let live: Vec<usize> =
-            (0..self.store.disks.len()).filter(|disk| self.store.disks[*disk].live).collect();
-        self.stats.commits += 1;
-        let mut steps = BTreeMap::new();
-        for disk in live {
-            steps.insert(disk, VecDeque::from(self.store.commit_steps(format, disk)));
-        }
-        if let Some(run) = &mut self.commits.run {
-            run.stage = Stage::Writing;
-            run.steps = steps;
-        }
-        let disks: Vec<usize> = (self.commits.run.iter())
-            .flat_map(|run| run.steps.keys().copied().collect::<Vec<_>>())
-            .collect();
-        disks.into_iter().for_each(|disk| self.next_commit_step(disk));
-        self.finish_commit();
     }
 
     /// The format cannot hold the change. A record that is written nowhere fails every member; other
     /// changes just do not happen.
     fn refuse_commit(&mut self, job: Job, why: ChangeError) {
-        self.commits.run = None;
-        self.events.push_back(Event::Refused(why));
+        let run = self.commits.run.take();
+        let failed = run.map_or(Vec::new(), |run| run.failed);
+        self.fail_disks(&failed, None);
         match job {
             Job::Record { set, seq } => {
-                let failed = self.sets[set].all();
-                self.note_failures(set, failed);
-                let _ = self.sets[set].core.persisted(self.now, seq, failed);
+                self.events.push_back(Event::Refused(why));
+                self.record_stored(set, seq, &[]);
             }
-            Job::AddSpare { disk, .. } => self.store.disks[disk].live = false,
-            Job::Align { .. } | Job::Activate { .. } | Job::Return { .. } => {}
+            Job::Activate { place, disk } => {
+                self.events.push_back(Event::NotTaken { place, disk, why: CallError::Format(why) });
+            }
+            Job::AddSpare { .. } | Job::Align { .. } | Job::Return { .. } => {
+                self.events.push_back(Event::Refused(why));
+            }
         }
+    }
+
+    /// Disks failed in a commit: members of every set fail, those of `own` are reported with its record.
+    fn fail_disks(&mut self, disks: &[usize], own: Option<usize>) {
+        for set in (0..self.sets.len()).filter(|set| Some(*set) != own) {
+            let failed = self.slots_on(set, disks);
+            failed.iter().for_each(|slot| self.member_failed(set, slot));
+        }
+    }
+
+    /// A record is on these disks. Members that were to store it, and whose disk is not among them, have
+    /// failed: all of them, if it reached nobody.
+    fn record_stored(&mut self, set: usize, seq: RecordSeq, stored: &[usize]) {
+        let place = self.commits.to.iter().position(|(of, _)| *of == set);
+        let to = place.map_or(Vec::new(), |place| self.commits.to.swap_remove(place).1);
+        let has_it = |disk: &Option<usize>| disk.is_some_and(|disk| stored.contains(&disk));
+        let failed: SlotSet =
+            to.iter().filter(|(_, disk)| !has_it(disk)).map(|(slot, _)| *slot).collect();
+        self.note_failures(set, failed);
+        let taken = self.sets[set].core.persisted(self.now, seq, failed);
+        self.expect(set, taken);
     }
 
     /// Starts the writes up to the next flush, or the flush.
@@ -345,19 +533,20 @@ impl Engine {
             match step {
                 CommitStep::Flush if ios.is_empty() => {
                     steps.pop_front();
-                    ios.push((Some(disk), 0, Transfer::Flush));
+                    ios.push(Ask::of_disk(disk, 0, Transfer::Flush));
                     break;
                 }
                 CommitStep::Flush => break,
                 CommitStep::Write(..) => {
                     if let Some(CommitStep::Write(at, bytes)) = steps.pop_front() {
-                        ios.push((Some(disk), 0, Transfer::Write { at, bytes }));
+                        ios.push(Ask::of_disk(disk, 0, Transfer::Write { at, bytes }));
                     }
                 }
             }
         }
         if ios.is_empty() {
             run.steps.remove(&disk);
+            run.stored.push(disk);
         } else {
             self.groups.start(Owner::Commit(disk), ios);
         }
@@ -391,20 +580,15 @@ impl Engine {
             return;
         }
         let Some(run) = self.commits.run.take() else { return };
-        self.events.push_back(Event::Committed);
-        for disk in 0..self.store.disks.len() {
-            if self.store.disks[disk].live && !run.failed.contains(&disk) {
-                self.note_committed(disk);
-            }
+        if !run.stored.is_empty() {
+            self.events.push_back(Event::Committed);
         }
+        run.stored.iter().for_each(|disk| self.note_committed(*disk));
         let own = match run.job {
             Job::Record { set, .. } => Some(set),
             _ => None,
         };
-        for set in (0..self.sets.len()).filter(|set| Some(*set) != own) {
-            let failed = self.slots_on(set, &run.failed);
-            failed.iter().for_each(|slot| self.member_failed(set, slot));
-        }
+        self.fail_disks(&run.failed, own);
         match run.job {
             Job::Record { set, seq } => {
                 let failed = self.slots_on(set, &run.failed);
@@ -416,13 +600,15 @@ impl Engine {
                     // A member that failed while the record was written needs the ledger again.
                     own.needs_ledger &= run.failures != own.failures;
                 }
-                let _ = self.sets[set].core.persisted(self.now, seq, failed);
+                self.record_stored(set, seq, &run.stored);
             }
-            Job::Activate { place, disk } => {
-                if !run.failed.contains(&disk) {
-                    self.seat(place, disk);
+            Job::Activate { place, disk } => match run.stored.contains(&disk) {
+                true => self.seat(place, disk),
+                false => {
+                    let why = CallError::NotStored { disk };
+                    self.events.push_back(Event::NotTaken { place, disk, why });
                 }
-            }
+            },
             Job::Align { .. } | Job::AddSpare { .. } | Job::Return { .. } => {}
         }
     }
@@ -439,12 +625,21 @@ impl Engine {
     fn seat(&mut self, place: Place, disk: usize) {
         let mut found = FindMember { array: self.array, place, member: None };
         self.store.view(|disks| self.format.assemble(disks, &mut found));
-        let Some(member) = found.member else { return };
+        let Some(member) = found.member else {
+            let why = CallError::Format(ChangeError::NoSuchPlace(place));
+            return self.events.push_back(Event::NotTaken { place, disk, why });
+        };
         let set = usize::from(place.set);
         self.members.push((disk, Extent { start: member.start, len: member.len }));
         let space = self.journal_space(disk);
-        let seat = super::Seat { disk: Some(disk), start: member.start, key: key_of(&member) };
-        self.sets[set].slots[place.slot.index()] = seat;
+        let seat = &mut self.sets[set].slots[place.slot.index()];
+        let (left, epoch) = (seat.disk, seat.epoch + 1);
+        let key = key_of(&member);
+        *seat = super::Seat { disk: Some(disk), start: member.start, key, epoch };
+        // The one that sat here before is a member no more.
+        if let Some(left) = left.filter(|left| self.seat_of(*left).is_none()) {
+            self.store.disks[left].live = false;
+        }
         if let Some(room) = self.sets[set].journal.space.get_mut(place.slot.index()) {
             *room = space;
         }
@@ -460,13 +655,17 @@ impl Engine {
             let generation = core.status().generation;
             let joined = match core.member_returned(slot, key, generation) {
                 // The disk that left was made anew for this place.
-                Err(raid_sync::Refusal::Diverged(_)) => core.member_joined(slot),
+                Err(Refusal::Diverged(_)) => core.member_joined(slot),
                 other => other.map(|_| ()),
             };
             match joined {
                 Ok(()) => self.start_owed(set),
-                Err(raid_sync::Refusal::Busy) => self.commits.joining.push((set, slot)),
-                Err(_) => {}
+                Err(Refusal::Busy) => self.commits.joining.push((set, slot)),
+                Err(why) => {
+                    let place = Place { set: set as u16, slot };
+                    let disk = self.sets[set].slots[slot.index()].disk.unwrap_or_default();
+                    self.events.push_back(Event::NotTaken { place, disk, why: why.into() });
+                }
             }
         }
         for (place, disk, same) in std::mem::take(&mut self.commits.returning) {

@@ -3,10 +3,38 @@
 
 use crate::backplane::{Completion, IoId, MemberIo, Transfer};
 use crate::member::MemberError;
+use raid_core::units::Slot;
 use std::collections::{HashMap, VecDeque};
 
 /// The results of a group: for each I/O its tag and what came of it.
 pub(super) type Results = Vec<(u32, Result<Vec<u8>, MemberError>)>;
+
+/// The member that an I/O was sent to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) set: usize,
+    pub(super) slot: Slot,
+    /// The epoch of its seat by then.
+    pub(super) epoch: u64,
+}
+
+/// One I/O of a group.
+#[derive(Debug)]
+pub(super) struct Ask {
+    /// `None`: a disk that is known to be gone.
+    pub(super) disk: Option<usize>,
+    /// As which member, if as one.
+    pub(super) sent: Option<Sent>,
+    pub(super) tag: u32,
+    pub(super) transfer: Transfer,
+}
+
+impl Ask {
+    /// I/O to a disk as such.
+    pub(super) const fn of_disk(disk: usize, tag: u32, transfer: Transfer) -> Self {
+        Self { disk: Some(disk), sent: None, tag, transfer }
+    }
+}
 
 #[derive(Debug)]
 struct Group<O> {
@@ -20,7 +48,7 @@ struct Group<O> {
 pub(super) struct Groups<O> {
     outbox: VecDeque<MemberIo>,
     groups: HashMap<u64, Group<O>>,
-    of_io: HashMap<IoId, (u64, u32)>,
+    of_io: HashMap<IoId, (u64, u32, Option<Sent>)>,
     finished: VecDeque<(O, Results)>,
     next: u64,
 }
@@ -36,19 +64,19 @@ impl<O> Groups<O> {
         }
     }
 
-    /// Starts a group: `(disk, tag, transfer)` each; `None` for a disk that is known to be gone.
-    pub(super) fn start(&mut self, owner: O, ios: Vec<(Option<usize>, u32, Transfer)>) {
+    /// Starts a group.
+    pub(super) fn start(&mut self, owner: O, ios: Vec<Ask>) {
         let number = self.next;
         self.next += 1;
         let mut group = Group { owner, outstanding: 0, results: Vec::new() };
-        for (disk, tag, transfer) in ios {
+        for Ask { disk, sent, tag, transfer } in ios {
             let Some(disk) = disk else {
                 group.results.push((tag, Err(MemberError::Gone)));
                 continue;
             };
             let id = IoId(self.next);
             self.next += 1;
-            self.of_io.insert(id, (number, tag));
+            self.of_io.insert(id, (number, tag, sent));
             self.outbox.push_back(MemberIo { id, disk, transfer });
             group.outstanding += 1;
         }
@@ -61,7 +89,7 @@ impl<O> Groups<O> {
 
     /// Takes the result of one I/O.
     pub(super) fn complete(&mut self, completion: Completion) {
-        let Some((number, tag)) = self.of_io.remove(&completion.id) else { return };
+        let Some((number, tag, _)) = self.of_io.remove(&completion.id) else { return };
         let Some(group) = self.groups.get_mut(&number) else { return };
         group.results.push((tag, completion.result));
         group.outstanding -= 1;
@@ -70,6 +98,27 @@ impl<O> Groups<O> {
         {
             self.finished.push_back((group.owner, group.results));
         }
+    }
+
+    /// The member that an I/O in flight was sent to, if it was sent to one.
+    pub(super) fn sent(&self, io: IoId) -> Option<Sent> {
+        self.of_io.get(&io)?.2
+    }
+
+    /// Whether there is an I/O to carry out.
+    pub(super) fn has_io(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// Whether a group is done.
+    pub(super) fn has_finished(&self) -> bool {
+        !self.finished.is_empty()
+    }
+
+    /// Whether such an owner waits for a group.
+    pub(super) fn any_of(&self, which: impl FnMut(&O) -> bool) -> bool {
+        let waiting = self.groups.values().map(|group| &group.owner);
+        waiting.chain(self.finished.iter().map(|(owner, _)| owner)).any(which)
     }
 
     /// The next I/O to carry out.

@@ -297,17 +297,19 @@ impl Engine {
             let space = self.sets[set].journal.space.get(slot.index()).copied().flatten()?;
             let at = Lba(space.start.0 + block);
             let transfer = Transfer::Write { at, bytes: bytes.clone() };
-            Some((self.disk_of(set, slot), u32::from(slot.0), transfer))
+            Some((slot, u32::from(slot.0), transfer))
         });
         let ios = ios.collect();
-        self.groups.start(Owner::Journal(set), ios);
+        self.start_on(set, Owner::Journal(set), ios);
     }
 
     /// The group that the ledger of `set` waited for is done.
     pub(super) fn journal_resumed(&mut self, set: usize, results: Results) {
         let failed = failed_slots(&results);
-        let all: SlotSet = results.iter().map(|(tag, _)| Slot(*tag as u8)).collect();
-        let worked = all.without(failed);
+        let slot = |tag: u32| Slot(tag as u8);
+        let all: SlotSet = results.iter().map(|(tag, _)| slot(*tag)).collect();
+        let worked = results.iter().filter(|(_, result)| result.is_ok());
+        let worked: SlotSet = worked.map(|(tag, _)| slot(*tag)).collect();
         failed.iter().for_each(|slot| self.member_failed(set, slot));
         if self.sets[set].has_failed() {
             return self.stop_journal(set);
@@ -317,7 +319,7 @@ impl Engine {
         match std::mem::replace(&mut journal.stage, Stage::Idle) {
             Stage::Idle => {}
             // What its cache held is not known to be there. Everything is flushed once more without it.
-            Stage::Flushing if !failed.is_empty() => journal.request_open(),
+            Stage::Flushing if worked != all => journal.request_open(),
             Stage::Flushing => self.write_head(set),
             Stage::WritingHead | Stage::FlushingHead if worked.is_empty() => journal.request_open(),
             // Nobody holds the batch: its rows must not be written. They wait for a new epoch.

@@ -206,7 +206,7 @@ impl Engine {
         options: &Options,
     ) -> Result<Set, OpenError> {
         let members = SlotSet::first(self.geometry.slots);
-        let nobody = Seat { disk: None, start: Lba(0), key: MemberKey(0) };
+        let nobody = Seat { disk: None, start: Lba(0), key: MemberKey(0), epoch: 0 };
         let mut slots = vec![nobody; usize::from(self.geometry.slots)];
         let mut absent = members;
         for member in found.members.iter().map(|member| &member.descriptor) {
@@ -216,7 +216,7 @@ impl Engine {
             let usable = matches!(member.state, MemberState::InSync | MemberState::Rebuilding);
             let disk = member.disk.filter(|_| usable);
             slots[member.place.slot.index()] =
-                Seat { disk, start: member.start, key: key_of(member) };
+                Seat { disk, start: member.start, key: key_of(member), epoch: 0 };
             if disk.is_some() {
                 absent.remove(member.place.slot);
             }

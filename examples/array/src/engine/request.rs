@@ -37,6 +37,13 @@ pub enum Request {
 pub enum RequestError {
     /// It leaves the array.
     OutOfRange,
+    /// It is not a number of whole blocks, or of none.
+    NotWholeBlocks {
+        /// Bytes of the request.
+        bytes: usize,
+        /// Bytes of a block.
+        block: u32,
+    },
     /// Too many members of a set are gone.
     SetFailed {
         /// Which set.
@@ -50,6 +57,10 @@ impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfRange => f.write_str("the request leaves the array"),
+            Self::NotWholeBlocks { bytes, block } => write!(
+                f,
+                "the request is of {bytes} bytes, expected one or more whole blocks of {block}"
+            ),
             Self::SetFailed { set, missing } => {
                 write!(f, "set {set} has failed, slots missing: {missing:?}")
             }
@@ -72,7 +83,7 @@ pub(super) struct PendingRequest {
 impl Engine {
     /// Takes a request; its end comes as [`Event::Finished`].
     pub fn submit(&mut self, now: Time, request: Request) -> RequestId {
-        self.now = self.now.max(now);
+        self.now = now;
         let id = RequestId(self.fresh_id());
         let pending =
             PendingRequest { submitted: self.now, outstanding: 1, bytes: Vec::new(), error: None };
@@ -81,12 +92,17 @@ impl Engine {
             Request::Read(at) => self.cut(id, at, |_, offset| Job::Read { request: id, offset }),
             Request::Write { at, bytes, durable } => {
                 let block = self.block_size() as usize;
-                let whole = Extent::new(at, (bytes.len() / block) as u64);
-                self.cut(id, whole, |len, offset| Job::Write {
-                    request: id,
-                    bytes: bytes[offset..offset + len].to_vec(),
-                    durable,
-                });
+                if bytes.len().is_multiple_of(block) {
+                    let whole = Extent::new(at, (bytes.len() / block) as u64);
+                    self.cut(id, whole, |len, offset| Job::Write {
+                        request: id,
+                        bytes: bytes[offset..offset + len].to_vec(),
+                        durable,
+                    });
+                } else {
+                    let (bytes, block) = (bytes.len(), self.block_size());
+                    self.refuse(id, RequestError::NotWholeBlocks { bytes, block });
+                }
             }
             Request::Flush => self.flush_all(id),
         }
@@ -102,6 +118,10 @@ impl Engine {
             return self.refuse(id, RequestError::OutOfRange);
         }
         let block = self.block_size() as usize;
+        if at.len.0 == 0 {
+            let block = self.block_size();
+            return self.refuse(id, RequestError::NotWholeBlocks { bytes: 0, block });
+        }
         if let Some(pending) = self.requests.get_mut(&id) {
             pending.bytes = vec![0; at.len.0 as usize * block];
         }

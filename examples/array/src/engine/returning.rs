@@ -5,11 +5,11 @@
 //! another disk, or was written without the others, and all rows are copied. If not, the sync engine
 //! knows which regions it has missed.
 
-use super::group::Results;
-use super::{Engine, Event, Owner, Set};
+use super::group::{Ask, Results};
+use super::{CallError, Engine, Event, Owner, Set};
 use crate::backplane::Transfer;
 use raid_core::array::{MemberDescriptor, Place};
-use raid_sync::{MemberKey, Refusal, Return};
+use raid_sync::{MemberKey, Refusal};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Who a member's disk is: a digest of its identity that the next start finds again.
@@ -42,40 +42,42 @@ impl Engine {
     }
 
     /// Reads what a returning disk says of itself.
-    pub(super) fn read_back(&mut self, place: Place) {
-        let Some(disk) = self.disk_at(place) else { return };
+    pub(super) fn read_back(&mut self, place: Place, disk: usize) {
         let pieces = &self.store.disks[disk].pieces;
-        let ios = (0u32..)
-            .zip(pieces)
-            .map(|(tag, (at, bytes))| {
-                (Some(disk), tag, Transfer::Read { at: *at, len: bytes.len() })
-            })
-            .collect();
-        self.groups.start(Owner::Return(place), ios);
+        let ios = (0u32..).zip(pieces).map(|(tag, (at, bytes))| {
+            Ask::of_disk(disk, tag, Transfer::Read { at: *at, len: bytes.len() })
+        });
+        let ios = ios.collect();
+        self.groups.start(Owner::Return(place, disk), ios);
     }
 
-    pub(super) fn returned(&mut self, place: Place, mut results: Results) {
-        let Some(disk) = self.disk_at(place) else { return };
+    pub(super) fn returned(&mut self, place: Place, disk: usize, mut results: Results) {
         results.sort_by_key(|(tag, _)| *tag);
         let read: Option<Vec<&[u8]>> =
             results.iter().map(|(_, result)| result.as_deref().ok()).collect();
         // A disk that cannot be read is not back.
-        let Some(read) = read else { return };
+        let Some(read) = read else {
+            let why = CallError::Unread { place, disk };
+            return self.events.push_back(Event::NotTaken { place, disk, why });
+        };
         let same = self.committed.get(&disk) == Some(&fingerprint(read.into_iter()));
         self.commits.request_return(place, disk, same);
     }
 
-    /// Tells the sync engine; `false` if it cannot take the disk just now.
+    /// Reports it to the sync engine; `false` if it cannot take the disk just now.
     pub(super) fn take_back(&mut self, place: Place, disk: usize, same: bool) -> bool {
         let Set { core, slots, .. } = &mut self.sets[usize::from(place.set)];
-        let key =
-            slots.get(place.slot.index()).filter(|_| same).map_or(MemberKey(0), |seat| seat.key);
+        let Some(seat) = slots.get_mut(place.slot.index()) else { return true };
+        let key = if same { seat.key } else { MemberKey(0) };
         let seen = core.account(place.slot).map_or(core.status().generation, |own| own.left);
         match core.member_returned(place.slot, key, seen) {
             Err(Refusal::Busy) => return false,
-            Err(_) => return true,
+            Err(why) => {
+                self.events.push_back(Event::NotTaken { place, disk, why: why.into() });
+                return true;
+            }
             Ok(owed) => {
-                debug_assert!(same || owed == Return::Full);
+                seat.epoch += 1;
                 self.store.disks[disk].live = true;
                 self.events.push_back(Event::MemberReturned { place, owed });
             }

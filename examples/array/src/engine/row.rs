@@ -356,11 +356,12 @@ impl Engine {
         let block = self.geometry.block_size as usize;
         let mut bytes_read = vec![0; task.at.len.0 as usize * block];
         let keeps_ranges = self.format.capabilities().bad_ranges > 0;
-        let [mut failed, mut unread] = [SlotSet::EMPTY; 2];
+        let [mut failed, mut unread, mut left] = [SlotSet::EMPTY; 3];
         for (tag, result) in results {
             let (slot, work, offset) = task.reads[tag as usize];
             match (result, work) {
                 (Err(MemberError::Unreadable(_)), _) if keeps_ranges => unread.insert(slot),
+                (Err(MemberError::Left), _) => left.insert(slot),
                 (Err(_), _) => failed.insert(slot),
                 (Ok(bytes), Some(work)) => {
                     task.work[work].slab[offset..offset + bytes.len()].copy_from_slice(&bytes);
@@ -370,10 +371,13 @@ impl Engine {
                 }
             }
         }
-        if !(failed | unread).is_empty() {
+        if !(failed | unread | left).is_empty() {
+            let admitted = task.grant.is_some();
             task.failed = task.failed | failed;
             task.unread = task.unread | unread;
-            let admitted = task.grant.is_some();
+            // The sync engine knows. What was admitted goes on without the one that left, and with
+            // nobody who has come in its place.
+            task.failed = task.failed | if admitted { left } else { SlotSet::EMPTY };
             failed.iter().for_each(|slot| self.member_failed(set, slot));
             return if admitted { self.plan_row(id) } else { self.admit_row(id) };
         }
@@ -384,7 +388,7 @@ impl Engine {
             debug_assert!(computed.is_ok() && extracted.is_ok(), "{computed:?} {extracted:?}");
         }
         if let Some(grant) = task.grant {
-            let _ = self.sets[set].core.complete(self.now, grant.ticket, SlotSet::EMPTY);
+            self.give_back(set, grant, SlotSet::EMPTY);
         }
         self.rows.remove(&id);
         self.piece_done(request, Some((offset, &bytes_read)));
@@ -477,7 +481,12 @@ impl Engine {
         match set.core.complete(self.now, grant.ticket, task.failed) {
             Ok(Ack::After(seq)) => self.park(index, id, WaitFor::Record(seq)),
             Ok(Ack::Now) => self.row_done(id),
-            Ok(Ack::NoCopyLeft) | Err(_) => {
+            Ok(Ack::NoCopyLeft) => {
+                self.refuse_row(id);
+                self.row_done(id);
+            }
+            Err(what) => {
+                self.expect(index, Err(what));
                 self.refuse_row(id);
                 self.row_done(id);
             }
@@ -504,26 +513,32 @@ impl Engine {
         let Some(task) = self.rows.get(&id) else { return };
         if let Some(grant) = task.grant {
             let (set, failed) = (task.set, task.failed);
-            let _ = self.sets[set].core.complete(self.now, grant.ticket, failed);
+            self.give_back(set, grant, failed);
         }
         self.row_done(id);
     }
 
+    /// Gives a ticket back where nothing waits for what the sync engine says of it: the bytes that were
+    /// read are there, or the request is refused already.
+    fn give_back(&mut self, set: usize, grant: Grant, failed: SlotSet) {
+        let taken = self.sets[set].core.complete(self.now, grant.ticket, failed);
+        self.expect(set, taken.map(|_| ()));
+    }
+
     /// A set has failed: acknowledgements that wait for its records will not be given, nor will a
-    /// ledger be opened.
-    pub(super) fn fail_parked_acknowledgements(&mut self, set: usize) {
+    /// ledger be opened. Whatever else is parked asks again, and is refused.
+    pub(super) fn fail_parked(&mut self, set: usize) {
         for row in self.sets[set].journal.take_queue() {
             self.fail_row(row);
         }
-        let parked = std::mem::take(&mut self.sets[set].parked);
-        let (acknowledgements, others) = parked.into_iter().partition(|parked| {
-            (self.rows.get(&parked.row)).is_some_and(|task| task.phase == Phase::Acknowledge)
-        });
-        self.sets[set].parked = others;
-        let acknowledgements: std::collections::VecDeque<super::Parked> = acknowledgements;
-        for parked in acknowledgements {
-            self.refuse_row(parked.row);
-            self.row_done(parked.row);
+        for parked in std::mem::take(&mut self.sets[set].parked) {
+            let waits = self.rows.get(&parked.row).is_some_and(|task| task.phase == Phase::Admit);
+            if waits {
+                self.ready.push_back(parked.row);
+            } else {
+                self.refuse_row(parked.row);
+                self.row_done(parked.row);
+            }
         }
     }
 }

@@ -288,7 +288,8 @@ impl Engine {
         let WindowTask { read_failed, unreadable, copy: Copy { window, rows, .. }, .. } = task;
         let good = rows.len;
         let result = CopyResult { read_failed, write_failed, good, mismatched, unreadable };
-        let _ = self.sets[set].core.copied(self.now, window, result);
+        let taken = self.sets[set].core.copied(self.now, window, result);
+        self.expect(set, taken);
         if confirmed {
             let events = task.mismatches.into_iter().map(Event::Mismatch);
             self.events.extend(events);

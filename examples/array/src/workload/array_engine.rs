@@ -53,7 +53,18 @@ pub trait ArrayEngine: Sized + fmt::Debug {
     fn blocks(&self) -> u64;
 
     /// State of a set's sync engine.
-    fn status(&self, set: u16) -> Status;
+    ///
+    /// # Errors
+    /// There is no such set.
+    fn state_of_set(&self, set: u16) -> Result<Status, String>;
+
+    /// State of the sync engine of a set that exists.
+    ///
+    /// # Panics
+    /// There is no such set.
+    fn status(&self, set: u16) -> Status {
+        self.state_of_set(set).expect("a set of the array")
+    }
 
     /// Index of the disk in a place, if one is there.
     fn disk_at(&self, place: Place) -> Option<usize>;
@@ -66,6 +77,9 @@ pub trait ArrayEngine: Sized + fmt::Debug {
     /// # Errors
     /// Why it is refused; nothing was changed.
     fn call(&mut self, now: Time, call: Call) -> Result<(), String>;
+
+    /// Whether there is a member I/O to carry out.
+    fn has_io(&self) -> bool;
 
     /// The next member I/O to carry out.
     fn next_io(&mut self) -> Option<MemberIo>;
@@ -101,8 +115,8 @@ impl ArrayEngine for Engine {
         self.layout().size().0
     }
 
-    fn status(&self, set: u16) -> Status {
-        self.status(set)
+    fn state_of_set(&self, set: u16) -> Result<Status, String> {
+        self.state_of_set(set).map_err(|why| why.to_string())
     }
 
     fn disk_at(&self, place: Place) -> Option<usize> {
@@ -114,18 +128,27 @@ impl ArrayEngine for Engine {
     }
 
     fn call(&mut self, now: Time, call: Call) -> Result<(), String> {
-        match call {
+        let answer = match call {
             Call::Fail(place) => self.fail_member(now, place),
             Call::TakeSpare(place, disk) => self.take_spare(now, place, disk),
             Call::Return(place) => self.return_member(now, place),
             Call::Insert(disk, shape) => self.insert_disk(now, disk, shape),
-            Call::Scrub { set, repair } => {
-                return self.scrub(now, set, repair).map_err(|why| why.to_string());
+            Call::Scrub { set, repair } => self.scrub(now, set, repair),
+            Call::Limit(limits) => {
+                self.set_limits(limits);
+                self.run(now);
+                Ok(())
             }
-            Call::Limit(limits) => self.set_limits(limits),
-            Call::Stop => self.quiesce(now),
-        }
-        Ok(())
+            Call::Stop => {
+                self.quiesce(now);
+                Ok(())
+            }
+        };
+        answer.map_err(|why| why.to_string())
+    }
+
+    fn has_io(&self) -> bool {
+        self.has_io()
     }
 
     fn next_io(&mut self) -> Option<MemberIo> {

@@ -192,6 +192,11 @@ impl Machine {
         self.kept
     }
 
+    /// From now on the disks are read and written by another format, or by the same one in other hands.
+    pub fn exchange_format(&mut self, kept: Kept) {
+        self.kept = kept;
+    }
+
     /// Number of its disks.
     #[must_use]
     pub fn disk_count(&self) -> usize {

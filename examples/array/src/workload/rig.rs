@@ -11,11 +11,14 @@ use crate::engine::{Engine, Event, Mismatch, Request, RequestError, RequestId};
 use crate::trust::Taken;
 use raid_core::array::Place;
 use raid_core::units::Extent;
-use raid_sync::{Notice, Time};
+use raid_sync::{Notice, Status, Time};
 use std::collections::HashMap;
 
 /// Requests that each writer keeps under way.
 const DEPTH: usize = 2;
+
+/// How the report of a stall begins.
+const STALL: &str = "nothing moves on";
 
 /// What the writers have done, and how it went.
 #[derive(Clone, Debug, Default)]
@@ -76,6 +79,13 @@ enum Op {
     Adopt(Extent),
 }
 
+/// A request of no writer.
+#[derive(Debug)]
+struct Asked {
+    request: RequestId,
+    answer: Option<Result<Vec<u8>, RequestError>>,
+}
+
 /// The array and those who use it.
 #[derive(Debug)]
 pub struct Rig<E = Engine> {
@@ -95,8 +105,12 @@ pub struct Rig<E = Engine> {
     pub trusted: Vec<Taken>,
     /// Spares that took a place.
     pub seated: Vec<(Place, usize)>,
+    /// What the array refused after it was asked, in words.
+    pub refused: Vec<String>,
     /// Sectors that writers and readers keep away from, in ascending order.
     pub avoid: Vec<u64>,
+    /// A request of no writer, and its answer.
+    asked: Option<Asked>,
     random: fastrand::Rng,
     writers: usize,
     under_way: HashMap<RequestId, Op>,
@@ -118,7 +132,9 @@ impl<E: ArrayEngine> Rig<E> {
             notices: Vec::new(),
             trusted: Vec::new(),
             seated: Vec::new(),
+            refused: Vec::new(),
             avoid: Vec::new(),
+            asked: None,
             random: fastrand::Rng::with_seed(seed),
             writers,
             under_way: HashMap::new(),
@@ -142,7 +158,16 @@ impl<E: ArrayEngine> Rig<E> {
     pub fn call(&mut self, call: Call) -> Result<(), String> {
         let result = self.engine.call(self.backplane.now(), call);
         self.take_events();
+        self.look_for_a_stall();
         result
+    }
+
+    /// The clock is set, ahead or back, by this many ns; whoever owns it notices.
+    pub fn set_clock(&mut self, by: i64) {
+        self.backplane.jump(by);
+        self.engine.run(self.backplane.now());
+        self.take_events();
+        self.look_for_a_stall();
     }
 
     /// Lets time pass by one member I/O; `false` when there was nothing to do and nothing to wait
@@ -162,7 +187,31 @@ impl<E: ArrayEngine> Rig<E> {
             false
         };
         self.take_events();
+        self.look_for_a_stall();
         moved
+    }
+
+    /// Work that is left moves on by itself: by a member I/O, or at a deadline. What was reported has
+    /// been taken already. A stall counts as an error of a request.
+    fn look_for_a_stall(&mut self) {
+        let moves = self.engine.has_io()
+            || self.backplane.in_flight() > 0
+            || self.engine.deadline().is_some();
+        if moves || self.tally.errors.iter().any(|error| error.starts_with(STALL)) {
+            return;
+        }
+        let owes = |status: Status| {
+            let idle = status.operation.is_none() && !status.set_failed;
+            idle && !status.rebuilding.is_empty()
+        };
+        let mut sets = (0..).map_while(|set| self.engine.state_of_set(set).ok());
+        let left = match self.under_way.len() {
+            0 if !self.engine.is_idle() => "the engine is not idle".into(),
+            0 if sets.any(owes) => "a member waits to be filled".into(),
+            0 => return,
+            requests => format!("{requests} requests are not answered"),
+        };
+        self.tally.errors.push(format!("{STALL}: {left}, no I/O, no deadline"));
     }
 
     fn take_events(&mut self) {
@@ -175,6 +224,12 @@ impl<E: ArrayEngine> Rig<E> {
                 Event::Notice { set, notice } => self.notices.push((set, notice)),
                 Event::Trusted(taken) => self.trusted.push(taken),
                 Event::SpareActivated { place, disk } => self.seated.push((place, disk)),
+                Event::Refused(why) => self.refused.push(why.to_string()),
+                Event::NotTaken { why, .. } => self.refused.push(why.to_string()),
+                Event::NotStarted { why, .. } => self.refused.push(why.to_string()),
+                Event::Unexpected { set, what } => {
+                    self.tally.errors.push(format!("set {set}: {what}"));
+                }
                 _ => {}
             }
         }
@@ -186,6 +241,10 @@ impl<E: ArrayEngine> Rig<E> {
         submitted: Time,
         result: Result<Vec<u8>, RequestError>,
     ) {
+        if let Some(asked) = self.asked.as_mut().filter(|asked| asked.request == request) {
+            asked.answer = Some(result);
+            return;
+        }
         let Some(op) = self.under_way.remove(&request) else { return };
         let took = self.now().0.saturating_sub(submitted.0);
         let bytes = match result {
@@ -296,6 +355,37 @@ impl<E: ArrayEngine> Rig<E> {
         let id = self.engine.submit(self.backplane.now(), request);
         self.under_way.insert(id, op);
         self.take_events();
+        self.look_for_a_stall();
+    }
+
+    /// Writes these sectors once.
+    pub fn write(&mut self, at: Extent) {
+        let version = self.next_version;
+        self.next_version += 1;
+        let bytes = self.oracle.submit_write(at.start.0, at.len.0, version);
+        let request = Request::Write { at: at.start.0, bytes, durable: false };
+        self.submit(request, Op::Write { at, version, durable: false });
+    }
+
+    /// Asks what no writer would ask, and waits for the answer.
+    ///
+    /// # Errors
+    /// What the array answers.
+    ///
+    /// # Panics
+    /// It does not answer.
+    pub fn ask(&mut self, request: Request) -> Result<Vec<u8>, RequestError> {
+        let id = self.engine.submit(self.backplane.now(), request);
+        self.asked = Some(Asked { request: id, answer: None });
+        self.take_events();
+        while self.asked.as_ref().is_some_and(|asked| asked.answer.is_none()) && self.step() {}
+        self.asked.take().and_then(|asked| asked.answer).expect("an answer")
+    }
+
+    /// Requests that have not been answered.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.under_way.len()
     }
 
     /// An extent that holds no sector to be avoided.
@@ -335,21 +425,26 @@ impl<E: ArrayEngine> Rig<E> {
 
     /// Reads the whole array and compares every sector.
     pub fn verify_all(&mut self) {
-        self.sweep(|rig, at| {
+        self.verify_in(2048);
+    }
+
+    /// The same in reads of so many sectors.
+    pub fn verify_in(&mut self, len: u64) {
+        self.sweep(len, |rig, at| {
             Op::Read(rig.oracle.submit_read(at.start.0, at.len.0), at.len.0 * 512)
         });
     }
 
     /// Reads the whole array after a power cut: what is found is judged, and stays.
     pub fn adopt_all(&mut self) {
-        self.sweep(|_, at| Op::Adopt(at));
+        self.sweep(2048, |_, at| Op::Adopt(at));
     }
 
-    fn sweep(&mut self, mut op: impl FnMut(&Self, Extent) -> Op) {
+    fn sweep(&mut self, len: u64, mut op: impl FnMut(&Self, Extent) -> Op) {
         self.settle();
         let mut next = 0;
         while next < self.sectors {
-            let at = Extent::new(next, (self.sectors - next).min(2048));
+            let at = Extent::new(next, (self.sectors - next).min(len));
             next += at.len.0;
             let op = op(self, at);
             self.submit(Request::Read(at), op);

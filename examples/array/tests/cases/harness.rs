@@ -12,7 +12,7 @@ use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary}
 use raid_core::backend::Backend;
 use raid_core::units::{Blocks, Slot};
 use raid_ddf::{Ddf, DdfProfile};
-use raid_sync::Limits;
+use raid_sync::{Limits, Status};
 
 /// The engine that the cases run on. Another one takes its place here.
 pub(crate) type UnderTest = Engine;
@@ -106,4 +106,44 @@ pub(crate) fn wait(rig: &mut Rig<UnderTest>, ios: u64) {
 #[track_caller]
 pub(crate) fn good(rig: &Rig<UnderTest>, what: &str) {
     assert!(rig.tally.is_good(), "{what}: {:?} {:?}", rig.tally.wrong, rig.tally.errors);
+}
+
+/// How many lives a case lives: `few` in an ordinary run, as many times as many as `RAID_ARRAY_LIVES`
+/// says in a deep one.
+pub(crate) fn lives(few: u64) -> u64 {
+    let times = std::env::var("RAID_ARRAY_LIVES").ok().and_then(|n| n.parse::<u64>().ok());
+    few * times.unwrap_or(1)
+}
+
+/// A mirror, a RAID-5 and a RAID-6 on every format that has them. `case` answers `None` where the format
+/// has no such array.
+pub(crate) fn each_array(mut case: impl FnMut(&'static Kept, Level, u16) -> Option<()>) {
+    let mut ran = 0;
+    for kept in FORMATS {
+        for (level, slots) in [(Level::Raid1, 2), (Level::Raid5, 3), (Level::Raid6, 4)] {
+            ran += u64::from(case(kept, level, slots).is_some());
+        }
+    }
+    assert!(ran >= 10, "the case ran on {ran} arrays only");
+}
+
+/// A machine with one such array, and spares.
+pub(crate) fn shape(
+    kept: &Kept,
+    level: Level,
+    slots: u16,
+    spares: usize,
+    seed: u64,
+) -> Option<Machine> {
+    Machine::create(*kept, geometry(level, slots, 1), spares, seed).ok()
+}
+
+/// All disks of such a machine, in their order.
+pub(crate) fn starts(slots: u16, spares: usize) -> Vec<usize> {
+    (0..usize::from(slots) + spares).collect()
+}
+
+/// Every member holds everything, and nothing is under way.
+pub(crate) fn whole(status: &Status) -> bool {
+    (status.failed | status.rebuilding).is_empty() && status.operation.is_none()
 }

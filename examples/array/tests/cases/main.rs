@@ -7,7 +7,10 @@
 #[path = "../toy/format.rs"]
 mod format;
 mod harness;
+mod refusing;
 
 mod harness_itself;
 mod kind_b;
+mod kind_e;
 mod kind_f;
+mod kind_g;

@@ -142,7 +142,7 @@ impl Life<'_> {
         let path = self.files[number].clone().ok_or("no file")?;
         let disk = rig.backplane.insert(Box::new(self.open_file(&path)?));
         self.present.push(number);
-        rig.engine.insert_disk(rig.now(), disk, self.disk);
+        rig.engine.insert_disk(rig.now(), disk, self.disk).map_err(|why| why.to_string())?;
         rig.wait_until(|rig| rig.engine.is_idle());
         Ok(disk)
     }

@@ -66,11 +66,11 @@ impl Life<'_> {
                     break;
                 }
             }
-            rig.engine.fail_member(rig.now(), place);
+            rig.engine.fail_member(rig.now(), place).map_err(|why| why.to_string())?;
             rig.wait_until(|rig| rig.engine.is_idle());
             rig.backplane.faults(disk).plug();
             let before = rig.engine.stats().rebuilt_rows;
-            rig.engine.return_member(rig.now(), place);
+            rig.engine.return_member(rig.now(), place).map_err(|why| why.to_string())?;
             life.rebuild_to_the_end(rig, place)?;
             rig.verify_all();
             let copied = rig.engine.stats().rebuilt_rows - before;
@@ -100,7 +100,7 @@ impl Life<'_> {
         self.stage("The spare takes over, rebuild under load", &mut rig, |life, rig| {
             rig.engine.set_limits(life.limits(true));
             let spare = life.unused_disk(rig).ok_or("no spare is left")?;
-            rig.engine.take_spare(rig.now(), place, spare);
+            rig.engine.take_spare(rig.now(), place, spare).map_err(|why| why.to_string())?;
             let mut bar = Bar::new("rebuild", rig.engine.layout().rows(), life.options.json);
             rig.work_until(|rig| {
                 let status = rig.engine.status(place.set);
@@ -129,7 +129,7 @@ impl Life<'_> {
         for place in failures.iter().copied().skip(1) {
             self.stage("A new disk replaces the other failed member", &mut rig, |life, rig| {
                 let disk = life.insert_disk(rig)?;
-                rig.engine.take_spare(rig.now(), place, disk);
+                rig.engine.take_spare(rig.now(), place, disk).map_err(|why| why.to_string())?;
                 life.rebuild_to_the_end(rig, place)?;
                 rig.verify_all();
                 Ok(format!("disk {disk} in slot {}; {}", place.slot, life.worked(rig)))

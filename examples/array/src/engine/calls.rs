@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What an operator may ask of a running array, and why it may be refused.
+//!
+//! A refused call changes nothing. What can only be known later (the disk cannot be read, the format
+//! refuses the change once its turn has come, the set fails meanwhile) is reported as an event.
+
+use super::Engine;
+use raid_core::array::{MemberDescriptor, Place};
+use raid_core::metadata::{
+    ChangeError, DiskDescriptor, DiskShape, Finding, Inventory, RuntimeState, Stamp, Subject,
+};
+use raid_core::units::Slot;
+use raid_sync::{Limits, Refusal, Status, Time};
+use std::fmt;
+
+/// Why a call was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The array has no such set.
+    NoSuchSet {
+        /// The number given.
+        set: u16,
+        /// Sets of the array.
+        sets: u16,
+    },
+    /// A set of the array has no such slot.
+    NoSuchSlot {
+        /// The place given.
+        place: Place,
+        /// Slots of a set.
+        slots: u16,
+    },
+    /// No such disk is present.
+    NoSuchDisk {
+        /// The number given.
+        disk: usize,
+        /// Disks that are known.
+        disks: usize,
+    },
+    /// The place has a member that works or is being filled.
+    NotFailed(Place),
+    /// A disk is on its way into the place already.
+    UnderWay(Place),
+    /// The disk is on its way into a place, or into the configuration, already.
+    Promised {
+        /// Its number.
+        disk: usize,
+    },
+    /// The disk sits in a place of this array.
+    Member {
+        /// Its number.
+        disk: usize,
+        /// Where it sits.
+        place: Place,
+    },
+    /// The disk carries metadata that is in use.
+    InUse {
+        /// Its number.
+        disk: usize,
+    },
+    /// The disk is no spare of this configuration.
+    NotASpare {
+        /// Its number.
+        disk: usize,
+    },
+    /// No disk is known that could come back to the place.
+    NoDisk(Place),
+    /// The disk of the place cannot be read.
+    Unread {
+        /// The place.
+        place: Place,
+        /// Its disk.
+        disk: usize,
+    },
+    /// The disk has blocks of another size than the array.
+    BlockSize {
+        /// Its number.
+        disk: usize,
+        /// Bytes of its blocks.
+        found: u32,
+        /// Bytes of the array's blocks.
+        expected: u32,
+    },
+    /// Nobody stored the record that puts the disk in.
+    NotStored {
+        /// Its number.
+        disk: usize,
+    },
+    /// The format refuses.
+    Format(ChangeError),
+    /// The sync engine refuses.
+    Sync(Refusal),
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchSet { set, sets } => {
+                write!(f, "no set {set}: the array has {sets}, numbered from 0")
+            }
+            Self::NoSuchSlot { place, slots } => write!(
+                f,
+                "no slot {} in set {}: a set has {slots} slots, numbered from 0",
+                place.slot, place.set
+            ),
+            Self::NoSuchDisk { disk, disks } => {
+                write!(f, "no disk {disk}: {disks} are known, numbered from 0")
+            }
+            Self::NotFailed(Place { set, slot }) => write!(
+                f,
+                "the member of set {set}, slot {slot} has not failed; declare it failed first"
+            ),
+            Self::UnderWay(Place { set, slot }) => {
+                write!(f, "a disk is on its way into set {set}, slot {slot} already")
+            }
+            Self::Promised { disk } => write!(f, "disk {disk} is on its way into a place already"),
+            Self::Member { disk, place } => write!(
+                f,
+                "disk {disk} sits in set {}, slot {} of this array; if it failed there, let it return",
+                place.set, place.slot
+            ),
+            Self::InUse { disk } => {
+                write!(f, "disk {disk} carries metadata that is in use; a blank disk is needed")
+            }
+            Self::NotASpare { disk } => {
+                write!(f, "disk {disk} is no spare of this configuration; add it as a spare first")
+            }
+            Self::NoDisk(Place { set, slot }) => write!(
+                f,
+                "no disk is known that could return to set {set}, slot {slot}; use a spare"
+            ),
+            Self::Unread { place, disk } => write!(
+                f,
+                "disk {disk} cannot return to set {}, slot {}: its metadata cannot be read",
+                place.set, place.slot
+            ),
+            Self::BlockSize { disk, found, expected } => write!(
+                f,
+                "disk {disk} has blocks of {found} bytes, the array has blocks of {expected}"
+            ),
+            Self::NotStored { disk } => {
+                write!(f, "disk {disk} was not put in: no disk stored the record of it")
+            }
+            Self::Format(why) => write!(f, "the metadata cannot hold this: {why}"),
+            Self::Sync(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl From<Refusal> for CallError {
+    fn from(why: Refusal) -> Self {
+        Self::Sync(why)
+    }
+}
+
+impl Engine {
+    /// State of a set's sync engine.
+    ///
+    /// # Errors
+    /// [`CallError::NoSuchSet`].
+    pub fn state_of_set(&self, set: u16) -> Result<Status, CallError> {
+        let index = self.known_set(set)?;
+        self.sets.get(index).map(|set| set.core.status()).ok_or_else(|| self.no_set(set))
+    }
+
+    fn no_set(&self, set: u16) -> CallError {
+        CallError::NoSuchSet { set, sets: self.set_count() }
+    }
+
+    fn known_set(&self, set: u16) -> Result<usize, CallError> {
+        if set < self.set_count() { Ok(usize::from(set)) } else { Err(self.no_set(set)) }
+    }
+
+    fn known_place(&self, place: Place) -> Result<usize, CallError> {
+        let set = self.known_set(place.set)?;
+        let slots = self.geometry.slots;
+        match place.slot.index() < usize::from(slots) {
+            true => Ok(set),
+            false => Err(CallError::NoSuchSlot { place, slots }),
+        }
+    }
+
+    fn known_disk(&self, disk: usize) -> Result<(), CallError> {
+        let disks = self.store.disks.len();
+        if disk < disks { Ok(()) } else { Err(CallError::NoSuchDisk { disk, disks }) }
+    }
+
+    /// Changes the limits of background work.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.sets.iter_mut().for_each(|set| set.core.set_limits(limits));
+    }
+
+    /// Runs a check or repair over a set.
+    ///
+    /// # Errors
+    /// There is no such set, or the sync engine refuses.
+    pub fn scrub(&mut self, now: Time, set: u16, repair: bool) -> Result<(), CallError> {
+        use raid_core::metadata::Operation::{Check, Repair};
+        let operation = if repair { Repair } else { Check };
+        let index = self.known_set(set)?;
+        self.sets[index].core.start(now, operation, raid_sync::AboveMark::Skip)?;
+        self.run(now);
+        Ok(())
+    }
+
+    /// Declares a member failed. Nothing happens if it has failed before.
+    ///
+    /// # Errors
+    /// There is no such place.
+    pub fn fail_member(&mut self, now: Time, place: Place) -> Result<(), CallError> {
+        let set = self.known_place(place)?;
+        self.member_failed(set, place.slot);
+        self.run(now);
+        Ok(())
+    }
+
+    /// Puts a spare disk into the place of a failed member and rebuilds it.
+    ///
+    /// # Errors
+    /// The place has not failed, or a disk is on its way into it; the disk is no spare, or the format
+    /// does not let it serve this place.
+    pub fn take_spare(&mut self, now: Time, place: Place, disk: usize) -> Result<(), CallError> {
+        let set = self.known_place(place)?;
+        self.known_disk(disk)?;
+        self.is_vacant(set, place)?;
+        if let Some(place) = self.seat_of(disk) {
+            return Err(CallError::Member { disk, place });
+        }
+        if self.commits.names_disk(disk) {
+            return Err(CallError::Promised { disk });
+        }
+        self.may_serve(place, disk)?;
+        self.commits.request_activation(place, disk);
+        self.run(now);
+        Ok(())
+    }
+
+    /// The disk of a failed member is back. If it is as it was left, only what it missed is copied.
+    ///
+    /// # Errors
+    /// The place has not failed, or a disk is on its way into it; or no disk is known that left it.
+    pub fn return_member(&mut self, now: Time, place: Place) -> Result<(), CallError> {
+        let set = self.known_place(place)?;
+        self.is_vacant(set, place)?;
+        let disk = self.disk_at(place).ok_or(CallError::NoDisk(place))?;
+        self.read_back(place, disk);
+        self.run(now);
+        Ok(())
+    }
+
+    /// Takes a blank disk into the configuration, as a spare.
+    ///
+    /// # Errors
+    /// The disk is in use, or does not fit the array.
+    pub fn insert_disk(
+        &mut self,
+        now: Time,
+        disk: usize,
+        shape: DiskShape,
+    ) -> Result<(), CallError> {
+        const MOST: usize = 4096;
+        let disks = self.store.disks.len();
+        if disk >= disks + MOST {
+            return Err(CallError::NoSuchDisk { disk, disks });
+        }
+        if let Some(place) = self.seat_of(disk) {
+            return Err(CallError::Member { disk, place });
+        }
+        if self.commits.names_disk(disk) {
+            return Err(CallError::Promised { disk });
+        }
+        let used = self.store.disks.get(disk).is_some_and(|known| known.live);
+        let found = self.look_up(disk);
+        if used || found.member || found.spare {
+            return Err(CallError::InUse { disk });
+        }
+        let (found, expected) = (shape.block_size, self.block_size());
+        if found != expected {
+            return Err(CallError::BlockSize { disk, found, expected });
+        }
+        self.commits.request_spare(disk, shape);
+        self.run(now);
+        Ok(())
+    }
+
+    /// Asks for a clean stop: the clean record is written as soon as nothing is under way.
+    pub fn quiesce(&mut self, now: Time) {
+        self.sets.iter_mut().for_each(|set| set.core.quiesce());
+        self.run(now);
+    }
+
+    /// Whether a disk may be put into a place: its member has failed, and no other disk is on its way.
+    fn is_vacant(&self, set: usize, place: Place) -> Result<(), CallError> {
+        if self.commits.names_place(place) || self.groups.any_of(|owner| owner.returns(place)) {
+            return Err(CallError::UnderWay(place));
+        }
+        match self.sets[set].core.can_join(place.slot) {
+            // It can before long.
+            Ok(()) | Err(Refusal::Busy) => Ok(()),
+            Err(Refusal::Occupied(_)) => Err(CallError::NotFailed(place)),
+            Err(why) => Err(why.into()),
+        }
+    }
+
+    /// Where a disk sits in this array.
+    pub(super) fn seat_of(&self, disk: usize) -> Option<Place> {
+        (0u16..).zip(&self.sets).find_map(|(set, found)| {
+            let seats = (0u8..).map(Slot).zip(&found.slots);
+            let mut own = seats.filter(|(_, seat)| seat.disk == Some(disk));
+            own.next().map(|(slot, _)| Place { set, slot })
+        })
+    }
+
+    /// Whether a disk can serve a place, as the format says. Tried on a copy of the metadata: the
+    /// failure of the place may not be recorded yet.
+    fn may_serve(&self, place: Place, disk: usize) -> Result<(), CallError> {
+        let found = self.look_up(disk);
+        if !found.spare && !found.member {
+            return Err(CallError::NotASpare { disk });
+        }
+        let (format, array, set) = (self.format, self.array, place.set);
+        let mut trial = self.store.clone();
+        let stamp = Stamp { unix_seconds: 0, random: 0 };
+        let failed = self.sets[usize::from(set)].core.status().failed;
+        if let Some(state) = trial.view(|disks| format.state(disks, array, set)) {
+            let rebuilding = state.rebuilding.without(failed);
+            let state = RuntimeState { failed: state.failed | failed, rebuilding, ..state };
+            // Refused here, it is refused when its turn comes, and then it is heard.
+            if trial.edit(|disks| format.set_state(disks, array, set, &state, stamp)).is_err() {
+                return Ok(());
+            }
+        }
+        if let Some(spare) = trial.disks.get_mut(disk) {
+            spare.live = true;
+        }
+        let tried = trial.edit(|disks| format.activate(disks, array, place, disk, stamp));
+        tried.map_err(CallError::Format)
+    }
+
+    /// What the metadata says of a disk.
+    fn look_up(&self, disk: usize) -> FindDisk {
+        let mut found = FindDisk { disk, spare: false, member: false };
+        self.store.view(|disks| self.format.assemble(disks, &mut found));
+        found
+    }
+}
+
+/// Looks up one disk in what a format reports.
+struct FindDisk {
+    disk: usize,
+    spare: bool,
+    /// It is a member of any array of the configuration, whatever its state.
+    member: bool,
+}
+
+impl Inventory for FindDisk {
+    fn disk(&mut self, disk: &DiskDescriptor) {
+        self.spare |= disk.disk == self.disk && disk.spare;
+    }
+    fn array(&mut self, _: &raid_core::array::ArrayDescriptor) {}
+    fn member(&mut self, member: &MemberDescriptor) {
+        self.member |= member.disk == Some(self.disk);
+    }
+    fn raw(&mut self, _: Subject, _: &'static str, _: u64) {}
+    fn finding(&mut self, _: &Finding) {}
+}

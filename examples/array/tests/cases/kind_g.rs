@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Kind G: not asked again, not moved on.
+
+use crate::harness::{
+    DDF, TOY_FORMAT, each_array, geometry, good, lives, options, place, shape, start, starts,
+    whole, work,
+};
+use crate::refusing::{Refusal, refusing};
+use raid_array::backplane::Backplane;
+use raid_array::member::MemoryMember;
+use raid_array::workload::{Call, Machine};
+use raid_core::array::Level;
+use raid_sync::Limits;
+
+/// Case G1.
+#[test]
+fn what_was_asked_of_a_member_before_it_failed_is_not_believed_after_its_return() {
+    let count = lives(1);
+    each_array(|kept, level, slots| {
+        for seed in 0..count {
+            let mut machine = shape(kept, level, slots, 0, seed)?;
+            let mut running = start(&mut machine, 0, &starts(slots, 0)).unwrap();
+            let name = format!("{} {level:?} seed {seed}", kept.name);
+            let mut random = fastrand::Rng::with_seed(seed);
+            running.call(Call::Limit(Limits { min_rate: u64::MAX, ..options().limits })).unwrap();
+            for _ in 0..3 {
+                work(&mut running.rig, random.u64(20..200));
+                let slot = random.u8(..slots as u8);
+                let disk = running.rig.engine.disk_at(place(0, slot)).unwrap();
+                // It answers late, and is back before it has answered what it was asked.
+                running.rig.backplane.delay(disk, random.u64(..5_000_000));
+                work(&mut running.rig, random.u64(1..30));
+                running.rig.backplane.faults(disk).pull();
+                running.rig.backplane.faults(disk).plug();
+                running.call(Call::Fail(place(0, slot))).unwrap();
+                work(&mut running.rig, random.u64(0..10));
+                running.call(Call::Return(place(0, slot))).unwrap();
+                work(&mut running.rig, random.u64(1..200));
+                good(&running.rig, &name);
+                running.rig.backplane.delay(disk, 0);
+                running.rig.work_until(|rig| whole(&rig.engine.status(0)));
+                good(&running.rig, &name);
+            }
+            running.rig.settle();
+            running.rig.verify_all();
+            good(&running.rig, &name);
+            assert!(running.rig.wait_until(|rig| rig.engine.is_idle()), "{name}");
+            running.call(Call::Scrub { set: 0, repair: false }).unwrap();
+            assert!(running.rig.wait_until(|rig| rig.engine.is_idle()), "{name}");
+            let differ = running.rig.engine.status(0).mismatches;
+            assert_eq!(differ, 0, "{name}: {:?}", running.rig.mismatches);
+        }
+        Some(())
+    });
+}
+
+/// Case G2.
+#[test]
+fn an_idle_degraded_array_fills_a_spare_without_another_call() {
+    each_array(|kept, level, slots| {
+        let mut machine = shape(kept, level, slots, 1, 2)?;
+        let mut running = start(&mut machine, 0, &starts(slots, 1)).unwrap();
+        let name = format!("{} {level:?}", kept.name);
+        work(&mut running.rig, 100);
+        running.call(Call::Fail(place(0, 0))).unwrap();
+        work(&mut running.rig, 100);
+        running.rig.settle();
+        running.call(Call::Stop).unwrap();
+        assert!(running.rig.wait_until(|rig| rig.engine.is_idle()), "{name}");
+        running.rig.wait_until(|_| false);
+        assert_eq!(running.rig.engine.deadline(), None, "{name}");
+        running.call(Call::TakeSpare(place(0, 0), usize::from(slots))).unwrap();
+        good(&running.rig, &name);
+        assert!(running.rig.wait_until(|rig| whole(&rig.engine.status(0))), "{name}");
+        good(&running.rig, &name);
+        Some(())
+    });
+}
+
+/// Case G4.
+#[test]
+fn changes_that_are_refused_do_not_hold_up_the_record_behind_them() {
+    for kept in [TOY_FORMAT, DDF] {
+        for changes in [1, 3, 9] {
+            let shape = geometry(Level::Raid1, 2, 1);
+            let mut machine = Machine::create(kept, shape, 0, 2).unwrap();
+            // The same disks, on a format that takes no spare any more.
+            machine.exchange_format(refusing(&kept, 0, Refusal::Spares));
+            let disk = machine.disk(0).shape();
+            let mut running = start(&mut machine, 0, &[0, 1]).unwrap();
+            for _ in 0..changes {
+                let blank = Box::new(MemoryMember::new(disk.blocks.0));
+                let number = running.rig.backplane.insert(blank);
+                running.call(Call::Insert(number, disk)).unwrap();
+            }
+            work(&mut running.rig, 200);
+            running.rig.settle();
+            good(&running.rig, kept.name);
+            assert!(running.rig.tally.writes > 5, "{}", kept.name);
+            assert_eq!(running.rig.refused.len(), changes, "{:?}", running.rig.refused);
+        }
+    }
+}
+
+/// Case G5.
+#[test]
+fn a_rebuild_goes_on_though_the_clock_jumps_an_hour_ahead_and_back() {
+    const HOUR: i64 = 3_600_000_000_000;
+    for first in [HOUR, -HOUR] {
+        each_array(|kept, level, slots| {
+            let mut machine = shape(kept, level, slots, 1, 2)?;
+            machine.now = raid_sync::Time(2 * HOUR as u64);
+            let mut running = start(&mut machine, 0, &starts(slots, 1)).unwrap();
+            let name = format!("{} {level:?}", kept.name);
+            let slow = Limits { min_rate: 2000, max_rate: 2000, ..options().limits };
+            running.call(Call::Limit(slow)).unwrap();
+            running.call(Call::Fail(place(0, 0))).unwrap();
+            work(&mut running.rig, 30);
+            running.call(Call::TakeSpare(place(0, 0), usize::from(slots))).unwrap();
+            let begun = |done| {
+                move |rig: &raid_array::workload::Rig<crate::harness::UnderTest>| {
+                    let marks = rig.engine.status(0).marks;
+                    marks.is_some_and(|marks| marks.done.0 >= done)
+                }
+            };
+            running.rig.settle();
+            assert!(running.rig.wait_until(begun(64)), "{name}");
+            running.rig.set_clock(first);
+            assert!(running.rig.wait_until(begun(192)), "{name}");
+            running.rig.set_clock(-first);
+            let from = running.rig.backplane.now().0;
+            assert!(running.rig.wait_until(|rig| whole(&rig.engine.status(0))), "{name}");
+            let took = running.rig.backplane.now().0 - from;
+            assert!(took < 60_000_000_000, "{name}: the rebuild took {} s", took / 1_000_000_000);
+            running.rig.verify_all();
+            good(&running.rig, &name);
+            Some(())
+        });
+    }
+}

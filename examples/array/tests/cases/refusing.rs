@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A format that refuses changes where a test asks for it, around any other one.
+
+use raid_array::workload::Kept;
+use raid_core::array::{ArrayId, Place};
+use raid_core::metadata::{
+    ArrayRequest, Capabilities, ChangeError, DiskBuffer, DiskShape, DiskView, Format, FormatWriter,
+    Inventory, Lookup, RuntimeState, Stamp, Step,
+};
+use raid_core::units::{Blocks, Extent, Lba};
+
+/// What is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Records, on one disk, which is named.
+    NamesTheDisk,
+    /// Records that have to go to one disk, in words that name none.
+    NamesNobody,
+    /// Every new spare that comes after the creation.
+    Spares,
+}
+
+#[derive(Debug)]
+struct Refusing {
+    inner: &'static dyn FormatWriter,
+    disk: usize,
+    refusal: Refusal,
+}
+
+/// The format, which refuses from now on.
+pub(crate) fn refusing(kept: &Kept, disk: usize, refusal: Refusal) -> Kept {
+    let format = Box::leak(Box::new(Refusing { inner: kept.format, disk, refusal }));
+    Kept { name: kept.name, format, log: None }
+}
+
+impl Format for Refusing {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
+        self.inner.next_read(disk)
+    }
+
+    fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
+        self.inner.assemble(disks, into);
+    }
+
+    fn writer(&self) -> Option<&dyn FormatWriter> {
+        Some(self)
+    }
+}
+
+impl FormatWriter for Refusing {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
+        self.inner.new_area(shape, index)
+    }
+
+    fn usable(&self, shape: DiskShape) -> Blocks {
+        self.inner.usable(shape)
+    }
+
+    fn workspace(&self, disk: &DiskView<'_>) -> Option<Extent> {
+        self.inner.workspace(disk)
+    }
+
+    fn initialise(&self, disks: &mut [DiskBuffer<'_>], stamp: Stamp) -> Result<(), ChangeError> {
+        self.inner.initialise(disks, stamp)
+    }
+
+    fn create_array(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        request: &ArrayRequest<'_>,
+        stamp: Stamp,
+    ) -> Result<ArrayId, ChangeError> {
+        self.inner.create_array(disks, request, stamp)
+    }
+
+    fn add_spare(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        disk: usize,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        match self.refusal {
+            Refusal::Spares => Err(ChangeError::Unsupported("one more spare")),
+            _ => self.inner.add_spare(disks, disk, stamp),
+        }
+    }
+
+    fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
+        self.inner.state(disks, array, set)
+    }
+
+    fn set_state(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        array: ArrayId,
+        set: u16,
+        state: &RuntimeState,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        let disk = self.disk;
+        if self.refusal != Refusal::Spares && disks.get(disk).is_some_and(|disk| disk.live) {
+            let what = "a field that this test made up";
+            return Err(match self.refusal {
+                Refusal::NamesTheDisk => {
+                    ChangeError::Damaged { disk, at: Lba(0), what, found: 1, expected: 0 }
+                }
+                _ => ChangeError::Unsupported(what),
+            });
+        }
+        self.inner.set_state(disks, array, set, state, stamp)
+    }
+
+    fn activate(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        array: ArrayId,
+        place: Place,
+        spare: usize,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        self.inner.activate(disks, array, place, spare, stamp)
+    }
+
+    fn commit_step<'a>(
+        &self,
+        disk: &'a DiskBuffer<'_>,
+        index: usize,
+        block: &'a mut [u8],
+    ) -> Option<Step<'a>> {
+        self.inner.commit_step(disk, index, block)
+    }
+}

@@ -3,7 +3,8 @@
 //! after that.
 //!
 //! ```text
-//! a patch    record, flags, offset (2), value     flags: width, this disk or all, sealed or not
+//! a patch    record, flags, offset (2), value
+//! flags      width; one disk or all, and there one copy or all; sealed or not; an extreme number or the byte
 //! ```
 
 use crate::input::Input;
@@ -35,6 +36,8 @@ struct Record {
     at: u64,
     blocks: usize,
     seal: Seal,
+    /// Its first bytes: copies have the same.
+    kind: [u8; 4],
 }
 
 /// Disks with a sound array, and where their records are.
@@ -132,20 +135,21 @@ fn records(disk: &Sparse) -> Vec<Record> {
         let mut bytes = vec![0; LONGEST * BLOCK];
         let fits = (1..=LONGEST).rev().find(|blocks| disk.get(at, &mut bytes[..blocks * BLOCK]));
         let bytes = &bytes[..fits.unwrap_or(0) * BLOCK];
+        let kind = [bytes[0], bytes[1], bytes[2], bytes[3]];
         if at < next || bytes.iter().take(BLOCK).all(|byte| *byte == 0) {
             continue;
         }
         let crc = (1..=bytes.len() / BLOCK).find_map(|blocks| {
             let record = &bytes[..blocks * BLOCK];
             let variant = matching_crc(CrcVariant::B, ByteOrder::Big, record)?;
-            Some(Record { at, blocks, seal: Seal::Crc(variant) })
+            Some(Record { at, blocks, seal: Seal::Crc(variant), kind })
         });
         let table = || {
             let table = RaidTable::check(bytes).ok()?;
             let _ = table.checksum();
-            Some(Record { at, blocks: 16, seal: Seal::Table })
+            Some(Record { at, blocks: 16, seal: Seal::Table, kind })
         };
-        let bare = Record { at, blocks: 1, seal: Seal::Nothing };
+        let bare = Record { at, blocks: 1, seal: Seal::Nothing, kind };
         let record = crc.or_else(table).unwrap_or(bare);
         next = at + record.blocks as u64;
         records.push(record);
@@ -172,6 +176,8 @@ const EXTREMES: [u64; 12] = [
 const ALL_DISKS: u8 = 4;
 const UNSEALED: u8 = 8;
 const RAW: u8 = 16;
+/// With [`ALL_DISKS`].
+const ALL_COPIES: u8 = 32;
 
 /// The disks of an input.
 pub fn disks(input: &mut Input<'_>) -> Vec<Sparse> {
@@ -192,34 +198,54 @@ pub fn disks(input: &mut Input<'_>) -> Vec<Sparse> {
 }
 
 fn patch(input: &mut Input<'_>, base: &Base, disks: &mut [Sparse]) {
-    let record = base.records[usize::from(input.byte()) % base.records.len()];
+    let chosen = base.records[usize::from(input.byte()) % base.records.len()];
     let (flags, offset, value) = (input.byte(), usize::from(input.pair()), input.byte());
-    let width = 1 << (flags & 3);
     let value = match flags & RAW {
         0 => EXTREMES[usize::from(value) % EXTREMES.len()],
         _ => u64::from(value),
     };
     let only = usize::from(flags >> 5) % disks.len();
-    let len = record.blocks * BLOCK;
-    for (index, disk) in disks.iter_mut().enumerate() {
-        let mut bytes = vec![0; len];
-        if flags & ALL_DISKS == 0 && index != only || !disk.get(record.at, &mut bytes) {
+    let all_copies = flags & ALL_DISKS != 0 && flags & ALL_COPIES != 0;
+    for record in &base.records {
+        let same = record.kind == chosen.kind && record.blocks == chosen.blocks;
+        if record.at != chosen.at && !(all_copies && same) {
             continue;
         }
-        let at = offset % len;
-        let to = &mut bytes[at..len.min(at + width)];
-        let from = 8 - to.len();
-        to.copy_from_slice(&value.to_be_bytes()[from..]);
-        match record.seal {
-            _ if flags & UNSEALED != 0 => {}
-            Seal::Crc(variant) => seal(variant, ByteOrder::Big, &mut bytes),
-            Seal::Table => {
-                if let Ok(table) = RaidTable::view_mut(&mut bytes) {
-                    table.seal();
-                }
+        for (index, disk) in disks.iter_mut().enumerate() {
+            if flags & ALL_DISKS != 0 || index == only {
+                write(disk, record, 1 << (flags & 3), offset, value, flags & UNSEALED == 0);
             }
-            Seal::Nothing => {}
         }
-        disk.put(record.at, &bytes);
     }
+}
+
+/// Puts the low bytes of a number into a record.
+fn write(
+    disk: &mut Sparse,
+    record: &Record,
+    width: usize,
+    offset: usize,
+    value: u64,
+    sealed: bool,
+) {
+    let mut bytes = vec![0; record.blocks * BLOCK];
+    if !disk.get(record.at, &mut bytes) {
+        return;
+    }
+    let at = offset % bytes.len();
+    let end = bytes.len().min(at + width);
+    let to = &mut bytes[at..end];
+    let from = 8 - to.len();
+    to.copy_from_slice(&value.to_be_bytes()[from..]);
+    match record.seal {
+        _ if !sealed => {}
+        Seal::Crc(variant) => seal(variant, ByteOrder::Big, &mut bytes),
+        Seal::Table => {
+            if let Ok(table) = RaidTable::view_mut(&mut bytes) {
+                table.seal();
+            }
+        }
+        Seal::Nothing => {}
+    }
+    disk.put(record.at, &bytes);
 }

@@ -10,6 +10,8 @@
 //! cargo xtask bench           every backend raced with other libraries; the tables are written
 //! cargo xtask explore         the sync engine's deep explorations, some minutes
 //! cargo xtask fuzz TARGET     one fuzz target, from its seeds; see docs/fuzzing.md
+//! cargo xtask fresh [STEP…]   the README's commands on a machine with nothing but a compiler
+//! cargo xtask mutants [PATH…] changes of meaning that no test notices, against the lists in docs/mutants
 //! cargo xtask vm [SCENARIO…]  what needs a Linux kernel, in an emulated machine
 //! ```
 
@@ -17,6 +19,8 @@ mod bench;
 mod cases;
 mod ci;
 mod explore;
+mod fresh;
+mod mutants;
 mod vm;
 
 use std::process::ExitCode;
@@ -26,6 +30,8 @@ usage: cargo xtask ci [--list] [--thorough] [STEP…]
        cargo xtask vm [--list] [SCENARIO…]
        cargo xtask cases
        cargo xtask fuzz TARGET [SECONDS]
+       cargo xtask fresh [--keep] [STEP…]
+       cargo xtask mutants [--shard K/N] [--again] [PATH…]
        cargo xtask bench [--quick | --render] | explore
 
   ci          run every step and end with a table of what passed, failed and was skipped
@@ -35,6 +41,8 @@ usage: cargo xtask ci [--list] [--thorough] [STEP…]
   cases       run the tests that hold the cases of docs/cases.md and print each case with its result
   fuzz        run one fuzz target from its seeds, for a minute unless told otherwise
   explore     explore the sync engine deeply and print the tables of docs/interlock.md
+  fresh       run the README's commands in a Debian made for it, as root; with steps, only these of ci
+  mutants     try mutants of what decides, or of these files and folders; goes on where it was stopped
   vm          run every scenario on a Linux kernel in an emulated machine
   vm NAME…    run only these scenarios
   vm --list   name the scenarios";
@@ -47,6 +55,8 @@ fn main() -> ExitCode {
         Some("cases") => cases::main(&arguments.collect::<Vec<_>>()),
         Some("fuzz") => ci::fuzz::main(&arguments.collect::<Vec<_>>()),
         Some("explore") => explore::main(),
+        Some("fresh") => fresh::main(&arguments.collect::<Vec<_>>()),
+        Some("mutants") => mutants::main(&arguments.collect::<Vec<_>>()),
         Some("vm") => vm::main(&arguments.collect::<Vec<_>>()),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");

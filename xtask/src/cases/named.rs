@@ -72,7 +72,7 @@ fn is_above_item(line: &str) -> bool {
     line.starts_with("///") || line.starts_with("#[")
 }
 
-/// The cases that a line of documentation names, when it does nothing else.
+/// The cases that a line of documentation names before anything else.
 fn cases(line: &str) -> Result<Option<Vec<String>>, String> {
     let Some(rest) = line.strip_prefix("/// Case") else { return Ok(None) };
     let (many, rest) = match rest.strip_prefix("s ") {
@@ -83,13 +83,12 @@ fn cases(line: &str) -> Result<Option<Vec<String>>, String> {
     if !rest.split(['.', ',', ':', ' ']).next().is_some_and(is_number) {
         return Ok(None);
     }
-    let expected = "`/// Case B1.` or `/// Cases B1, B4.` expected";
-    let list = rest.strip_suffix('.').ok_or_else(|| format!("{expected}, found `{line}`"))?;
-    let numbers: Vec<String> = list.split(", ").map(String::from).collect();
-    if numbers.iter().all(|number| is_number(number)) && many == (numbers.len() > 1) {
-        Ok(Some(numbers))
-    } else {
-        Err(format!("{expected}, found `{line}`"))
+    let numbers = rest.split_once('.').map(|(numbers, _)| numbers.split(", ").map(String::from));
+    let numbers: Vec<String> = numbers.into_iter().flatten().collect();
+    let numbered = !numbers.is_empty() && numbers.iter().all(|number| is_number(number));
+    match numbered && many == (numbers.len() > 1) {
+        true => Ok(Some(numbers)),
+        false => Err(format!("`/// Case B1.` or `/// Cases B1, B4.` expected, found `{line}`")),
     }
 }
 
@@ -129,6 +128,8 @@ mod tests {
             names(one),
             Ok(vec![(vec![String::from("B1")], String::from("a_set_fails"), false)])
         );
+        let more = "/// Case B1. A set fails, and\n/// more.\n#[test]\nfn a_set_fails() {\n";
+        assert_eq!(names(more), names(one));
         let two = "/// Why.\n/// Cases B1, B4.\n#[test]\n#[ignore = \"long\"]\nfn b() {\n";
         let both = vec![String::from("B1"), String::from("B4")];
         assert_eq!(names(two), Ok(vec![(both, String::from("b"), true)]));

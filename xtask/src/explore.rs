@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The deep runs: `cargo xtask explore` for those of the sync engine, whose tables stand in
-//! `docs/interlock.md`; all of them as steps of `cargo xtask ci --thorough`.
+//! The deep runs: `cargo xtask explore` for those of the sync engine and of whole arrays, whose tables
+//! stand in `docs/interlock.md`; all of them as steps of `cargo xtask ci --thorough`.
 
 use crate::ci::shell::{Shell, cargo};
 use crate::ci::{Outcome, Stop};
@@ -22,6 +22,15 @@ const CRASH: Run =
     Run { tests: "-p raid-sync --test crash", depth: &[("RAID_SYNC_RUNS", "100000")] };
 const POWER: Run =
     Run { tests: "-p raid-array --test power", depth: &[("RAID_ARRAY_LIVES", "400")] };
+/// So many lives of each array make more than 100,000 power cuts in all.
+const LIVES: Run =
+    Run { tests: "-p raid-array --test lives", depth: &[("RAID_ARRAY_LIVES", "1000")] };
+const CASES: Run =
+    Run { tests: "-p raid-array --test cases", depth: &[("RAID_ARRAY_LIVES", "20")] };
+const DDF_CRASH: Run =
+    Run { tests: "-p raid-ddf --test crash", depth: &[("RAID_DDF_CRASH", "thorough")] };
+const DDF_DAMAGE: Run =
+    Run { tests: "-p raid-ddf --test update damage", depth: &[("RAID_DDF_DAMAGE", "thorough")] };
 
 impl Run {
     fn command(&self) -> Command {
@@ -32,7 +41,7 @@ impl Run {
 }
 
 pub(crate) fn main() -> ExitCode {
-    for run in [EXPLORATION, CRASH, POWER] {
+    for run in [EXPLORATION, CRASH, POWER, LIVES] {
         match run.command().status() {
             Ok(status) if status.success() => {}
             Ok(status) => {
@@ -58,6 +67,22 @@ pub(crate) fn crash(shell: &mut Shell) -> Outcome {
 
 pub(crate) fn power(shell: &mut Shell) -> Outcome {
     step(shell, &POWER)
+}
+
+pub(crate) fn lives(shell: &mut Shell) -> Outcome {
+    step(shell, &LIVES)
+}
+
+pub(crate) fn cases(shell: &mut Shell) -> Outcome {
+    step(shell, &CASES)
+}
+
+pub(crate) fn ddf_crash(shell: &mut Shell) -> Outcome {
+    step(shell, &DDF_CRASH)
+}
+
+pub(crate) fn ddf_damage(shell: &mut Shell) -> Outcome {
+    step(shell, &DDF_DAMAGE)
 }
 
 fn step(shell: &mut Shell, run: &Run) -> Outcome {

@@ -154,7 +154,9 @@ fn try_crate(
         Some(0 | 2 | 3) => read(&folder.join("mutants.out")),
         _ => {
             shell.print_tail();
-            Err(Stop::Failed(format!("{name}: the run did not end; call it again to go on")))
+            let how = status.map_or_else(|| String::from("too long"), |status| status.to_string());
+            let why = format!("{name}: the run did not end ({how}); call it again to go on");
+            Err(Stop::Failed(why))
         }
     }
 }

@@ -144,7 +144,11 @@ pub(super) const STEPS: &[Step] = &[
 pub(super) const DEEP: &[Step] = &[
     step("deep-exploration", 3600, "the sync core's deep explorations", explore::exploration),
     step("deep-crash", 3600, "a hundred thousand power cuts of the sync core", explore::crash),
-    step("deep-power", 7200, "the lives of whole arrays, many of each kind", explore::power),
+    step("deep-power", 7200, "arrays through power cuts, many lives of each", explore::power),
+    step("deep-lives", 7200, "arrays on disks that do what disks do", explore::lives),
+    step("deep-cases", 3600, "the cases of the engine, each with many seeds", explore::cases),
+    step("deep-ddf-crash", 7200, "every cut of every update of DDF", explore::ddf_crash),
+    step("deep-ddf-damage", 3600, "every update on every damage of DDF", explore::ddf_damage),
 ];
 
 /// Whether there is a step of this name.

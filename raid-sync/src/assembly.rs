@@ -5,7 +5,24 @@
 //! |---|---|
 //! | all of one generation | the one with the highest number speaks |
 //! | some of an older generation | the newest speaks; the older members are stale |
+//! | one calls the other's member absent, of equal number | the one that does speaks; the other member is stale |
+//! | one calls the other's member absent, of a lower number | the one that does speaks; the other member is stale |
+//! | the highest number is with a member that it is filling | the one with the highest number of a trusted member speaks |
 //! | two that each call the other's member absent | split brain: refused, never merged |
+//! | the same, and a third calls one of them absent | the newest speaks; the older members are stale |
+//! | three that call each other's member absent in a ring | split brain: refused, never merged |
+//! | of equal number and different content, neither calls the other's member absent | split brain: refused, never merged |
+//!
+//! Numbers are counted from the disks that are *present* at a start: no format knows those of a disk that is
+//! away. So a record that was on its way to all when power failed may have the number of one that the others
+//! wrote later without its member, or a higher one. Which is which is decided by content:
+//!
+//! - *Whom a record calls absent, and who does not call its member absent, is overruled.* The others went on
+//!   without it. It cannot have come back since: that it is being filled is durable on all before it is
+//!   filled, and trusted later still.
+//! - *Who call each other absent have both gone on alone.* Nobody can know which of them was promised more,
+//!   unless a third shows that one of them is overruled.
+//! - *A record counts on members that it trusts.* It is durable when those hold it; the others need not.
 //!
 //! A stale member is not lost: if the newest record keeps its debt, only that is copied.
 
@@ -25,6 +42,8 @@ pub struct Seen {
     pub number: u64,
     /// Who takes no part, it says.
     pub absent: SlotSet,
+    /// Who takes part and is being filled, it says.
+    pub filling: SlotSet,
     /// When it was written, by a clock that may have been set. Never decides.
     pub stamp: u64,
 }
@@ -38,7 +57,8 @@ pub struct Freshest {
     pub stale: SlotSet,
 }
 
-/// Two members were each written without the other.
+/// Two members were each written without the other, as far as their records tell: to take either for the newer
+/// one may lose what was promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SplitBrain {
     /// One of them.
@@ -61,35 +81,68 @@ impl core::error::Error for SplitBrain {}
 /// # Errors
 /// [`SplitBrain`].
 pub fn freshest(records: &[Seen], bits: u8) -> Result<Option<Freshest>, SplitBrain> {
-    for (index, one) in records.iter().enumerate() {
-        let rest = records.iter().skip(index.saturating_add(1));
-        for other in rest {
-            let apart = one.absent.contains(other.slot) && other.absent.contains(one.slot);
-            if apart && !planted(Defect::MergeSplitBrain) {
-                return Err(SplitBrain { one: one.slot, other: other.slot });
+    let merge = planted(Defect::MergeSplitBrain);
+    let stands = |record: &&Seen| !records.iter().any(|other| other.overrules(record));
+    let Some(first) = records.first() else { return Ok(None) };
+    if !records.iter().any(|record| stands(&record)) {
+        // Each is overruled by another.
+        let by = records.iter().find(|other| other.overrules(first)).unwrap_or(first);
+        return Err(SplitBrain { one: first.slot, other: by.slot });
+    }
+    for one in records.iter().filter(stands) {
+        let apart = |other: &&Seen| one.accuses(other) && other.accuses(one);
+        if let Some(other) = records.iter().filter(stands).find(apart).filter(|_| !merge) {
+            return Err(SplitBrain { one: one.slot, other: other.slot });
+        }
+    }
+    let of = |trusting: bool| {
+        let mut newest: Option<(usize, &Seen)> = None;
+        let stand = records.iter().enumerate().filter(|(_, record)| stands(record));
+        for (index, record) in stand.filter(|(_, record)| !trusting || record.trusts_itself()) {
+            if newest.is_none_or(|(_, best)| record.is_newer_than(best, bits)) {
+                newest = Some((index, record));
             }
         }
-    }
-    let newer = |a: &Seen, b: &Seen| match planted(Defect::NewestByStamp) {
-        true => a.stamp > b.stamp,
-        false => {
-            a.generation.is_newer_than(b.generation, bits)
-                || (a.generation == b.generation && a.number > b.number)
-        }
+        newest
     };
-    let mut newest: Option<(usize, &Seen)> = None;
-    for (index, record) in records.iter().enumerate() {
-        if newest.is_none_or(|(_, best)| newer(record, best)) {
-            newest = Some((index, record));
-        }
+    let Some((newest, best)) = of(true).or_else(|| of(false)) else { return Ok(None) };
+    let differs = |record: &&Seen| {
+        let equal = record.generation == best.generation && record.number == best.number;
+        equal && (record.absent, record.filling) != (best.absent, best.filling)
+    };
+    let of_equal_number = records.iter().filter(stands).filter(|record| record.trusts_itself());
+    if let Some(other) = of_equal_number.filter(|_| !merge).find(differs) {
+        return Err(SplitBrain { one: best.slot, other: other.slot });
     }
-    Ok(newest.map(|(newest, best)| {
-        let older = |record: &&Seen| {
-            record.generation != best.generation || best.absent.contains(record.slot)
-        };
-        let stale = records.iter().filter(older).map(|record| record.slot).collect();
-        Freshest { newest, stale }
-    }))
+    let older =
+        |record: &&Seen| record.generation != best.generation || best.absent.contains(record.slot);
+    let stale = records.iter().filter(older).map(|record| record.slot).collect();
+    Ok(Some(Freshest { newest, stale }))
+}
+
+impl Seen {
+    /// Whether this record says that the other's member takes no part.
+    fn accuses(&self, other: &Self) -> bool {
+        self.absent.contains(other.slot)
+    }
+
+    /// Whether this record was written by a set that had gone on without the other's member.
+    fn overrules(&self, other: &Self) -> bool {
+        self.accuses(other) && !other.accuses(self)
+    }
+
+    fn trusts_itself(&self) -> bool {
+        !(self.absent | self.filling).contains(self.slot)
+    }
+
+    fn is_newer_than(&self, other: &Self, bits: u8) -> bool {
+        if planted(Defect::NewestByStamp) {
+            return self.stamp > other.stamp;
+        }
+        let (generation, of_other) = (self.generation, other.generation);
+        generation.is_newer_than(of_other, bits)
+            || (generation == of_other && self.number > other.number)
+    }
 }
 
 #[cfg(test)]
@@ -100,9 +153,17 @@ mod tests {
 
     fn seen(slot: u8, generation: u64, number: u64, absent: &[u8]) -> Seen {
         let absent = absent.iter().map(|slot| Slot(*slot)).collect();
-        Seen { slot: Slot(slot), generation: Generation(generation), number, absent, stamp: 0 }
+        Seen {
+            slot: Slot(slot),
+            generation: Generation(generation),
+            number,
+            absent,
+            filling: SlotSet::EMPTY,
+            stamp: 0,
+        }
     }
 
+    /// Case C8.
     #[test]
     #[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
     fn every_row_of_the_table_of_verdicts_holds() {
@@ -111,7 +172,7 @@ mod tests {
         let speaks = |newest, slots| Ok(Some(Freshest { newest, stale: stale(slots) }));
         assert_eq!(verdict(&[]), Ok(None));
         let table = rows(include_str!("assembly.rs"), "| records | verdict |");
-        assert_eq!(table.len(), 3);
+        assert_eq!(table.len(), 9);
         for row in table {
             let [records, says] = row[..] else { panic!("{row:?}") };
             let (a, b) = (seen(0, 3, 10, &[]), seen(1, 3, 11, &[]));
@@ -126,21 +187,55 @@ mod tests {
                 "two that each call the other's member absent" => {
                     vec![vec![gone, seen(1, 4, 9, &[0])], vec![seen(1, 3, 9, &[0]), gone]]
                 }
+                "one calls the other's member absent, of equal number" => {
+                    let (clean, alone) = (seen(1, 3, 11, &[]), seen(0, 3, 11, &[1]));
+                    let third = seen(2, 3, 10, &[]);
+                    vec![vec![clean, alone], vec![alone, clean], vec![third, clean, alone]]
+                }
+                "one calls the other's member absent, of a lower number" => {
+                    let (clean, alone) = (seen(1, 3, 12, &[]), seen(0, 3, 11, &[1]));
+                    vec![vec![clean, alone], vec![alone, clean]]
+                }
+                "the highest number is with a member that it is filling" => {
+                    let filling = SlotSet::of(Slot(0));
+                    let target = Seen { filling, ..seen(0, 3, 12, &[]) };
+                    let (source, other) = (Seen { slot: Slot(1), number: 11, ..target }, a);
+                    let other = Seen { slot: Slot(2), ..other };
+                    vec![vec![target, source, other], vec![other, source, target]]
+                }
+                "the same, and a third calls one of them absent" => {
+                    // 0 and 2 went on without 1, which never knew that 0 had come back.
+                    let (left, third) = (seen(1, 3, 9, &[0]), seen(2, 4, 4, &[1]));
+                    vec![vec![left, gone, third], vec![third, left, gone]]
+                }
+                "three that call each other's member absent in a ring" => {
+                    let ring = [seen(0, 3, 9, &[1]), seen(1, 3, 9, &[2]), seen(2, 3, 9, &[0])];
+                    vec![vec![ring[0], ring[2], ring[1]], vec![ring[1], ring[0], ring[2]]]
+                }
+                "of equal number and different content, neither calls the other's member absent" => {
+                    vec![vec![seen(0, 3, 11, &[3]), seen(1, 3, 11, &[])]]
+                }
                 other => panic!("no test knows {other}"),
             };
             for records in found {
                 let answer = verdict(&records);
                 let place = |slot| records.iter().position(|seen| seen.slot == Slot(slot)).unwrap();
                 match says {
-                    "the one with the highest number speaks" => {
+                    "the one with the highest number speaks"
+                    | "the one with the highest number of a trusted member speaks" => {
                         assert_eq!(answer, speaks(place(1), &[]), "{records:?}");
                     }
-                    "the newest speaks; the older members are stale" => {
+                    "the one that does speaks; the other member is stale"
+                    | "the newest speaks; the older members are stale" => {
                         assert_eq!(answer, speaks(place(0), &[1]), "{records:?}");
                     }
                     "split brain: refused, never merged" => {
                         let (one, other) = (records[0].slot, records[1].slot);
-                        assert_eq!(answer, Err(SplitBrain { one, other }), "{records:?}");
+                        let either = [
+                            Err(SplitBrain { one, other }),
+                            Err(SplitBrain { one: other, other: one }),
+                        ];
+                        assert!(either.contains(&answer), "{records:?}: {answer:?}");
                     }
                     other => panic!("no test knows {other}"),
                 }

@@ -52,3 +52,19 @@ fn a_durable_write_outlives_two_failures_while_one_of_three_copies_is_filled() {
     )];
     all_hold(sets, |scenario| explore(scenario, u64::MAX));
 }
+
+/// Case C8.
+#[test]
+#[cfg_attr(miri, ignore = "tens of thousands of states")]
+fn numbers_counted_from_the_disks_that_are_present_lose_no_promise() {
+    let again = Scenario { again: &[(0, 1, 0)], durable: true, ..MIRROR };
+    let sets: &[(&str, Scenario)] = &[
+        ("two copies, durable, two cuts, a write in the second run", again),
+        ("regions, two cuts, a write in the second run", Scenario { regions: true, ..again }),
+        (
+            "three copies, durable, two cuts, a write in the second run",
+            Scenario { cached: false, members: 3, ..again },
+        ),
+    ];
+    all_hold(sets, |scenario| explore(scenario, u64::MAX));
+}

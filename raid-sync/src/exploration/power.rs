@@ -12,7 +12,7 @@ use super::scenario::Scenario;
 use super::search::Fingerprint;
 use super::stripe::{COLUMNS, Value, renumbered, versions};
 use super::world::{Block, Journal, Left, Purpose, Wish, World, build};
-use crate::{Refusal, Start, Time};
+use crate::{Refusal, Seen, SplitBrain, Start, Time, freshest};
 use raid_core::metadata::{Operation, RuntimeState};
 use raid_core::units::{Slot, SlotSet};
 use std::format;
@@ -191,10 +191,31 @@ impl Stopped {
         Fingerprint::of(&("stopped", self))
     }
 
-    /// What the newest record that is there says.
-    pub(super) fn found(&self) -> Option<Image> {
-        let here = self.members.iter().filter(|member| !member.dead);
-        here.filter_map(|member| member.record).max_by_key(|(number, _)| *number).map(|(_, r)| r)
+    /// The records that are there, by slot.
+    fn records(&self) -> impl Iterator<Item = (Slot, u8, Image)> + '_ {
+        let here = (0u8..).map(Slot).zip(&self.members).filter(|(_, member)| !member.dead);
+        here.filter_map(|(slot, member)| member.record.map(|(n, image)| (slot, n, image)))
+    }
+
+    /// What the record says that speaks for the set.
+    fn found(&self) -> Result<Option<Image>, SplitBrain> {
+        let seen = |(slot, number, image): (Slot, u8, Image)| {
+            let (absent, filling) = (image.state.failed, image.state.rebuilding);
+            let (generation, number) = (image.generation, number.into());
+            Seen { slot, generation, number, absent, filling, stamp: 0 }
+        };
+        let seen: Vec<Seen> = self.records().map(seen).collect();
+        let newest = freshest(&seen, 32)?.map(|freshest| freshest.newest);
+        Ok(newest.and_then(|newest| self.records().nth(newest)).map(|(_, _, image)| image))
+    }
+
+    /// Whether two records that are there call each other's member failed.
+    fn is_split(&self) -> bool {
+        self.records().any(|(one, _, says)| {
+            self.records().any(|(other, _, of_other)| {
+                says.state.failed.contains(other) && of_other.state.failed.contains(one)
+            })
+        })
     }
 
     /// Writes to the members what the journal holds. It is in use exactly while the record says that a
@@ -220,7 +241,12 @@ impl Stopped {
 
     /// The set started again; `None` if that was rightly refused.
     pub(super) fn restart(mut self, scenario: &Scenario) -> Result<Option<World>, String> {
-        let found = self.found().ok_or("no member has a record")?;
+        let found = match self.found() {
+            Ok(found) => found.ok_or("no member has a record")?,
+            // Both went on alone: nobody can know which of them was promised more.
+            Err(_) if self.is_split() => return Ok(None),
+            Err(split) => return Err(format!("refused without need: {split}: {:?}", self.members)),
+        };
         // A disk without a record is not known as a member.
         let here = |member: &Member| !member.dead && member.record.is_some();
         let absent = (0u8..).map(Slot).zip(&self.members).filter(|(_, member)| !here(member));
@@ -232,8 +258,8 @@ impl Stopped {
             Err(refusal) => return Err(format!("{found:?} is refused: {refusal}")),
         };
         let mut world = World::new(scenario);
-        let numbers = self.members.iter().filter_map(|member| Some(member.record?.0));
-        world.records = numbers.max().unwrap_or(0);
+        // No format knows the numbers of a disk that is away.
+        world.records = self.records().map(|(_, number, _)| number).max().unwrap_or(0);
         world.core = core;
         world.now = Time(0);
         world.wishes = scenario.again.iter().map(|w| Wish::new(w, scenario.durable)).collect();

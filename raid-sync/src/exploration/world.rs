@@ -260,7 +260,7 @@ impl World {
     fn numbered(&self) -> Vec<Member> {
         let mut members = self.members.clone();
         for (number, _) in members.iter_mut().filter_map(|member| member.record.as_mut()) {
-            *number = self.records - *number;
+            *number = self.records.wrapping_sub(*number);
         }
         members
     }

@@ -128,12 +128,18 @@ scenarios! {
         let seen = |rig: &Rig, slot: u8, stamp| {
             let (number, image) = rig.disks[usize::from(slot)].record().unwrap();
             let generation = image.generation;
-            Seen { slot: Slot(slot), generation, number, absent: image.state.failed, stamp }
+            let (absent, filling) = (image.state.failed, image.state.rebuilding);
+            Seen { slot: Slot(slot), generation, number, absent, filling, stamp }
         };
         // The clock of the failed one is ahead.
         let both = [seen(&rig, 0, 5), seen(&rig, 1, 9)];
         let verdict = freshest(&both, 64).unwrap().unwrap();
         assert_eq!((verdict.newest, verdict.stale), (0, slots(&[1])), "stale, whatever its clock");
+        // A record on its way to all has reached the one whose clock is behind.
+        let ahead = Seen { absent: NONE, ..both[0] };
+        let behind = Seen { number: ahead.number - 1, generation: ahead.generation, ..both[1] };
+        let verdict = freshest(&[behind, ahead], 64).unwrap().unwrap();
+        assert_eq!((verdict.newest, verdict.stale), (1, NONE), "the number, not the clock");
         // It runs alone for a while, where the other cannot be seen.
         rig.restart_from(1, &[0]);
         rig.write(3, 1);

@@ -101,8 +101,27 @@ impl World<'_> {
             self.over = true;
             return Ok(());
         }
-        let records = self.disks.iter().filter(|disk| !disk.dead).filter_map(Disk::record);
-        let (_, found) = records.max_by_key(|(number, _)| *number).ok_or("no record")?;
+        let disks = (0u8..).map(Slot).zip(&self.disks).filter(|(_, disk)| !disk.dead);
+        let records: Vec<_> =
+            disks.filter_map(|(slot, disk)| Some((slot, disk.record()?))).collect();
+        let seen: Vec<raid_sync::Seen> = (records.iter())
+            .map(|(slot, (number, image))| {
+                let (absent, filling) = (image.state.failed, image.state.rebuilding);
+                let (slot, generation) = (*slot, image.generation);
+                let number = *number;
+                raid_sync::Seen { slot, generation, number, absent, filling, stamp: 0 }
+            })
+            .collect();
+        let Ok(freshest) = freshest(&seen, 64) else {
+            // Two went on alone: whichever was chosen, the other's promises would be lost.
+            self.seen.refused += 1;
+            self.over = true;
+            return Ok(());
+        };
+        let (_, (_, found)) = &records[freshest.ok_or("no record")?.newest];
+        let found = found.clone();
+        // No format knows the numbers of a disk that is away.
+        self.records = seen.iter().map(|seen| seen.number).max().unwrap_or(0);
         let absent = SlotSet::first(self.setup.members).without(alive);
         self.say(|| format!("   {alive:?} say {found:?}"));
         let config = Self::config(&self.setup, absent);

@@ -27,6 +27,9 @@ pub(crate) fn host(shell: &mut Shell) -> Outcome {
     Ok(format!("{}, vector kernels", CRATES.join(", ")))
 }
 
+/// What builds a C library for that target is told a compiler that is not there: no crate may need one.
+const NO_COMPILER: (&str, &str) = ("CC_s390x_unknown_linux_gnu", "there-is-no-compiler-for-s390x");
+
 pub(crate) fn big_endian(shell: &mut Shell) -> Outcome {
     miri(shell, &["raid-core", "raid-ddf", "raid-asr"], &format!("--target {BIG_ENDIAN}"))
 }
@@ -35,7 +38,8 @@ fn miri(shell: &mut Shell, crates: &[&str], target: &str) -> Outcome {
     for name in crates {
         shell.run(
             cargo(&format!("+{NIGHTLY} miri test -p {name} --lib {target}"))
-                .env("MIRIFLAGS", STRICT),
+                .env("MIRIFLAGS", STRICT)
+                .env(NO_COMPILER.0, NO_COMPILER.1),
         )?;
     }
     Ok(crates.join(", "))

@@ -38,9 +38,11 @@ pub struct BadRange {
 /// For an embedder that knows how far each member has been filled and which blocks cannot be read, and asks
 /// for a request in one go: the planner finds the rows at which the answer changes, and a stripe row stays
 /// one plan across them. An embedder that is told which members may be read piece by piece gives every
-/// piece a plain [`Health`] instead. `examples/array` does: its sync engine admits a stripe row as a whole, so
-/// a member with one unreadable block is left out of the whole row there, and more is read and recovered
-/// than this type would ask for.
+/// piece a plain [`Health`] instead. `examples/array` does so for members that are being filled, and uses this
+/// type for blocks that turn out to be unreadable: around them a member is as good as any.
+///
+/// A stripe row has room for a few changes of health. With more of them, and where not all of a request can
+/// be done, a write is several plans that may update the same parity: carry those out one after the other.
 ///
 /// Every step of a plan looks through both lists: give those that concern the request. No order is
 /// asked for, and one slot may be named any number of times.

@@ -299,7 +299,7 @@ impl Engine {
         Ok(Set { core, slots, journal, failures: 0, needs_ledger, unledgered: 0, named, parked })
     }
 
-    fn redundancy(&self) -> Redundancy {
+    pub(super) fn redundancy(&self) -> Redundancy {
         use raid_core::array::Level;
         match self.geometry.level {
             Level::Raid1 => Redundancy::Mirror,

@@ -150,11 +150,11 @@ impl Engine {
     }
 
     /// Adds a piece that was cut off another: the sync engine admits prefixes.
-    pub(super) fn start_rest(&mut self, set: usize, at: Extent, job: Job) {
+    pub(super) fn start_rest(&mut self, set: usize, at: Extent, job: Job) -> RowId {
         if let Some(pending) = job.request().and_then(|id| self.requests.get_mut(&id)) {
             pending.outstanding += 1;
         }
-        self.start_row(set, at, job);
+        self.start_row(set, at, job)
     }
 
     pub(super) fn refuse(&mut self, id: RequestId, error: RequestError) {

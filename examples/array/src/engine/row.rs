@@ -16,9 +16,11 @@ use super::{Engine, Owner, RowId};
 use crate::ledger::{self, Fragment};
 use crate::member::MemberError;
 use raid_core::layout::Layout;
-use raid_core::stripe::{self, Health, MemberIo, NotPossible, ReadStep, RowPlan};
-use raid_core::units::{Extent, Rows, Slot, SlotSet};
-use raid_sync::{Access, Ack, Admit, Grant, WaitFor};
+use raid_core::stripe::{
+    self, BadRange, Health, HealthByRow, MemberIo, NotPossible, ReadStep, RowPlan,
+};
+use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
+use raid_sync::{Access, Ack, Admit, Grant, Redundancy, WaitFor};
 
 /// What a piece is for.
 #[derive(Debug)]
@@ -96,12 +98,13 @@ pub(super) struct RowTask {
     /// Reads that need no computation.
     direct: Vec<MemberIo>,
     work: Vec<Work>,
-    /// What the reads of the phase are, by tag: which work and where in its slab.
-    reads: Vec<(Slot, Option<usize>, usize)>,
+    /// What the reads of the phase are, by tag: which blocks, of which work and where in its slab.
+    reads: Vec<(Slot, Extent, Option<usize>, usize)>,
     /// Members that failed this piece.
     failed: SlotSet,
-    /// Members with a block that cannot be read, which is for the list of bad ranges.
-    unread: SlotSet,
+    /// Blocks that cannot be read, which are for the list of bad ranges. Around them a member is as good
+    /// as any: where copies may differ another one would give another version.
+    bad: Vec<BadRange>,
     /// Members that were written.
     written: SlotSet,
     /// In the ledger, or counted as not being in it.
@@ -125,7 +128,7 @@ impl RowTask {
             work: Vec::new(),
             reads: Vec::new(),
             failed: SlotSet::EMPTY,
-            unread: SlotSet::EMPTY,
+            bad: Vec::new(),
             written: SlotSet::EMPTY,
             ledgered: None,
             part: None,
@@ -190,7 +193,7 @@ impl RowTask {
 /// data rather than updated, unless lost data leaves no choice.
 fn write_plans(
     layout: &Layout<'static>,
-    health: Health,
+    health: HealthByRow<'_>,
     at: Extent,
     agreed: bool,
 ) -> Result<Vec<RowPlan>, NotPossible> {
@@ -199,6 +202,17 @@ fn write_plans(
         return Ok(plans);
     }
     stripe::write(layout, health, at).collect()
+}
+
+/// Whether the plans of a piece can be carried out together: where a stripe row needs more plans than one,
+/// they update the same parity one after the other.
+fn at_once(plans: &[RowPlan]) -> bool {
+    let mut written: Vec<(Slot, Extent)> = Vec::new();
+    plans.iter().flat_map(RowPlan::writes).all(|io| {
+        let alone = written.iter().all(|(slot, at)| *slot != io.slot || !at.overlaps(io.at));
+        written.push((io.slot, io.at));
+        alone
+    })
 }
 
 impl Engine {
@@ -257,7 +271,12 @@ impl Engine {
     fn try_direct_read(&mut self, id: RowId) -> bool {
         let Some(task) = self.rows.get(&id) else { return true };
         let core = &self.sets[task.set].core;
-        let Ok(trusted) = core.plan_read(task.rows, task.failed | task.unread) else {
+        // Of a piece of copies all blocks are read from one member, so the piece is the bad block alone.
+        let mut not_from = task.failed;
+        if self.redundancy() == Redundancy::Mirror {
+            task.bad.iter().for_each(|bad| not_from.insert(bad.slot));
+        }
+        let Ok(trusted) = core.plan_read(task.rows, not_from) else {
             self.fail_row(id);
             return true;
         };
@@ -266,6 +285,7 @@ impl Engine {
         let everyone = SlotSet::first(self.geometry.slots);
         let health =
             Health { unavailable: everyone.without(trusted.from), write_only: SlotSet::EMPTY };
+        let health = HealthByRow { health, marks: &[], bad: &task.bad };
         let mut direct = Vec::new();
         for step in stripe::read(&self.layout, health, task.at, None) {
             match step {
@@ -285,22 +305,31 @@ impl Engine {
         let Some(task) = self.rows.get_mut(&id) else { return };
         let Some(grant) = task.grant else { return };
         let everyone = SlotSet::first(self.geometry.slots);
-        let readable = grant.read.without(task.failed | task.unread);
+        let readable = grant.read.without(task.failed);
         let written = (grant.must | grant.may).without(task.failed);
         let usable = readable | written;
         let health =
             Health { unavailable: everyone.without(usable), write_only: usable.without(readable) };
+        let bad = std::mem::take(&mut task.bad);
+        let health = HealthByRow { health, marks: &[], bad: &bad };
         task.direct.clear();
         task.work.clear();
         let mut possible = true;
         match &task.job {
-            Job::Write { .. } => match write_plans(&self.layout, health, task.at, grant.agreed) {
-                Ok(plans) => {
-                    let work = plans.into_iter().map(|plan| Work::new(plan, block_size));
-                    task.work.extend(work);
+            Job::Write { .. } => {
+                let plans = write_plans(&self.layout, health, task.at, grant.agreed);
+                if task.at.len.0 > 1 && plans.as_ref().is_ok_and(|plans| !at_once(plans)) {
+                    task.bad = bad;
+                    return self.write_half(id);
                 }
-                Err(_) => possible = false,
-            },
+                match plans {
+                    Ok(plans) => {
+                        let work = plans.into_iter().map(|plan| Work::new(plan, block_size));
+                        task.work.extend(work);
+                    }
+                    Err(_) => possible = false,
+                }
+            }
             _ => {
                 for step in stripe::read(&self.layout, health, task.at, None) {
                     match step {
@@ -314,7 +343,50 @@ impl Engine {
                 self.stats.reconstructed += 1;
             }
         }
+        task.bad = bad;
         if possible { self.issue_reads(id) } else { self.fail_row(id) }
+    }
+
+    /// The first half of a piece is written under its ticket; the other one becomes a piece of its own, and
+    /// waits for it.
+    fn write_half(&mut self, id: RowId) {
+        let block = self.block_size() as usize;
+        let Some(task) = self.rows.get_mut(&id) else { return };
+        let keep = task.at.len.0 / 2;
+        let rest_at = Extent::new(task.at.start.0 + keep, task.at.len.0 - keep);
+        task.at.len.0 = keep;
+        task.rows = self.layout.rows_of(task.at);
+        let rest = task.job.split_off(keep as usize * block);
+        let set = task.set;
+        self.start_rest(set, rest_at, rest);
+        self.plan_row(id);
+    }
+
+    /// A block of a member that an I/O of this piece found unreadable; all that it asked for, if the disk
+    /// names a block elsewhere.
+    fn bad_block(&self, set: usize, slot: Slot, asked: Extent, at: Lba) -> BadRange {
+        let block = at.0.wrapping_sub(self.disk_block(set, slot, Lba(0)).0);
+        let inside = asked.start.0 <= block && block - asked.start.0 < asked.len.0;
+        BadRange { slot, at: if inside { Extent::new(block, 1) } else { asked } }
+    }
+
+    /// Cuts a piece of copies around a bad block: the blocks before and behind it go on as they were.
+    fn cut_around(&mut self, id: RowId, bad: Extent) {
+        let block = self.block_size() as usize;
+        let mut last = id;
+        for at in [bad.start.0, bad.start.0 + bad.len.0] {
+            let Some(task) = self.rows.get_mut(&last) else { return };
+            let keep = at.saturating_sub(task.at.start.0);
+            if keep == 0 || keep >= task.at.len.0 {
+                continue;
+            }
+            let rest_at = Extent::new(at, task.at.len.0 - keep);
+            task.at.len.0 = keep;
+            task.rows.len = keep;
+            let rest = task.job.split_off(keep as usize * block);
+            let set = task.set;
+            last = self.start_rest(set, rest_at, rest);
+        }
     }
 
     fn issue_reads(&mut self, id: RowId) {
@@ -324,12 +396,12 @@ impl Engine {
         task.reads.clear();
         let mut wanted: Vec<(Slot, Extent)> = Vec::new();
         for io in &task.direct {
-            task.reads.push((io.slot, None, io.offset.0 as usize * block));
+            task.reads.push((io.slot, io.at, None, io.offset.0 as usize * block));
             wanted.push((io.slot, io.at));
         }
         for (index, work) in task.work.iter().enumerate() {
             for io in work.plan.reads() {
-                task.reads.push((io.slot, Some(index), io.slab.0 as usize * block));
+                task.reads.push((io.slot, io.at, Some(index), io.slab.0 as usize * block));
                 wanted.push((io.slot, io.at));
             }
         }
@@ -356,11 +428,14 @@ impl Engine {
         let block = self.geometry.block_size as usize;
         let mut bytes_read = vec![0; task.at.len.0 as usize * block];
         let keeps_ranges = self.format.capabilities().bad_ranges > 0;
-        let [mut failed, mut unread, mut left] = [SlotSet::EMPTY; 3];
+        let [mut failed, mut left] = [SlotSet::EMPTY; 2];
+        let mut unread = Vec::new();
         for (tag, result) in results {
-            let (slot, work, offset) = task.reads[tag as usize];
+            let (slot, asked, work, offset) = task.reads[tag as usize];
             match (result, work) {
-                (Err(MemberError::Unreadable(_)), _) if keeps_ranges => unread.insert(slot),
+                (Err(MemberError::Unreadable(at)), _) if keeps_ranges => {
+                    unread.push((slot, asked, at));
+                }
                 (Err(MemberError::Left), _) => left.insert(slot),
                 (Err(_), _) => failed.insert(slot),
                 (Ok(bytes), Some(work)) => {
@@ -371,16 +446,14 @@ impl Engine {
                 }
             }
         }
-        if !(failed | unread | left).is_empty() {
-            let admitted = task.grant.is_some();
-            task.failed = task.failed | failed;
-            task.unread = task.unread | unread;
-            // The sync engine knows. What was admitted goes on without the one that left, and with
+        if !(failed | left).is_empty() || !unread.is_empty() {
+            // The sync engine knows who has left. What was admitted goes on without that one, and with
             // nobody who has come in its place.
-            task.failed = task.failed | if admitted { left } else { SlotSet::EMPTY };
-            failed.iter().for_each(|slot| self.member_failed(set, slot));
-            return if admitted { self.plan_row(id) } else { self.admit_row(id) };
+            let admitted = task.grant.is_some();
+            task.failed = task.failed | failed | if admitted { left } else { SlotSet::EMPTY };
+            return self.read_again(id, set, failed, &unread);
         }
+        let Some(task) = self.rows.get_mut(&id) else { return };
         let Job::Read { request, offset } = task.job else { return self.compute_row(id) };
         for Work { plan, slab } in &mut task.work {
             let computed = plan.compute(self.backend, slab, &[]);
@@ -392,6 +465,34 @@ impl Engine {
         }
         self.rows.remove(&id);
         self.piece_done(request, Some((offset, &bytes_read)));
+    }
+
+    /// Reads of a piece failed: it is planned again, without members that failed and around bad blocks.
+    fn read_again(
+        &mut self,
+        id: RowId,
+        set: usize,
+        failed: SlotSet,
+        unread: &[(Slot, Extent, Lba)],
+    ) {
+        let copies = self.redundancy() == Redundancy::Mirror;
+        for (slot, asked, at) in unread {
+            let bad = self.bad_block(set, *slot, *asked, *at);
+            let Some(task) = self.rows.get_mut(&id) else { return };
+            let own = task.at;
+            if !copies || own.len.0 == 1 || bad.at == *asked {
+                task.bad.push(bad);
+            } else {
+                // The next look finds it again, alone.
+                self.cut_around(id, Extent::new(bad.at.start.0, 1));
+            }
+        }
+        failed.iter().for_each(|slot| self.member_failed(set, slot));
+        match self.rows.get(&id).map(|task| task.grant.is_some()) {
+            Some(true) => self.plan_row(id),
+            Some(false) => self.admit_row(id),
+            None => {}
+        }
     }
 
     fn compute_row(&mut self, id: RowId) {

@@ -17,9 +17,9 @@ use super::{Engine, Event, Owner, failed_slots};
 use crate::ledger::Fragment;
 use crate::member::MemberError;
 use raid_core::metadata::Operation;
-use raid_core::stripe::{self, Health, Repair};
+use raid_core::stripe::{self, BadRange, Health, HealthByRow, Repair};
 use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
-use raid_sync::{CopyResult, Verify, WindowId};
+use raid_sync::{CopyResult, Policy, Verify, WindowId};
 
 /// Rows that were found not to agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub(super) struct WindowTask {
     /// By tag: which work, where in its slab, which slot.
     reads: Vec<(usize, usize, Slot)>,
     mismatches: Vec<Mismatch>,
+    /// Blocks that could not be read. Every other row asks every source.
+    bad: Vec<BadRange>,
     /// Members that have failed to be read.
     read_failed: SlotSet,
     /// Rows behind the others that no member gives.
@@ -76,7 +78,7 @@ impl Engine {
             self.stats.rebuilt_rows += copy.rows.len;
         }
         let number = self.fresh_id();
-        let work = self.plan_window(set, &copy);
+        let work = self.plan_window(set, &copy, &[]);
         self.windows.push(WindowTask {
             number,
             set,
@@ -85,6 +87,7 @@ impl Engine {
             work: Vec::new(),
             reads: Vec::new(),
             mismatches: Vec::new(),
+            bad: Vec::new(),
             read_failed: SlotSet::EMPTY,
             unreadable: 0,
         });
@@ -92,13 +95,14 @@ impl Engine {
     }
 
     /// What to read and write with these members; `None` if they do not suffice.
-    fn plan_window(&self, set: usize, copy: &Copy) -> Option<Vec<Work>> {
+    fn plan_window(&self, set: usize, copy: &Copy, bad: &[BadRange]) -> Option<Vec<Work>> {
         let Copy { rows, from, targets, .. } = *copy;
         let everyone = self.sets[set].all();
         let health = Health {
             unavailable: everyone.without(from | targets),
             write_only: targets.without(from),
         };
+        let health = HealthByRow { health, marks: &[], bad };
         let plans: Result<Vec<_>, _> = match copy.operation {
             Operation::Rebuild { .. } => {
                 stripe::rebuild(&self.layout, health, targets, rows).collect()
@@ -204,29 +208,43 @@ impl Engine {
         writes
     }
 
-    /// Check and repair: what differs, and under the lock of a repair how to put it right: what is
-    /// proven first, the rest from the data.
+    /// Check and repair: what differs, and under the lock of a repair how to put it right, as the policy of
+    /// the command says. Where a block could not be read, what was computed for it is no witness: only what
+    /// is proven is put right there, and the rest is left as it is.
     fn compare(&mut self, index: usize) -> Vec<Fragment> {
         let backend = self.backend;
         let block_size = self.geometry.block_size;
         let task = &mut self.windows[index];
-        let repairs = matches!(task.copy.verify, Verify::CompareAndFix(_));
+        let policies: &[Repair] = match task.copy.verify {
+            Verify::CompareAndFix(Policy::Majority) => &[Repair::Proven, Repair::FromData],
+            Verify::CompareAndFix(Policy::First) => &[Repair::FromData],
+            Verify::Compare | Verify::Overwrite => &[],
+        };
         let mut writes = Vec::new();
         for Work { plan, slab } in &mut task.work {
+            let first = task.mismatches.len();
             let set = task.set as u16;
             let found = plan.verify_each(backend, slab, |mismatch| {
                 let (rows, culprits) = (mismatch.rows, mismatch.wrong);
-                task.mismatches.push(Mismatch { set, rows, culprits, repaired: repairs });
+                task.mismatches.push(Mismatch { set, rows, culprits, repaired: false });
             });
             debug_assert!(found.is_ok(), "{found:?}");
-            if !repairs || found.is_ok_and(|verdict| verdict.is_clean()) {
+            if found.is_ok_and(|verdict| verdict.is_clean()) {
                 continue;
             }
-            for policy in [Repair::Proven, Repair::FromData] {
-                let Ok(repaired) = plan.repair(backend, slab, policy) else { continue };
+            let gap = task.bad.iter().any(|bad| plan.reads().any(|io| io.at.overlaps(bad.at)));
+            for policy in policies {
+                if gap && *policy == Repair::FromData {
+                    continue;
+                }
+                let Ok(repaired) = plan.repair(backend, slab, *policy) else { continue };
                 for io in repaired.writes() {
                     let bytes = io.bytes(block_size, slab, &[]).unwrap_or_default();
                     writes.push(Fragment { slot: io.slot, at: io.at, bytes: bytes.to_vec() });
+                }
+                for mismatch in &mut task.mismatches[first..] {
+                    mismatch.repaired |=
+                        *policy == Repair::FromData || !mismatch.culprits.is_empty();
                 }
             }
         }
@@ -243,40 +261,54 @@ impl Engine {
     }
 
     /// A member that cannot be read has failed, and the rows are read again without it. A block that is
-    /// bad on its own is left to the list of bad ranges, where the format has one: the rows before it are
-    /// done first, then the sync engine is told that no member gives it.
+    /// bad on its own is left to the list of bad ranges, where the format has one: its row asks the other
+    /// sources, the rows around it go on as they were. A row that no source gives ends the window: the rows
+    /// before it are done first, then the sync engine is told.
     fn read_elsewhere(&mut self, index: usize, unread: &[(Slot, MemberError)]) {
         let keeps_ranges = self.format.capabilities().bad_ranges > 0;
         let task = &self.windows[index];
-        let (set, number, mut copy) = (task.set, task.number, task.copy);
-        let mut first_bad = None;
-        let mut failed = SlotSet::EMPTY;
+        let (set, number, mut copy, mut bad) = (task.set, task.number, task.copy, task.bad.clone());
+        let [mut failed, mut left] = [SlotSet::EMPTY; 2];
         for (slot, why) in unread {
-            copy.from.remove(*slot);
+            let row = |at: Lba| at.0.wrapping_sub(self.disk_block(set, *slot, Lba(0)).0);
             match why {
-                MemberError::Unreadable(at) if keeps_ranges => {
-                    let row = at.0 - self.disk_block(set, *slot, Lba(0)).0;
-                    first_bad = Some(first_bad.map_or(row, |first: u64| first.min(row)));
+                MemberError::Unreadable(at)
+                    if keeps_ranges
+                        && (copy.rows.start.0..copy.rows.end().0).contains(&row(*at)) =>
+                {
+                    bad.push(BadRange { slot: *slot, at: Extent::new(row(*at), 1) });
                 }
+                MemberError::Left => left.insert(*slot),
                 _ => failed.insert(*slot),
             }
         }
-        copy.targets = copy.targets.without(failed);
+        copy.from = copy.from.without(failed | left);
+        copy.targets = copy.targets.without(failed | left);
         failed.iter().for_each(|slot| self.member_failed(set, slot));
-        let mut work = self.plan_window(set, &copy);
-        if let (None, Some(bad)) = (&work, first_bad) {
-            let unit = self.layout.row_unit();
-            let bad = (bad / unit * unit).clamp(copy.rows.start.0, copy.rows.end().0 - 1);
-            let before = &self.windows[index].copy;
-            (copy.rows.len, copy.from) = (bad - copy.rows.start.0, before.from.without(failed));
-            self.windows[index].unreadable = unit;
-            work = if copy.rows.len == 0 { None } else { self.plan_window(set, &copy) };
+        let mut unreadable = self.windows[index].unreadable;
+        if let Some(lost) = self.first_lost_row(set, &copy, &bad) {
+            // Parity sets name whole strips: a request inside a stripe row is never cut.
+            unreadable = self.layout.row_unit();
+            let start = (lost / unreadable * unreadable).max(copy.rows.start.0);
+            copy.rows.len = start - copy.rows.start.0;
         }
+        let work = match copy.rows.len {
+            0 => None,
+            _ => self.plan_window(set, &copy, &bad),
+        };
         let task = &mut self.windows[index];
-        task.copy = copy;
+        (task.copy, task.bad, task.unreadable) = (copy, bad, unreadable);
         task.read_failed = task.read_failed | failed;
         task.mismatches.clear();
         self.go_on(number, work);
+    }
+
+    /// The first of the rows with a bad block that the sources together do not give.
+    fn first_lost_row(&self, set: usize, copy: &Copy, bad: &[BadRange]) -> Option<u64> {
+        let inside = copy.rows.start.0..copy.rows.end().0;
+        let rows = bad.iter().map(|bad| bad.at.start.0).filter(|row| inside.contains(row));
+        let alone = |row: &u64| Copy { rows: Rows::new(*row, 1), ..*copy };
+        rows.filter(|row| self.plan_window(set, &alone(row), bad).is_none()).min()
     }
 
     fn end_window(&mut self, index: usize, write_failed: SlotSet) {

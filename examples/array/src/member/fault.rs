@@ -49,6 +49,11 @@ impl Faults {
         self.0.lock().expect("no holder panics").unreadable.push(at);
     }
 
+    /// Reading `at` works again, and gives what the block held.
+    pub fn make_readable(&self, at: Lba) {
+        self.0.lock().expect("no holder panics").unreadable.retain(|bad| *bad != at);
+    }
+
     /// Writing `at` fails from now on; the block keeps what it has.
     pub fn make_unwritable(&self, at: Lba) {
         self.0.lock().expect("no holder panics").unwritable.push(at);

@@ -2,14 +2,17 @@
 //! Kind G: not asked again, not moved on.
 
 use crate::harness::{
-    DDF, TOY_FORMAT, each_array, geometry, good, lives, options, place, shape, start, starts,
-    whole, work,
+    DDF, NATIVE_FORMAT, TOY_FORMAT, UnderTest, each_array, geometry, good, lives, options, place,
+    shape, start, starts, whole, work,
 };
 use crate::refusing::{Refusal, refusing};
 use raid_array::backplane::Backplane;
+use raid_array::engine::Options;
 use raid_array::member::MemoryMember;
-use raid_array::workload::{Call, Machine};
+use raid_array::workload::{Caches, Call, Machine};
 use raid_core::array::Level;
+use raid_core::layout::{Layout, Role};
+use raid_core::units::{Lba, Slot};
 use raid_sync::Limits;
 
 /// Case G1.
@@ -118,7 +121,7 @@ fn a_rebuild_goes_on_though_the_clock_jumps_an_hour_ahead_and_back() {
             work(&mut running.rig, 30);
             running.call(Call::TakeSpare(place(0, 0), usize::from(slots))).unwrap();
             let begun = |done| {
-                move |rig: &raid_array::workload::Rig<crate::harness::UnderTest>| {
+                move |rig: &raid_array::workload::Rig<UnderTest>| {
                     let marks = rig.engine.status(0).marks;
                     marks.is_some_and(|marks| marks.done.0 >= done)
                 }
@@ -137,4 +140,76 @@ fn a_rebuild_goes_on_though_the_clock_jumps_an_hour_ahead_and_back() {
             Some(())
         });
     }
+}
+
+/// Case G6.
+#[test]
+fn sectors_around_an_unreadable_block_keep_their_version_while_a_resync_is_owed() {
+    let mut owed = 0;
+    for seed in 0..lives(8) {
+        let mut machine =
+            Machine::create(NATIVE_FORMAT, geometry(Level::Raid1, 2, 1), 0, seed).unwrap();
+        let mut running = start(&mut machine, 0, &[0, 1]).unwrap();
+        work(&mut running.rig, 150);
+        good(&running.rig, "before the cut");
+        running.cut(&mut machine, Caches::KeepAny);
+        // The resync stands still after its first windows.
+        let limits = Limits { min_rate: 1, max_rate: 1, rows_per_window: 16, ..options().limits };
+        let slowly = Options { limits, ..options() };
+        let mut running = machine.start::<UnderTest>(0, &[0, 1], slowly).unwrap();
+        let mut random = fastrand::Rng::with_seed(seed);
+        for row in [random.u64(120..200), random.u64(200..500)] {
+            running.faults(0).make_unreadable(Lba(row));
+        }
+        owed += u64::from(running.rig.engine.status(0).owed_regions > 100);
+        running.rig.adopt_all();
+        for len in [1, 7, 64, 512, 3] {
+            running.rig.verify_in(len);
+            good(&running.rig, &format!("seed {seed}, reads of {len} sectors"));
+        }
+        assert_eq!(running.rig.engine.status(0).failed.lowest(), None::<Slot>);
+    }
+    assert!(owed > 0, "no life owed a resync");
+}
+
+/// Case G6.
+#[test]
+fn blocks_beside_an_unreadable_one_are_not_computed_from_parity_that_is_owed_a_resync() {
+    let mut owed = 0;
+    for (level, slots) in [(Level::Raid5, 3), (Level::Raid6, 4)] {
+        let shape = geometry(level, slots, 1);
+        let layout = Layout::new(&shape).unwrap();
+        for seed in 0..lives(8) {
+            let mut machine = Machine::create(NATIVE_FORMAT, shape, 0, seed).unwrap();
+            let disks = starts(slots, 0);
+            let mut running = start(&mut machine, 0, &disks).unwrap();
+            work(&mut running.rig, 150);
+            good(&running.rig, "before the cut");
+            running.cut(&mut machine, Caches::KeepAny);
+            let limits =
+                Limits { min_rate: 1, max_rate: 1, rows_per_window: 16, ..options().limits };
+            let slowly = Options { limits, ..options() };
+            let mut running = machine.start::<UnderTest>(0, &disks, slowly).unwrap();
+            owed += u64::from(running.rig.engine.status(0).owed_regions > 10);
+            running.rig.adopt_all();
+            let mut random = fastrand::Rng::with_seed(seed);
+            let row = random.u64(120..500);
+            running.faults(0).make_unreadable(Lba(row));
+            // What the block itself held only parity could tell.
+            let lost = match layout.role(Slot(0), row) {
+                Role::Data(block) => layout.array_block(0, block),
+                _ => None,
+            };
+            for len in [1, 7, 64, 512] {
+                running.rig.verify_in(len);
+                let wrong = &running.rig.tally.wrong;
+                let others: Vec<_> =
+                    wrong.iter().filter(|wrong| Some(wrong.sector) != lost).collect();
+                let name = format!("{level:?} seed {seed}, row {row}, reads of {len} sectors");
+                assert!(others.is_empty(), "{name}: {others:?}");
+                assert!(running.rig.tally.errors.is_empty(), "{name}");
+            }
+        }
+    }
+    assert!(owed > 0, "no life owed a resync");
 }

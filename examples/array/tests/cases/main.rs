@@ -10,7 +10,9 @@ mod harness;
 mod refusing;
 
 mod harness_itself;
+mod kind_a;
 mod kind_b;
+mod kind_c_spares;
 mod kind_e;
 mod kind_f;
 mod kind_g;

@@ -64,6 +64,8 @@ kinds! {
     OTHER_ARRAY = 14, Note, "table lists another array as well";
     /// Blocks that were to be read are not among the pieces.
     UNREAD = 15, Refusal, "metadata was not read";
+    /// Found: `rversion`. Expected: the version that is known.
+    TABLE_VERSION = 16, Warning, "unknown table version: read only until writing it is confirmed";
 
     /// Found: disk lines. Expected: `raidcnt`.
     DISK_COUNT = 20, Refusal, "number of disk lines is not raidcnt";

@@ -60,3 +60,40 @@ impl Format for AsrOrdered {
         Some(self)
     }
 }
+
+/// The same format, with all that the caller can decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct AsrProfile {
+    /// Whose word counts for the order of members.
+    pub order: MemberOrder,
+    /// Whether tables of a version that is not known here may be changed. Off by default: they are
+    /// read only. Version 2 is known.
+    pub unknown_versions: bool,
+}
+
+impl AsrProfile {
+    /// The caller's confirmation that tables of unknown versions may be written.
+    #[must_use]
+    pub const fn with_unknown_versions(self) -> Self {
+        Self { unknown_versions: true, ..self }
+    }
+}
+
+impl Format for AsrProfile {
+    fn name(&self) -> &'static str {
+        Asr.name()
+    }
+
+    fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
+        Asr.next_read(disk)
+    }
+
+    fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
+        assemble::assemble(&disks, self.order, into);
+    }
+
+    fn writer(&self) -> Option<&dyn FormatWriter> {
+        Some(self)
+    }
+}

@@ -4,6 +4,7 @@
 //! ```text
 //! read block N-1 ─ unreadable ──────────────────────▶ table at N-17? ─ yes ▶ Trace
 //!      │ both magics, version 8      one magic, or another version ────────▶ Trace
+//!      │                             b0idcode zeroed, as by wipefs ────────▶ absent
 //!      ▼
 //! read 16 blocks at raidtbl ─ out of range, unreadable, no magic ▶ read 16 blocks at N-17
 //! ```
@@ -102,6 +103,8 @@ pub(crate) fn locate<'a>(disk: DiskBytes<'a>) -> Located<'a> {
     };
     match (ReservedBlock::check(bytes), ReservedBlock::view(bytes)) {
         (Ok(identity), _) => find_table(disk, at, identity),
+        // Erased as wipefs does it: nobody's any more, as a zeroed anchor of DDF is.
+        (Err(_), Ok(record)) if record.is_wiped() => Located::Absent,
         (Err(error), Ok(record)) if record.has_trace() => {
             Located::Trace(Trace::ReservedBlock { at, record, error })
         }

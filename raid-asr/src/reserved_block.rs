@@ -256,6 +256,11 @@ impl ReservedBlock {
         self.b0idcode.get() == Self::MAGIC || self.smagic.get() == Self::SOFTWARE_MAGIC
     }
 
+    /// Whether the magic was erased and the rest left, as `wipefs -a` does it.
+    pub(crate) fn is_wiped(&self) -> bool {
+        self.b0idcode.get() == 0 && self.smagic.get() == Self::SOFTWARE_MAGIC
+    }
+
     /// The flags of the disk, unknown bits kept.
     #[must_use]
     pub const fn disk_flags(&self) -> DiskFlags {

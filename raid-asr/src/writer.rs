@@ -8,19 +8,62 @@
 //! | `commit_step`, `erase_step` | [`commit`] |
 //! | `guard`, `moved_on` | [`guard`] |
 
-use crate::format::{Asr, AsrOrdered};
+use crate::assemble::newest::Newest;
+use crate::format::{Asr, AsrOrdered, AsrProfile};
+use crate::locate::{Located, locate};
+use crate::update::survey::{raidmagic_of, unused_at};
 use crate::update::{activate, delete, run_time};
-use crate::{MemberOrder, build, commit, guard};
+use crate::{MemberOrder, RaidTable, TableHeader, build, commit, guard};
 use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{
-    ArrayRequest, Capabilities, ChangeError, DiskBuffer, DiskBytes, DiskShape, DiskView,
-    FormatWriter, MovedOn, RuntimeState, SpareRequest, Stamp, Step,
+    ArrayRequest, Capabilities, ChangeError, DiskBuffer, DiskBytes, DiskShape, DiskView, Disks,
+    FormatWriter, LiveDisks, MovedOn, RuntimeState, SpareRequest, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent};
 
+/// The version of the table of disk `index`, if that is one that is not known here.
+fn unknown_version(disks: &dyn Disks, index: usize) -> Option<u32> {
+    let disk = disks.disk(index)?;
+    let Located::Found(found) = locate(disk) else { return None };
+    let at = match found.table {
+        Ok(copy) => copy.at,
+        Err(_) => unused_at(&found)?,
+    };
+    let table = RaidTable::view(disk.get(build::table_extent(at))?).ok()?;
+    Some(table.header.rversion.get()).filter(|version| *version != TableHeader::VERSION_2)
+}
+
+fn unknown(version: u32) -> ChangeError {
+    ChangeError::UnknownVersion {
+        what: "rversion of an ASR table; AsrProfile::with_unknown_versions confirms that it is written",
+        found: version.into(),
+    }
+}
+
+/// Refuses to change an array whose newest copy is of a version that is not known here. No checksum
+/// covers the version: of copies that are equal otherwise one of a known version counts.
+fn permit(disks: &dyn Disks, array: ArrayId) -> Result<(), ChangeError> {
+    let newest = raidmagic_of(array).and_then(|magic| Newest::choose(disks, magic));
+    let version = newest.and_then(|newest| unknown_version(disks, newest.member.disk));
+    version.map_or(Ok(()), |version| Err(unknown(version)))
+}
+
+/// Refuses to change one of these disks if its table is of a version that is not known here.
+fn permit_disks(disks: &[DiskBuffer<'_>], wanted: &[usize]) -> Result<(), ChangeError> {
+    let live = LiveDisks(disks);
+    let version = wanted.iter().find_map(|index| unknown_version(&live, *index));
+    version.map_or(Ok(()), |version| Err(unknown(version)))
+}
+
 /// Forwards a format's writing half to that of [`AsrOrdered`].
 macro_rules! write_as {
-    ($format:ty, |$own:ident| $order:expr) => {
+    ($format:ty, |$own:ident| $profile:expr) => {
+        impl $format {
+            const fn profile($own: &Self) -> AsrProfile {
+                $profile
+            }
+        }
+
         impl FormatWriter for $format {
             /// Who failed, who is being filled and how far, whether copies agree. A mark is whole
             /// stripes and counts only if the array was closed; no bad ranges.
@@ -65,6 +108,10 @@ macro_rules! write_as {
                 request: &ArrayRequest<'_>,
                 stamp: Stamp,
             ) -> Result<ArrayId, ChangeError> {
+                let profile = Self::profile(self);
+                if !profile.unknown_versions {
+                    permit_disks(disks, request.disks)?;
+                }
                 build::array::create(disks, request, stamp)
             }
 
@@ -74,6 +121,10 @@ macro_rules! write_as {
                 disk: usize,
                 stamp: Stamp,
             ) -> Result<(), ChangeError> {
+                let profile = Self::profile(self);
+                if !profile.unknown_versions {
+                    permit_disks(disks, &[disk])?;
+                }
                 build::spare::assign(disks, &SpareRequest::global(disk), stamp)
             }
 
@@ -83,8 +134,8 @@ macro_rules! write_as {
                 array: ArrayId,
                 set: u16,
             ) -> Option<RuntimeState> {
-                let $own = self;
-                run_time::state(&disks, array, set, $order)
+                let profile = Self::profile(self);
+                run_time::state(&disks, array, set, profile.order)
             }
 
             fn set_state(
@@ -95,8 +146,11 @@ macro_rules! write_as {
                 state: &RuntimeState,
                 stamp: Stamp,
             ) -> Result<(), ChangeError> {
-                let $own = self;
-                run_time::set_state(disks, array, set, state, $order, stamp)
+                let profile = Self::profile(self);
+                if !profile.unknown_versions {
+                    permit(&LiveDisks(disks), array)?;
+                }
+                run_time::set_state(disks, array, set, state, profile.order, stamp)
             }
 
             fn activate(
@@ -107,8 +161,11 @@ macro_rules! write_as {
                 spare: usize,
                 stamp: Stamp,
             ) -> Result<(), ChangeError> {
-                let $own = self;
-                activate::activate(disks, array, place, spare, $order, stamp)
+                let profile = Self::profile(self);
+                if !profile.unknown_versions {
+                    permit(&LiveDisks(disks), array)?;
+                }
+                activate::activate(disks, array, place, spare, profile.order, stamp)
             }
 
             fn commit_step<'a>(
@@ -118,6 +175,11 @@ macro_rules! write_as {
                 _: &'a mut [u8],
             ) -> Option<Step<'a>> {
                 commit::step(disk, index)
+            }
+
+            fn read_only(&self, disks: &[DiskView<'_>], array: ArrayId) -> Option<ChangeError> {
+                let profile = Self::profile(self);
+                if profile.unknown_versions { None } else { permit(&disks, array).err() }
             }
 
             fn guard(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {
@@ -142,6 +204,10 @@ macro_rules! write_as {
                 array: ArrayId,
                 stamp: Stamp,
             ) -> Result<(), ChangeError> {
+                let profile = Self::profile(self);
+                if !profile.unknown_versions {
+                    permit(&LiveDisks(disks), array)?;
+                }
                 delete::array(disks, array, stamp)
             }
 
@@ -152,6 +218,10 @@ macro_rules! write_as {
                 request: &SpareRequest<'_>,
                 stamp: Stamp,
             ) -> Result<(), ChangeError> {
+                let profile = Self::profile(self);
+                if !profile.unknown_versions {
+                    permit_disks(disks, &[request.disk])?;
+                }
                 build::spare::assign(disks, request, stamp)
             }
 
@@ -161,6 +231,10 @@ macro_rules! write_as {
                 disk: usize,
                 stamp: Stamp,
             ) -> Result<(), ChangeError> {
+                let profile = Self::profile(self);
+                if !profile.unknown_versions {
+                    permit_disks(disks, &[disk])?;
+                }
                 build::spare::release(disks, disk, stamp)
             }
 
@@ -170,6 +244,10 @@ macro_rules! write_as {
                 configuration: ArrayId,
                 stamp: Stamp,
             ) -> Result<(), ChangeError> {
+                let profile = Self::profile(self);
+                if !profile.unknown_versions {
+                    permit(&LiveDisks(disks), configuration)?;
+                }
                 delete::configuration(disks, configuration, stamp)
             }
 
@@ -185,5 +263,6 @@ macro_rules! write_as {
     };
 }
 
-write_as!(Asr, |_own| MemberOrder::Undecided);
-write_as!(AsrOrdered, |own| own.0);
+write_as!(Asr, |_own| AsrProfile { order: MemberOrder::Undecided, unknown_versions: false });
+write_as!(AsrOrdered, |own| AsrProfile { order: own.0, unknown_versions: false });
+write_as!(AsrProfile, |own| *own);

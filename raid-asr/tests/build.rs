@@ -418,3 +418,57 @@ fn an_update_of_seven_lines_is_one_block() {
         .collect();
     assert_eq!(writes, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 1]);
 }
+
+/// Case H6.
+#[test]
+fn strips_that_are_no_power_of_two_are_refused() {
+    for strip in [1, 2, 3, 5, 12, 96, 127, 128, 129] {
+        let member_blocks = Blocks(strip * 16);
+        for shape in
+            [geometry(Level::Raid0, 2), raid10(2), joined(Level::Raid0, Secondary::Mirrored, 2)]
+        {
+            let shape = Geometry { strip: Blocks(strip), member_blocks, ..shape };
+            if strip.is_power_of_two() {
+                let disks: Vec<usize> = (0..usize::from(shape.slots * shape.sets)).collect();
+                assert!(Rig::unused(4).create("x", shape, &disks).is_ok(), "{strip}");
+            } else {
+                refused("power of two", shape, |_, _| ());
+            }
+        }
+    }
+}
+
+/// Case H6. What `wipefs -a` leaves of the format is not claimed.
+#[test]
+fn nothing_is_found_of_a_disk_that_was_wiped() {
+    let (mut rig, _) = Rig::with_array(geometry(Level::Raid1, 2), 2);
+    let reserved = SMALL.blocks.0 - 1;
+    let mut block = rig.media[0].read(reserved, 1);
+    block[..4].fill(0);
+    rig.media[0].write(reserved, &block);
+    rig.reread();
+    assert_eq!(rig.live, [false, true]);
+    let found = rig.found();
+    assert_eq!(found.disks.len(), 1);
+    assert!(found.findings.iter().all(|finding| finding.disk != Some(0)), "{:?}", found.findings);
+    // One bit of the magic is damage, not the work of a tool.
+    block[..4].copy_from_slice(&[0x37, 0xFC, 0x4D, 0x1F]);
+    rig.media[0].write(reserved, &block);
+    rig.reread();
+    assert!(rig.found().findings.iter().any(|finding| finding.disk == Some(0)));
+}
+
+/// Case H6.
+#[test]
+fn a_mirror_of_stripes_is_called_raid01() {
+    let shape = joined(Level::Raid0, Secondary::Mirrored, 2);
+    let (rig, _) = Rig::with_array(shape, 4);
+    assert_eq!(rig.found().arrays[0].geometry.level_name(), "raid01");
+    for (shape, name) in [
+        (raid10(2), "raid10"),
+        (geometry(Level::Raid0, 2), "raid0"),
+        (joined(Level::Raid1, Secondary::Mirrored, 2), "raid1"),
+    ] {
+        assert_eq!(shape.level_name(), name);
+    }
+}

@@ -228,11 +228,14 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// The customary name, `raid10` for striped mirrors included.
+    /// The customary name, `raid10` for striped mirrors and `raid01` for mirrored stripes included.
     #[must_use]
     pub const fn level_name(&self) -> &'static str {
         match self.level {
-            Level::Raid0 => "raid0",
+            Level::Raid0 => match self.secondary {
+                Secondary::Mirrored if self.sets > 1 => "raid01",
+                _ => "raid0",
+            },
             Level::Raid1 => match self.secondary {
                 Secondary::Striped | Secondary::Spanned if self.sets > 1 => "raid10",
                 _ => "raid1",

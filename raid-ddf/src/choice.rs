@@ -82,6 +82,11 @@ pub(crate) fn choose(
         tell(Finding { copy, at: Some(used.at()), found, ..Fault::Revision.on(None) });
         return None;
     }
+    if !revision.is_known() {
+        let found = Some(u64::from_be_bytes(revision.0));
+        let copy = used.kind().header_name();
+        tell(Finding { copy, at: Some(used.at()), found, ..Fault::MinorRevision.on(None) });
+    }
     tell_used(&used, tell);
     let (kind, order, crc) = (used.kind(), used.order(), used.header_crc());
     Some(Choice { anchor: anchor.at, kind, order, crc, sound: best.sound })

@@ -47,6 +47,7 @@ faults! {
     TableSize = 124, Note, "number of entries differs from what the header says or the section holds";
     WorkspacePlace = 125, Note, "workspace outside the disk: the number has another meaning";
     AnchorSearched = 126, Warning, "anchor found by a search, not where the standard puts it";
+    MinorRevision = 128, Warning, "unknown minor revision: read only until writing it is confirmed";
     Foreign = 127, Note, "foreign: not yet taken over by its controller";
     // 2xx: the copies of one disk.
     NoUsableCopy = 201, Refusal, "usable copies of the structure";

@@ -61,6 +61,18 @@ impl Guid {
         mine == theirs && (my_end == their_end || left_out)
     }
 
+    /// Whether dmraid takes both for one volume: it tests whether the last four bytes were left out by
+    /// their AND, so any bit in common to the four of one GUID does.
+    pub(crate) fn is_alike_for_dmraid(&self, other: &Self) -> bool {
+        let (Some((mine, my_end)), Some((theirs, their_end))) =
+            (self.0.split_last_chunk::<4>(), other.0.split_last_chunk::<4>())
+        else {
+            return false;
+        };
+        let common = |[a, b, c, d]: [u8; 4]| a & b & c & d != 0;
+        mine == theirs && (my_end == their_end || common(*my_end) || common(*their_end))
+    }
+
     /// The first eight bytes, on a multiple of eight, in which two GUIDs differ: of both, big-endian.
     pub(crate) fn difference(&self, other: &Self) -> (u64, u64) {
         let words = |guid: &Self| {

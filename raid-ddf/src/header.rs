@@ -255,6 +255,12 @@ impl Revision {
     /// 2.0, what graid writes.
     pub const V2_0: Self = Self(*b"02.00.00");
 
+    /// Whether this is a revision that this library was made for.
+    #[must_use]
+    pub fn is_known(self) -> bool {
+        matches!(self, Self::V1_0 | Self::V1_2 | Self::V2_0)
+    }
+
     /// The first number; `None` if the first two characters are no digits, as in vendor extensions.
     #[must_use]
     pub fn major(self) -> Option<u8> {

@@ -12,10 +12,12 @@
 
 use crate::build::{self, Options, delete, request, spare};
 use crate::commit;
-use crate::disk_bytes::DiskBytes;
+use crate::disk_bytes::{DiskBytes, Disks};
 use crate::erase;
 use crate::format::Ddf;
 use crate::guard;
+use crate::update::copies::Copies;
+use crate::update::survey::Live;
 use crate::update::{activate, bad_blocks, condition, import, run_time};
 use raid_core::array::{ArrayId, MemberId, Place};
 use raid_core::metadata::{
@@ -34,6 +36,9 @@ pub struct DdfProfile {
     /// Whether the position of an operation is kept, in the vendor's scratch space of configuration
     /// records. Off by default: whether other implementations keep those bytes is unverified.
     pub checkpoints: bool,
+    /// Whether configurations of a minor revision that is not known here may be changed. Off by
+    /// default: they are read only.
+    pub unknown_revisions: bool,
 }
 
 impl DdfProfile {
@@ -43,13 +48,36 @@ impl DdfProfile {
     /// New disks as `options` say, no checkpoints.
     #[must_use]
     pub const fn new(options: Options) -> Self {
-        Self { options, checkpoints: false }
+        Self { options, checkpoints: false, unknown_revisions: false }
     }
 
     /// The same with checkpoints.
     #[must_use]
     pub const fn with_checkpoints(self) -> Self {
         Self { checkpoints: true, ..self }
+    }
+
+    /// The same with the caller's confirmation that minor revisions that are not known here may be
+    /// written.
+    #[must_use]
+    pub const fn with_unknown_revisions(self) -> Self {
+        Self { unknown_revisions: true, ..self }
+    }
+
+    /// Refuses to change disks of a revision that is not known here, unless that was confirmed.
+    fn permit(self, disks: &dyn Disks) -> Result<(), ChangeError> {
+        let unknown = |disk| {
+            let disk = disks.disk(disk)?;
+            let copies = Copies::recall(disk, commit::source(disk)?, false)?;
+            Some(copies.header.revision()).filter(|revision| !revision.is_known())
+        };
+        match (0..disks.count()).find_map(unknown) {
+            Some(revision) if !self.unknown_revisions => Err(ChangeError::UnknownVersion {
+                what: "DDF revision; DdfProfile::with_unknown_revisions confirms that it is written",
+                found: u64::from_be_bytes(revision.0),
+            }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -124,6 +152,7 @@ impl FormatWriter for $format {
         request: &ArrayRequest<'_>,
         stamp: Stamp,
     ) -> Result<ArrayId, ChangeError> {
+        self.profile().permit(&Live(disks))?;
         build::array::create(disks, request, stamp)
     }
 
@@ -135,6 +164,7 @@ impl FormatWriter for $format {
         disk: usize,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
+        self.profile().permit(&Live(disks))?;
         spare::assign_spare_as(disks, &SpareRequest::global(disk), None, stamp)
     }
 
@@ -150,6 +180,7 @@ impl FormatWriter for $format {
         state: &RuntimeState,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
+        self.profile().permit(&Live(disks))?;
         run_time::set_state(disks, (array, set), state, self.profile().checkpoints, stamp)
     }
 
@@ -161,6 +192,7 @@ impl FormatWriter for $format {
         spare: usize,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
+        self.profile().permit(&Live(disks))?;
         activate::activate(disks, array, place, spare, stamp)
     }
 
@@ -171,6 +203,11 @@ impl FormatWriter for $format {
         block: &'a mut [u8],
     ) -> Option<Step<'a>> {
         commit::step(disk, index, block)
+    }
+
+    /// The array does not matter: a revision is that of the whole configuration.
+    fn read_only(&self, disks: &[DiskView<'_>], _: ArrayId) -> Option<ChangeError> {
+        self.profile().permit(&disks).err()
     }
 
     fn guard(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {
@@ -195,6 +232,7 @@ impl FormatWriter for $format {
         array: ArrayId,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
+        self.profile().permit(&Live(disks))?;
         delete::array(disks, array, stamp)
     }
 
@@ -204,6 +242,7 @@ impl FormatWriter for $format {
         request: &SpareRequest<'_>,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
+        self.profile().permit(&Live(disks))?;
         spare::assign_spare_as(disks, request, None, stamp)
     }
 
@@ -213,6 +252,7 @@ impl FormatWriter for $format {
         disk: usize,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
+        self.profile().permit(&Live(disks))?;
         spare::release(disks, disk, stamp)
     }
 
@@ -222,6 +262,7 @@ impl FormatWriter for $format {
         disk: MemberId,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
+        self.profile().permit(&Live(disks))?;
         delete::disk(disks, disk, stamp)
     }
 
@@ -236,6 +277,7 @@ impl FormatWriter for $format {
         condition: DiskCondition,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
+        self.profile().permit(&Live(disks))?;
         condition::set_condition(disks, disk, condition, stamp)
     }
 
@@ -251,6 +293,7 @@ impl FormatWriter for $format {
         range: BadRange,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
+        self.profile().permit(&Live(disks))?;
         bad_blocks::add(disks, disk, range, stamp)
     }
 
@@ -260,6 +303,7 @@ impl FormatWriter for $format {
         configuration: ArrayId,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
+        self.profile().permit(&Live(disks))?;
         import::import(disks, configuration, stamp)
     }
 
@@ -269,6 +313,7 @@ impl FormatWriter for $format {
         configuration: ArrayId,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
+        self.profile().permit(&Live(disks))?;
         delete::configuration(disks, configuration, stamp)
     }
 

@@ -120,6 +120,10 @@ fn one_copy() -> Vec<(Fault, Told)> {
             all(RAID1, |made, disk, kind| made.header(disk, kind).ddf_rev = *b"03.00.00"),
         ),
         (
+            Fault::MinorRevision,
+            all(RAID1, |made, disk, kind| made.header(disk, kind).ddf_rev = *b"02.99.99"),
+        ),
+        (
             Fault::HeaderLba,
             mirror(|made| {
                 made.anchor(0).primary_header_lba = U64::new(BIG, BLOCKS);

@@ -10,7 +10,7 @@ mod format;
 use array::{create_on, look_for, options, start_on};
 use format::TOY;
 use raid_array::backplane::{Backplane, IoId, MemberIo, Simulated, Transfer};
-use raid_array::engine::Options;
+use raid_array::engine::{OpenError, Options};
 use raid_array::formats::FORMATS;
 use raid_array::member::Member;
 use raid_array::store::Store;
@@ -289,4 +289,24 @@ fn an_update_by_another_engine_is_seen_before_a_commit() {
         assert_eq!(moved(&theirs, &mut media), [false; 2], "{}", format.name());
         assert_eq!(moved(&ours, &mut media), [true; 2], "{}", format.name());
     }
+}
+
+/// Case E7. Metadata of a version that nobody confirmed is not opened for writing, and nothing of it is
+/// written.
+#[test]
+fn an_array_of_an_unknown_version_is_not_started() {
+    let format = writers().find(|format| format.name() == "asr").unwrap();
+    let (array, mut media) = create_on(format, mirror(2, 1), 0).unwrap();
+    for medium in &mut media {
+        let table = Lba(medium.shape().blocks.0 - 17);
+        let mut block = [0; 512];
+        medium.read(table, &mut block).unwrap();
+        block[4..8].copy_from_slice(&[0, 0, 0, 7]);
+        medium.write(table, &block).unwrap();
+    }
+    let refused = start_on(format, array, media, (Time(0), 1), None, options(false)).unwrap_err();
+    assert!(
+        matches!(refused, OpenError::ReadOnly(ChangeError::UnknownVersion { .. })),
+        "{refused}"
+    );
 }

@@ -289,6 +289,11 @@ fn report_table(disk: usize, copy: TableCopy<'_>, own: &Standing<'_>, into: &mut
             into.finding(&header.mismatch(finding::CHECKSUM_SUSPECT, stored, computed));
         }
     }
+    let version = copy.table.header().rversion.get();
+    if version != TableHeader::VERSION_2 {
+        let known = TableHeader::VERSION_2;
+        into.finding(&header.mismatch(finding::TABLE_VERSION, version, known));
+    }
     let own = match own {
         Standing::Member(member) => Some(member.own),
         Standing::Spare { own, .. } | Standing::InNoArray { own } => Some(*own),

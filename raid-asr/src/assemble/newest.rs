@@ -8,6 +8,7 @@
 //! | `raidseq` of the top line | later, counting round from 65535 to 0 |
 //! | `timestamp` | higher |
 //! | checksum | right |
+//! | version of the table | known |
 //! | disks given up | more: a copy that declares a failure was written after it |
 //!
 //! Ties after that are broken by the place in the table, so the order in which disks are given does
@@ -82,9 +83,13 @@ fn compare(a: &Member<'_>, b: &Member<'_>) -> Ordering {
             || member.checksum() == ChecksumVerdict::Good
     };
     let good = |member: &Member<'_>| member.checksum() == ChecksumVerdict::Good;
+    // No checksum covers the header: a version of its own is more likely damage than a choice.
+    let known =
+        |member: &Member<'_>| member.table.header().rversion.get() == TableHeader::VERSION_2;
     (trusted(a).cmp(&trusted(b)))
         .then_with(|| compare_generations(a, b))
         .then_with(|| good(a).cmp(&good(b)))
+        .then_with(|| known(a).cmp(&known(b)))
         .then_with(|| disks_given_up(a).cmp(&disks_given_up(b)))
         .then_with(|| b.own.cmp(&a.own))
         .then_with(|| b.disk.cmp(&a.disk))

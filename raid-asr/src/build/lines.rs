@@ -98,6 +98,11 @@ impl Lines {
         if unit == 0 || (striped && !member.is_multiple_of(unit)) {
             return Err(invalid("blocks of each member: whole strips of", member, unit));
         }
+        if !unit.is_power_of_two() {
+            // dmraid and the kernel refuse other units, firmware offers none.
+            let below = 1u64.checked_shl(unit.ilog2()).unwrap_or(1);
+            return Err(invalid("blocks of a strip, which is a power of two", unit, below));
+        }
         let full_unit = u64::from(u16::MAX);
         let per_set = if set_type == RaidType::Raid0 { slots } else { 1 };
         let set_stripe = unit.saturating_mul(per_set);

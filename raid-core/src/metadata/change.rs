@@ -143,6 +143,14 @@ pub enum ChangeError {
         /// The value expected.
         expected: u64,
     },
+    /// The metadata is of a version that is not known here. It is read, and not written until the caller
+    /// confirms that it may be, by the value of the format that says so.
+    UnknownVersion {
+        /// What states the version, and how writing it is confirmed.
+        what: &'static str,
+        /// The version as stored.
+        found: u64,
+    },
     /// A disk was written by another program since it was read; nothing was changed.
     MovedOn {
         /// Index of the disk.
@@ -203,6 +211,9 @@ impl fmt::Display for ChangeError {
                 "disk {disk}, block {}: {what}, found {found:#x}, expected {expected:#x}",
                 at.0
             ),
+            Self::UnknownVersion { what, found } => {
+                write!(f, "metadata of a version that is not known here, found {found:#x}: {what}")
+            }
             Self::MovedOn { disk, moved: MovedOn { at, what, found, expected } } => write!(
                 f,
                 "disk {disk}, block {}: another program has written this disk since it was read: \

@@ -115,6 +115,13 @@ pub trait FormatWriter: Format {
         block: &'a mut [u8],
     ) -> Option<Step<'a>>;
 
+    /// Why every change of the array is refused, e.g. because the metadata is of a version that is not
+    /// known here; `None` if changes are possible. Whoever starts an array for writing asks this first.
+    fn read_only(&self, disks: &[DiskView<'_>], array: ArrayId) -> Option<ChangeError> {
+        let _ = (disks, array);
+        None
+    }
+
     /// The `index`-th run of blocks to read again before a change of `disk` is committed; `None` past
     /// the last. At most [`GUARD_BLOCKS`] blocks in all runs of a disk, headers and the like.
     ///

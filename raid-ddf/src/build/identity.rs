@@ -6,6 +6,10 @@
 //! | configuration, virtual disk | vendor | controller type | time | random |
 //! | controller | vendor | serial, or time, hex | random, hex | |
 //! | disk (forced) | vendor | `yyyymmdd` | random, hex | |
+//!
+//! dmraid takes two volumes whose GUIDs agree in the first twenty bytes for one if the last four bytes
+//! of either have a bit in common: it tests for all ones by AND. Two volumes made within a second agree
+//! so far, so the last four bytes of what is made here have no bit in common.
 
 use super::{Controller, VENDOR};
 use crate::guid::Guid;
@@ -18,7 +22,7 @@ use zerocopy::IntoBytes;
 pub(crate) fn created(controller: &Controller, order: ByteOrder, stamp: Stamp, salt: u32) -> Guid {
     let pci = controller.pci.map(|id| U16::new(order, id));
     let time = U32::new(order, DdfTime::from_unix(stamp.unix_seconds).0);
-    let random = U32::new(order, number(stamp, salt));
+    let random = U32::new(order, without_common_bit(stamp, salt));
     join([&controller.vendor, pci.as_bytes(), time.as_bytes(), random.as_bytes()])
 }
 
@@ -46,6 +50,20 @@ pub(crate) fn number(stamp: Stamp, salt: u32) -> u32 {
         mixed = mixed.wrapping_mul(multiplier).wrapping_add(add);
     }
     mixed ^ (mixed >> 15)
+}
+
+/// Number `salt` of a stamp whose four bytes have no bit in common.
+fn without_common_bit(stamp: Stamp, salt: u32) -> u32 {
+    // Salts that differ in these bits stand for the same thing, so numbers stay distinct.
+    let numbers = (0..64).map(|retry| number(stamp, salt ^ retry << 20));
+    // Two of five numbers have one: all of 64 do in one case of 10^25.
+    numbers
+        .into_iter()
+        .find(|number| {
+            let [a, b, c, d] = number.to_be_bytes();
+            a & b & c & d == 0
+        })
+        .unwrap_or(salt)
 }
 
 fn halves(random: u64) -> [u32; 2] {
@@ -132,6 +150,25 @@ mod tests {
             let stamp = Stamp { unix_seconds: 0, random };
             let numbers: BTreeSet<u32> = (0..count).map(|salt| number(stamp, salt)).collect();
             assert_eq!(numbers.len(), count as usize);
+        }
+    }
+
+    /// Case H7.
+    #[test]
+    fn guids_made_within_a_second_differ_for_dmraid() {
+        // As dmraid compares.
+        let same = |one: &Guid, two: &Guid| {
+            let end = |guid: &Guid| guid.0[20..].iter().fold(0xFF, |all, byte| all & byte);
+            one.0[..20] == two.0[..20] && (end(one) != 0 || end(two) != 0 || one == two)
+        };
+        let count = if cfg!(miri) { 10 } else { 300 };
+        for random in [0, 7, u64::MAX, 0x0123_4567_89AB_CDEF] {
+            let stamp = Stamp { unix_seconds: 1_709_294_400, random };
+            let made = |salt| created(&Controller::OWN, ByteOrder::Big, stamp, salt);
+            let guids: std::vec::Vec<Guid> = (1..count).chain([u32::MAX - 1]).map(made).collect();
+            for (index, guid) in guids.iter().enumerate() {
+                assert!(!guids[..index].iter().any(|other| same(guid, other)), "{guid}");
+            }
         }
     }
 

@@ -56,8 +56,23 @@ impl Plan {
         let entry = records.all(survey.order).iter().position(unused).ok_or(full)?;
         // One more candidate than there are entries: one of them is not taken.
         let created = |salt| identity::created(&Controller::OWN, survey.order, stamp, salt);
-        let mut guids = (1..=u32::from(u16::MAX)).map(created);
-        let guid = guids.find(|guid| records.find(survey.order, guid).is_none()).ok_or(full)?;
+        let mut guids = (1..=64).map(created);
+        // Neither the GUID of another volume, nor one that dmraid takes for it.
+        let taken = |guid: &Guid| {
+            records.find(survey.order, guid).is_some()
+                || records.used(survey.order).any(|(_, e)| e.vd_guid.is_alike_for_dmraid(guid))
+        };
+        let free = |guid: &Guid| !taken(guid);
+        let guid = guids.find(free).or_else(|| {
+            // A volume of the same second with which all others clash: the next second that is free.
+            (1..=u64::from(u16::MAX)).find_map(|later| {
+                let unix_seconds = stamp.unix_seconds.saturating_add(later);
+                let stamp = Stamp { unix_seconds, ..stamp };
+                let guid = identity::created(&Controller::OWN, survey.order, stamp, 1);
+                Some(guid).filter(free)
+            })
+        });
+        let guid = guid.ok_or(full)?;
         Ok(Self { survey, codes, guid, entry, size, slots: usize::from(geometry.slots) })
     }
 }

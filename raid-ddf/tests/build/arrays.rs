@@ -5,7 +5,7 @@ use crate::media::{Rig, geometry, raid10};
 use raid_core::array::{
     ArrayState, Geometry, Level, MemberState, Name, Place, Placement, QNumbering,
 };
-use raid_core::metadata::{ArrayRequest, ChangeError, FormatWriter, Severity};
+use raid_core::metadata::{ArrayRequest, ChangeError, FormatWriter, Severity, Stamp};
 use raid_core::units::{Blocks, Lba, Slot};
 use raid_ddf::Ddf;
 
@@ -173,4 +173,46 @@ fn an_array_may_start_without_a_member_that_its_level_can_miss() {
     let (place, stamp) = (Place { set: 0, slot: Slot(1) }, rig.stamp());
     rig.edit(|disks| Ddf.activate(disks, array, place, 3, stamp)).unwrap();
     assert_eq!(rig.members("five")[1], (Some(3), MemberState::Rebuilding));
+}
+
+/// Case H7. Two volumes made within a second, and one beside a volume of another maker that dmraid
+/// takes for every volume of that second.
+#[test]
+fn volumes_made_within_a_second_differ_for_dmraid() {
+    let mut rig = Rig::container(1);
+    let single =
+        Geometry { member_blocks: Blocks(128), ..geometry(Level::Single, Placement::Fixed, 1) };
+    let mut guids: Vec<[u8; 24]> = Vec::new();
+    for random in 0..12u64 {
+        let random = random.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let stamp = Stamp { unix_seconds: 1_709_294_400, random };
+        let name = random.to_string();
+        let request = ArrayRequest::new(Name::new(&name.as_bytes()[..1]), single, &[0]);
+        let id = rig.edit(|disks| Ddf.create_array(disks, &request, stamp)).unwrap();
+        // As dmraid compares.
+        let end = |guid: &[u8; 24]| guid[20..].iter().fold(0xFF, |all, byte| all & byte);
+        let same = |two: &[u8; 24]| {
+            id.0[..20] == two[..20] && (end(&id.0) != 0 || end(two) != 0 || id.0 == *two)
+        };
+        assert!(!guids.iter().any(same), "{random}");
+        guids.push(id.0);
+        if guids.len() == 1 {
+            assert_eq!(end(&id.0), 0);
+            // The next one finds one that clashes with its whole second.
+            let old = id.0;
+            let mut clashing = old;
+            clashing[20..].fill(0x11);
+            for (_, bytes) in &mut rig.disks[0].pieces {
+                for at in 0..bytes.len() - 24 {
+                    if bytes[at..at + 24] == old {
+                        bytes[at..at + 24].copy_from_slice(&clashing);
+                    }
+                }
+            }
+            guids[0] = clashing;
+            continue;
+        }
+        let created = |guid: &[u8; 24]| u32::from_be_bytes(guid[16..20].try_into().unwrap());
+        assert_eq!(created(&id.0), created(&guids[0]) + 1, "the next second");
+    }
 }

@@ -68,8 +68,8 @@ const NOTHING_FOUND: [u16; 2] = [409, 430];
 
 /// Findings for which more than one value would have been right: revisions; references and records of
 /// which none or another was to be there; codes of levels; remarks about what codes mean.
-const SEVERAL_RIGHT: [u16; 15] =
-    [105, 301, 305, 309, 402, 403, 410, 411, 412, 417, 424, 425, 426, 429, 436];
+const SEVERAL_RIGHT: [u16; 16] =
+    [105, 128, 301, 305, 309, 402, 403, 410, 411, 412, 417, 424, 425, 426, 429, 436];
 
 /// Everything that an assembly told.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -156,6 +156,9 @@ impl Engine {
                 return Err(OpenError::Shape { disk, found, expected });
             }
         }
+        if let Some(why) = store.view(|disks| format.read_only(disks, array)) {
+            return Err(OpenError::ReadOnly(why));
+        }
         let geometry = found.descriptor.geometry;
         let layout = Layout::new(&geometry)?;
         if layout.set_copies() > 1 {

@@ -7,7 +7,7 @@ use crate::member::MemberError;
 use crate::trust::Taken;
 use raid_core::array::ArrayId;
 use raid_core::layout::GeometryError;
-use raid_core::metadata::DiskShape;
+use raid_core::metadata::{ChangeError, DiskShape};
 use raid_core::units::{Rows, SlotSet};
 use raid_sync::Refusal;
 use std::fmt;
@@ -20,6 +20,8 @@ pub enum OpenError {
     NoSuchArray(ArrayId),
     /// The format of the array cannot be written by this version.
     ReadOnlyFormat(&'static str),
+    /// The format does not change this array, e.g. because its version is not known.
+    ReadOnly(ChangeError),
     /// The shape is not one that can be mapped.
     Geometry(GeometryError),
     /// Every set is on its own: mirrored secondary levels are not run.
@@ -82,6 +84,7 @@ impl fmt::Display for OpenError {
         match self {
             Self::NoSuchArray(id) => write!(f, "no array {id} was found"),
             Self::ReadOnlyFormat(name) => write!(f, "{name} metadata cannot be written yet"),
+            Self::ReadOnly(why) => write!(f, "the array can only be read: {why}"),
             Self::Geometry(error) => write!(f, "{error}"),
             Self::Unsupported(what) => write!(f, "cannot be run: {what}"),
             Self::NoState { set } => write!(f, "no run-time state of set {set} in the metadata"),

@@ -11,7 +11,9 @@
 //! Nothing is copied and nothing allocated: every answer is read from the disks' bytes again. Only
 //! which copy of each disk to use is kept, because it takes a pass over all CRCs to know.
 
+mod branch;
 mod conflict;
+mod descent;
 pub(crate) mod half_created;
 mod member;
 mod note;
@@ -19,6 +21,7 @@ mod report;
 pub(crate) mod state;
 mod virtual_disk;
 
+pub(crate) use descent::dissenting_speaker;
 pub(crate) use note::{DISK_WORDS, RECORD_WORDS};
 pub use virtual_disk::{SetRecord, VirtualDisk};
 
@@ -29,7 +32,7 @@ use crate::guid::Guid;
 use crate::locate::AnchorSearch;
 use crate::physical_disk_records::{PdState, PdType, PhysicalDiskEntry};
 use crate::sequence::updates_between;
-use crate::virtual_disk_records::{VdCondition, VirtualDiskEntry};
+use crate::virtual_disk_records::{VdCondition, VdFlags, VirtualDiskEntry};
 use half_created::settled;
 use note::{DiskNote, RecordNote};
 use raid_core::array::MemberState;
@@ -319,34 +322,42 @@ impl<'a> Configuration<'a> {
     /// How many updates a disk's metadata is behind the newest; 0 where no number is kept.
     #[must_use]
     pub fn updates_behind(&self, disk: &DdfDisk<'_>) -> u64 {
-        match (self.newest.effective_sequence(), disk.effective_sequence()) {
-            (Some(newest), Some(own)) => updates_between(newest, own).into(),
-            _ => 0,
-        }
+        behind(&self.newest, disk)
     }
 
     /// What a disk's data is worth, volumes aside. One update behind is what an interrupted update
     /// leaves and is accepted.
     #[must_use]
     pub fn condition(&self, disk: &DdfDisk<'_>) -> MemberState {
-        let Some(entry) = self.entry(disk) else { return MemberState::Stale };
-        let state = entry.pd_state(self.newest.order());
-        if state.contains(PdState::MISSING) {
-            MemberState::Stale
-        } else if state.contains(PdState::FAILED) || !state.contains(PdState::ONLINE) {
-            MemberState::Failed
-        } else if self.updates_behind(disk) > 1 {
-            MemberState::Stale
-        } else if state.contains(PdState::REBUILDING) {
-            MemberState::Rebuilding
-        } else {
-            MemberState::InSync
+        self.entry(disk).map_or(MemberState::Stale, |entry| judge(&self.newest, entry, disk))
+    }
+
+    /// As [`condition`](Self::condition), by what `speaker` says.
+    fn condition_by(&self, speaker: &DdfDisk<'_>, disk: &DdfDisk<'_>) -> MemberState {
+        if speaker.index() == self.newest.index() {
+            return self.condition(disk);
         }
+        let entry = disk.reference().and_then(|reference| speaker.entry_of(reference));
+        entry.map_or(MemberState::Stale, |entry| judge(speaker, entry, disk))
+    }
+
+    /// Whether the newest records give a disk no part: neither member nor spare.
+    fn is_unused(&self, disk: &DdfDisk<'_>) -> bool {
+        let spares = PdType::GLOBAL_SPARE.union(PdType::CONFIGURED_SPARE);
+        let parts = spares.union(PdType::PARTICIPATING);
+        let order = self.newest.order();
+        self.entry(disk).is_some_and(|entry| {
+            entry.pd_state(order).is_usable() && !entry.pd_type(order).intersects(parts)
+        })
     }
 
     /// What a disk is there for.
     #[must_use]
     pub fn role(&self, disk: &DdfDisk<'_>) -> Role {
+        // Updates that a disk without data missed cost nothing.
+        if self.is_unused(disk) {
+            return Role::Unused;
+        }
         match self.condition(disk) {
             MemberState::Failed => return Role::Failed,
             MemberState::Stale => return Role::Stale,
@@ -434,4 +445,33 @@ impl<'a> Configuration<'a> {
             claim.record.vd_guid.matches(&volume) && set.is_none_or(of_set)
         })
     }
+}
+
+/// How many updates `disk` is behind `newest`; 0 where no number is kept.
+fn behind(newest: &DdfDisk<'_>, disk: &DdfDisk<'_>) -> u64 {
+    match (newest.effective_sequence(), disk.effective_sequence()) {
+        (Some(newest), Some(own)) => updates_between(newest, own).into(),
+        _ => 0,
+    }
+}
+
+/// What the data of `disk` is worth by its entry on `speaker`.
+fn judge(speaker: &DdfDisk<'_>, entry: &PhysicalDiskEntry, disk: &DdfDisk<'_>) -> MemberState {
+    let state = entry.pd_state(speaker.order());
+    if state.contains(PdState::MISSING) {
+        MemberState::Stale
+    } else if state.contains(PdState::FAILED) || !state.contains(PdState::ONLINE) {
+        MemberState::Failed
+    } else if behind(speaker, disk) > 1 {
+        MemberState::Stale
+    } else if state.contains(PdState::REBUILDING) {
+        MemberState::Rebuilding
+    } else {
+        MemberState::InSync
+    }
+}
+
+/// Whether an entry says that no write was under way.
+const fn is_clean(entry: &VirtualDiskEntry) -> bool {
+    !entry.vd_flags().contains(VdFlags::NOT_CONSISTENT)
 }

@@ -170,6 +170,11 @@ fn compare(primary: &Candidate<'_>, secondary: &Candidate<'_>, tell: &mut dyn Fn
         (None, None) => 0,
         _ => u32::MAX,
     };
+    // What an interrupted commit of this library leaves, whatever the other number is.
+    let interrupted = |copy: &Structure<'_>| {
+        copy.is_open() && copy.stored_sequence() == crate::commit::OPEN_SEQUENCE
+    };
+    let apart = if apart != 0 && (interrupted(first) != interrupted(second)) { 1 } else { apart };
     match apart {
         0 => {}
         1 => tell(flaw(Fault::CopiesOneApart)),

@@ -45,7 +45,7 @@ const fn is_vendors(section: Section) -> bool {
 }
 
 /// Sequence number of a header while its copy is open.
-const OPEN_SEQUENCE: u32 = 1;
+pub(crate) const OPEN_SEQUENCE: u32 = 1;
 
 /// The `index`-th step of writing `disk`; `None` past the last, or if the buffer holds no structure.
 pub(crate) fn step<'a>(

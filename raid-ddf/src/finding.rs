@@ -53,7 +53,7 @@ faults! {
     NoUsableCopy = 201, Refusal, "usable copies of the structure";
     UsedSecondary = 202, Warning, "used instead of the primary structure";
     UsedOpen = 203, Warning, "no closed copy: an interrupted update is used";
-    CopiesOneApart = 205, Warning, "sequence number differs between the copies, as after an interrupted update";
+    CopiesOneApart = 205, Note, "sequence number differs between the copies, as after an interrupted update";
     CopiesApart = 206, Damage, "sequence number differs between the copies";
     CopiesDiffer = 207, Damage, "section differs between closed copies of one sequence number";
     // 3xx: disks of one configuration.
@@ -64,6 +64,7 @@ faults! {
     SameReference = 305, Refusal, "two disks have the same reference";
     EntryGuid = 306, Warning, "guid differs between physical disk data and records";
     Relocated = 307, Warning, "bad block log has entries: some blocks are relocated";
+    UnusedBehind = 312, Note, "unused disk missed updates: it holds no data that could be old";
     Twin = 309, Warning, "another disk has the same reference";
     ForeignDisk = 310, Note, "foreign: not yet taken over by its controller";
     ReferenceTwice = 311, Warning, "two entries have the same reference: the first counts";
@@ -72,7 +73,7 @@ faults! {
     NoRecord = 401, Refusal, "configuration records at hand";
     UnlistedArray = 402, Warning, "configuration record of a virtual disk that is not listed";
     DeletedArray = 403, Note, "marked as deleted";
-    SplitBrain = 404, Refusal, "two disks have each gone on without the other";
+    SplitBrain = 404, Refusal, "two disks have each gone on without the other: the volume forked";
     Contradiction = 405, Refusal, "configuration records of one sequence number differ";
     RecordsOfSets = 406, Refusal, "configuration records of the sets do not fit together";
     MissingSet = 407, Warning, "no configuration record at hand for a set";

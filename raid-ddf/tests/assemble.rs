@@ -408,7 +408,7 @@ fn split_mirror(first: u32, second: u32) -> Handmade {
 fn halves_of_a_mirror_that_were_each_used_alone_are_not_joined() {
     for (first, second) in [(12, 12), (12, 17), (17, 12), (12, 13)] {
         let told = split_mirror(first, second).assemble();
-        assert_eq!(state(&told), ArrayState::Failed);
+        assert_eq!(state(&told), ArrayState::Forked);
         assert!(told.has(404));
         let readable: Vec<usize> = volume(&told)
             .1
@@ -457,7 +457,7 @@ fn disks_of_one_number_that_accuse_each_other_are_a_split_brain_even_with_a_witn
     made.set_state(&[0, 2], 1, gone);
     let told = made.assemble();
     assert!(told.has(404), "{:?}", told.findings);
-    assert_eq!(state(&told), ArrayState::Failed);
+    assert_eq!(state(&told), ArrayState::Forked);
 }
 
 #[test]

@@ -15,11 +15,6 @@ use support::handmade::{
 };
 use support::{Told, assemble, read_disk};
 
-/// The findings of disk 0 of these disks, Notes left out.
-fn codes(made: &Handmade) -> Vec<u16> {
-    made.assemble().codes(Severity::Warning)
-}
-
 fn is_optimal(told: &Told) -> bool {
     let (array, members) = told.array("volume");
     array.state == ArrayState::Optimal && members.iter().all(|m| m.state == MemberState::InSync)
@@ -504,12 +499,28 @@ fn a_search_reads_nothing_of_disks_whose_anchor_is_in_place() {
 }
 
 #[test]
-fn copies_one_update_apart_are_a_warning_and_further_apart_damage() {
+fn copies_one_update_apart_are_a_note_and_further_apart_damage() {
     let one = with_copies((11, false, false), (10, false, false));
-    assert!(codes(&one).contains(&205));
+    assert!(one.assemble().codes(Severity::Note).contains(&205));
     assert!(one.assemble().codes(Severity::Damage).is_empty());
     let three = with_copies((13, false, false), (10, false, false));
     assert!(three.assemble().codes(Severity::Damage).contains(&206));
+}
+
+/// Case C7.
+#[test]
+fn an_interrupted_commit_of_this_library_is_a_note_and_no_damage() {
+    // The copy that was being written carries number 1 and is open.
+    for (primary, secondary) in [((1, true), (10, false)), ((10, false), (1, true))] {
+        let made = with_copies((primary.0, primary.1, false), (secondary.0, secondary.1, false));
+        let told = made.assemble();
+        assert!(told.codes(Severity::Damage).is_empty(), "{:?}", told.findings);
+        let finding = told.findings.iter().find(|finding| finding.code == 205).unwrap();
+        assert_eq!(finding.severity, Severity::Note);
+    }
+    // Somebody else's copy of update 1 says something else.
+    let told = with_copies((1, false, false), (10, false, false)).assemble();
+    assert!(told.codes(Severity::Damage).contains(&206));
 }
 
 #[test]

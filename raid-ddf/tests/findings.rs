@@ -90,6 +90,18 @@ fn numbers(primary: (u32, u8), secondary: (u32, u8)) -> Told {
     })
 }
 
+/// A mirror of two, and a disk without a part that missed an update.
+fn unused_behind() -> Told {
+    let mut made = Plan { disks: 3, ..RAID1 }.build();
+    made.on(&[0, 1, 2], |made, disk, kind| {
+        made.record(disk, kind).primary_element_count = U16::new(BIG, 2);
+        made.disk_records(disk, kind).entries[2].set_pd_type(BIG, PdType::empty());
+    });
+    made.on_disk(2, |made, kind| made.slot(2, kind, 0).fill(0xFF));
+    made.set_sequence(&[0, 1], 11);
+    made.assemble()
+}
+
 /// A RAID-5 of which disks 0 and 2 have gone on to `sequence`, and call disk 1 `state`.
 fn gone_on(sequence: u32, state: PdState) -> Told {
     let mut made = RAID5.build();
@@ -230,6 +242,7 @@ fn one_configuration() -> Vec<(Fault, Told)> {
             }),
         ),
         (Fault::OneBehind, gone_on(11, PdState::ONLINE)),
+        (Fault::UnusedBehind, unused_behind()),
         (Fault::Behind, gone_on(12, PdState::ONLINE)),
         (Fault::ExplainedBehind, gone_on(12, GONE)),
         (Fault::SameReference, twins()),

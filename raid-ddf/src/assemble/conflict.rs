@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What makes a volume unusable although its disks are at hand: disks that contradict each other.
 //!
-//! Two disks have each *gone on without the other* if each counts itself in and the other out. That
-//! alone also happens when a disk returns after the other was replaced; then some third disk has
-//! been with both, one after the other, and the higher number is right. It is a split brain if there
-//! is no such witness, or if both carry the same number.
+//! Who has gone on without whom is judged in [`descent`](super::descent).
 
 use super::VirtualDisk;
 use super::virtual_disk::{SetRecord, codes_of};
-use crate::crc::stored_crc;
-use crate::disk::DdfDisk;
 use crate::finding::Fault;
 use crate::header::Section;
-use crate::physical_disk_records::PdState;
-use crate::sequence::compare_kept;
 use crate::virtual_disk_records::VdCondition;
 use raid_core::array::MemberState;
 use raid_core::metadata::Finding;
@@ -34,7 +27,7 @@ impl<'a> VirtualDisk<'a> {
     pub(super) fn tell_conflicts(&self, tell: &mut dyn FnMut(Finding)) {
         let array = Some(self.guid().into());
         let mut tell = |finding: Finding| tell(Finding { array, ..finding });
-        if self.disputed {
+        if self.forked {
             self.tell_disputes(&mut tell);
         }
         self.tell_contradictions(&mut tell);
@@ -46,44 +39,6 @@ impl<'a> VirtualDisk<'a> {
         {
             let (found, expected) = (Some(self.size().0), Some(capacity.0));
             tell(Finding { found, expected, ..about(Fault::SizeTooLarge, &lead) });
-        }
-    }
-
-    /// Whether a disk is one of two that have each gone on without the other, and not the newer.
-    pub(super) fn is_disputed(&self, disk: &DdfDisk<'a>) -> bool {
-        if !self.disputed {
-            return false;
-        }
-        self.claims().filter(|claim| claim.disk.index() == disk.index()).any(|mine| {
-            self.claims().any(|other| {
-                let numbers = (mine.disk.effective_sequence(), other.disk.effective_sequence());
-                split(&mine, &other) && compare_kept(numbers.0, numbers.1).is_le()
-            })
-        })
-    }
-
-    /// Pairs of disks that have each gone on without the other.
-    pub(super) fn disputes(
-        &self,
-    ) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'a> {
-        self.differing_pairs().filter(|(mine, other)| split(mine, other))
-    }
-
-    fn tell_disputes(&self, tell: &mut dyn FnMut(Finding)) {
-        for (mine, other) in self.disputes() {
-            let sequence = |claim: &SetRecord<'_>| Some(claim.disk.stored_sequence().into());
-            // The entry in which it counts the other out.
-            let at = other.disk.reference().and_then(|them| {
-                let index = mine.disk.physical_disks()?.position(mine.disk.order(), them)?;
-                mine.disk.entry_lba(Section::PhysicalDiskRecords, index)
-            });
-            tell(Finding {
-                copy: "physical disk records",
-                at: at.or(mine.disk.section_lba(Section::PhysicalDiskRecords)),
-                found: sequence(&mine),
-                expected: sequence(&other),
-                ..Fault::SplitBrain.on(Some(mine.disk.index()))
-            });
         }
     }
 
@@ -101,21 +56,6 @@ impl<'a> VirtualDisk<'a> {
                 tell(Finding { found, expected, ..about(Fault::Contradiction, &mine) });
             }
         }
-    }
-
-    /// Two records of one set on two disks whose lists of disks differ, each pair once: those that
-    /// have the same list cannot have gone on without each other.
-    fn differing_pairs(&self) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'a> {
-        let this = *self;
-        self.claims().flat_map(move |mine| {
-            let set = mine.record.secondary_element_seq.into();
-            let list = list_of(&mine.disk);
-            let later = this.set_claims(set).filter(move |other| {
-                let same = list.is_some() && list == list_of(&other.disk);
-                other.disk.index() > mine.disk.index() && !same
-            });
-            later.map(move |other| (mine, other))
-        })
     }
 
     /// Tells of sets whose records do not belong to one volume.
@@ -155,9 +95,7 @@ impl<'a> VirtualDisk<'a> {
 
     /// Tells of blocks of a disk that this volume claims twice, or another one as well.
     fn tell_overlaps(&self, tell: &mut dyn FnMut(Finding)) {
-        let in_sync = |claim: &SetRecord<'a>| {
-            self.configuration.condition(&claim.disk) == MemberState::InSync
-        };
+        let in_sync = |claim: &SetRecord<'a>| self.condition(&claim.disk) == MemberState::InSync;
         for mine in self.claims().filter(in_sync) {
             let disk = mine.disk;
             let others = disk.records().filter_map(|slot| SetRecord::in_slot(disk, &slot));
@@ -205,44 +143,9 @@ pub(super) fn about(fault: Fault, record: &SetRecord<'_>) -> Finding {
     Finding { copy: RECORD, at, ..fault.on(Some(record.disk.index())) }
 }
 
-/// The CRC of a disk's list of disks, if it is right.
-fn list_of(disk: &DdfDisk<'_>) -> Option<u32> {
-    let bytes = disk.section(Section::PhysicalDiskRecords).filter(|_| disk.is_sound())?;
-    stored_crc(disk.order(), bytes)
-}
-
 fn is_same_set(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> bool {
     mine.record.vd_guid.matches(&other.record.vd_guid)
         && mine.record.secondary_element_seq == other.record.secondary_element_seq
-}
-
-/// Whether a disk's own copy of the records counts the disk with this reference in.
-fn counts_in(claim: &SetRecord<'_>, reference: u32) -> bool {
-    let gone = PdState::FAILED.union(PdState::MISSING);
-    let entry = claim.disk.entry_of(reference);
-    entry.is_some_and(|entry| !entry.pd_state(claim.disk.order()).intersects(gone))
-}
-
-/// Whether two disks have each gone on without the other; see the head of this file.
-fn split(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> bool {
-    let (Some(me), Some(them)) = (mine.disk.reference(), other.disk.reference()) else {
-        return false;
-    };
-    let same_set = mine.record.secondary_element_seq == other.record.secondary_element_seq;
-    if me == them || !same_set || counts_in(mine, them) || counts_in(other, me) {
-        return false;
-    }
-    if !counts_in(mine, me) || !counts_in(other, them) {
-        return false;
-    }
-    let same_number = match (mine.disk.effective_sequence(), other.disk.effective_sequence()) {
-        (None, None) => mine.sequence() == other.sequence(),
-        (mine, other) => mine == other,
-    };
-    let witness = || {
-        mine.references().any(|reference| counts_in(mine, reference) && counts_in(other, reference))
-    };
-    same_number || !witness()
 }
 
 /// Where two records of one number name different members: what they say there.

@@ -53,7 +53,7 @@ impl<'a> VirtualDisk<'a> {
         let Some(reference) = set.reference(slot) else { return (absent, None) };
         let start = set.start(slot);
         let len = self.extent_len(set, slot);
-        let entry = self.configuration.newest().entry_of(reference);
+        let entry = self.speaker.entry_of(reference);
         let holder = self.configuration.holder(reference);
         let guid = entry.map(|entry| entry.pd_guid).or_else(|| holder.map(|disk| disk.guid()));
         let id = guid.map(MemberId::from);
@@ -73,7 +73,7 @@ impl<'a> VirtualDisk<'a> {
         disk: &DdfDisk<'a>,
         extent: Extent,
     ) -> (MemberState, Option<Finding>) {
-        let condition = self.configuration.condition(disk);
+        let condition = self.condition(disk);
         if !matches!(condition, MemberState::InSync | MemberState::Rebuilding) {
             return (condition, None);
         }

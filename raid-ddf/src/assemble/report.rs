@@ -128,6 +128,7 @@ impl Configuration<'_> {
         let explained = !state.contains(PdState::ONLINE) || state.intersects(gone);
         let fault = match (self.updates_behind(disk), explained) {
             (0, _) => return,
+            _ if self.is_unused(disk) => Fault::UnusedBehind,
             (_, true) => Fault::ExplainedBehind,
             (1, false) => Fault::OneBehind,
             (_, false) => Fault::Behind,
@@ -269,6 +270,7 @@ impl VirtualDisk<'_> {
             clean: self.is_clean(),
             initialisation: self.entry().initialisation(),
         });
+        self.report_branches(into);
         self.report_fields(id, into);
         self.report_codes(id, into);
         self.tell_conflicts(&mut |finding| into.finding(&finding));
@@ -280,7 +282,7 @@ impl VirtualDisk<'_> {
 
     fn report_fields(&self, id: ArrayId, into: &mut dyn Inventory) {
         let of = Subject::Array(id);
-        let order = self.configuration().newest().order();
+        let order = self.entry_disk().order();
         let entry = self.entry();
         let mut raw = |field, value| into.raw(of, field, value);
         raw("VD_Number", entry.vd_number.get(order).into());
@@ -346,7 +348,7 @@ impl VirtualDisk<'_> {
             array: Some(self.guid().into()),
             copy: "virtual disk records",
             at: self.entry_at(),
-            ..fault.on(Some(self.configuration().newest().index()))
+            ..fault.on(Some(self.entry_disk().index()))
         }
     }
 
@@ -363,7 +365,7 @@ impl VirtualDisk<'_> {
             _ => VdCondition::Failed,
         };
         let stored = self.entry().condition();
-        if stored != computed {
+        if stored != computed && state != ArrayState::Forked {
             let expected = Some(computed.to_bits().into());
             into.finding(&Finding { expected, ..about(Fault::StateDiffers) });
         }
@@ -411,7 +413,7 @@ impl VirtualDisk<'_> {
         let of = Subject::Member(member.array, member.place);
         let (array, about) = (Some(member.array), |fault| about(fault, set));
         into.raw(of, "PD_Reference", reference.into());
-        let newest = self.configuration().newest();
+        let newest = self.speaker();
         let Some(entry) = newest.entry_of(reference) else {
             let found = Some(reference.into());
             return into.finding(&Finding { array, found, ..about(Fault::UnlistedElement) });

@@ -2,6 +2,7 @@
 //! One volume: its entry in the newest records, and the newest configuration record of each set.
 
 use super::Configuration;
+use super::descent::Descent;
 use super::state::{join_sets, set_state};
 use crate::disk::DdfDisk;
 use crate::finding::Fault;
@@ -11,7 +12,7 @@ use crate::header::Section;
 use crate::sequence::compare_sequences;
 use crate::structure::{ConfigurationRecord, RecordSlot};
 use crate::vd_configuration::{ElementLists, VdConfiguration};
-use crate::virtual_disk_records::{VdFlags, VirtualDiskEntry};
+use crate::virtual_disk_records::{VdCondition, VirtualDiskEntry};
 use raid_core::array::{ArrayState, Geometry, Level, MemberState};
 use raid_core::array::{Placement, QNumbering, Secondary};
 use raid_core::layout::Layout;
@@ -22,13 +23,15 @@ use raid_core::units::{Blocks, Lba, Slot, SlotSet};
 pub struct VirtualDisk<'a> {
     pub(super) configuration: Configuration<'a>,
     entry: &'a VirtualDiskEntry,
-    /// Of `entry` in the newest virtual disk records.
+    /// Of `entry` in the virtual disk records of the disk that lists it.
     index: usize,
+    /// The disk whose copy of the lists counts for the volume.
+    pub(super) speaker: DdfDisk<'a>,
     lead: Option<SetRecord<'a>>,
     codes: Option<Codes<'a>>,
     mapped: Result<Geometry, Unmappable>,
     /// Whether some disks have each gone on without the other.
-    pub(super) disputed: bool,
+    pub(super) forked: bool,
 }
 
 /// The newest configuration record of one set, and the disk it stands on.
@@ -87,21 +90,33 @@ impl<'a> VirtualDisk<'a> {
         entry: &'a VirtualDiskEntry,
     ) -> Self {
         let unmapped = Err(Unmappable::but(Fault::NoRecord, 0, 1));
+        let speaker = configuration.newest();
         let blank = Self {
             configuration,
             entry,
             index,
+            speaker,
             lead: None,
             codes: None,
             mapped: unmapped,
-            disputed: false,
+            forked: false,
+        };
+        let Descent { speaker, forked } = blank.judge_descent();
+        let own = speaker.virtual_disks().and_then(|records| {
+            let mut used = records.used(speaker.order());
+            used.find(|(_, own)| own.vd_guid == entry.vd_guid)
+        });
+        // A speaker that does not list the volume yet knows its disks all the same.
+        let listed = own.filter(|(_, own)| own.condition() != VdCondition::Deleted);
+        let blank = match listed {
+            Some((index, entry)) => Self { speaker, forked, index, entry, ..blank },
+            None => Self { speaker, forked, ..blank },
         };
         let Some(lead) = blank.newest(blank.claims()) else { return blank };
         let known = Self { lead: Some(lead), ..blank };
         let codes = known.read_codes(&lead);
         let mapped = known.map(&codes);
-        let disputed = known.disputes().next().is_some();
-        Self { codes: Some(codes), mapped, disputed, ..known }
+        Self { codes: Some(codes), mapped, ..known }
     }
 
     /// Its GUID.
@@ -116,22 +131,44 @@ impl<'a> VirtualDisk<'a> {
         self.configuration
     }
 
-    /// Its entry in the newest virtual disk records.
+    /// The disk whose copy of the shared lists counts for this volume.
+    #[must_use]
+    pub const fn speaker(&self) -> DdfDisk<'a> {
+        self.speaker
+    }
+
+    /// Its entry in the virtual disk records that count for it.
     #[must_use]
     pub const fn entry(&self) -> &'a VirtualDiskEntry {
         self.entry
     }
 
-    /// The block of the newest disk that holds the entry.
-    #[must_use]
-    pub fn entry_at(&self) -> Option<Lba> {
-        self.configuration.newest().entry_lba(Section::VirtualDiskRecords, self.index)
+    /// The disk that holds the entry: the speaker, or the newest if the speaker lacks it.
+    pub(super) fn entry_disk(&self) -> DdfDisk<'a> {
+        let lists = |disk: &DdfDisk<'a>| {
+            let entries = disk.virtual_disks().map(|records| &records.entries);
+            entries
+                .and_then(|all| all.get(self.index))
+                .is_some_and(|e| core::ptr::eq(e, self.entry))
+        };
+        if lists(&self.speaker) { self.speaker } else { self.configuration.newest() }
     }
 
-    /// Whether the metadata says that no write was under way.
+    /// The block that holds the entry.
     #[must_use]
-    pub const fn is_clean(&self) -> bool {
-        !self.entry.vd_flags().contains(VdFlags::NOT_CONSISTENT)
+    pub fn entry_at(&self) -> Option<Lba> {
+        self.entry_disk().entry_lba(Section::VirtualDiskRecords, self.index)
+    }
+
+    /// Whether no write was under way.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        super::is_clean(self.entry) || self.was_opened_in_vain()
+    }
+
+    /// State of a disk's data in this volume, its own records aside.
+    pub(super) fn condition(&self, disk: &DdfDisk<'a>) -> MemberState {
+        self.configuration.condition_by(&self.speaker, disk)
     }
 
     /// The disks that hold a configuration record of it, with the record.
@@ -159,15 +196,21 @@ impl<'a> VirtualDisk<'a> {
 
     /// Whether the data of a record's disk is used.
     pub(super) fn takes_part(&self, claim: &SetRecord<'a>) -> bool {
-        let condition = self.configuration.condition(&claim.disk);
+        let condition = self.condition(&claim.disk);
         matches!(condition, MemberState::InSync | MemberState::Rebuilding)
     }
 
     fn newest(&self, claims: impl Iterator<Item = SetRecord<'a>>) -> Option<SetRecord<'a>> {
         claims.reduce(|newest, claim| {
-            let better = self
-                .takes_part(&claim)
-                .cmp(&self.takes_part(&newest))
+            // A record that places a disk counts only with that disk's own entry of the same
+            // update: what a disk says that does not count itself in comes last.
+            let say = |claim: &SetRecord<'a>| {
+                let takes_part = self.takes_part(claim);
+                let speaks = claim.disk.index() == self.speaker.index();
+                (takes_part, takes_part && (speaks || claim.counts_itself_in()))
+            };
+            let better = say(&claim)
+                .cmp(&say(&newest))
                 .then_with(|| compare_sequences(claim.sequence(), newest.sequence()));
             if better.is_gt() { claim } else { newest }
         })
@@ -197,14 +240,14 @@ impl<'a> VirtualDisk<'a> {
         if let Some(count) = set.block_count() {
             return count;
         }
-        let newest = self.configuration.newest();
+        let newest = self.speaker;
         let slots = (0..=u8::MAX).filter_map(|slot| set.reference(Slot(slot)));
         let entries = slots.filter_map(|reference| newest.entry_of(reference));
         let sizes = entries.map(|entry| set.disk.configured_size(entry, newest.order()));
         sizes.min().unwrap_or_default()
     }
 
-    fn read_codes(&self, lead: &SetRecord<'a>) -> Codes<'a> {
+    pub(super) fn read_codes(&self, lead: &SetRecord<'a>) -> Codes<'a> {
         let member_blocks = self.member_blocks(lead);
         Codes {
             record: lead.record,
@@ -293,9 +336,12 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// Worth with the members at hand, by the rules of its level. `Failed` as well if something
-    /// about it was refused.
+    /// about it was refused, `Forked` if disks have gone on without each other.
     #[must_use]
     pub fn state(&self) -> ArrayState {
+        if self.forked {
+            return ArrayState::Forked;
+        }
         let Some(geometry) = self.geometry() else { return ArrayState::Failed };
         if self.is_refused() {
             return ArrayState::Failed;

@@ -5,12 +5,15 @@ use super::array_state::update_arrays;
 use super::checkpoint::Checkpoint;
 use super::set_note::{self, SetNote};
 use super::spread::{edit_newest, spread};
-use super::survey::{Live, RecordAt, Survey, set_of};
+use super::survey::{Live, RecordAt, Survey, next, set_of};
 use crate::assemble::Assembly;
-use crate::disk_bytes::Disks;
+use crate::choice::choose;
+use crate::disk::DdfDisk;
+use crate::disk_bytes::{DiskBytes, Disks};
 use crate::geometry::{Codes, Writer};
 use crate::guid::Guid;
 use crate::header::Section;
+use crate::locate::AnchorSearch;
 use crate::physical_disk_records::{PdState, PhysicalDiskEntry, PhysicalDiskRecords, is_reference};
 use crate::vd_configuration::VdConfiguration;
 use crate::virtual_disk_records::{VdCondition, VdFlags, VirtualDiskEntry};
@@ -24,7 +27,7 @@ pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<Runti
     let assembly = Assembly::new(disks, &mut scratch, &mut |_| {});
     let volume = assembly.volume(&array.into())?;
     let claim = volume.set_record(set).filter(|_| set < volume.sets())?;
-    let newest = volume.configuration().newest();
+    let newest = volume.speaker();
     let entry = volume.entry();
     let [mut failed, mut rebuilding] = [SlotSet::EMPTY; 2];
     for slot in SlotSet::first(volume.slots()).iter() {
@@ -53,7 +56,7 @@ pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<Runti
     let note = own.map_or(shared, |own| own.within(shared));
     let operation = (!rebuilding.is_empty()).then_some(Operation::Rebuild { targets: rebuilding });
     let state = RuntimeState {
-        clean: note.clean,
+        clean: note.clean || volume.was_opened_in_vain(),
         failed,
         rebuilding,
         initialisation: note.initialisation,
@@ -104,7 +107,8 @@ pub(crate) fn set_state(
     if let Some(slot) = named.without(slots).lowest() {
         return Err(nowhere(slot));
     }
-    if !survey.aligned && self::state(&live, array, set) == Some(*state) {
+    let speaks_last = survey.next_sequence == survey.copies.sequence().map(next);
+    if !survey.aligned && speaks_last && self::state(&live, array, set) == Some(*state) {
         // What an interrupted update left undone: the same update, not another one, so that no disk
         // falls two behind. Not a byte of what the newest disk says changes.
         survey.next_sequence = survey.copies.sequence();
@@ -180,8 +184,22 @@ fn set_member(
         return;
     };
     let others = Others::on(&live, survey, own, reference);
-    let next = next_state(entry.pd_state(order), wanted, others);
+    let old = entry.pd_state(order);
+    let next = next_state(old, wanted, others);
+    // A disk that is not among those given was absent, and is not known to have failed.
+    let absent = wanted == Wanted::Failed && !old.is_gone() && !is_given(disks, reference);
+    let next = if absent { next | PdState::MISSING } else { next };
     edit_disk(disks, survey, reference, |entry| entry.set_pd_state(order, next));
+}
+
+/// Whether the disk with this reference is among those given, live or not.
+fn is_given(disks: &[DiskBuffer<'_>], reference: u32) -> bool {
+    let mut given = disks.iter().map(DiskBytes::of_buffer);
+    given.any(|bytes| {
+        let choice = choose(bytes, AnchorSearch::NONE, &mut |_| {});
+        let disk = choice.and_then(|choice| DdfDisk::open(0, bytes, choice));
+        disk.is_some_and(|disk| disk.reference() == Some(reference))
+    })
 }
 
 /// Edits the newest entry of the disk with this reference.

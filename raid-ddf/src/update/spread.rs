@@ -46,6 +46,7 @@ pub(crate) const CLOSED: u8 = 0x00;
 /// Brings every copy on every live disk to what the newest disk's chosen copy says, and counts the
 /// change.
 pub(crate) fn spread(disks: &mut [DiskBuffer<'_>], survey: &Survey, stamp: Stamp) {
+    let survey = &survey.without_lost(&Live(disks));
     for disk in 0..disks.len() {
         refresh_records(disks, survey, disk);
     }

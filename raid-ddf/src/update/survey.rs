@@ -6,17 +6,18 @@
 
 use super::copies::{Copies, Unusable};
 use super::disk_set::DiskSet;
+use crate::assemble::dissenting_speaker;
 use crate::assemble::half_created::settled;
 use crate::choice::choose;
-use crate::crc::Seal;
+use crate::crc::{Seal, stored_crc};
 use crate::disk::DdfDisk;
 use crate::disk_bytes::{DiskBytes, Disks};
 use crate::guid::Guid;
 use crate::header::Section;
 use crate::integer::ByteOrder;
 use crate::locate::{AnchorSearch, CopyKind};
-use crate::physical_disk_records::{PhysicalDiskRecords, is_reference};
-use crate::sequence::compare_kept;
+use crate::physical_disk_records::{PdState, PhysicalDiskRecords, is_reference};
+use crate::sequence::{compare_kept, updates_between};
 use crate::spare_assignment::SpareAssignment;
 use crate::structure::{ConfigurationRecord, Structure};
 use crate::vd_configuration::VdConfiguration;
@@ -55,7 +56,9 @@ pub(crate) struct Survey {
     pub(crate) next_sequence: Option<u32>,
     /// Whether every copy on every live disk is of the same update.
     pub(crate) aligned: bool,
-    /// The live disks of the configuration.
+    /// Whether the lists of disks on all of them are the same bytes.
+    lists_agree: bool,
+    /// The live disks of the configuration that the update is written to.
     members: DiskSet,
     /// Those whose secondary copy counts.
     second: DiskSet,
@@ -119,8 +122,23 @@ impl Survey {
             let records = structure.virtual_disks();
             records.is_some_and(|records| records.find(copies.order, &guid).is_some())
         };
-        let survey = Self::knowing(disks, &knows)?.ok_or(none)?;
+        let mut survey = Self::knowing(disks, &knows)?.ok_or(none)?;
+        if !survey.lists_agree
+            && let Some(speaker) = dissenting_speaker(disks, guid)
+        {
+            survey = Self::spoken_for(disks, survey.guid, Some((speaker, guid)))?;
+        }
         survey.virtual_disk(disks, guid).map(|_| survey).ok_or(none)
+    }
+
+    fn do_lists_agree(&self, disks: &dyn Disks) -> bool {
+        let list = |index| {
+            let (_, copies, structure) = self.member(disks, index)?;
+            stored_crc(copies.order, structure.section(Section::PhysicalDiskRecords)?)
+        };
+        let newest = list(self.newest);
+        let members = (0..disks.count()).filter(|index| self.members.contains(*index));
+        newest.is_some() && members.into_iter().all(|index| list(index) == newest)
     }
 
     /// The configuration whose records list the disk with this GUID, at hand or not.
@@ -155,6 +173,15 @@ impl Survey {
 
     /// The configuration `guid`.
     pub(crate) fn of(disks: &dyn Disks, guid: Guid) -> Result<Self, ChangeError> {
+        Self::spoken_for(disks, guid, None)
+    }
+
+    /// The same, by the lists of the disk that speaks for an array instead of those of the newest.
+    fn spoken_for(
+        disks: &dyn Disks,
+        guid: Guid,
+        speaker: Option<(usize, Guid)>,
+    ) -> Result<Self, ChangeError> {
         let mut best: Option<(DdfDisk<'_>, Copies)> = None;
         let (mut highest, mut lowest, mut aligned) = (None, Some(u32::MAX), true);
         let [mut members, mut second, mut twin_sound] = [DiskSet::EMPTY; 3];
@@ -185,16 +212,23 @@ impl Survey {
             let disks = (0..disks.count()).filter_map(|index| opened(disks, index));
             disks.filter(|disk| disk.configuration() == guid)
         };
-        if lowest != highest {
+        let spoken = speaker.and_then(|(speaker, _)| opened(disks, speaker));
+        let mut last = copies.sequence();
+        if let Some(speaker) = spoken {
+            newest = speaker;
+            copies = copies_of(disks, newest.index())?.unwrap_or(copies);
+            aligned = false;
+        } else if lowest != highest {
             newest = settled(newest, all);
             copies = copies_of(disks, newest.index())?.unwrap_or(copies);
+            last = copies.sequence();
         }
         let block_size = newest.bytes().shape().block_size;
         let structure = newest.structure();
         let sealed = |section| {
             copies.section_seal(block_size, structure.section(section).unwrap_or_default())
         };
-        let survey = Self {
+        let mut survey = Self {
             guid,
             order: copies.order,
             block_size,
@@ -202,16 +236,112 @@ impl Survey {
             newest: newest.index(),
             copies,
             // All ones stand for "not kept": the counter goes round before.
-            next_sequence: copies
-                .sequence()
-                .map(|n| if n >= u32::MAX - 1 { 1 } else { n.saturating_add(1) }),
+            next_sequence: last.map(next),
             aligned: aligned && lowest == highest,
+            lists_agree: true,
             members,
             second,
             twin_sound,
         };
         survey.check_alike(disks)?;
+        survey.lists_agree = survey.do_lists_agree(disks);
+        survey.spare_accusers(disks, speaker.map(|(_, array)| array));
         Ok(survey)
+    }
+
+    /// Leaves out disks of other arrays that call a disk out which this update counts in. The format
+    /// has one state a disk, not one a volume: written there, the update would take back what only
+    /// these disks know, that their array ran without it. The counter goes on by two then, so that they
+    /// are not mistaken for disks that an interrupted update did not reach.
+    fn spare_accusers(&mut self, disks: &dyn Disks, array: Option<Guid>) {
+        if self.lists_agree {
+            return;
+        }
+        let newest = self.copies.sequence();
+        let mut members = DiskSet::EMPTY;
+        let mut spared = false;
+        for index in (0..disks.count()).filter(|index| self.members.contains(*index)) {
+            let one_behind = match (newest, self.number_of(disks, index)) {
+                (Some(newest), Some(own)) => updates_between(newest, own) == 1,
+                _ => false,
+            };
+            if index != self.newest && !one_behind && self.is_accuser(disks, index, array) {
+                spared = true;
+            } else {
+                members.insert(index);
+            }
+        }
+        if spared {
+            self.members = members;
+            self.next_sequence = self.next_sequence.map(next);
+        }
+    }
+
+    fn number_of(&self, disks: &dyn Disks, index: usize) -> Option<u32> {
+        self.member(disks, index).and_then(|(_, copies, _)| copies.sequence())
+    }
+
+    /// Whether a disk is a member of arrays other than this one, one of which it knows to have run
+    /// without a disk that the newest lists count in.
+    fn is_accuser(&self, disks: &dyn Disks, index: usize, array: Option<Guid>) -> bool {
+        let Some((_, _, structure)) = self.member(disks, index) else { return false };
+        let (Some(own), Some(newest)) = (structure.physical_disks(), self.physical_disks(disks))
+        else {
+            return false;
+        };
+        let state = |list: &PhysicalDiskRecords, reference| {
+            list.find(self.order, reference).map(|entry| entry.pd_state(self.order))
+        };
+        let me = self.reference(disks, index);
+        let names = |record: &VdConfiguration, reference| {
+            self.references(disks, record).any(|element| Some(element) == reference)
+        };
+        let holds = |record: &&VdConfiguration| names(record, me);
+        if array.is_some_and(|array| {
+            structure.volumes().filter(holds).any(|record| record.vd_guid == array)
+        }) || !me.and_then(|me| state(own, me)).is_some_and(PdState::is_usable)
+        {
+            return false;
+        }
+        structure.volumes().filter(holds).any(|record| {
+            self.references(disks, record).any(|reference| {
+                let gone = |list| state(list, reference).is_some_and(PdState::is_gone);
+                gone(own) && !gone(newest)
+            })
+        })
+    }
+
+    /// Leaves out a disk that the edited lists call out while it holds another array in which it
+    /// counts itself in: that array may be judged by what its members say alone.
+    pub(crate) fn without_lost(mut self, disks: &dyn Disks) -> Self {
+        if self.lists_agree {
+            return self;
+        }
+        let mut members = DiskSet::EMPTY;
+        for index in (0..disks.count()).filter(|index| self.members.contains(*index)) {
+            if index == self.newest || !self.is_lost(disks, index) {
+                members.insert(index);
+            }
+        }
+        self.members = members;
+        self
+    }
+
+    fn is_lost(&self, disks: &dyn Disks, index: usize) -> bool {
+        let (Some((_, _, structure)), Some(me)) =
+            (self.member(disks, index), self.reference(disks, index))
+        else {
+            return false;
+        };
+        let state = |list: Option<&PhysicalDiskRecords>| {
+            list.and_then(|list| list.find(self.order, me)).map(|entry| entry.pd_state(self.order))
+        };
+        let lost = state(self.physical_disks(disks)).is_some_and(PdState::is_gone);
+        let names =
+            |record: &&VdConfiguration| self.references(disks, record).any(|them| them == me);
+        // One array alone knows of the loss by the lists of its other members.
+        lost && state(structure.physical_disks()).is_some_and(PdState::is_usable)
+            && structure.volumes().filter(names).nth(1).is_some()
     }
 
     /// The global sections are copied from disk to disk: every disk must have the same tables.
@@ -435,6 +565,11 @@ impl Survey {
         let references = lists.map(|lists| lists.references).unwrap_or_default();
         references.iter().take(count).map(move |reference| reference.get(order))
     }
+}
+
+/// The update counter after this one. All ones stand for "not kept": it goes round before.
+pub(crate) const fn next(number: u32) -> u32 {
+    if number >= u32::MAX - 1 { 1 } else { number.saturating_add(1) }
 }
 
 /// Which basic virtual disk a record is of. A plain one may store anything.

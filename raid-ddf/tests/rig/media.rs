@@ -91,6 +91,11 @@ impl Rig {
         rig
     }
 
+    /// Sets the clock.
+    pub fn set_clock(&mut self, ticks: u64) {
+        self.ticks = ticks;
+    }
+
     /// A stamp that no earlier one equals.
     pub fn stamp(&mut self) -> Stamp {
         self.ticks += 1;
@@ -148,6 +153,27 @@ impl Rig {
         self.media.extend(other.media.iter().cloned());
         self.disks.extend(other.disks.iter().cloned());
         self.live.extend(other.live.iter().copied());
+    }
+
+    /// These disks alone, as after a start with no others plugged in.
+    pub fn only(&self, disks: &[usize]) -> Self {
+        let mut apart = Self {
+            media: disks.iter().map(|disk| self.media[*disk].clone()).collect(),
+            disks: disks.iter().map(|disk| self.disks[*disk].clone()).collect(),
+            live: vec![true; disks.len()],
+            ..self.clone()
+        };
+        apart.reread();
+        apart
+    }
+
+    /// Puts disks back that were taken out by [`only`](Self::only).
+    pub fn take_back(&mut self, disks: &[usize], apart: Self) {
+        for (disk, medium) in disks.iter().zip(apart.media) {
+            self.media[*disk] = medium;
+        }
+        self.ticks = self.ticks.max(apart.ticks);
+        self.reread();
     }
 
     /// Writes every live disk.

@@ -4,10 +4,10 @@
 
 pub mod handmade;
 
-use raid_core::array::{ArrayDescriptor, ArrayId, MemberDescriptor};
+use raid_core::array::{ArrayDescriptor, ArrayId, ArrayState, MemberDescriptor, Place};
 use raid_core::metadata::{
-    DiskDescriptor, DiskShape, DiskView, Finding, Format, Inventory, Lookup, Piece, Severity,
-    Subject,
+    Branch, DiskDescriptor, DiskShape, DiskView, Finding, Format, Inventory, Lookup, Piece,
+    Severity, Subject,
 };
 use raid_core::units::{Blocks, Extent, Lba};
 use raid_ddf::Ddf;
@@ -78,9 +78,32 @@ pub struct Told {
     pub arrays: Vec<(ArrayDescriptor, Vec<MemberDescriptor>)>,
     pub raw: Vec<(Subject, &'static str, u64)>,
     pub findings: Vec<Finding>,
+    pub branches: Vec<History>,
+}
+
+/// One history of a forked array.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    pub number: u16,
+    pub disks: Vec<usize>,
+    pub sequence: Option<u64>,
+    pub unix_seconds: Option<u64>,
+    pub failed: Vec<Place>,
 }
 
 impl Inventory for Told {
+    fn branch(&mut self, branch: &Branch<'_>) {
+        let (array, _) = self.arrays.last().expect("a history follows its array");
+        assert_eq!(array.id, branch.array);
+        assert_eq!(array.state, ArrayState::Forked);
+        self.branches.push(History {
+            number: branch.number,
+            disks: branch.disks.to_vec(),
+            sequence: branch.sequence,
+            unix_seconds: branch.unix_seconds,
+            failed: branch.failed.to_vec(),
+        });
+    }
     fn disk(&mut self, disk: &DiskDescriptor) {
         self.disks.push(*disk);
     }

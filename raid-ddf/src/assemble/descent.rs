@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Descent: which disk speaks for a volume, judged by who was there when which record was written.
+//!
+//! Headers count the updates of the whole configuration, and disks of one configuration can run
+//! apart: a higher number proves nothing about one volume. What proves something are the states in
+//! each member's own copy. A write is acknowledged only when the record that allows it is on every
+//! disk that the record counts in. Hence:
+//!
+//! | `x` says of `y` | `y` says of `x` | |
+//! |---|---|---|
+//! | in | in | one history; the higher number is the later record |
+//! | out | in | `x` is the later one: `x` was there for every write that `y` may have acknowledged |
+//! | out | out | `y` is the earlier one if a disk that it counts in carries a record without `y`; else a fork |
+//!
+//! *Out* is failed, missing, without an entry, or no longer named in the record of the set. Only
+//! members that count themselves in have a say: spares, disks that are being filled, and disks that
+//! know of their own failure have none.
+//!
+//! A record that leaves too few members to run the volume is void if it calls them missing and all of
+//! them are present: the volume was not run without them, so they are as good as they were.
+
+use super::state::{join_sets, set_state};
+use super::virtual_disk::SetRecord;
+use super::{Assembly, VirtualDisk};
+use crate::disk::DdfDisk;
+use crate::disk_bytes::Disks;
+use crate::finding::Fault;
+use crate::guid::Guid;
+use crate::header::Section;
+use crate::physical_disk_records::PdState;
+use crate::sequence::{compare_kept, compare_sequences, updates_between};
+use crate::update::disk_set::DiskSet;
+use core::cmp::Ordering;
+use raid_core::array::{ArrayState, Secondary};
+use raid_core::metadata::Finding;
+use raid_core::units::{Slot, SlotSet};
+
+/// What a disk's own copy says of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// Holds its data.
+    In,
+    /// Is being filled.
+    Filling,
+    /// Failed, or no longer a member.
+    Out,
+    /// Was absent.
+    Missing,
+}
+
+impl Word {
+    pub(super) const fn is_out(self) -> bool {
+        matches!(self, Self::Out | Self::Missing)
+    }
+}
+
+impl<'a> SetRecord<'a> {
+    /// What the copy with this record says of the disk with this reference, which is a member of its
+    /// own set or of another one.
+    pub(super) fn word_on(&self, reference: u32, set: u8) -> Word {
+        let named = || self.references().any(|element| element == reference);
+        if set == self.record.secondary_element_seq && !named() {
+            return Word::Out;
+        }
+        let Some(entry) = self.disk.entry_of(reference) else { return Word::Out };
+        let state = entry.pd_state(self.disk.order());
+        if state.contains(PdState::MISSING) {
+            Word::Missing
+        } else if state.contains(PdState::FAILED) || !state.contains(PdState::ONLINE) {
+            Word::Out
+        } else if state.contains(PdState::REBUILDING) {
+            Word::Filling
+        } else {
+            Word::In
+        }
+    }
+
+    /// What it says of the disk of another record.
+    fn word_on_disk_of(&self, other: &Self) -> Word {
+        let reference = other.disk.reference();
+        reference.map_or(Word::Out, |them| self.word_on(them, other.record.secondary_element_seq))
+    }
+
+    /// Whether its disk counts itself in.
+    pub(super) fn counts_itself_in(&self) -> bool {
+        self.word_on_disk_of(self) == Word::In
+    }
+
+    /// Whether it says that the disk of the other record is out.
+    pub(super) fn accuses(&self, other: &Self) -> bool {
+        self.word_on_disk_of(other).is_out()
+    }
+
+    pub(super) fn is_on(&self, other: &Self) -> bool {
+        self.disk.index() == other.disk.index()
+    }
+
+    /// Whether it does not name the disk of the other record because it is from before that disk came.
+    fn predates(&self, other: &Self) -> bool {
+        let them = other.disk.reference();
+        let named = || self.references().any(|element| Some(element) == them);
+        self.record.secondary_element_seq == other.record.secondary_element_seq
+            && compare_sequences(self.sequence(), other.sequence()).is_lt()
+            && !named()
+    }
+
+    /// Whether both count the same disk in: what either acknowledged, that disk had.
+    fn shares_a_disk(&self, other: &Self) -> bool {
+        let set = self.record.secondary_element_seq;
+        self.references()
+            .any(|them| self.word_on(them, set) == Word::In && other.word_on(them, set) == Word::In)
+    }
+
+    /// Members of the set that it calls out.
+    fn accusations(&self) -> usize {
+        let set = self.record.secondary_element_seq;
+        self.references().filter(|them| self.word_on(*them, set).is_out()).count()
+    }
+}
+
+/// Who speaks for a volume.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Descent<'a> {
+    /// The disk whose copy counts.
+    pub(super) speaker: DdfDisk<'a>,
+    /// Whether disks have gone on without each other.
+    pub(super) forked: bool,
+}
+
+/// Members by what their own word is worth.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Voices {
+    /// Members that count themselves in, by records that are not void.
+    heard: DiskSet,
+    /// Those of them that no later record supersedes.
+    standing: DiskSet,
+    /// Whether they can contradict each other.
+    differ: bool,
+}
+
+impl Voices {
+    /// Those among whom the speaker is.
+    pub(super) fn speakers(&self) -> DiskSet {
+        if self.standing == DiskSet::EMPTY { self.heard } else { self.standing }
+    }
+}
+
+impl<'a> VirtualDisk<'a> {
+    /// The members present, each with its own record: the newest on that disk that names it.
+    pub(super) fn carriers(&self) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+        let mut last = None;
+        let this = *self;
+        let naming_itself = |claim: &SetRecord<'a>| {
+            let own = claim.disk.reference();
+            own.is_some_and(|own| claim.references().any(|reference| reference == own))
+        };
+        self.claims().filter(naming_itself).filter_map(move |claim| {
+            if last.replace(claim.disk.index()) == Some(claim.disk.index()) {
+                return None;
+            }
+            let set = claim.record.secondary_element_seq;
+            let record = claim.disk.record_of(&this.guid(), set)?;
+            let newest = SetRecord { record, ..claim };
+            Some(if naming_itself(&newest) { newest } else { claim })
+        })
+    }
+
+    /// The members present that are among `disks`.
+    fn among(&self, disks: DiskSet) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+        self.carriers().filter(move |claim| disks.contains(claim.disk.index()))
+    }
+
+    /// Hears every member.
+    pub(super) fn hear(&self) -> Voices {
+        let [mut heard, mut standing] = [DiskSet::EMPTY; 2];
+        // Most often all lists are the same bytes: then nobody contradicts anybody.
+        let differ = self.lists_differ();
+        for claim in self.carriers().filter(SetRecord::counts_itself_in) {
+            if !differ || !self.is_void(&claim) {
+                heard.insert(claim.disk.index());
+            }
+        }
+        for claim in self.among(heard) {
+            if !differ || !self.is_superseded(&claim, heard) {
+                standing.insert(claim.disk.index());
+            }
+        }
+        Voices { heard, standing, differ }
+    }
+
+    /// The one with the latest record among some members.
+    pub(super) fn freshest(
+        &self,
+        disks: DiskSet,
+        of: impl Fn(&SetRecord<'a>) -> bool,
+    ) -> Option<SetRecord<'a>> {
+        let claims = self.among(disks).filter(of);
+        claims.reduce(|fresh, claim| if later(&claim, &fresh).is_gt() { claim } else { fresh })
+    }
+
+    /// Judges who speaks: see the head of this file.
+    pub(super) fn judge_descent(&self) -> Descent<'a> {
+        let newest = self.configuration.newest();
+        let Voices { heard, standing, differ } = self.hear();
+        let freshest = |disks| self.freshest(disks, |_| true);
+        let (speaker, forked) = match freshest(standing) {
+            Some(speaker) => (Some(speaker), differ && self.disputes(standing).next().is_some()),
+            // Each is superseded by another: no order can be proven.
+            None => (freshest(heard), true),
+        };
+        match speaker {
+            None => Descent { speaker: newest, forked: false },
+            Some(claim)
+                if says_the_same(&claim.disk, &newest)
+                    || (!forked && self.is_continued_by(&claim, &newest, heard)) =>
+            {
+                Descent { speaker: newest, forked }
+            }
+            Some(claim) => Descent { speaker: claim.disk, forked },
+        }
+    }
+
+    /// Whether a disk that has no say carries the update after the speaker's, which the members were
+    /// not reached by, and reads from nobody whom the speaker knows to be out.
+    fn is_continued_by(
+        &self,
+        speaker: &SetRecord<'a>,
+        newest: &DdfDisk<'a>,
+        heard: DiskSet,
+    ) -> bool {
+        let next = match (newest.effective_sequence(), speaker.disk.effective_sequence()) {
+            (Some(newest), Some(own)) => updates_between(newest, own) == 1,
+            _ => false,
+        };
+        let still_out = |claim: &SetRecord<'a>| {
+            let entry = claim.disk.reference().and_then(|them| newest.entry_of(them));
+            entry.is_none_or(|entry| !entry.pd_state(newest.order()).is_usable())
+        };
+        next && !heard.contains(newest.index())
+            && self.carriers().all(|claim| {
+                !speaker.accuses(&claim) || speaker.predates(&claim) || still_out(&claim)
+            })
+    }
+
+    /// Whether the members' lists of disks, or what they name as members, are not all the same.
+    fn lists_differ(&self) -> bool {
+        let mut carriers = self.carriers();
+        let Some(first) = carriers.next() else { return false };
+        let list = list_of(&first.disk);
+        list.is_none()
+            || carriers.any(|claim| {
+                list_of(&claim.disk) != list
+                    || (claim.sequence() != first.sequence()
+                        && claim.record.secondary_element_seq == first.record.secondary_element_seq)
+            })
+    }
+
+    /// Whether another member was there for every write that this one may have acknowledged, and
+    /// carries a record without it.
+    fn is_superseded(&self, claim: &SetRecord<'a>, heard: DiskSet) -> bool {
+        self.among(heard).any(|other| {
+            !other.is_on(claim)
+                && other.accuses(claim)
+                && !other.predates(claim)
+                && match claim.accuses(&other) {
+                    false => !self.is_tied(claim, &other, heard),
+                    // It was replaced, and has not run since.
+                    true => claim.predates(&other) && claim.shares_a_disk(&other),
+                }
+        })
+    }
+
+    /// Whether two records have one number, and the disk of the first and somebody whom the second
+    /// counts in call each other out: that is left to the user.
+    fn is_tied(&self, claim: &SetRecord<'a>, other: &SetRecord<'a>, heard: DiskSet) -> bool {
+        let numbers = (claim.disk.effective_sequence(), other.disk.effective_sequence());
+        let same = match numbers {
+            (None, None) => claim.sequence() == other.sequence(),
+            (mine, theirs) => mine == theirs,
+        };
+        same && self
+            .among(heard)
+            .any(|third| third.accuses(claim) && claim.accuses(&third) && !other.accuses(&third))
+    }
+
+    /// Pairs of standing members that have each gone on without the other.
+    fn disputes(
+        &self,
+        standing: DiskSet,
+    ) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'a> {
+        let this = *self;
+        self.among(standing).flat_map(move |mine| {
+            let later = this.among(standing).filter(move |other| {
+                other.disk.index() > mine.disk.index()
+                    && mine.accuses(other)
+                    && other.accuses(&mine)
+            });
+            later.map(move |other| (mine, other))
+        })
+    }
+
+    /// Whether what a disk says of the volume is void: the volume cannot have run like that, and
+    /// everybody who was absent is present again and knows a state in which it ran.
+    fn is_void(&self, claim: &SetRecord<'a>) -> bool {
+        if self.runs_for(claim) {
+            return false;
+        }
+        let set = claim.record.secondary_element_seq;
+        let returned = |reference: u32, set: u8| match claim.word_on(reference, set) {
+            Word::In | Word::Filling => true,
+            Word::Out => false,
+            Word::Missing => self.carriers().any(|other| {
+                other.disk.reference() == Some(reference)
+                    && other.counts_itself_in()
+                    && self.runs_for(&other)
+            }),
+        };
+        let own = claim.references().all(|reference| returned(reference, set));
+        own && self.other_sets(claim).all(|other| {
+            let set = other.record.secondary_element_seq;
+            other.references().all(|reference| returned(reference, set))
+        })
+    }
+
+    /// Whether the volume can run on the members that a disk's copy counts in.
+    fn runs_for(&self, claim: &SetRecord<'a>) -> bool {
+        let Ok(geometry) = self.read_codes(claim).geometry() else { return true };
+        if geometry.secondary == Secondary::Mirrored {
+            return true;
+        }
+        let state = |record: &SetRecord<'a>| {
+            let set = record.record.secondary_element_seq;
+            let slots = (0..geometry.slots).filter_map(|slot| u8::try_from(slot).ok().map(Slot));
+            let held = |slot: &Slot| {
+                let reference = record.reference(*slot);
+                reference.is_some_and(|them| claim.word_on(them, set) == Word::In)
+            };
+            let readable: SlotSet = slots.filter(held).collect();
+            set_state(&geometry, readable)
+        };
+        let others = self.other_sets(claim).map(|other| state(&other));
+        let all = core::iter::once(state(claim)).chain(others);
+        join_sets(geometry.secondary, all) != ArrayState::Failed
+    }
+
+    /// One record of each other set, as far as one is present.
+    pub(super) fn other_sets(
+        &self,
+        claim: &SetRecord<'a>,
+    ) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+        let this = *self;
+        let own = u16::from(claim.record.secondary_element_seq);
+        let sets = u16::from(claim.record.secondary_element_count.max(1));
+        (0..sets).filter(move |set| *set != own).filter_map(move |set| {
+            this.set_claims(set).reduce(|newest, claim| {
+                let newer = claim.sequence().wrapping_sub(newest.sequence());
+                if matches!(newer, 1..0x8000_0000) { claim } else { newest }
+            })
+        })
+    }
+
+    /// Whether the last update set the volume dirty and was not finished: a member that it counts in
+    /// carries the update before, which is clean.
+    ///
+    /// Asked only of parity that lacks a member, where it decides whether the volume can be started: no
+    /// row of it is written before the record that allows it is on every member. A whole volume is
+    /// resynchronised, which costs nothing but time.
+    pub(crate) fn was_opened_in_vain(&self) -> bool {
+        let parity = self.geometry().is_some_and(|geometry| geometry.parity_strips() > 0);
+        let Some(number) = self.speaker.effective_sequence().filter(|_| parity) else {
+            return false;
+        };
+        if self.speaker.is_open()
+            || !matches!(self.state(), ArrayState::Degraded | ArrayState::PartiallyOptimal)
+        {
+            return false;
+        }
+        self.carriers().filter(SetRecord::counts_itself_in).any(|claim| {
+            let before = claim.disk.effective_sequence();
+            let one_behind = before.is_some_and(|before| updates_between(number, before) == 1);
+            let order = claim.disk.order();
+            one_behind
+                && self.says_in(&claim)
+                && claim.disk.virtual_disks().is_some_and(|records| {
+                    records.find(order, &self.guid()).is_some_and(super::is_clean)
+                })
+        })
+    }
+
+    /// Whether the speaker counts the disk of a record in.
+    pub(super) fn says_in(&self, claim: &SetRecord<'a>) -> bool {
+        let entry = claim.disk.reference().and_then(|them| self.speaker.entry_of(them));
+        entry.is_some_and(|entry| entry.pd_state(self.speaker.order()).is_usable())
+    }
+
+    /// Whether a disk is one of two that have each gone on without the other, and not the newer.
+    pub(super) fn is_disputed(&self, disk: &DdfDisk<'a>) -> bool {
+        self.forked
+            && self.disputes(self.hear().standing).any(|(mine, other)| {
+                let order =
+                    compare_kept(mine.disk.effective_sequence(), other.disk.effective_sequence());
+                (mine.disk.index() == disk.index() && order.is_le())
+                    || (other.disk.index() == disk.index() && order.is_ge())
+            })
+    }
+
+    pub(super) fn tell_disputes(&self, tell: &mut dyn FnMut(Finding)) {
+        for (mine, other) in self.disputes(self.hear().standing) {
+            let sequence = |claim: &SetRecord<'_>| Some(claim.disk.stored_sequence().into());
+            // The entry in which it counts the other out.
+            let at = other.disk.reference().and_then(|them| {
+                let index = mine.disk.physical_disks()?.position(mine.disk.order(), them)?;
+                mine.disk.entry_lba(Section::PhysicalDiskRecords, index)
+            });
+            tell(Finding {
+                copy: "physical disk records",
+                at: at.or(mine.disk.section_lba(Section::PhysicalDiskRecords)),
+                found: sequence(&mine),
+                expected: sequence(&other),
+                ..Fault::SplitBrain.on(Some(mine.disk.index()))
+            });
+        }
+    }
+}
+
+/// The disk that speaks for an array, if it counts other members in than the newest disk.
+pub(crate) fn dissenting_speaker(disks: &dyn Disks, array: Guid) -> Option<usize> {
+    let mut scratch = [0; 256];
+    let assembly = Assembly::new(disks, &mut scratch, &mut |_| {});
+    let volume = assembly.volume(&array)?;
+    let (speaker, newest) = (volume.speaker, volume.configuration.newest());
+    let out = |disk: &DdfDisk<'_>, claim: &SetRecord<'_>| {
+        let entry = claim.disk.reference().and_then(|them| disk.entry_of(them));
+        entry.is_none_or(|entry| entry.pd_state(disk.order()).is_gone())
+    };
+    let dissents = volume.carriers().any(|claim| out(&speaker, &claim) != out(&newest, &claim));
+    dissents.then(|| speaker.index())
+}
+
+/// Orders records of one history: of one number, the one that names more members out was written
+/// after it, by somebody whom the other did not reach.
+fn later(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> Ordering {
+    let numbers = (mine.disk.effective_sequence(), other.disk.effective_sequence());
+    compare_kept(numbers.0, numbers.1)
+        .then_with(|| mine.accusations().cmp(&other.accusations()))
+        .then_with(|| mine.disk.compare_freshness(&other.disk))
+}
+
+/// The CRC of a disk's list of disks, if it is right.
+fn list_of(disk: &DdfDisk<'_>) -> Option<u32> {
+    checked(disk, Section::PhysicalDiskRecords)
+}
+
+fn checked(disk: &DdfDisk<'_>, section: Section) -> Option<u32> {
+    let bytes = disk.section(section).filter(|_| disk.is_sound())?;
+    crate::crc::stored_crc(disk.order(), bytes)
+}
+
+/// Whether two disks carry the same update.
+fn says_the_same(mine: &DdfDisk<'_>, other: &DdfDisk<'_>) -> bool {
+    let lists = [Section::PhysicalDiskRecords, Section::VirtualDiskRecords];
+    mine.effective_sequence() == other.effective_sequence()
+        && lists.into_iter().all(|section| {
+            let own = checked(mine, section);
+            own.is_some() && own == checked(other, section)
+        })
+}

@@ -11,6 +11,8 @@
 //! Nothing is kept between the steps: disks are looked at again where they are needed, which is
 //! cheap, since a look is a cast and a few comparisons.
 
+mod branch;
+pub(crate) mod descent;
 pub(crate) mod disk;
 mod member;
 pub(crate) mod newest;
@@ -103,6 +105,8 @@ pub(crate) struct Report<'i> {
     pub(crate) into: &'i mut dyn Inventory,
     pub(crate) array: ArrayId,
     pub(crate) refused: bool,
+    /// Whether its members have gone on without each other.
+    pub(crate) forked: bool,
     /// Whose order of the members counts.
     pub(crate) order: MemberOrder,
 }
@@ -130,7 +134,8 @@ impl Report<'_> {
 }
 
 fn report_array(disks: &dyn Disks, raidmagic: u32, order: MemberOrder, into: &mut dyn Inventory) {
-    let mut report = Report { into, array: array_id(raidmagic), refused: false, order };
+    let mut report =
+        Report { into, array: array_id(raidmagic), refused: false, forked: false, order };
     let Some(newest) = Newest::choose(disks, raidmagic) else { return };
     newest.report_others(disks, &mut report);
     let Some(shape) = Shape::of(&newest.member, &mut report) else {
@@ -141,7 +146,11 @@ fn report_array(disks: &dyn Disks, raidmagic: u32, order: MemberOrder, into: &mu
     let clean = is_clean(disks, &newest, &mut report);
     let initialisation = initialisation(&newest.member.tree);
     report_states(&newest.member, &mut report);
-    let state = if report.refused { ArrayState::Failed } else { array_state(&shape, &resolver) };
+    let state = match (report.forked, report.refused) {
+        (true, _) => ArrayState::Forked,
+        (_, true) => ArrayState::Failed,
+        _ => array_state(&shape, &resolver),
+    };
     report.into.array(&ArrayDescriptor {
         id: report.array,
         name: name(&newest.member),
@@ -151,6 +160,9 @@ fn report_array(disks: &dyn Disks, raidmagic: u32, order: MemberOrder, into: &mu
         clean,
         initialisation,
     });
+    if report.forked {
+        branch::report(disks, &newest, &mut report);
+    }
     raw_fields::array(&newest.member, report.array, report.into);
     report_members(&newest, &resolver, &mut report);
 }

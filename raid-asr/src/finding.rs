@@ -112,7 +112,7 @@ kinds! {
     STALE = 40, Damage, "copy is older than the newest";
     /// Found: the first line that differs.
     COPIES_DIFFER = 41, Damage, "copies of one generation differ";
-    /// Found: the disk's state in the newest copy. Expected: that of the newest copy's disk in this.
+    /// Found: the disk's state in the newest copy, 0xFFFF without a line. Expected: the reverse.
     SPLIT_BRAIN = 42, Refusal, "two members each declare the other failed";
     /// Found: `raidseq` of a copy with a wrong checksum. Expected: the newest trusted one.
     SUSPECT_NEWER = 43, Refusal, "a copy with a wrong checksum claims to be the newest";

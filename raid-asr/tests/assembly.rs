@@ -269,7 +269,7 @@ fn members_that_declare_each_other_failed_are_a_split_brain() {
         b[0].sequence = generation;
         b[1].state = 0x03;
         let found = assemble(&[Disk::new(magic(0), &a), Disk::new(magic(1), &b)]);
-        assert_eq!(found.arrays[0].state, Failed);
+        assert_eq!(found.arrays[0].state, ArrayState::Forked);
         assert_eq!(told(&found, finding::SPLIT_BRAIN).severity, Severity::Refusal);
     }
 }

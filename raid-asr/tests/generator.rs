@@ -6,9 +6,9 @@
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
 use raid_asr::Asr;
-use raid_core::array::{ArrayDescriptor, MemberDescriptor};
+use raid_core::array::{ArrayDescriptor, ArrayState, MemberDescriptor, Place};
 use raid_core::metadata::{
-    DiskDescriptor, DiskShape, DiskView, Finding, Format, Inventory, Lookup, Piece, Subject,
+    Branch, DiskDescriptor, DiskShape, DiskView, Finding, Format, Inventory, Lookup, Piece, Subject,
 };
 use raid_core::units::{Blocks, Lba};
 
@@ -232,9 +232,31 @@ pub struct Found {
     pub members: Vec<MemberDescriptor>,
     pub raw: Vec<(Subject, &'static str, u64)>,
     pub findings: Vec<Finding>,
+    pub branches: Vec<History>,
+}
+
+/// One history of a forked array.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    pub number: u16,
+    pub disks: Vec<usize>,
+    pub sequence: Option<u64>,
+    pub unix_seconds: Option<u64>,
+    pub failed: Vec<Place>,
 }
 
 impl Inventory for Found {
+    fn branch(&mut self, branch: &Branch<'_>) {
+        let array = self.arrays.last().expect("a history follows its array");
+        assert_eq!((array.id, array.state), (branch.array, ArrayState::Forked));
+        self.branches.push(History {
+            number: branch.number,
+            disks: branch.disks.to_vec(),
+            sequence: branch.sequence,
+            unix_seconds: branch.unix_seconds,
+            failed: branch.failed.to_vec(),
+        });
+    }
     fn disk(&mut self, disk: &DiskDescriptor) {
         self.disks.push(*disk);
     }

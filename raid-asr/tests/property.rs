@@ -139,16 +139,20 @@ fn members_agree(found: &Found) {
         let disk = found.disks.iter().find(|known| known.disk == disk).unwrap();
         if member.state == MemberState::InSync {
             assert!(member.len <= disk.usable, "{member:?} covers its own metadata");
-            let usable = array.state != ArrayState::Failed;
+            let usable = !is_refused(array.state);
             assert!(!usable || in_use.insert(disk.disk), "{member:?} shares its disk");
         }
     }
 }
 
+fn is_refused(state: ArrayState) -> bool {
+    matches!(state, ArrayState::Failed | ArrayState::Forked)
+}
+
 fn arrays_agree(found: &Found) {
     let ids: BTreeSet<_> = found.arrays.iter().map(|array| array.id).collect();
     assert_eq!(ids.len(), found.arrays.len(), "an array stands twice");
-    for array in found.arrays.iter().filter(|array| array.state != ArrayState::Failed) {
+    for array in found.arrays.iter().filter(|array| !is_refused(array.state)) {
         let geometry = array.geometry;
         let members: Vec<_> = found.members.iter().filter(|m| m.array == array.id).collect();
         assert_eq!(members.len(), usize::from(geometry.sets) * usize::from(geometry.slots));

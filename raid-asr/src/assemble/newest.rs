@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which copy of an array's table is the newest, and how the others differ from it.
 //!
+//! First goes who has a say, by [`descent`](super::descent). Among the rest:
+//!
 //! | decides | in this order |
 //! |---|---|
 //! | trust | a wrong checksum in a table of version 0 or 1 comes last |
 //! | `timestamp` | later by so much that `raidseq` may have gone round without this disk |
 //! | `raidseq` of the top line | later, counting round from 65535 to 0 |
-//! | `timestamp` | higher |
 //! | checksum | right |
 //! | version of the table | known |
 //! | disks given up | more: a copy that declares a failure was written after it |
+//! | `timestamp` | higher |
 //!
 //! Ties after that are broken by the place in the table, so the order in which disks are given does
 //! not matter.
 
+use super::descent::{heard, is_dispute, is_superseded, is_trusted, word};
 use super::{Member, Report, members_of};
 use crate::finding;
 use crate::{ChecksumVerdict, TableHeader, Worth};
@@ -37,16 +40,16 @@ pub(crate) enum Age {
     SuspectNewer,
 }
 
-fn sequence(member: &Member<'_>) -> u16 {
+pub(crate) fn sequence(member: &Member<'_>) -> u16 {
     member.tree.top().raidseq.get()
 }
 
-fn timestamp(member: &Member<'_>) -> u32 {
+pub(crate) fn timestamp(member: &Member<'_>) -> u32 {
     member.table.header().timestamp.get()
 }
 
 /// Compares two generations that count round from 65535 to 0.
-fn compare_sequences(a: u16, b: u16) -> Ordering {
+pub(crate) fn compare_sequences(a: u16, b: u16) -> Ordering {
     match a.wrapping_sub(b) {
         0 => Ordering::Equal,
         1..=0x7FFF => Ordering::Greater,
@@ -59,7 +62,7 @@ fn compare_sequences(a: u16, b: u16) -> Ordering {
 /// Writers that keep the timestamp count it on with every change. So two of their copies are no more
 /// changes apart than seconds. Where that is half a round of `raidseq` and more, and the later copy
 /// says that the earlier one's disk had no part in its change, only the timestamp tells.
-fn compare_generations(a: &Member<'_>, b: &Member<'_>) -> Ordering {
+pub(crate) fn compare_generations(a: &Member<'_>, b: &Member<'_>) -> Ordering {
     let (own, other) = (timestamp(a), timestamp(b));
     if own != 0 && other != 0 && own.abs_diff(other) > 0x7FFF {
         let (later, earlier) = if own > other { (a, b) } else { (b, a) };
@@ -69,28 +72,24 @@ fn compare_generations(a: &Member<'_>, b: &Member<'_>) -> Ordering {
             return own.cmp(&other);
         }
     }
-    compare_sequences(sequence(a), sequence(b)).then(own.cmp(&other))
+    compare_sequences(sequence(a), sequence(b))
 }
 
 fn disks_given_up(member: &Member<'_>) -> usize {
     member.tree.disks().filter(|(_, line)| line.disk_state().worth() == Worth::Nothing).count()
 }
 
-fn compare(a: &Member<'_>, b: &Member<'_>) -> Ordering {
-    // The sum is looked at only where it counts: it costs as much as everything else here.
-    let trusted = |member: &Member<'_>| {
-        member.table.header().rversion.get() >= TableHeader::VERSION_2
-            || member.checksum() == ChecksumVerdict::Good
-    };
+pub(super) fn compare(a: &Member<'_>, b: &Member<'_>) -> Ordering {
     let good = |member: &Member<'_>| member.checksum() == ChecksumVerdict::Good;
     // No checksum covers the header: a version of its own is more likely damage than a choice.
     let known =
         |member: &Member<'_>| member.table.header().rversion.get() == TableHeader::VERSION_2;
-    (trusted(a).cmp(&trusted(b)))
+    (is_trusted(a).cmp(&is_trusted(b)))
         .then_with(|| compare_generations(a, b))
         .then_with(|| good(a).cmp(&good(b)))
         .then_with(|| known(a).cmp(&known(b)))
         .then_with(|| disks_given_up(a).cmp(&disks_given_up(b)))
+        .then_with(|| timestamp(a).cmp(&timestamp(b)))
         .then_with(|| b.own.cmp(&a.own))
         .then_with(|| b.disk.cmp(&a.disk))
 }
@@ -98,16 +97,27 @@ fn compare(a: &Member<'_>, b: &Member<'_>) -> Ordering {
 impl<'a> Newest<'a> {
     /// The newest copy of this array's table; `None` if no disk carries one.
     pub(crate) fn choose(disks: &'a dyn Disks, raidmagic: u32) -> Option<Self> {
-        members_of(disks, raidmagic).max_by(compare).map(|member| Self { member })
+        let all = || members_of(disks, raidmagic);
+        let first = heard(disks, raidmagic).max_by(compare);
+        let standing = |member: &Member<'a>| !is_superseded(disks, member);
+        // As a rule nobody contradicts the newest.
+        let member = first.filter(standing).or_else(|| {
+            let standing = heard(disks, raidmagic).filter(standing).max_by(compare);
+            standing.or(first).or_else(|| all().max_by(compare))
+        })?;
+        Some(Self { member })
     }
 
     /// How old a copy is.
     pub(crate) fn age(&self, member: &Member<'_>) -> Age {
         let (own, newest) = (sequence(member), sequence(&self.member));
+        let stamps = timestamp(member).cmp(&timestamp(&self.member));
         match compare_generations(member, &self.member) {
-            Ordering::Greater => Age::SuspectNewer,
             Ordering::Less => Age::Older { generations: newest.wrapping_sub(own) },
-            Ordering::Equal => Age::Current,
+            Ordering::Equal if stamps == Ordering::Equal => Age::Current,
+            Ordering::Greater if !is_trusted(member) => Age::SuspectNewer,
+            // Further on by its own word, and superseded: it ran without the newest, or alone.
+            _ => Age::Older { generations: 0 },
         }
     }
 
@@ -123,7 +133,7 @@ impl<'a> Newest<'a> {
                 continue;
             }
             self.report_age(&other, report);
-            self.report_split_brain(&other, report);
+            self.report_split_brain(disks, &other, report);
             if !self.member.tree.disks().any(|(_, line)| line.raidmagic.get() == other.drivemagic) {
                 let place = report.line(&other, other.own);
                 report.tell(place.finding(finding::NOT_IN_NEWEST, other.drivemagic));
@@ -168,19 +178,27 @@ impl<'a> Newest<'a> {
 
     /// Two members that each went on without the other: neither holds all of the data, whichever
     /// counted further.
-    fn report_split_brain(&self, other: &Member<'_>, report: &mut Report<'_>) {
-        let state_in = |copy: &Member<'_>, disk: &Member<'_>| {
-            let line = copy.tree.disks().find(|(_, line)| line.raidmagic.get() == disk.drivemagic);
-            line.filter(|(_, line)| line.disk_state().worth() == Worth::Nothing)
-                .map(|(_, line)| line.raidstate)
-        };
-        let (theirs, ours) = (state_in(&self.member, other), state_in(other, &self.member));
-        if let (Some(theirs), Some(ours)) = (theirs, ours) {
-            let place = report.line(other, other.own);
-            report.tell(place.mismatch(finding::SPLIT_BRAIN, theirs, ours));
+    fn report_split_brain(&self, disks: &dyn Disks, other: &Member<'_>, report: &mut Report<'_>) {
+        // Where each is superseded by another, no order can be proven either.
+        let circle =
+            || word(other, self.member.drivemagic).is_out() && is_superseded(disks, &self.member);
+        if !is_dispute(disks, &self.member, other) && !circle() {
+            return;
         }
+        let state_in = |copy: &Member<'_>, disk: &Member<'_>| {
+            let mut lines = copy.tree.disks().map(|(_, line)| line);
+            let line = lines.find(|line| line.raidmagic.get() == disk.drivemagic);
+            line.map_or(NO_LINE, |line| line.raidstate.into())
+        };
+        report.forked = true;
+        let place = report.line(other, other.own);
+        let (theirs, ours) = (state_in(&self.member, other), state_in(other, &self.member));
+        report.tell(place.mismatch(finding::SPLIT_BRAIN, theirs, ours));
     }
 }
+
+/// In place of a state where a table has no line for a disk.
+const NO_LINE: u64 = 0xFFFF;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,8 @@
 //! were, and so does every byte of its reserved block.
 
 use super::survey::{Survey, timestamp_after};
+use crate::assemble::members_of;
+use crate::assemble::newest::{compare_sequences, sequence, timestamp};
 use crate::build::{table_extent, table_mut};
 use crate::{RaidTable, TreeLevel};
 use raid_core::metadata::{DiskBuffer, DiskBytes, LiveDisks, Stamp};
@@ -28,8 +30,16 @@ pub(crate) fn spread(disks: &mut [DiskBuffer<'_>], survey: &Survey, changed: boo
 /// Counts the generation on, in the array lines and in the lines of the disks that are written.
 fn next_generation(disks: &mut [DiskBuffer<'_>], survey: &Survey, stamp: Stamp) {
     let Some(top) = survey.line(disks, survey.top) else { return };
-    let sequence = top.raidseq.get().wrapping_add(1);
-    let before = survey.header(disks).map_or(0, |header| header.timestamp.get());
+    // Later than on every live disk: one that ran apart may be further on, and must not come out as
+    // the newest once nobody gives it up any more.
+    let mut highest = top.raidseq.get();
+    let mut before = survey.header(disks).map_or(0, |header| header.timestamp.get());
+    for member in members_of(&LiveDisks(disks), survey.raidmagic) {
+        let own = sequence(&member);
+        highest = if compare_sequences(own, highest).is_gt() { own } else { highest };
+        before = before.max(timestamp(&member));
+    }
+    let sequence = highest.wrapping_add(1);
     for index in survey.top..survey.end {
         let Some(line) = survey.line(disks, index) else { continue };
         let drivemagic = line.raidmagic.get();

@@ -118,6 +118,31 @@ impl Rig {
         self.media.len() - 1
     }
 
+    /// Sets the clock.
+    pub fn set_clock(&mut self, ticks: u64) {
+        self.ticks = ticks;
+    }
+
+    /// These disks alone, as after a start with no others plugged in.
+    pub fn only(&self, disks: &[usize]) -> Self {
+        let mut apart = Self {
+            media: disks.iter().map(|disk| self.media[*disk].clone()).collect(),
+            buffers: disks.iter().map(|disk| self.buffers[*disk].clone()).collect(),
+            live: vec![true; disks.len()],
+            ticks: self.ticks,
+        };
+        apart.reread();
+        apart
+    }
+
+    /// Puts disks back that were taken out by [`only`](Self::only).
+    pub fn take_back(&mut self, disks: &[usize], apart: Self) {
+        for (disk, medium) in disks.iter().zip(apart.media) {
+            self.media[*disk] = medium;
+        }
+        self.reread();
+    }
+
     /// A stamp that no earlier one equals.
     pub fn stamp(&mut self) -> Stamp {
         self.ticks += 1;

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Descent: which copy of an array's table is the latest, judged by who was there when it was written.
+//!
+//! Disks can run apart, and each part counts on from what it finds. So neither `raidseq` nor the
+//! timestamp proves which of two tables is the later one. What proves something are the disk lines of
+//! each member's own table: a write is acknowledged only when the table that allows it is on every disk
+//! that the table counts in.
+//!
+//! | `x` says of `y` | `y` says of `x` | |
+//! |---|---|---|
+//! | in | in | one history; the higher generation is the later |
+//! | given up | in | `x` is the later one: it was there for every write that `y` may have acknowledged |
+//! | given up, or no line | given up, or no line | `y` is the earlier one if a disk that it counts in carries a table without it, of another generation; or if it only does not know `x`, and both count in another disk. Else a fork |
+//!
+//! Only members that count themselves in have a say: a spare has none, nor has a disk that is being
+//! filled.
+
+use super::newest::{compare_generations, sequence};
+use super::{Member, members_of};
+use crate::{ChecksumVerdict, TableHeader, Worth};
+use core::cmp::Ordering;
+use raid_core::metadata::Disks;
+
+/// What a table says of a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// Holds its data.
+    In,
+    /// Is being filled.
+    Filling,
+    /// Given up.
+    GivenUp,
+    /// There is no line for it.
+    Unknown,
+}
+
+impl Word {
+    pub(crate) const fn is_out(self) -> bool {
+        matches!(self, Self::GivenUp | Self::Unknown)
+    }
+}
+
+/// What the table of `member` says of the disk with this identity.
+pub(crate) fn word(member: &Member<'_>, drivemagic: u32) -> Word {
+    let mut lines = member.tree.disks().map(|(_, line)| line);
+    match lines.find(|line| line.raidmagic.get() == drivemagic) {
+        None => Word::Unknown,
+        Some(line) => match line.disk_state().worth() {
+            Worth::Holds => Word::In,
+            Worth::BeingFilled => Word::Filling,
+            Worth::Nothing => Word::GivenUp,
+        },
+    }
+}
+
+/// Whether a copy can be believed: the sum of versions 0 and 1 is right.
+pub(crate) fn is_trusted(member: &Member<'_>) -> bool {
+    // The sum is looked at only where it counts: it costs as much as everything else here.
+    member.table.header().rversion.get() >= TableHeader::VERSION_2
+        || member.checksum() == ChecksumVerdict::Good
+}
+
+/// Members that have a say.
+pub(crate) fn heard(disks: &dyn Disks, raidmagic: u32) -> impl Iterator<Item = Member<'_>> {
+    members_of(disks, raidmagic)
+        .filter(|member| word(member, member.drivemagic) == Word::In && is_trusted(member))
+}
+
+/// Whether another member was there for every write that this one may have acknowledged, and carries
+/// a table without it.
+pub(crate) fn is_superseded(disks: &dyn Disks, member: &Member<'_>) -> bool {
+    heard(disks, member.array()).any(|other| supersedes(disks, &other, member))
+}
+
+fn supersedes(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_>) -> bool {
+    if other.drivemagic == member.drivemagic {
+        return false;
+    }
+    let (theirs, ours) = (word(other, member.drivemagic), word(member, other.drivemagic));
+    let later = || compare_generations(other, member) == Ordering::Greater;
+    match (theirs, ours) {
+        (Word::GivenUp, Word::In | Word::Filling) => {
+            !is_overtaken(other, member) && !is_tied(disks, member, other)
+        }
+        // Its line was given to another disk meanwhile.
+        (Word::Unknown, Word::In | Word::Filling) => later() && !is_tied(disks, member, other),
+        (_, Word::Unknown) if theirs.is_out() => later() && share_a_disk(other, member),
+        _ => false,
+    }
+}
+
+/// Whether the accused is further on than its accuser can have let it come: a disk that is counted in
+/// is never two generations behind. Then neither explains the other. No time is asked: clocks go back.
+fn is_overtaken(accuser: &Member<'_>, accused: &Member<'_>) -> bool {
+    matches!(sequence(accused).wrapping_sub(sequence(accuser)), 2..=0x7FFF)
+}
+
+/// Whether two copies have one generation, and the disk of the first and somebody whom the second
+/// counts in call each other out: that is left to the user.
+fn is_tied(disks: &dyn Disks, member: &Member<'_>, other: &Member<'_>) -> bool {
+    sequence(member) == sequence(other)
+        && heard(disks, member.array()).any(|third| {
+            word(&third, member.drivemagic).is_out()
+                && word(member, third.drivemagic).is_out()
+                && !word(other, third.drivemagic).is_out()
+        })
+}
+
+/// Whether both count the same disk in: what either acknowledged, that disk had.
+fn share_a_disk(a: &Member<'_>, b: &Member<'_>) -> bool {
+    let mut lines = a.tree.disks().map(|(_, line)| line);
+    lines.any(|line| {
+        line.disk_state().worth() == Worth::Holds && word(b, line.raidmagic.get()) == Word::In
+    })
+}
+
+/// Whether two members have each gone on without the other, as far as these two tell.
+fn contradict(a: &Member<'_>, b: &Member<'_>) -> bool {
+    let (theirs, ours) = (word(a, b.drivemagic), word(b, a.drivemagic));
+    let overtaken = || match (theirs, ours) {
+        (Word::GivenUp, Word::In) => is_overtaken(a, b),
+        (Word::In, Word::GivenUp) => is_overtaken(b, a),
+        _ => false,
+    };
+    a.drivemagic != b.drivemagic && ((theirs.is_out() && ours.is_out()) || overtaken())
+}
+
+/// Whether two members of which neither is superseded have each gone on without the other.
+pub(crate) fn is_dispute(disks: &dyn Disks, a: &Member<'_>, b: &Member<'_>) -> bool {
+    contradict(a, b) && !is_superseded(disks, a) && !is_superseded(disks, b)
+}

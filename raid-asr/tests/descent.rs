@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Disks that ran apart: an array is judged by who was there when which table was written, never by
+//! the higher number or the later time alone.
+
+#[path = "descent/chains.rs"]
+mod chains;
+#[path = "generator.rs"]
+mod generator;
+#[path = "rig/media.rs"]
+mod rig;
+
+use generator::{Disk, Found, Line, assemble, magic, members, one_level, two_levels};
+use raid_asr::finding;
+use raid_core::array::{ArrayId, ArrayState, Level, MemberState, Place};
+use raid_core::metadata::RuntimeState;
+use raid_core::units::Slot;
+use rig::{Rig, Stepped, geometry};
+
+use ArrayState::{Degraded, Forked, Optimal};
+use MemberState::{InSync, Missing};
+
+const GIVEN_UP: u8 = 0x03;
+
+/// A mirror, for chains of starts.
+#[derive(Clone)]
+struct Bed {
+    rig: Rig,
+    array: ArrayId,
+}
+
+fn bed(members: usize) -> Bed {
+    let shape = geometry(Level::Raid1, u16::try_from(members).unwrap());
+    let (rig, array) = Rig::with_array(shape, members);
+    Bed { rig, array }
+}
+
+impl Bed {
+    /// A table of so few lines is one block: there, or not.
+    const REACHES: usize = 2;
+    const WHOLE: usize = 1;
+    const DEPTH: usize = 3;
+    const WALKS: u64 = 1_500;
+
+    fn only(&self, disks: &[usize]) -> Self {
+        Self { rig: self.rig.only(disks), array: self.array }
+    }
+
+    fn take_back(&mut self, disks: &[usize], apart: Self) {
+        self.rig.take_back(disks, apart.rig);
+    }
+
+    fn set_clock(&mut self, ticks: u64) {
+        self.rig.set_clock(ticks);
+    }
+
+    fn found(&self) -> (ArrayState, Vec<(Option<usize>, MemberState)>) {
+        let found = self.rig.found();
+        (found.arrays[0].state, found.members.iter().map(|m| (m.disk, m.state)).collect())
+    }
+
+    fn state(&self) -> RuntimeState {
+        self.rig.state(self.array, 0).unwrap()
+    }
+
+    /// Records a state on some disks, so far on each of all disks.
+    fn record(&mut self, on: &[usize], state: &RuntimeState, reach: &[usize]) {
+        for (disk, live) in self.rig.live.iter_mut().enumerate() {
+            *live = on.contains(&disk);
+        }
+        self.rig.set_state(self.array, 0, state).unwrap();
+        for disk in on.iter().copied().filter(|disk| reach[*disk] == Self::WHOLE) {
+            for step in self.rig.steps(disk, false) {
+                if let Stepped::Write(at, bytes) = step {
+                    self.rig.media[disk].write(at, &bytes);
+                }
+            }
+        }
+    }
+}
+
+fn states(found: &Found) -> Vec<MemberState> {
+    found.members.iter().map(|member| member.state).collect()
+}
+
+/// Lines of this generation, with these disk lines given up.
+fn given_up(lines: &[Line], sequence: u16, given_up: &[usize]) -> Vec<Line> {
+    let mut lines = lines.to_vec();
+    lines[0].sequence = sequence;
+    for slot in given_up {
+        lines[1 + slot].state = GIVEN_UP;
+    }
+    lines
+}
+
+/// Cases C8, C12.
+#[test]
+fn of_one_generation_the_table_that_gives_the_other_disk_up_is_the_later_whatever_the_time() {
+    // Disk 0 alone was reached by generation 7; then disk 1 started alone, two generations ago, with
+    // the same number, or further on, under a clock that went back.
+    for own in [6, 7, 8, 20] {
+        for (first, second) in [(1_000, 2_000), (2_000, 1_000), (0, 0), (100_000, 10)] {
+            let lines = one_level(1, 2);
+            let reached = given_up(&lines, 7, &[]);
+            let alone = given_up(&lines, own, &[0]);
+            let found = assemble(&[
+                Disk { timestamp: first, ..Disk::new(magic(0), &reached) },
+                Disk { timestamp: second, ..Disk::new(magic(1), &alone) },
+            ]);
+            assert_eq!(states(&found), [MemberState::Failed, InSync], "{own} {first} {second}");
+            assert_eq!(found.arrays[0].state, Degraded);
+            assert!(!found.has(finding::SPLIT_BRAIN) && !found.has(finding::SUSPECT_NEWER));
+        }
+    }
+    // Further on than the accuser can have let it come: neither explains the other.
+    let lines = one_level(1, 2);
+    let found = assemble(&[
+        Disk::new(magic(0), &given_up(&lines, 9, &[])),
+        Disk::new(magic(1), &given_up(&lines, 7, &[0])),
+    ]);
+    assert_eq!(found.arrays[0].state, Forked);
+}
+
+/// Case C12. Three disks of a RAID-10 went on under a clock that had gone back.
+#[test]
+fn a_record_of_an_earlier_time_makes_nobody_stale() {
+    let lines = two_levels(0, 1, 2);
+    let mut gone_on = lines.clone();
+    let mut reached = lines.clone();
+    (gone_on[0].sequence, reached[0].sequence) = (7, 7);
+    gone_on[2].state = GIVEN_UP;
+    let disk =
+        |at: u32, lines: &[Line], timestamp| Disk { timestamp, ..Disk::new(magic(at), lines) };
+    let found = assemble(&[
+        disk(0, &reached, 9_000),
+        disk(1, &gone_on, 1_000),
+        disk(2, &gone_on, 1_000),
+        disk(3, &gone_on, 1_000),
+    ]);
+    assert_eq!(states(&found), [MemberState::Failed, InSync, InSync, InSync]);
+    assert_eq!(found.arrays[0].state, Degraded);
+}
+
+/// Case C1.
+#[test]
+fn an_array_that_ran_apart_is_refused_with_both_histories() {
+    let lines = one_level(1, 5);
+    let (older, newer) = (given_up(&lines, 8, &[1, 3]), given_up(&lines, 9, &[0, 2, 4]));
+    let disks: Vec<Disk> = (0..5u32)
+        .map(|at| {
+            let (lines, timestamp) = if at.is_multiple_of(2) { (&older, 80) } else { (&newer, 90) };
+            Disk { timestamp, ..Disk::new(magic(at), lines) }
+        })
+        .collect();
+    let found = assemble(&disks);
+    assert_eq!(found.arrays[0].state, Forked);
+    assert!(found.has(finding::SPLIT_BRAIN));
+    let [first, second] = &found.branches[..] else { panic!("{:?}", found.branches) };
+    let slots = |failed: &[Place]| failed.iter().map(|at| at.slot).collect::<Vec<_>>();
+    assert_eq!((&first.disks[..], first.sequence, first.number), (&[1, 3][..], Some(9), 0));
+    assert_eq!((&second.disks[..], second.sequence, second.number), (&[0, 2, 4][..], Some(8), 1));
+    assert_eq!((first.unix_seconds, second.unix_seconds), (Some(90), Some(80)));
+    assert_eq!(slots(&first.failed), [Slot(0), Slot(2), Slot(4)]);
+    assert_eq!(slots(&second.failed), [Slot(1), Slot(3)]);
+}
+
+/// Case C1. One disk of each mirror ran without the others.
+#[test]
+fn a_raid_10_whose_halves_ran_apart_is_a_fork_though_each_mirror_has_a_member() {
+    let lines = two_levels(0, 1, 2);
+    let [mut first, mut second] = [lines.clone(), lines];
+    (first[0].sequence, second[0].sequence) = (8, 9);
+    for line in [3, 6] {
+        first[line].state = GIVEN_UP;
+    }
+    for line in [2, 5] {
+        second[line].state = GIVEN_UP;
+    }
+    let disk = |at: u32| Disk::new(magic(at), if at.is_multiple_of(2) { &first } else { &second });
+    for disks in [&[0, 1, 2, 3][..], &[0, 3], &[1, 2]] {
+        let disks: Vec<Disk> = disks.iter().map(|at| disk(*at)).collect();
+        let found = assemble(&disks);
+        assert_eq!((found.arrays[0].state, found.branches.len()), (Forked, 2));
+    }
+    assert_eq!(assemble(&[disk(0), disk(2)]).arrays[0].state, Degraded);
+}
+
+/// Case C11.
+#[test]
+fn a_disk_without_a_line_is_counted_out() {
+    // Disks 0 and 2; disk 2 took the place of disk 1, was filled, and the array ran on.
+    let old = one_level(1, 2);
+    let mut replaced = old.clone();
+    replaced[0].sequence = 9;
+    replaced[2].magic = magic(2);
+    let with = |old: &[Line], disks: &[u32]| {
+        let disk = |at: &u32| Disk::new(magic(*at), if *at == 1 { old } else { &replaced });
+        assemble(&disks.iter().map(disk).collect::<Vec<_>>())
+    };
+    // The replaced disk is only old as long as it has not run alone.
+    for disks in [&[0, 1, 2][..], &[1, 2], &[0, 1]] {
+        let found = with(&old, disks);
+        let expected = if disks.len() == 3 { Optimal } else { Degraded };
+        assert_eq!(found.arrays[0].state, expected, "{disks:?} {:#?}", found.findings);
+        assert!(found.has(finding::NOT_IN_NEWEST));
+    }
+    for generation in [2, 8, 9, 10, 60] {
+        let alone = given_up(&old, generation, &[0]);
+        for disks in [&[0, 1, 2][..], &[1, 2], &[0, 1]] {
+            let found = with(&alone, disks);
+            assert_eq!(found.arrays[0].state, Forked, "{generation} {disks:?}");
+            assert_eq!(found.branches.len(), 2);
+        }
+    }
+}
+
+/// Case C10.
+#[test]
+fn a_table_that_places_a_disk_counts_only_if_nobody_went_on_without_it() {
+    // The activation of disk 2 in place of disk 1 reached disk 2 alone; then 0 and 1 went on.
+    let old = one_level(1, 2);
+    let mut activated = old.clone();
+    activated[0].sequence = 7;
+    activated[2].magic = magic(2);
+    activated[2].state = 0x24;
+    for (generation, time) in [(7, 10), (8, 10), (9, 5_000)] {
+        let gone_on = given_up(&old, generation, &[]);
+        let disk =
+            |at: u32, lines: &[Line], timestamp| Disk { timestamp, ..Disk::new(magic(at), lines) };
+        let all = [disk(0, &gone_on, time), disk(1, &gone_on, time), disk(2, &activated, 100)];
+        let found = assemble(&all);
+        assert_eq!(found.arrays[0].state, Optimal, "{generation} {:#?}", found.findings);
+        let found = assemble(&all[1..]);
+        assert_eq!(states(&found), [Missing, InSync], "{generation}");
+        assert_eq!(found.members[1].disk, Some(0));
+    }
+}
+
+/// A witness that went from one history to the other decides, if it carries the newer table itself.
+#[test]
+fn a_disk_that_comes_back_after_its_replacement_is_no_split_brain() {
+    let lines = one_level(1, 3);
+    // Disk 0 left first, came back and was filled; then disk 1 left. Disk 2 was there all the time.
+    let (first, last) = (given_up(&lines, 5, &[0]), given_up(&lines, 9, &[1]));
+    let disk = |at: u32| Disk::new(magic(at), if at == 1 { &first } else { &last });
+    let found = assemble(&[disk(0), disk(1), disk(2)]);
+    assert_eq!(states(&found), [InSync, MemberState::Failed, InSync]);
+    assert!(!found.has(finding::SPLIT_BRAIN));
+    // Without it nobody knows.
+    assert_eq!(assemble(&[disk(0), disk(1)]).arrays[0].state, Forked);
+}
+
+/// A disk that ran apart may be further on: what gives it back its place counts on from there.
+#[test]
+fn an_update_counts_on_from_the_highest_generation_of_the_disks_it_is_written_to() {
+    let lines = one_level(1, 2);
+    let disks = members(&lines);
+    let alone = Disk::new(magic(1), &given_up(&lines, 7, &[0]));
+    let apart = Disk { timestamp: 90_000, ..Disk::new(magic(0), &given_up(&lines, 8, &[])) };
+    assert_eq!(disks.len(), 2);
+    let mut rig = Rig::of_images(&[apart.image(), alone.image()]);
+    let array = rig.found().arrays[0].id;
+    let found = rig.state(array, 0).unwrap();
+    let back = RuntimeState { failed: rig::slots(&[]), rebuilding: rig::slots(&[0]), ..found };
+    rig.set_state(array, 0, &back).unwrap();
+    let written = rig.found();
+    assert_eq!(written.disks[1].sequence, Some(9));
+    // The disk that is filled has not got its table yet.
+    let steps = rig.steps(1, false);
+    for step in steps {
+        if let Stepped::Write(at, bytes) = step {
+            rig.media[1].write(at, &bytes);
+        }
+    }
+    rig.reread();
+    assert_eq!(states(&rig.found()), [MemberState::Rebuilding, InSync]);
+}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `cargo xtask cases`: each case of `docs/cases.md`, what holds it, and the result.
+//! `cargo xtask cases [CASE…]`: each case of `docs/cases.md`, what holds it, and the result.
 //!
 //! ```text
 //! docs/cases.md ──▶ list ─────┐
@@ -22,13 +22,9 @@ use std::process::ExitCode;
 const PAGE: &str = "docs/cases.md";
 
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
-    if let Some(unknown) = arguments.first() {
-        eprintln!("`cargo xtask cases` takes no `{unknown}`: it prints every case");
-        return ExitCode::from(2);
-    }
     let outcome = Shell::new("cases").map_err(|error| Stop::Failed(error.to_string())).and_then(
         |mut shell| {
-            let (cases, tests) = read()?;
+            let (cases, tests) = chosen(read()?, arguments)?;
             let results = Results::run(&mut shell, &tests);
             print(&cases, &tests, &results);
             judge(&cases, &tests, Some(&results))
@@ -37,6 +33,25 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     let (word, note) = ci::words(&outcome);
     println!("\n{word} {note}");
     if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The cases that are named, and their tests; all if none is.
+fn chosen(
+    (mut cases, mut tests): (Vec<Case>, Vec<Named>),
+    names: &[String],
+) -> Result<(Vec<Case>, Vec<Named>), Stop> {
+    if let Some(unknown) = names.iter().find(|name| !cases.iter().any(|case| case.number == **name))
+    {
+        return Err(Stop::Failed(format!("{unknown} is no case of {PAGE}")));
+    }
+    if !names.is_empty() {
+        cases.retain(|case| names.contains(&case.number));
+        tests.retain_mut(|test| {
+            test.cases.retain(|number| names.contains(number));
+            !test.cases.is_empty()
+        });
+    }
+    Ok((cases, tests))
 }
 
 /// As a step of `cargo xtask ci`: the tests themselves have run in the step before.

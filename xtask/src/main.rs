@@ -6,7 +6,7 @@
 //! cargo xtask ci STEP…        only these
 //! cargo xtask ci --thorough   and the deep runs, which take hours
 //! cargo xtask ci --list       the gates and what each is for
-//! cargo xtask cases           each fault that was found once, the test that holds it, the result
+//! cargo xtask cases [CASE…]   each fault that was found once, the test that holds it, the result
 //! cargo xtask bench           every backend raced with other libraries; the tables are written
 //! cargo xtask explore         the sync engine's deep explorations, some minutes
 //! cargo xtask fuzz TARGET     one fuzz target, from its seeds; see docs/fuzzing.md
@@ -28,7 +28,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask ci [--list] [--thorough] [STEP…]
        cargo xtask vm [--list] [SCENARIO…]
-       cargo xtask cases
+       cargo xtask cases [CASE…]
        cargo xtask fuzz TARGET [SECONDS]
        cargo xtask fresh [--keep] [STEP…]
        cargo xtask mutants [--shard K/N] [--again] [PATH…]
@@ -38,7 +38,7 @@ usage: cargo xtask ci [--list] [--thorough] [STEP…]
   ci STEP…    run only these steps
   ci --thorough   and the deep runs: hours
   ci --list   name the steps, with their budgets
-  cases       run the tests that hold the cases of docs/cases.md and print each case with its result
+  cases       run the tests that hold the cases of docs/cases.md, or these, and print each with its result
   fuzz        run one fuzz target from its seeds, for a minute unless told otherwise
   explore     explore the sync engine deeply and print the tables of docs/interlock.md
   fresh       run the README's commands in a Debian made for it, as root; with steps, only these of ci

@@ -439,13 +439,28 @@ impl Engine {
     fn noticed(&mut self, set: usize, notice: Notice) {
         self.events.push_back(Event::Notice { set: set as u16, notice });
         match notice {
-            Notice::SetFailed => self.fail_parked(set),
+            Notice::SetFailed => {
+                self.refuse_writes(set);
+                self.fail_parked(set);
+            }
             Notice::Finished { .. } => {
                 self.looks.retain(|(of, ..), _| *of != set);
                 self.start_owed(set);
             }
             _ => {}
         }
+    }
+
+    /// What was about to be written to a set that has failed is not.
+    fn refuse_writes(&mut self, set: usize) {
+        let Self { groups, rows, windows, commits, .. } = self;
+        groups.refuse_writes(|owner| match owner {
+            Owner::Row(row) => rows.get(row).is_some_and(|task| task.set() == set),
+            Owner::Window(number) => windows.iter().any(|task| task.is(*number, set)),
+            Owner::Journal(of) => *of == set,
+            Owner::Commit(_) => commits.is_about(set),
+            Owner::CoreFlush(..) | Owner::UserFlush(..) | Owner::Return(..) => false,
+        });
     }
 
     /// Starts what the sync engine says is owed.

@@ -370,7 +370,7 @@ fn raid5_lives_through_power_cuts_on_every_format_that_has_it() {
 
 #[test]
 fn raid6_lives_through_power_cuts_on_every_format_that_has_it() {
-    lives_on(geometry(Level::Raid6, 4, 1), &[12]);
+    lives_on(geometry(Level::Raid6, 4, 1), &[12, 15, 19]);
 }
 
 #[test]

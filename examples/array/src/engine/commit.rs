@@ -40,6 +40,19 @@ enum Job {
     AddSpare { disk: usize, shape: DiskShape },
 }
 
+impl Job {
+    /// Whether it concerns this set. A new disk concerns all of them.
+    fn is_about(self, set: usize) -> bool {
+        match self {
+            Self::Record { set: of, .. } | Self::Align { set: of } => of == set,
+            Self::Activate { place, .. } | Self::Return { place, .. } => {
+                usize::from(place.set) == set
+            }
+            Self::AddSpare { .. } => true,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Draining,
@@ -134,6 +147,11 @@ impl Commits {
         self.queue.push_back(Job::AddSpare { disk, shape });
     }
 
+    /// Whether what is being written is this set's.
+    pub(super) fn is_about(&self, set: usize) -> bool {
+        self.run.as_ref().is_some_and(|run| run.job.is_about(set))
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.queue.is_empty()
             && self.run.is_none()
@@ -190,13 +208,7 @@ impl Engine {
 
     /// Whether a set that this is about has failed: then nothing is written any more.
     fn is_abandoned(&self, job: Job) -> bool {
-        match job {
-            Job::Record { set, .. } | Job::Align { set } => self.sets[set].has_failed(),
-            Job::Activate { place, .. } | Job::Return { place, .. } => {
-                self.sets.get(usize::from(place.set)).is_none_or(Set::has_failed)
-            }
-            Job::AddSpare { .. } => self.sets.iter().any(Set::has_failed),
-        }
+        (0..self.sets.len()).any(|set| job.is_about(set) && self.sets[set].has_failed())
     }
 
     /// Drops the job under way: its set has failed before anything of it was written.

@@ -121,6 +121,19 @@ impl<O> Groups<O> {
         waiting.chain(self.finished.iter().map(|(owner, _)| owner)).any(which)
     }
 
+    /// Writes of these owners that were not handed out yet will not be: they have failed.
+    pub(super) fn refuse_writes(&mut self, doomed: impl Fn(&O) -> bool) {
+        for io in std::mem::take(&mut self.outbox) {
+            let group = self.of_io.get(&io.id).and_then(|(group, ..)| self.groups.get(group));
+            let write = matches!(io.transfer, Transfer::Write { .. });
+            if write && group.is_some_and(|group| doomed(&group.owner)) {
+                self.complete(Completion { id: io.id, result: Err(MemberError::Gone) });
+            } else {
+                self.outbox.push_back(io);
+            }
+        }
+    }
+
     /// The next I/O to carry out.
     pub(super) fn next_io(&mut self) -> Option<MemberIo> {
         self.outbox.pop_front()

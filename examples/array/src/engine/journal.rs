@@ -246,8 +246,8 @@ impl Engine {
     /// What a row is about to write, member by member.
     fn fragments(&self, row: RowId) -> Vec<Fragment> {
         let Some(task) = self.rows.get(&row) else { return Vec::new() };
-        // A member that has failed since is left out: a spare in its place must not be given, at a later
-        // replay, what the row held before writes that it missed.
+        // A member that has failed since needs no room: a replay that finds it named as failed leaves it out, and
+        // before another disk takes its place a new epoch begins.
         let live = self.sets[task.set()].live();
         let planned = task.planned_writes(self.block_size());
         planned.into_iter().filter(|fragment| live.contains(fragment.slot)).collect()
@@ -305,6 +305,9 @@ impl Engine {
 
     /// The group that the ledger of `set` waited for is done.
     pub(super) fn journal_resumed(&mut self, set: usize, results: Results) {
+        if self.sets[set].has_failed() {
+            return self.stop_journal(set);
+        }
         let failed = failed_slots(&results);
         let slot = |tag: u32| Slot(tag as u8);
         let all: SlotSet = results.iter().map(|(tag, _)| slot(*tag)).collect();

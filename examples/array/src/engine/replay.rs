@@ -7,10 +7,9 @@
 //! | every batch up to the end, from the members that the newest head names | replayed |
 //! | a block that may belong to a batch and that none of them gives | not replayed: the set is not covered |
 //!
-//! The copies of an epoch are equal block by block, so a block that one disk does not give is taken from
-//! another one. A holder that is in sync was never behind: rows are written only when every holder has their
-//! batch, or is named as lost. So one readable block that is not the next batch proves where the ledger
-//! ends.
+//! Rows are written only when every holder has their batch, or is named as lost. So on the holders that are in
+//! sync a batch whose rows may have been written is the same block by block, and a block that one disk does not
+//! give is taken from another one. What is then no batch is the end.
 
 use super::journal::Journal;
 use super::open::transfer;
@@ -92,95 +91,36 @@ struct OneCopy {
     space: Extent,
 }
 
-/// What one copy says of the place where the next batch would begin.
-#[derive(Debug)]
-enum Seen {
-    /// A batch of so many blocks.
-    Batch(Vec<Fragment>, u64),
-    /// No batch, or one that was not written to its end.
-    End,
-    /// What stands there cannot be read.
-    Hole(JournalFault),
-}
-
-/// Blocks read, with the holes in it.
-struct Run {
-    bytes: Vec<u8>,
-    /// Blocks of it that were not given.
-    missing: Vec<u64>,
-}
-
 impl OneCopy {
-    /// Reads blocks of the ledger, one by one where they do not come together.
-    fn read(&self, backplane: &mut dyn Backplane, block: u64, count: u64) -> Run {
-        let mut read = |block: u64, count: u64| {
-            let len = count as usize * BLOCK;
-            let at = Lba(self.space.start.0 + block);
-            transfer(backplane, self.disk, Transfer::Read { at, len })
-        };
-        if let Ok(bytes) = read(block, count) {
-            return Run { bytes, missing: Vec::new() };
-        }
-        let mut run = Run { bytes: Vec::new(), missing: Vec::new() };
-        for at in block..block + count {
-            match read(at, 1) {
-                Ok(bytes) => run.bytes.extend(bytes),
-                Err(_) => {
-                    run.missing.push(at - block);
-                    run.bytes.resize(run.bytes.len() + BLOCK, 0);
-                }
-            }
-        }
-        run
-    }
-
-    /// What stands at `block`, if it is before `end`, where a batch is expected.
-    fn look(
+    fn read(
         &self,
         backplane: &mut dyn Backplane,
-        copies: &[Self],
-        (block, end): (u64, u64),
-        (epoch, number): (u64, u64),
-    ) -> Seen {
-        let hole = |at| Seen::Hole(JournalFault::Unreadable { disk: self.disk, at: self.at(at) });
-        let head = self.read(backplane, block, 1);
-        if !head.missing.is_empty() {
-            return hole(block);
-        }
-        let len = ledger::batch_blocks(&head.bytes, epoch, number);
-        let Some(len) = len.filter(|len| *len <= end.saturating_sub(block)) else {
-            return Seen::End;
-        };
-        let mut run = self.read(backplane, block, len);
-        let first = run.missing.first().copied();
-        run.fill(backplane, copies, block);
-        match (ledger::decode_batch(&run.bytes, epoch, number), first) {
-            (Some((fragments, _)), _) if run.missing.is_empty() => Seen::Batch(fragments, len),
-            (_, Some(first)) => hole(block + first),
-            _ => Seen::End,
-        }
-    }
-
-    fn at(&self, block: u64) -> Lba {
-        Lba(self.space.start.0 + block)
+        block: u64,
+        count: u64,
+    ) -> Result<Vec<u8>, OpenError> {
+        let at = Lba(self.space.start.0 + block);
+        transfer(backplane, self.disk, Transfer::Read { at, len: count as usize * BLOCK })
     }
 }
 
-impl Run {
-    /// Takes what is missing from other copies of the same blocks.
-    fn fill(&mut self, backplane: &mut dyn Backplane, others: &[OneCopy], block: u64) {
-        self.missing.retain(|missing| {
-            for other in others {
-                let run = other.read(backplane, block + missing, 1);
-                if run.missing.is_empty() {
-                    let at = *missing as usize * BLOCK;
-                    self.bytes[at..at + BLOCK].copy_from_slice(&run.bytes);
-                    return false;
-                }
-            }
-            true
-        });
+/// Blocks of the ledger: from the first copy, and what that does not give from the next one that does.
+fn read_any(
+    copies: &[OneCopy],
+    backplane: &mut dyn Backplane,
+    block: u64,
+    count: u64,
+) -> Result<Vec<u8>, JournalFault> {
+    let Some(first) = copies.first() else { return Ok(Vec::new()) };
+    if let Ok(bytes) = first.read(backplane, block, count) {
+        return Ok(bytes);
     }
+    let mut bytes = Vec::new();
+    for at in block..block + count {
+        let one = copies.iter().find_map(|copy| copy.read(backplane, at, 1).ok());
+        let at = Lba(first.space.start.0 + at);
+        bytes.extend(one.ok_or(JournalFault::Unreadable { disk: first.disk, at })?);
+    }
+    Ok(bytes)
 }
 
 impl Engine {
@@ -204,8 +144,8 @@ impl Engine {
             let (Some(disk), Some(space)) = (seat.disk, *space) else { continue };
             let copy = OneCopy { disk, space };
             // Epochs are counted on from whatever any disk says, but only members in sync are believed.
-            let run = copy.read(backplane, 0, 1);
-            let head = ledger::decode_head(&run.bytes, self.array, set);
+            let block = copy.read(backplane, 0, 1).unwrap_or_default();
+            let head = ledger::decode_head(&block, self.array, set);
             journal.epoch = journal.epoch.max(head.map_or(0, |head| head.epoch));
             if untrusted.contains(slot) {
                 continue;
@@ -242,39 +182,29 @@ impl Engine {
         backplane: &mut dyn Backplane,
     ) -> Result<Vec<Fragment>, JournalFault> {
         let end = copies.iter().map(|copy| copy.space.len.0).min().unwrap_or(0);
-        let (mut block, mut number, mut all) = (1, 0, Vec::new());
         let known = |fragment: &Fragment| {
             let inside = fragment.at.end().is_some_and(|end| end.0 <= self.layout.rows());
             let whole = fragment.bytes.len() as u64 == fragment.at.len.0 * BLOCK as u64;
             fragment.slot.index() < slots && inside && whole
         };
-        loop {
-            let mut next = if block < end { None } else { Some(Seen::End) };
-            for copy in copies {
-                if matches!(next, Some(Seen::Batch(..))) || block >= end {
-                    break;
-                }
-                let seen = copy.look(backplane, copies, (block, end), (epoch, number));
-                next = match (next, seen) {
-                    (Some(Seen::End), Seen::Hole(_)) => Some(Seen::End),
-                    (_, seen) => Some(seen),
-                };
+        let (mut block, mut number, mut all) = (1, 0, Vec::new());
+        while block < end {
+            let head = read_any(copies, backplane, block, 1)?;
+            let len = ledger::batch_blocks(&head, epoch, number);
+            let Some(len) = len.filter(|len| *len <= end - block) else { break };
+            let batch = read_any(copies, backplane, block, len)?;
+            let Some((fragments, _)) = ledger::decode_batch(&batch, epoch, number) else { break };
+            if let (false, Some(OneCopy { disk, space })) =
+                (fragments.iter().all(known), copies.first())
+            {
+                let at = Lba(space.start.0 + block);
+                return Err(JournalFault::Damaged { disk: *disk, at });
             }
-            match next {
-                Some(Seen::Batch(fragments, len)) => {
-                    if !fragments.iter().all(known) {
-                        let disk = copies.first().map_or(0, |copy| copy.disk);
-                        let at = copies.first().map_or(Lba(0), |copy| copy.at(block));
-                        return Err(JournalFault::Damaged { disk, at });
-                    }
-                    all.extend(fragments);
-                    block += len;
-                    number += 1;
-                }
-                Some(Seen::End) | None => return Ok(all),
-                Some(Seen::Hole(fault)) => return Err(fault),
-            }
+            all.extend(fragments);
+            block += len;
+            number += 1;
         }
+        Ok(all)
     }
 
     /// Rows are put right on every member that is here, and flushed.

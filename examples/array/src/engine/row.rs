@@ -12,7 +12,7 @@
 
 use super::group::Results;
 use super::request::RequestId;
-use super::{Engine, Owner, RowId};
+use super::{Engine, Owner, RowId, Set};
 use crate::ledger::{self, Fragment};
 use crate::member::MemberError;
 use raid_core::layout::Layout;
@@ -413,6 +413,12 @@ impl Engine {
     pub(super) fn row_resumed(&mut self, id: RowId, results: Results) {
         match self.rows.get(&id).map(|task| task.phase) {
             Some(Phase::Reading) => self.row_read(id, results),
+            // Its writes were refused, which says nothing of the members.
+            Some(Phase::Writing | Phase::Flushing)
+                if self.set_of(id).is_some_and(Set::has_failed) =>
+            {
+                self.complete_row(id);
+            }
             Some(Phase::Writing) => self.row_written(id, &results),
             Some(Phase::Flushing) => {
                 self.row_failures(id, &results);
@@ -420,6 +426,10 @@ impl Engine {
             }
             _ => {}
         }
+    }
+
+    fn set_of(&self, id: RowId) -> Option<&Set> {
+        self.sets.get(self.rows.get(&id)?.set)
     }
 
     fn row_read(&mut self, id: RowId, results: Results) {

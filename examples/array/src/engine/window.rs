@@ -72,6 +72,12 @@ pub(super) struct WindowTask {
     unreadable: u64,
 }
 
+impl WindowTask {
+    pub(super) fn is(&self, number: u64, set: usize) -> bool {
+        (self.number, self.set) == (number, set)
+    }
+}
+
 impl Engine {
     pub(super) fn start_window(&mut self, set: usize, copy: Copy) {
         if matches!(copy.operation, Operation::Rebuild { .. }) {
@@ -154,7 +160,9 @@ impl Engine {
         match self.windows[index].phase {
             Phase::Reading => self.window_read(index, results),
             Phase::Writing => {
-                let write_failed = failed_slots(&results);
+                let failed = self.sets[self.windows[index].set].has_failed();
+                // Writes to a set that has failed were refused: that says nothing of its members.
+                let write_failed = if failed { SlotSet::EMPTY } else { failed_slots(&results) };
                 self.end_window(index, write_failed);
             }
         }

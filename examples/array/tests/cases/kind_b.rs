@@ -7,7 +7,7 @@
 use crate::harness::{
     DDF, DDF_MARKS, NATIVE_FORMAT, TOY_FORMAT, UnderTest, geometry, options, place, start,
 };
-use raid_array::backplane::Simulated;
+use raid_array::backplane::{Backplane, Simulated, Transfer};
 use raid_array::engine::{OpenError, Request};
 use raid_array::member::{FaultMember, Faults, Member, MemberError, MemoryMember};
 use raid_array::store::Store;
@@ -72,6 +72,24 @@ fn work(rig: &mut Rig<UnderTest>, ios: u64) {
     }
 }
 
+/// Lets `ios` member I/Os happen without new requests; what is written by those that the engine hands out
+/// from now on: disk and block.
+fn without_users(rig: &mut Rig<UnderTest>, ios: u64) -> Vec<(usize, Lba)> {
+    let mut written = Vec::new();
+    for _ in 0..ios {
+        while let Some(io) = rig.engine.next_io() {
+            if let Transfer::Write { at, .. } = io.transfer {
+                written.push((io.disk, at));
+            }
+            rig.backplane.submit(io);
+        }
+        if !rig.step() {
+            break;
+        }
+    }
+    written
+}
+
 fn wait(rig: &mut Rig<UnderTest>, ios: u64) {
     let mut left = ios;
     rig.wait_until(|_| {
@@ -134,12 +152,16 @@ fn judge(machine: &mut Machine, order: &[usize], what: &str, lives: &mut Lives) 
         return None;
     }
     rig.verify_all();
-    let status = rig.engine.status(0);
-    if (status.failed | status.rebuilding).is_empty() {
-        let _ = rig.call(Call::Scrub { set: 0, repair: false });
-        rig.wait_until(|rig| rig.engine.is_idle());
+    let sets = machine.volumes[0].geometry.sets;
+    let mut differ = 0;
+    for set in 0..sets {
+        let status = rig.engine.status(set);
+        if (status.failed | status.rebuilding).is_empty() {
+            rig.call(Call::Scrub { set, repair: false }).unwrap();
+            rig.wait_until(|rig| rig.engine.is_idle());
+        }
+        differ += rig.engine.status(set).mismatches;
     }
-    let differ = rig.engine.status(0).mismatches;
     if !rig.tally.is_good() || differ > 0 {
         let wrong = rig.tally.wrong.first();
         lives.damaged.push(format!("{what}: later {wrong:?}, {differ} rows differ"));
@@ -160,14 +182,15 @@ enum Operator {
 /// the set with it, in the middle of whatever is under way.
 fn fail_the_set(
     kept: &Kept,
-    (level, slots): (Level, u16),
+    (level, slots, sets): (Level, u16, u16),
     lost: &[u8],
     operator: Operator,
     seed: u64,
     lives: &mut Lives,
 ) {
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut machine = Machine::create(*kept, geometry(level, slots, 1), 1, seed).unwrap();
+    let shape = geometry(level, slots, sets);
+    let mut machine = Machine::create(*kept, shape, 1, seed).unwrap();
     let order: Vec<usize> = (0..machine.disk_count()).collect();
     let mut running = start(&mut machine, 0, &order).unwrap();
     work(&mut running.rig, random.u64(50..400));
@@ -184,10 +207,13 @@ fn fail_the_set(
         }
         work(&mut running.rig, 1);
     }
-    let what = format!("{} {level:?} of {slots}, lost {lost:?}, seed {seed}", kept.name);
+    let name = kept.name;
+    let what = format!("{name} {sets} x {level:?} of {slots}, lost {lost:?}, seed {seed}");
     assert!(running.rig.engine.status(0).set_failed, "{what}: the set has not failed");
-    wait(&mut running.rig, random.u64(0..20));
-    let spare = usize::from(slots);
+    // Another set goes on.
+    let written = without_users(&mut running.rig, random.u64(0..20));
+    assert!(written.is_empty() || sets > 1, "{what}: the failed set writes {written:?}");
+    let spare = usize::from(slots * sets);
     if !matches!(operator, Operator::Nothing) {
         // Requests are answered before the disks are back: what a read gives after that is another case.
         running.rig.settle();
@@ -206,7 +232,8 @@ fn fail_the_set(
     if let Some(call) = call {
         // Refused, or without effect: what counts is what the next start reads.
         let _ = running.call(call);
-        wait(&mut running.rig, random.u64(1..200));
+        let written = without_users(&mut running.rig, random.u64(1..200));
+        assert!(written.is_empty() || sets > 1, "{what}, {operator:?}: {written:?}");
     }
     if running.rig.tally.wrong_count > 0 {
         lives.damaged.push(format!("{what}: {:?}", running.rig.tally.wrong.first()));
@@ -225,15 +252,31 @@ fn a_set_that_has_failed_leaves_its_journal_alone() {
         for operator in [Nothing, TakesASpare, GivesADiskBack, InsertsADisk] {
             let mut lives = Lives::default();
             for seed in seeds(2) {
-                let raid5 = (Level::Raid5, 3);
+                let raid5 = (Level::Raid5, 3, 1);
                 fail_the_set(kept, raid5, &[1, 0], operator, seed, &mut lives);
                 fail_the_set(kept, raid5, &[0, 2], operator, seed, &mut lives);
-                let raid6 = (Level::Raid6, 5);
+                let raid6 = (Level::Raid6, 5, 1);
                 fail_the_set(kept, raid6, &[0, 3, 1], operator, seed, &mut lives);
                 fail_the_set(kept, raid6, &[2, 1, 4], operator, seed, &mut lives);
             }
             lives.good(&format!("{}, operator: {operator:?}", kept.name));
         }
+    }
+}
+
+/// Case B1.
+#[test]
+fn a_set_that_has_failed_leaves_its_journal_alone_while_another_set_goes_on() {
+    // The native format has the log of one set only.
+    for kept in formats().filter(|kept| kept.log.is_none()) {
+        let mut lives = Lives::default();
+        for seed in seeds(2) {
+            let raid50 = (Level::Raid5, 3, 2);
+            fail_the_set(kept, raid50, &[1, 0], Operator::Nothing, seed, &mut lives);
+            fail_the_set(kept, raid50, &[0, 2], Operator::TakesASpare, seed, &mut lives);
+            fail_the_set(kept, raid50, &[2, 0], Operator::GivesADiskBack, seed, &mut lives);
+        }
+        lives.good(kept.name);
     }
 }
 
@@ -310,6 +353,62 @@ fn a_flush_that_fails_stops_the_new_epoch_until_it_is_recorded() {
                 let what = format!("{}: {lost} lost, {bad} not flushed, seed {seed}", kept.name);
                 judge(&mut machine, &order, &what, &mut lives);
             }
+        }
+        lives.good(kept.name);
+        assert_eq!(lives.refused, 0, "{}: a journal was not used", kept.name);
+    }
+}
+
+/// A spare takes the place of a lost member, and is filled; the power goes at any moment of it. The disk that
+/// it replaced is back as well.
+fn cut_around_a_spare(
+    kept: &Kept,
+    (level, slots): (Level, u16),
+    (lost, then): (u8, Option<u8>),
+    seed: u64,
+    lives: &mut Lives,
+) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut machine = Machine::create(*kept, geometry(level, slots, 1), 1, seed).unwrap();
+    let order: Vec<usize> = (0..machine.disk_count()).collect();
+    let mut running = start(&mut machine, 0, &order).unwrap();
+    work(&mut running.rig, random.u64(50..200));
+    pull(&running, lost);
+    work_until_recorded(&mut running.rig, &[lost]);
+    work(&mut running.rig, random.u64(1..200));
+    running.call(Call::TakeSpare(place(0, lost), usize::from(slots))).unwrap();
+    let whole = random.bool();
+    if whole {
+        running.rig.work_until(|rig| {
+            let status = rig.engine.status(0);
+            (status.failed | status.rebuilding).is_empty()
+        });
+        work(&mut running.rig, random.u64(1..300));
+    } else {
+        work(&mut running.rig, random.u64(1..500));
+    }
+    if let Some(then) = then {
+        pull(&running, then);
+        work(&mut running.rig, random.u64(1..100));
+    }
+    let what = format!("{} {level:?} of {slots}, lost {lost} then {then:?}", kept.name);
+    let caches = [Caches::KeepAny, Caches::KeepNothing][random.usize(..2)];
+    running.cut(&mut machine, caches);
+    let order = shuffled(&machine, &mut random);
+    judge(&mut machine, &order, &format!("{what}, whole: {whole}, seed {seed}"), lives);
+}
+
+/// Cases B1, B2.
+#[test]
+fn what_the_journal_held_before_a_spare_came_is_never_put_over_what_was_written_since() {
+    for kept in formats() {
+        let mut lives = Lives::default();
+        for seed in seeds(3) {
+            cut_around_a_spare(kept, (Level::Raid5, 3), (1, None), seed, &mut lives);
+            cut_around_a_spare(kept, (Level::Raid5, 4), (0, None), seed, &mut lives);
+            cut_around_a_spare(kept, (Level::Raid6, 5), (3, None), seed, &mut lives);
+            cut_around_a_spare(kept, (Level::Raid6, 5), (1, Some(4)), seed, &mut lives);
+            cut_around_a_spare(kept, (Level::Raid6, 4), (2, Some(0)), seed, &mut lives);
         }
         lives.good(kept.name);
         assert_eq!(lives.refused, 0, "{}: a journal was not used", kept.name);

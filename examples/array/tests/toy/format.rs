@@ -51,7 +51,8 @@ struct Record {
     sets: u64,
     strip: u64,
     member_blocks: u64,
-    clean: u64,
+    /// Sets that are open, by bit.
+    open: u64,
     initialisation: u64,
     /// Bits by place: running number of the slot.
     failed: u64,
@@ -83,7 +84,7 @@ impl Record {
             self.sets,
             self.strip,
             self.member_blocks,
-            self.clean,
+            self.open,
             self.initialisation,
             self.failed,
             self.rebuilding,
@@ -124,7 +125,7 @@ impl Record {
             sets: next(),
             strip: next(),
             member_blocks: next(),
-            clean: next(),
+            open: next(),
             initialisation: next(),
             failed: next(),
             rebuilding: next(),
@@ -162,7 +163,7 @@ impl Record {
 
     fn state(&self, set: u16) -> RuntimeState {
         RuntimeState {
-            clean: self.clean == 1,
+            clean: self.open >> set & 1 == 0,
             failed: self.slots_of(self.failed, set),
             rebuilding: self.slots_of(self.rebuilding, set),
             initialisation: Initialisation::Full,
@@ -172,7 +173,7 @@ impl Record {
     }
 
     fn store(&mut self, set: u16, state: &RuntimeState) {
-        self.clean = u64::from(state.clean);
+        self.open = self.open & !(1 << set) | u64::from(!state.clean) << set;
         let (mut failed, mut rebuilding) = (self.failed, self.rebuilding);
         self.put(&mut failed, set, state.failed);
         self.put(&mut rebuilding, set, state.rebuilding);
@@ -295,7 +296,7 @@ impl<const LOG: bool> Format for Kind<LOG> {
             geometry: record.geometry(),
             size: Blocks(0),
             state: if whole { ArrayState::Optimal } else { ArrayState::Degraded },
-            clean: record.clean == 1,
+            clean: record.open == 0,
             initialisation: Initialisation::Full,
         });
         members.iter().for_each(|member| into.member(member));
@@ -537,7 +538,7 @@ static BLANK: Record = Record {
     sets: 0,
     strip: 0,
     member_blocks: 0,
-    clean: 1,
+    open: 0,
     initialisation: 2,
     failed: 0,
     rebuilding: 0,

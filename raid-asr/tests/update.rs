@@ -565,3 +565,27 @@ fn a_disk_that_moved_to_another_array_is_not_written_by_the_old_one() {
     assert_eq!(rig.buffers[1..], before[1..]);
     assert_ne!(rig.buffers[0], before[0]);
 }
+
+/// A copy of the newest generation that says open counts, whichever disk it is on: the mark is covered
+/// by no checksum and no generation.
+#[test]
+fn an_array_is_open_if_any_current_copy_says_so() {
+    for disk in 0..2 {
+        let (mut rig, array) = Rig::with_array(geometry(Level::Raid1, 2), 2);
+        assert!(rig.state(array, 0).unwrap().clean);
+        let mut block = rig.media[disk].read(TABLE, 1);
+        block[0x21] = 3;
+        rig.media[disk].write(TABLE, &block);
+        rig.reread();
+        assert!(!rig.state(array, 0).unwrap().clean, "disk {disk}");
+        // A copy of an earlier generation is not asked.
+        rig.live[disk] = false;
+        written(&mut rig, |rig| rig.set_state(array, 0, &healthy()));
+        written(&mut rig, |rig| rig.set_state(array, 0, &failed(&[disk as u8])));
+        written(&mut rig, |rig| {
+            rig.live[disk] = false;
+            rig.set_state(array, 0, &RuntimeState { clean: true, ..failed(&[disk as u8]) })
+        });
+        assert!(rig.state(array, 0).unwrap().clean, "disk {disk}");
+    }
+}

@@ -21,6 +21,15 @@ fn a_mismatch_names_its_first_byte_and_every_copy_that_differs() {
     let copies: [Option<&[u8]>; 5] =
         [None, Some(b"abcd"), Some(b"abXd"), Some(b"abcd"), Some(b"aXcd")];
     assert_eq!(compare(&copies), Ok(Some(Mismatch { offset: 1, differing: slots(&[2, 4]) })));
+    // The first byte of a copy that differs in several, and the first over all copies.
+    for (copies, offset) in [
+        (["abcd", "aXcX", "abcd"], 1),
+        (["abcd", "abXX", "XbcX"], 0),
+        (["abcd", "XXXX", "abcX"], 0),
+    ] {
+        let copies = copies.map(|copy| Some(copy.as_bytes()));
+        assert_eq!(compare(&copies).unwrap().unwrap().offset, offset);
+    }
 }
 
 #[test]

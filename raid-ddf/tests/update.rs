@@ -18,6 +18,8 @@ mod damage;
 mod guard;
 #[path = "update/others.rs"]
 mod others;
+#[path = "update/records.rs"]
+mod records;
 #[path = "update/revisions.rs"]
 mod revisions;
 #[path = "update/seal.rs"]

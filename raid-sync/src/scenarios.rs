@@ -6,6 +6,7 @@
 
 mod cases;
 pub(crate) mod fairness;
+mod guards;
 pub(crate) mod interlock;
 pub(crate) mod media;
 pub(crate) mod members;

@@ -54,6 +54,7 @@ use raid_core::array::{ArrayId, Geometry, Place};
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
 use raid_core::metadata::{ChangeError, FormatWriter, Stamp};
+use raid_core::stripe::ComputeError;
 use raid_core::units::{Extent, Lba, Row, Slot, SlotSet};
 use raid_sync::{
     Command, FlushId, MemberKey, Notice, Refusal, Status, SyncCore, Time, Unexpected, WaitFor,
@@ -147,6 +148,13 @@ pub enum Event {
         set: u16,
         /// Why.
         why: Refusal,
+    },
+    /// Parity could not be computed: a fault of this engine, never of a disk. Nothing was written.
+    Miscomputed {
+        /// Which set.
+        set: u16,
+        /// Why.
+        why: ComputeError,
     },
     /// The sync engine did not expect a report: a fault of this engine, never of a disk.
     Unexpected {
@@ -470,6 +478,11 @@ impl Engine {
         if let Err(why) = core.start(self.now, operation, raid_sync::AboveMark::Skip) {
             self.events.push_back(Event::NotStarted { set: set as u16, why });
         }
+    }
+
+    /// A plan and its memory do not fit: the piece or the window fails, and somebody must hear of it.
+    fn miscomputed(&mut self, set: usize, why: ComputeError) {
+        self.events.push_back(Event::Miscomputed { set: set as u16, why });
     }
 
     /// A report that the sync engine did not expect: nothing depends on it, but somebody must hear it.

@@ -43,3 +43,30 @@ pub(crate) fn main(options: &Options) -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::shape::ChosenLevel;
+    use super::{Options, life};
+
+    /// Case E8.
+    #[test]
+    fn a_demo_on_an_array_of_few_stripes_is_right() {
+        let options = Options {
+            level: Some(ChosenLevel::Raid5),
+            // The 16 stripes are no multiple of it.
+            members: 10,
+            size: 16 << 16,
+            chunk: 1 << 16,
+            metadata: "ddf".into(),
+            seed: Some(1),
+            requests: 50,
+            writers: 2,
+            dir: None,
+            json: true,
+        };
+        let report = life::live(&options).unwrap();
+        let wrong: Vec<_> = report.stages.iter().filter(|stage| !stage.good).collect();
+        assert!(report.good, "{wrong:?} {:?}", report.errors);
+    }
+}

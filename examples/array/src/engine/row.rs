@@ -465,11 +465,15 @@ impl Engine {
         }
         let Some(task) = self.rows.get_mut(&id) else { return };
         let Job::Read { request, offset } = task.job else { return self.compute_row(id) };
-        for Work { plan, slab } in &mut task.work {
-            let computed = plan.compute(self.backend, slab, &[]);
-            let extracted = plan.extract(slab, &mut bytes_read);
-            debug_assert!(computed.is_ok() && extracted.is_ok(), "{computed:?} {extracted:?}");
+        let computed = task.work.iter_mut().try_for_each(|Work { plan, slab }| {
+            plan.compute(self.backend, slab, &[])?;
+            plan.extract(slab, &mut bytes_read)
+        });
+        if let Err(why) = computed {
+            self.miscomputed(set, why);
+            return self.fail_row(id);
         }
+        let Some(task) = self.rows.get_mut(&id) else { return };
         if let Some(grant) = task.grant {
             self.give_back(set, grant, SlotSet::EMPTY);
         }
@@ -508,11 +512,15 @@ impl Engine {
     fn compute_row(&mut self, id: RowId) {
         let Some(task) = self.rows.get_mut(&id) else { return };
         let Job::Write { bytes, .. } = &task.job else { return };
-        for Work { plan, slab } in &mut task.work {
-            let computed = plan.compute(self.backend, slab, bytes);
-            debug_assert!(computed.is_ok(), "{computed:?}");
+        let computed = (task.work.iter_mut())
+            .try_for_each(|Work { plan, slab }| plan.compute(self.backend, slab, bytes));
+        let index = task.set;
+        if let Err(why) = computed {
+            self.miscomputed(index, why);
+            return self.fail_row(id);
         }
-        let set = &mut self.sets[task.set];
+        let Some(task) = self.rows.get_mut(&id) else { return };
+        let set = &mut self.sets[index];
         if set.has_failed() {
             // No record will open a ledger any more.
             return self.fail_row(id);

@@ -17,7 +17,7 @@ use super::{Engine, Event, Owner, failed_slots};
 use crate::ledger::Fragment;
 use crate::member::MemberError;
 use raid_core::metadata::Operation;
-use raid_core::stripe::{self, BadRange, Health, HealthByRow, Repair};
+use raid_core::stripe::{self, BadRange, ComputeError, Health, HealthByRow, Repair};
 use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
 use raid_sync::{CopyResult, Policy, Verify, WindowId};
 
@@ -190,6 +190,17 @@ impl Engine {
         }
         let scrub = matches!(task.copy.operation, Operation::Check | Operation::Repair);
         let writes = if scrub { self.compare(index) } else { self.compute(index) };
+        let writes = match writes {
+            Ok(writes) => writes,
+            Err(why) => {
+                let task = &mut self.windows[index];
+                task.copy.rows.len = 0;
+                task.mismatches.clear();
+                let set = task.set;
+                self.miscomputed(set, why);
+                return self.end_window(index, SlotSet::EMPTY);
+            }
+        };
         if writes.is_empty() {
             return self.end_window(index, SlotSet::EMPTY);
         }
@@ -201,25 +212,24 @@ impl Engine {
     }
 
     /// Rebuild and resync: what the planner says.
-    fn compute(&mut self, index: usize) -> Vec<Fragment> {
+    fn compute(&mut self, index: usize) -> Result<Vec<Fragment>, ComputeError> {
         let backend = self.backend;
         let block_size = self.geometry.block_size;
         let mut writes = Vec::new();
         for Work { plan, slab } in &mut self.windows[index].work {
-            let computed = plan.compute(backend, slab, &[]);
-            debug_assert!(computed.is_ok(), "{computed:?}");
+            plan.compute(backend, slab, &[])?;
             for io in plan.writes() {
                 let bytes = io.bytes(block_size, slab, &[]).unwrap_or_default();
                 writes.push(Fragment { slot: io.slot, at: io.at, bytes: bytes.to_vec() });
             }
         }
-        writes
+        Ok(writes)
     }
 
     /// Check and repair: what differs, and under the lock of a repair how to put it right, as the policy of
     /// the command says. Where a block could not be read, what was computed for it is no witness: only what
     /// is proven is put right there, and the rest is left as it is.
-    fn compare(&mut self, index: usize) -> Vec<Fragment> {
+    fn compare(&mut self, index: usize) -> Result<Vec<Fragment>, ComputeError> {
         let backend = self.backend;
         let block_size = self.geometry.block_size;
         let task = &mut self.windows[index];
@@ -235,9 +245,8 @@ impl Engine {
             let found = plan.verify_each(backend, slab, |mismatch| {
                 let (rows, culprits) = (mismatch.rows, mismatch.wrong);
                 task.mismatches.push(Mismatch { set, rows, culprits, repaired: false });
-            });
-            debug_assert!(found.is_ok(), "{found:?}");
-            if found.is_ok_and(|verdict| verdict.is_clean()) {
+            })?;
+            if found.is_clean() {
                 continue;
             }
             let gap = task.bad.iter().any(|bad| plan.reads().any(|io| io.at.overlaps(bad.at)));
@@ -245,7 +254,7 @@ impl Engine {
                 if gap && *policy == Repair::FromData {
                     continue;
                 }
-                let Ok(repaired) = plan.repair(backend, slab, *policy) else { continue };
+                let repaired = plan.repair(backend, slab, *policy)?;
                 for io in repaired.writes() {
                     let bytes = io.bytes(block_size, slab, &[]).unwrap_or_default();
                     writes.push(Fragment { slot: io.slot, at: io.at, bytes: bytes.to_vec() });
@@ -256,7 +265,7 @@ impl Engine {
                 }
             }
         }
-        writes
+        Ok(writes)
     }
 
     /// Whether what a window found was seen with writers kept out. The sync engine asks for a second

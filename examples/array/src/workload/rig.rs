@@ -11,7 +11,7 @@ use crate::engine::{Engine, Event, Mismatch, Request, RequestError, RequestId};
 use crate::trust::Taken;
 use raid_core::array::Place;
 use raid_core::units::Extent;
-use raid_sync::{Notice, Status, Time};
+use raid_sync::{Notice, Return, Status, Time};
 use std::collections::HashMap;
 
 /// Requests that each writer keeps under way.
@@ -105,6 +105,8 @@ pub struct Rig<E = Engine> {
     pub trusted: Vec<Taken>,
     /// Spares that took a place.
     pub seated: Vec<(Place, usize)>,
+    /// Members that came back, and what each was owed.
+    pub returned: Vec<(Place, Return)>,
     /// What the array refused after it was asked, in words.
     pub refused: Vec<String>,
     /// Sectors that writers and readers keep away from, in ascending order.
@@ -132,6 +134,7 @@ impl<E: ArrayEngine> Rig<E> {
             notices: Vec::new(),
             trusted: Vec::new(),
             seated: Vec::new(),
+            returned: Vec::new(),
             refused: Vec::new(),
             avoid: Vec::new(),
             asked: None,
@@ -224,9 +227,13 @@ impl<E: ArrayEngine> Rig<E> {
                 Event::Notice { set, notice } => self.notices.push((set, notice)),
                 Event::Trusted(taken) => self.trusted.push(taken),
                 Event::SpareActivated { place, disk } => self.seated.push((place, disk)),
+                Event::MemberReturned { place, owed } => self.returned.push((place, owed)),
                 Event::Refused(why) => self.refused.push(why.to_string()),
                 Event::NotTaken { why, .. } => self.refused.push(why.to_string()),
                 Event::NotStarted { why, .. } => self.refused.push(why.to_string()),
+                Event::Miscomputed { set, why } => {
+                    self.tally.errors.push(format!("set {set}: {why}"));
+                }
                 Event::Unexpected { set, what } => {
                     self.tally.errors.push(format!("set {set}: {what}"));
                 }

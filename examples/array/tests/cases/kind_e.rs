@@ -315,7 +315,7 @@ fn a_life_of_calls(
     let mut running = start(&mut machine, 0, &all).unwrap();
     let spare_of = |level| if level == Level::Raid6 { 2 } else { 1 };
     let mut disks = all.len();
-    for _ in 0..60 {
+    for _ in 0..40 {
         work(&mut running.rig, random.u64(1..40));
         good(&running.rig, &name);
         let status = running.rig.engine.status(0);

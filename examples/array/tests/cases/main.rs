@@ -9,6 +9,7 @@ mod format;
 mod harness;
 mod refusing;
 
+mod failures_heard;
 mod harness_itself;
 mod kind_a;
 mod kind_b;

@@ -26,14 +26,17 @@ impl Life<'_> {
             // The member that holds parity in the first row that is hit.
             (false, _) => layout.row_map(0).and_then(|row| row.parity_slot(0)).unwrap_or(Slot(0)),
         };
+        // With one parity only damage to parity itself can be told from damage to data: take rows in which
+        // this member holds it, of a small array perhaps fewer than three.
+        let anywhere = can_locate || self.geometry.parity_strips() == 0;
+        let holds_parity = |stripe: &u64| {
+            layout.row_map(*stripe).is_some_and(|row| row.parity_slot(0) == Some(slot))
+        };
+        let suited: Vec<u64> =
+            (0..stripes).filter(|stripe| anywhere || holds_parity(stripe)).collect();
         let mut rows = Vec::new();
-        for index in 0..3 {
-            // With one parity only damage to parity itself can be told from damage to data: take
-            // rows in which this member holds it.
-            let stripe = match can_locate || self.geometry.parity_strips() == 0 {
-                true => self.random.u64(..stripes),
-                false => index * u64::from(self.geometry.slots) % stripes,
-            };
+        for _ in 0..3 {
+            let Some(stripe) = self.random.choice(&suited) else { break };
             let start = stripe * unit + self.random.u64(..unit);
             rows.push(Rows::new(start, self.random.u64(1..=8).min(unit - start % unit)));
         }

@@ -84,8 +84,8 @@ fn state(input: &mut Input<'_>, members: u16) -> RuntimeState {
     }
 }
 
-/// A core as a start finds it; `None` if the start is refused.
-fn start(input: &mut Input<'_>) -> Option<(Core, u16, u64)> {
+/// A set as a start finds it; `None` if the start is refused.
+fn start(input: &mut Input<'_>) -> Option<(World<Core>, u16, u64)> {
     let members = u16::try_from(input.below(6) + 1).ok()?;
     let kinds = input.byte();
     let redundancy = match kinds & 3 {
@@ -126,7 +126,7 @@ fn start(input: &mut Input<'_>) -> Option<(Core, u16, u64)> {
     let seated = if can & 64 == 0 { &seated[..] } else { &[] };
     let found = Found { seated, generation: Generation(input.below(4)), ..plain };
     match Core::restore(config, &found, capabilities, how) {
-        Ok(core) => Some((core, members, size)),
+        Ok(core) => Some((World::new(core, capabilities.failure), members, size)),
         Err(refusal) => {
             assert!(!refusal.to_string().is_empty());
             None
@@ -144,8 +144,7 @@ const fn key(slot: u8) -> MemberKey {
 /// # Panics
 /// If something does not hold.
 pub fn calls_hold(input: &mut Input<'_>) {
-    let Some((core, members, size)) = start(input) else { return };
-    let mut world = World::new(core);
+    let Some((mut world, members, size)) = start(input) else { return };
     world.settle();
     for _ in 0..CALLS {
         if input.is_empty() {

@@ -9,7 +9,8 @@
 //! | one calls the other's member absent, of a lower number | the one that does speaks; the other member is stale |
 //! | the highest number is with a member that it is filling | the one with the highest number of a trusted member speaks |
 //! | two that each call the other's member absent | split brain: refused, never merged |
-//! | the same, and a third calls one of them absent | the newest speaks; the older members are stale |
+//! | one calls the other's member absent, the other is filling the first | split brain: refused, never merged |
+//! | two that call each other's member absent, and a third calls one of them absent | the newest speaks; the older members are stale |
 //! | three that call each other's member absent in a ring | split brain: refused, never merged |
 //! | of equal number and different content, neither calls the other's member absent | split brain: refused, never merged |
 //!
@@ -19,7 +20,8 @@
 //!
 //! - *Whom a record calls absent, and who does not call its member absent, is overruled.* The others went on
 //!   without it. It cannot have come back since: that it is being filled is durable on all before it is
-//!   filled, and trusted later still.
+//!   filled, and trusted later still. One that is being filled counts as absent here: it came back, and what
+//!   its own record says is from before.
 //! - *Who call each other absent have both gone on alone.* Nobody can know which of them was promised more,
 //!   unless a third shows that one of them is overruled.
 //! - *A record counts on members that it trusts.* It is durable when those hold it; the others need not.
@@ -121,9 +123,10 @@ pub fn freshest(records: &[Seen], bits: u8) -> Result<Option<Freshest>, SplitBra
 }
 
 impl Seen {
-    /// Whether this record says that the other's member takes no part.
+    /// Whether this record says that the other's member is not to be believed: it takes no part, or is
+    /// being filled.
     fn accuses(&self, other: &Self) -> bool {
-        self.absent.contains(other.slot)
+        other.slot != self.slot && (self.absent | self.filling).contains(other.slot)
     }
 
     /// Whether this record was written by a set that had gone on without the other's member.
@@ -172,7 +175,7 @@ mod tests {
         let speaks = |newest, slots| Ok(Some(Freshest { newest, stale: stale(slots) }));
         assert_eq!(verdict(&[]), Ok(None));
         let table = rows(include_str!("assembly.rs"), "| records | verdict |");
-        assert_eq!(table.len(), 9);
+        assert_eq!(table.len(), 10);
         for row in table {
             let [records, says] = row[..] else { panic!("{row:?}") };
             let (a, b) = (seen(0, 3, 10, &[]), seen(1, 3, 11, &[]));
@@ -203,7 +206,11 @@ mod tests {
                     let other = Seen { slot: Slot(2), ..other };
                     vec![vec![target, source, other], vec![other, source, target]]
                 }
-                "the same, and a third calls one of them absent" => {
+                "one calls the other's member absent, the other is filling the first" => {
+                    let filling = SlotSet::of(Slot(0));
+                    vec![vec![seen(0, 3, 10, &[1]), Seen { filling, ..seen(1, 3, 11, &[]) }]]
+                }
+                "two that call each other's member absent, and a third calls one of them absent" => {
                     // 0 and 2 went on without 1, which never knew that 0 had come back.
                     let (left, third) = (seen(1, 3, 9, &[0]), seen(2, 4, 4, &[1]));
                     vec![vec![left, gone, third], vec![third, left, gone]]

@@ -209,12 +209,15 @@ impl Stopped {
         Ok(newest.and_then(|newest| self.records().nth(newest)).map(|(_, _, image)| image))
     }
 
-    /// Whether two records that are there call each other's member failed.
+    /// Whether two records that are there do not believe each other's member.
     fn is_split(&self) -> bool {
+        let accuses =
+            |says: &Image, slot| (says.state.failed | says.state.rebuilding).contains(slot);
         self.records().any(|(one, _, says)| {
-            self.records().any(|(other, _, of_other)| {
-                says.state.failed.contains(other) && of_other.state.failed.contains(one)
-            })
+            let apart = |(other, _, of_other): (Slot, u8, Image)| {
+                other != one && accuses(&says, other) && accuses(&of_other, one)
+            };
+            self.records().any(apart)
         })
     }
 

@@ -18,6 +18,7 @@
 //! | `row` | one piece, or one stripe row of a window, from plan to written |
 //! | `window` | copy windows of the sync engine |
 //! | `commit` | records: metadata commits, one at a time |
+//! | `guard` | no commit over what another program wrote |
 //! | `journal`, `replay` | the row ledger, while the set runs and at a start |
 //! | `returning` | a disk that left comes back to its place |
 //! | `group` | I/O that is waited for together |
@@ -25,6 +26,7 @@
 mod calls;
 mod commit;
 mod group;
+mod guard;
 mod journal;
 mod open;
 mod open_error;
@@ -62,7 +64,7 @@ use raid_sync::{
 };
 use request::PendingRequest;
 use row::RowTask;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use window::{Copy, WindowTask};
 
 type RowId = u64;
@@ -81,6 +83,7 @@ enum Owner {
     Window(u64),
     Journal(usize),
     Commit(usize),
+    Guard(u64),
     Return(Place, usize),
 }
 
@@ -273,6 +276,9 @@ pub struct Engine {
     commits: Commits,
     /// What the metadata of each disk looked like after the last commit that reached it.
     committed: HashMap<usize, u64>,
+    /// Disks whose metadata in memory is not what they hold: a commit failed there, or they came back with
+    /// other bytes. The next commit that reaches them ends that.
+    unlike: HashSet<usize>,
     events: VecDeque<Event>,
     stats: Stats,
     random: fastrand::Rng,
@@ -405,6 +411,7 @@ impl Engine {
                     Owner::UserFlush(request, set) => self.user_flushed(request, set, results),
                     Owner::Journal(set) => self.journal_resumed(set, results),
                     Owner::Commit(disk) => self.commit_resumed(disk, results),
+                    Owner::Guard(id) => self.guard_resumed(id, &results),
                     Owner::Return(place, disk) => self.returned(place, disk, results),
                 }
             }
@@ -467,7 +474,9 @@ impl Engine {
             Owner::Window(number) => windows.iter().any(|task| task.is(*number, set)),
             Owner::Journal(of) => *of == set,
             Owner::Commit(_) => commits.is_about(set),
-            Owner::CoreFlush(..) | Owner::UserFlush(..) | Owner::Return(..) => false,
+            Owner::CoreFlush(..) | Owner::UserFlush(..) | Owner::Guard(_) | Owner::Return(..) => {
+                false
+            }
         });
     }
 

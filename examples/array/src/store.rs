@@ -5,9 +5,10 @@
 use crate::discover::{Claim, Discovery, FoundArray, FoundDisk};
 use raid_core::array::{ArrayId, MemberState};
 use raid_core::metadata::{
-    DiskBuffer, DiskDescriptor, DiskShape, DiskView, FormatWriter, Piece, PieceMut, Step,
+    ChangeError, DiskBuffer, DiskDescriptor, DiskShape, DiskView, FormatWriter, MovedOn, Piece,
+    PieceMut, Step,
 };
-use raid_core::units::Lba;
+use raid_core::units::{Extent, Lba};
 
 /// One disk's metadata.
 #[derive(Clone, Debug)]
@@ -127,6 +128,51 @@ impl Store {
             .map(|(shape, live, pieces)| DiskBuffer { shape: *shape, pieces, live: *live })
             .collect();
         edit(&mut buffers)
+    }
+
+    /// The runs of a disk that show whether another program wrote it since it was read or committed.
+    #[must_use]
+    pub fn guard(&self, format: &dyn FormatWriter, disk: usize) -> Vec<Extent> {
+        self.view(|disks| {
+            let runs = |disk| (0..).map_while(move |index| format.guard(disk, index));
+            disks.get(disk).into_iter().flat_map(runs).collect()
+        })
+    }
+
+    /// How a disk shows that another program wrote it; `found` stands there now, where its `index`-th
+    /// [guard](Self::guard) is.
+    #[must_use]
+    pub fn moved_on(
+        &self,
+        format: &dyn FormatWriter,
+        disk: usize,
+        index: usize,
+        found: &[u8],
+    ) -> Option<MovedOn> {
+        self.view(|disks| format.moved_on(disks.get(disk)?, index, found))
+    }
+
+    /// Edits all disks, unless another program wrote one of those that will be written: for tools that
+    /// administer a configuration. `read` reads a run of a disk; `None` if it cannot be read.
+    ///
+    /// # Errors
+    /// [`ChangeError::MovedOn`], or that of the edit. The buffers are as they were.
+    pub fn change<R>(
+        &mut self,
+        format: &dyn FormatWriter,
+        mut read: impl FnMut(usize, Extent) -> Option<Vec<u8>>,
+        edit: impl FnOnce(&mut [DiskBuffer<'_>]) -> Result<R, ChangeError>,
+    ) -> Result<R, ChangeError> {
+        for disk in 0..self.disks.len() {
+            let runs = if self.disks[disk].live { self.guard(format, disk) } else { Vec::new() };
+            for (index, run) in runs.into_iter().enumerate() {
+                let found = read(disk, run).unwrap_or_default();
+                if let Some(moved) = self.moved_on(format, disk, index, &found) {
+                    return Err(ChangeError::MovedOn { disk, moved });
+                }
+            }
+        }
+        self.edit(edit)
     }
 
     /// The steps that write one disk, in order.

@@ -15,7 +15,7 @@ use raid_array::workload::Oracle;
 use raid_core::array::{Initialisation, Name};
 use raid_core::backend::Backend;
 use raid_core::metadata::{ArrayRequest, DiskShape, FormatWriter, Stamp, Step};
-use raid_core::units::Lba;
+use raid_core::units::{Extent, Lba};
 use raid_inspect::{ArrayReader, Inspection};
 use raid_sync::{Finish, Limits, Notice};
 use std::path::{Path, PathBuf};
@@ -63,6 +63,13 @@ fn open(paths: &[PathBuf]) -> Result<Vec<FileMember>> {
     FileMember::open_all(paths).map_err(|error| error.to_string())
 }
 
+/// A run of blocks of a disk, if it can be read.
+fn blocks(members: &mut [FileMember], disk: usize, run: Extent) -> Option<Vec<u8>> {
+    let member = members.get_mut(disk)?;
+    let mut bytes = vec![0; run.len.0 as usize * member.shape().block_size as usize];
+    member.read(run.start, &mut bytes).ok().map(|()| bytes)
+}
+
 /// The disks as their one writer, and what is on them.
 fn open_found(paths: &[PathBuf]) -> Result<(Discovery, Vec<FileMember>)> {
     let named = open(paths)?.into_iter();
@@ -97,13 +104,21 @@ pub fn create(
             ..ArrayRequest::new(name, array.geometry, &array.disks)
         };
         store
-            .edit(|disks| format.create_array(disks, &request, stamp(number)))
+            .change(
+                format,
+                |disk, run| blocks(&mut members, disk, run),
+                |disks| format.create_array(disks, &request, stamp(number)),
+            )
             .map_err(refused(array.name))?;
         commit(&mut store, format, &mut members)?;
     }
     for spare in spares {
         store
-            .edit(|disks| format.add_spare(disks, *spare, stamp(255)))
+            .change(
+                format,
+                |disk, run| blocks(&mut members, disk, run),
+                |disks| format.add_spare(disks, *spare, stamp(255)),
+            )
             .map_err(refused("spare"))?;
         commit(&mut store, format, &mut members)?;
     }
@@ -135,7 +150,11 @@ pub fn dissolve(format: &'static dyn FormatWriter, paths: &[PathBuf]) -> Result<
     let configuration = configuration.ok_or("no configuration to dissolve")?;
     let mut store = metadata(format, &discovery)?;
     store
-        .edit(|disks| format.dissolve(disks, configuration, stamp(254)))
+        .change(
+            format,
+            |disk, run| blocks(&mut members, disk, run),
+            |disks| format.dissolve(disks, configuration, stamp(254)),
+        )
         .map_err(|error| format!("dissolve: {error}"))?;
     commit(&mut store, format, &mut members)
 }

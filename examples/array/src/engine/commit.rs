@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `Draining` | a record that says "short of a member": rows under way that are not in the ledger |
 //! | `OpeningLedger` | the ledger of a new epoch |
+//! | `Guarding` | every live disk's [guard](super::guard), read again; what was waited for is then looked at again |
 //! | `Writing` | every live disk's steps, each disk at its own pace |
 //!
 //! Several sets may share one configuration, so their records queue here.
@@ -57,13 +58,31 @@ impl Job {
 enum Stage {
     Draining,
     OpeningLedger,
+    Guarding,
     Writing,
+}
+
+/// What is read before a commit: a number, by which its results are known, and the runs.
+pub(super) type Guards = (u64, Vec<GuardedRun>);
+
+/// A run of blocks that is read before a commit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GuardedRun {
+    pub(super) disk: usize,
+    /// Its number among the runs of the disk.
+    pub(super) index: usize,
+    /// Number of the read that it is a part of, its first block there, and its blocks.
+    pub(super) read: usize,
+    pub(super) from: usize,
+    pub(super) blocks: usize,
 }
 
 #[derive(Debug)]
 struct Run {
     job: Job,
     stage: Stage,
+    /// What is read before the first step; `None` until that was asked for.
+    guards: Option<Guards>,
     /// Steps that are left, by disk.
     steps: BTreeMap<usize, VecDeque<CommitStep>>,
     /// Disks that hold all of it.
@@ -174,6 +193,7 @@ impl Engine {
                 let run = Run {
                     job,
                     stage: Stage::Draining,
+                    guards: None,
                     steps: BTreeMap::new(),
                     stored: Vec::new(),
                     failed: Vec::new(),
@@ -267,7 +287,7 @@ impl Engine {
             Job::AddSpare { .. } => 0,
         };
         match stage {
-            Stage::Writing => {}
+            Stage::Guarding | Stage::Writing => {}
             Stage::Draining => self.drain(job),
             Stage::OpeningLedger => {
                 if self.sets[set].journal.open {
@@ -275,6 +295,43 @@ impl Engine {
                 } else if !matches!(job, Job::Record { .. }) && !self.sets[set].losses_recorded() {
                     self.defer(job);
                 }
+            }
+        }
+    }
+
+    /// Whether no other program wrote the disks, as far as has been asked; else that is asked first.
+    fn is_guarded(&mut self, job: Job) -> bool {
+        if self.commits.run.as_ref().is_none_or(|run| run.guards.is_some()) {
+            return true;
+        }
+        let also = match job {
+            Job::Activate { disk, .. } => Some(disk),
+            _ => None,
+        };
+        let guards = self.start_guard(also);
+        let waits = !guards.1.is_empty();
+        if let Some(run) = &mut self.commits.run {
+            run.guards = Some(guards);
+            if waits {
+                run.stage = Stage::Guarding;
+            }
+        }
+        !waits
+    }
+
+    /// The disks were looked at again.
+    pub(super) fn guard_resumed(&mut self, id: u64, results: &Results) {
+        // The commit may have been dropped meanwhile, and another one may be under way.
+        let run = self.commits.run.as_mut();
+        let own = |run: &&mut Run| run.guards.as_ref().is_some_and(|(own, _)| *own == id);
+        let Some(run) = run.filter(own) else { return };
+        let (job, guards) = (run.job, run.guards.clone().unwrap_or_default());
+        run.stage = Stage::Draining;
+        match self.moved_on(&guards.1, results) {
+            None => self.resume_commit(),
+            Some((disk, moved)) => {
+                self.give_way(disk, moved);
+                self.abandon(job);
             }
         }
     }
@@ -336,6 +393,9 @@ impl Engine {
             self.commits.run = None;
             self.commits.returning.push((place, disk, same));
             return self.retry_joins();
+        }
+        if !self.is_guarded(job) {
+            return;
         }
         let mut record = None;
         if let Job::Record { set, seq } = job {
@@ -581,6 +641,7 @@ impl Engine {
             run.failed.push(disk);
             run.steps.remove(&disk);
             self.store.disks[disk].live = false;
+            self.unlike.insert(disk);
         } else {
             self.next_commit_step(disk);
         }

@@ -28,7 +28,7 @@ use raid_core::layout::Layout;
 use raid_core::metadata::{Capabilities, Finding, FormatWriter, Severity};
 use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
 use raid_sync::{Config, Found, Limits, MemberKey, Redundancy, Refusal, Start, rows_at_risk};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// How to start an array.
 #[derive(Clone, Copy, Debug)]
@@ -182,6 +182,7 @@ impl Engine {
             requests: BTreeMap::new(),
             commits: Commits::default(),
             committed: HashMap::new(),
+            unlike: HashSet::new(),
             events: trusted.into_iter().map(Event::Trusted).collect(),
             stats: Stats::default(),
             random: fastrand::Rng::with_seed(options.seed),

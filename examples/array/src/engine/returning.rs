@@ -39,6 +39,7 @@ impl Engine {
         let pieces = self.store.disks[disk].pieces.iter().map(|(_, bytes)| bytes.as_slice());
         let print = fingerprint(pieces);
         self.committed.insert(disk, print);
+        self.unlike.remove(&disk);
     }
 
     /// Reads what a returning disk says of itself.
@@ -77,6 +78,9 @@ impl Engine {
                 return true;
             }
             Ok(owed) => {
+                if !same {
+                    self.unlike.insert(disk);
+                }
                 seat.epoch += 1;
                 self.store.disks[disk].live = true;
                 self.events.push_back(Event::MemberReturned { place, owed });

@@ -14,13 +14,14 @@ use super::{ArrayEngine, Call, Oracle, Rig};
 use crate::backplane::{Backplane, IoId, MemberIo, Simulated, Transfer};
 use crate::discover::{Discovery, discover_members};
 use crate::engine::{Engine, OpenError, Options};
-use crate::member::{Faults, Member, MemoryMember};
+use crate::member::{Faults, Member, MemberError, MemoryMember};
 use crate::store::{CommitStep, Store};
 use crate::sync_log::LogFormat;
 use raid_core::array::{ArrayId, Geometry, Initialisation, Name, Place};
 use raid_core::metadata::{ArrayRequest, ChangeError, DiskShape, FormatWriter, Stamp};
 use raid_core::units::{Blocks, Lba};
 use raid_sync::Time;
+use std::sync::{Arc, Mutex};
 
 /// A format, and the part of it that keeps regions, debts and bad ranges.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +79,34 @@ pub struct Running<E = Engine> {
     /// The machine's number of each disk of this start.
     order: Vec<usize>,
     volume: usize,
+}
+
+/// A medium that two machines reach.
+#[derive(Clone, Debug)]
+struct SharedMember(Arc<Mutex<Box<dyn Member>>>);
+
+impl SharedMember {
+    fn with<R>(&self, act: impl FnOnce(&mut dyn Member) -> R) -> R {
+        act(&mut **self.0.lock().expect("no holder panics"))
+    }
+}
+
+impl Member for SharedMember {
+    fn shape(&self) -> DiskShape {
+        self.with(|member| member.shape())
+    }
+
+    fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), MemberError> {
+        self.with(|member| member.read(at, into))
+    }
+
+    fn write(&mut self, at: Lba, bytes: &[u8]) -> Result<(), MemberError> {
+        self.with(|member| member.write(at, bytes))
+    }
+
+    fn flush(&mut self) -> Result<(), MemberError> {
+        self.with(|member| member.flush())
+    }
 }
 
 /// What discovery finds on these media; they are given back.
@@ -224,6 +253,30 @@ impl Machine {
     /// Gives a volume the oracle of another history.
     pub fn set_oracle(&mut self, volume: usize, oracle: Oracle) {
         self.volumes[volume].oracle = Some(oracle);
+    }
+
+    /// A second machine that reaches the same disks, as a second program does that opens them.
+    ///
+    /// # Panics
+    /// A disk is in use.
+    #[must_use]
+    pub fn second_program(&mut self) -> Self {
+        let all: Vec<usize> = (0..self.disks.len()).collect();
+        let shared: Vec<SharedMember> = (self.take(&all).into_iter())
+            .map(|medium| SharedMember(Arc::new(Mutex::new(medium))))
+            .collect();
+        let boxed = || -> Vec<Option<Box<dyn Member>>> {
+            shared.iter().map(|medium| Some(Box::new(medium.clone()) as _)).collect()
+        };
+        self.disks = boxed();
+        let volumes = self.volumes.iter().map(|volume| Volume {
+            id: volume.id,
+            geometry: volume.geometry,
+            oracle: volume.oracle.clone(),
+            version: volume.version + 1_000_000,
+        });
+        let volumes = volumes.collect();
+        Self { disks: boxed(), volumes, seed: self.seed + 1, ..*self }
     }
 
     /// Puts a copy of a disk in; its number.

@@ -300,8 +300,11 @@ impl<E: ArrayEngine> Rig<E> {
     /// Lets the writers work until `enough`, one member I/O at a time. Asked after each.
     pub fn work_until(&mut self, mut enough: impl FnMut(&Self) -> bool) {
         loop {
-            while self.under_way.len() < self.writers * DEPTH {
+            // A set that has failed answers at once, so that there is never enough under way.
+            let mut tries = 4 * self.writers * DEPTH;
+            while self.under_way.len() < self.writers * DEPTH && tries > 0 {
                 self.submit_any();
+                tries -= 1;
             }
             if !self.step() || enough(self) || !self.tally.is_good() {
                 break;

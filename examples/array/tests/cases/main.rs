@@ -13,6 +13,7 @@ mod failures_heard;
 mod harness_itself;
 mod kind_a;
 mod kind_b;
+mod kind_c;
 mod kind_c_spares;
 mod kind_e;
 mod kind_f;

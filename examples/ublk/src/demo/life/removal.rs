@@ -6,6 +6,7 @@ use raid_array::backplane::{Backplane, IoId, MemberIo, Transfer};
 use raid_array::store::{CommitStep, Store};
 use raid_array::workload::Rig;
 use raid_core::metadata::{ChangeError, Stamp, Step};
+use raid_core::units::Extent;
 
 impl Life<'_> {
     pub(super) fn remove(&mut self, rig: &mut Rig) -> Result<String, String> {
@@ -16,7 +17,12 @@ impl Life<'_> {
         let mut store = Store::from_discovery(&discovery, found);
         let (format, array) = (self.format, self.array);
         let stamp = Stamp { unix_seconds: CREATED, random: self.random.u64(..) };
-        match store.edit(|disks| format.delete_array(disks, array, stamp)) {
+        let mut read = |disk: usize, run: Extent| {
+            let block = discovery.disks.get(disk)?.shape.block_size as usize;
+            let read = Transfer::Read { at: run.start, len: run.len.0 as usize * block };
+            self.transfer(rig, disk, read).ok()
+        };
+        match store.change(format, &mut read, |disks| format.delete_array(disks, array, stamp)) {
             Err(ChangeError::Unsupported(what)) => return Ok(format!("not supported: {what}")),
             edited => edited.map_err(|error| error.to_string())?,
         }
@@ -61,14 +67,19 @@ impl Life<'_> {
 
     /// Carries out a step on the disk that discovery found as number `found`.
     fn carry_out(&self, rig: &mut Rig, found: usize, step: CommitStep) -> Result<(), String> {
-        let left = (0..self.present.len()).filter(|disk| self.files[self.present[*disk]].is_some());
-        let disk = left.clone().nth(found).ok_or("no such disk")?;
         let transfer = match step {
             CommitStep::Write(at, bytes) => Transfer::Write { at, bytes },
             CommitStep::Flush => Transfer::Flush,
         };
+        self.transfer(rig, found, transfer).map(drop)
+    }
+
+    /// One I/O of the disk that discovery found as number `found`.
+    fn transfer(&self, rig: &mut Rig, found: usize, transfer: Transfer) -> Result<Vec<u8>, String> {
+        let left = (0..self.present.len()).filter(|disk| self.files[self.present[*disk]].is_some());
+        let disk = left.clone().nth(found).ok_or("no such disk")?;
         rig.backplane.submit(MemberIo { id: IoId(u64::MAX), disk, transfer });
         let done = rig.backplane.next().ok_or("nothing in flight")?;
-        done.result.map(drop).map_err(|error| error.to_string())
+        done.result.map_err(|error| error.to_string())
     }
 }

@@ -70,13 +70,13 @@ const fn step(
 
 /// Cheap and likely to fail first.
 pub(super) const STEPS: &[Step] = &[
-    step("format", 5, "rustfmt leaves every file as it is", host::format)
+    step("format", 20, "rustfmt leaves every file as it is", host::format)
         .needs(&[Need::Component("rustfmt")]),
-    step("sources", 5, "licence lines and texts, no unfinished marks", policy::sources),
+    step("sources", 10, "licence lines and texts, no unfinished marks", policy::sources),
     step("clippy", 100, "all targets, warnings denied", host::clippy)
         .needs(&[Need::Component("clippy")]),
     step("test", 340, "unit, behaviour, property and doc tests of the workspace", host::test),
-    step("cases", 5, "each case of docs/cases.md is held by a test that passed", cases::step),
+    step("cases", 10, "each case of docs/cases.md is held by a test that passed", cases::step),
     step("docs", 45, "public and private items, warnings denied", host::docs),
     step("x86_64-none", 20, "the four crates built for kernels and firmware", bare::x86_64)
         .needs(&[Need::Target(bare::X86_64)]),

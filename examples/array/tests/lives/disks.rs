@@ -248,10 +248,6 @@ impl Plugged {
         self.holding[disk] = true;
     }
 
-    pub(crate) fn holds(&self, disk: usize) -> bool {
-        self.holding[disk]
-    }
-
     /// What a disk held back is done and answered from now on.
     pub(crate) fn release(&mut self, disk: usize) {
         self.holding[disk] = false;

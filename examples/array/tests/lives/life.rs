@@ -684,9 +684,7 @@ impl<E: ArrayEngine> Life<E> {
 
     fn end_of(&mut self, run: &mut Run<E>) -> Result<(), Finding> {
         for disk in 0..run.order.len() {
-            if run.plugged.holds(disk) {
-                run.plugged.release(disk);
-            }
+            run.plugged.release(disk);
             run.plugged.delays[disk] = 0;
         }
         let machine = &mut self.machine;

@@ -121,11 +121,11 @@ fn every_format_and_level_lives_through_what_disks_do() {
                         let outcome: Outcome = live::<UnderTest>(birth, *volumes, seed);
                         counts.add(&outcome.counts);
                         if let Some(finding) = outcome.finding {
-                            let line = format!("{}, seed {seed}: {finding}", birth.name);
-                            println!("{line}");
-                            found += 1;
                             let told = shrink::told::<UnderTest>(birth, *volumes, seed);
-                            findings.lock().expect("no panic").push(format!("{line}\n{told}"));
+                            let told = format!("{}, seed {seed}: {finding}\n{told}", birth.name);
+                            println!("{told}");
+                            found += 1;
+                            findings.lock().expect("no panic").push(told);
                             if found >= 3 && !keep_on {
                                 break;
                             }
@@ -146,5 +146,5 @@ fn every_format_and_level_lives_through_what_disks_do() {
     }
     let findings = findings.into_inner().expect("no panic");
     assert!(rows.iter().all(|(_, counts)| counts.of(table::Kind::Cut) > 0 && counts.ios > 0));
-    assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
+    assert!(findings.is_empty(), "{} findings, first:\n{}", findings.len(), findings[0]);
 }

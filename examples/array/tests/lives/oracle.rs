@@ -229,6 +229,8 @@ pub(crate) struct Tree {
     tips: BTreeMap<usize, usize>,
     now: Book,
     current: usize,
+    /// Members that died so far, in any history.
+    deaths: u64,
 }
 
 /// What a start with certain disks may do.
@@ -249,7 +251,7 @@ impl Tree {
         let now = Book::new(map, set);
         let root = Node { parent: None, promised: false, end: Some(now.clone()) };
         let tips = members.map(|disk| (disk, 0)).collect();
-        Self { nodes: vec![root], tips, now, current: 0 }
+        Self { nodes: vec![root], tips, now, current: 0, deaths: 0 }
     }
 
     fn path(&self, node: usize) -> Vec<usize> {
@@ -370,6 +372,7 @@ impl Tree {
     pub(crate) fn died(&mut self, map: &Map, set: usize, slot: Slot, mark: u64) -> u64 {
         self.now.dead.insert(slot);
         self.now.unnoticed = true;
+        self.deaths += 1;
         if !map.parity {
             self.now.another_copy_answers(map, set, mark);
             return 0;
@@ -554,8 +557,15 @@ impl Oracle {
         Ok(())
     }
 
-    /// What a sector is found to hold after a cut stays.
-    pub(crate) fn adopt(&mut self, at: Extent, bytes: &[u8]) -> Result<(), Wrong> {
+    /// Members that died so far.
+    pub(crate) fn deaths(&self) -> u64 {
+        self.trees.iter().map(|tree| tree.deaths).sum()
+    }
+
+    /// What a sector is found to hold after a cut stays, unless a member has died since the read began:
+    /// the copy that was read may be gone.
+    pub(crate) fn adopt(&mut self, at: Extent, deaths: u64, bytes: &[u8]) -> Result<(), Wrong> {
+        let stays = deaths == self.deaths();
         for (sector, chunk) in (at.start.0..).zip(bytes.chunks_exact(512)) {
             let (set, index) = self.map.sets[sector as usize];
             let tree = &mut self.trees[set];
@@ -563,7 +573,7 @@ impl Oracle {
             let least = tree.now.sectors[index].acknowledged;
             let found = tree.check(index, sector, self.seed, least, chunk, None)?;
             let own = &mut tree.now.sectors[index];
-            if let (Some(found), true) = (found, own.fresh) {
+            if let (Some(found), true) = (found, own.fresh && stays) {
                 let version = own.versions.swap_remove(found);
                 for rest in std::mem::replace(&mut own.versions, vec![version]) {
                     if rest != version && !own.other.contains(&rest) {

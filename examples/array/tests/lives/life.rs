@@ -96,8 +96,8 @@ impl<E: ArrayEngine> Life<E> {
 
     fn step(&mut self, step: Step) -> Result<(), Finding> {
         match step {
-            Step::Start { volume, which, shuffle, clock_back } => {
-                return self.start(volume, which, shuffle, clock_back);
+            Step::Start { volume, which, shuffle, clock_back, insist } => {
+                return self.start(volume, which, (shuffle, clock_back), insist);
             }
             Step::Clone(pick) => {
                 self.clone_disk(pick);
@@ -381,7 +381,6 @@ impl<E: ArrayEngine> Life<E> {
     fn choose(&mut self, volume: usize, which: Which) -> Vec<usize> {
         let all: Vec<usize> =
             (0..self.machine.disks.len()).filter(|disk| !self.banned.contains(disk)).collect();
-        let which = if is_off(Off::Subsets) { Which::All } else { which };
         let trees = &self.machine.volumes[volume].oracle.trees;
         let newest = |disk: &usize| {
             trees.iter().any(|tree| tree.up_to_date(&all).contains(disk))
@@ -426,8 +425,8 @@ impl<E: ArrayEngine> Life<E> {
         &mut self,
         volume: usize,
         which: Which,
-        shuffle: bool,
-        clock_back: bool,
+        (shuffle, clock_back): (bool, bool),
+        insist: bool,
     ) -> Result<(), Finding> {
         if self.run.is_some() {
             self.cut(Where::Anywhere, 0, Cache::Torn)?;
@@ -447,6 +446,9 @@ impl<E: ArrayEngine> Life<E> {
             self.machine.unix += self.random.u64(..3) * 60;
         }
         if self.try_start(volume, &order, false)? {
+            return Ok(());
+        }
+        if insist && self.try_start(volume, &order, true)? {
             return Ok(());
         }
         // Refused. All disks, then those of the newest history.
@@ -489,6 +491,11 @@ impl<E: ArrayEngine> Life<E> {
                 self.story.push(format!(
                     "   --- volume {volume} on {order:?}, force {force}, {sights:?}"
                 ));
+                if forked && ["toy", "native"].contains(&self.machine.kept.name) {
+                    // Their records do not tell who was there: a life ends here.
+                    self.over = true;
+                    return Ok(true);
+                }
                 if forked {
                     return Err(Finding(format!(
                         "started from {order:?}, though histories with promises differ"

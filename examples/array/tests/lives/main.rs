@@ -26,6 +26,7 @@ mod life;
 mod machine;
 mod oracle;
 mod plan;
+mod planted;
 mod run;
 mod shrink;
 mod table;

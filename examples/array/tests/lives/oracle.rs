@@ -564,8 +564,13 @@ impl Oracle {
 
     /// What a sector is found to hold after a cut stays, unless a member has died since the read began:
     /// the copy that was read may be gone.
-    pub(crate) fn adopt(&mut self, at: Extent, deaths: u64, bytes: &[u8]) -> Result<(), Wrong> {
-        let stays = deaths == self.deaths();
+    pub(crate) fn adopt(
+        &mut self,
+        at: Extent,
+        deaths: Option<u64>,
+        bytes: &[u8],
+    ) -> Result<(), Wrong> {
+        let stays = deaths == Some(self.deaths());
         for (sector, chunk) in (at.start.0..).zip(bytes.chunks_exact(512)) {
             let (set, index) = self.map.sets[sector as usize];
             let tree = &mut self.trees[set];

@@ -32,12 +32,13 @@ pub(crate) enum Where {
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Starts a volume.
+    /// Starts a volume. Who insists takes the risk that a refusal names; who does not tries other disks.
     Start {
         volume: usize,
         which: Which,
         shuffle: bool,
         clock_back: bool,
+        insist: bool,
     },
     /// Users work for so many member I/Os.
     Work(u64),
@@ -188,8 +189,13 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
             10 => Which::Same,
             _ => Which::Others,
         };
-        let start =
-            Step::Start { volume, which, shuffle: random.bool(), clock_back: random.u8(..8) == 0 };
+        let start = Step::Start {
+            volume,
+            which,
+            shuffle: random.bool(),
+            clock_back: random.u8(..8) == 0,
+            insist: random.u8(..8) == 0,
+        };
         steps.push(start);
         if random.u8(..4) == 0 {
             steps.push(Step::Lag { pick: random.u8(..), times: random.u8(1..100) });
@@ -199,7 +205,13 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
             steps.push(Step::Wait(random.u64(1..60)));
             steps.push(Step::Cut { at: Where::Anywhere, within: 1, cache: cache(random) });
             let which = if random.bool() { Which::Same } else { which };
-            steps.push(Step::Start { volume, which, shuffle: false, clock_back: false });
+            steps.push(Step::Start {
+                volume,
+                which,
+                shuffle: false,
+                clock_back: false,
+                insist: false,
+            });
         }
         if random.u8(..5) > 0 {
             steps.push(Step::Sweep);

@@ -45,8 +45,14 @@ impl fmt::Display for Finding {
 #[derive(Debug)]
 enum Op {
     Read(Floor),
-    Adopt(Extent, u64),
-    Write { at: Extent, version: Version, durable: bool },
+    /// How many members had died; `None` while no record of this run is on all disks: the next start may
+    /// not know that there was this one.
+    Adopt(Extent, Option<u64>),
+    Write {
+        at: Extent,
+        version: Version,
+        durable: bool,
+    },
     Flush(Floor),
 }
 
@@ -79,6 +85,8 @@ pub(crate) struct Run<E> {
     pub(crate) away: Vec<usize>,
     /// Something that fails single requests was done.
     pub(crate) unreadable: bool,
+    /// A record of this run is on all disks.
+    committed: bool,
     /// Spares that were asked for and have not sat down.
     pub(crate) activating: u64,
 }
@@ -138,6 +146,7 @@ impl<E: ArrayEngine> Run<E> {
                     seen: Vec::new(),
                     away: Vec::new(),
                     unreadable: false,
+                    committed: false,
                     activating: 0,
                 };
                 for set in 0..run.sets(machine) {
@@ -209,13 +218,18 @@ impl<E: ArrayEngine> Run<E> {
         self.seen.iter().map(|seen| &seen.status)
     }
 
-    /// Members that the set can lose besides those it lacks.
-    pub(crate) fn can_spare(&self, machine: &Machine, set: u16) -> usize {
+    /// Members that a whole set can lose.
+    fn spare(&self, machine: &Machine) -> usize {
         let geometry = &machine.volumes[self.volume].geometry;
-        let spare = match geometry.parity_strips() {
+        match geometry.parity_strips() {
             0 => usize::from(geometry.slots) - 1,
             parities => usize::from(parities),
-        };
+        }
+    }
+
+    /// Members that the set can lose besides those it lacks.
+    pub(crate) fn can_spare(&self, machine: &Machine, set: u16) -> usize {
+        let spare = self.spare(machine);
         let seen = &self.seen[usize::from(set)];
         let away = self.away.iter().filter(|disk| seen.seats.contains(&Some(**disk)));
         let away: SlotSet = away
@@ -380,6 +394,7 @@ impl<E: ArrayEngine> Run<E> {
                     self.activating = 0;
                 }
                 Event::Refused(_) => self.activating = 0,
+                Event::Committed => self.committed = true,
                 _ => {}
             }
         }
@@ -410,7 +425,10 @@ impl<E: ArrayEngine> Run<E> {
             for slot in status.failed.without(before.failed).iter() {
                 let hurt = self.seen[index].hurt.contains(slot);
                 let disk = seats.get(slot.index()).copied().flatten();
-                if !hurt {
+                // Of a set that has failed all members count as failed.
+                let spare = self.spare(machine);
+                let enough = usize::from(self.seen[index].hurt.len()) > spare;
+                if !hurt && !(status.set_failed && enough) {
                     return Err(Finding(format!(
                         "set {set}, slot {}: failed though nobody hurt it; {before:?}",
                         slot.0
@@ -502,6 +520,10 @@ impl<E: ArrayEngine> Run<E> {
                 return Ok(());
             }
             patience -= 1;
+            if patience == PATIENCE / 2 {
+                // Disks that hold back what they were asked answer at last.
+                (0..self.order.len()).for_each(|disk| self.plugged.release(disk));
+            }
             if patience == 0 {
                 let left: Vec<&Op> = self.under_way.values().collect();
                 return Err(Finding(format!("never answered: {left:?}")));
@@ -514,8 +536,10 @@ impl<E: ArrayEngine> Run<E> {
     pub(crate) fn rest(&mut self, machine: &mut Machine) -> Result<(), Finding> {
         let mut patience = PATIENCE;
         loop {
+            // A degraded set that is owed a resync stays unclean.
             let busy = |status: &Status| {
-                !status.set_failed && (status.operation.is_some() || !status.clean)
+                let unclean = !status.clean && status.owed_regions == 0;
+                !status.set_failed && (status.operation.is_some() || unclean)
             };
             let idle = self.engine.is_idle() && !self.statuses().any(busy);
             if idle || !self.step(machine)? {
@@ -582,6 +606,7 @@ impl<E: ArrayEngine> Run<E> {
             let at = Extent::new(next, (sectors - next).min(64));
             next += at.len.0;
             let deaths = machine.volumes[self.volume].oracle.deaths();
+            let deaths = self.committed.then_some(deaths);
             self.submit(machine, Request::Read(at), Op::Adopt(at, deaths))?;
         }
         self.settle(machine)

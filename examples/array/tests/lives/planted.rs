@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Faults of an engine that the oracle must see, whatever it excuses.
+//!
+//! | rule that weakens a promise | planted fault that it must not hide |
+//! |---|---|
+//! | after a cut anything since the promise is right | a flush is swallowed; an answer comes before the write |
+//! | another copy may answer when one died | reads take turns between the copies during a resync |
+//! | `hole`: rows in flight, whose member dies | a member misses a write that is called done |
+//! | `forced`: rows that the refusal listed | a forced start damages what was at rest |
+//! | a read may give what was acknowledged when it began | a block is served as it was before |
+
+use crate::disks::Cache;
+use crate::life::{live, live_plan};
+use crate::machine::{Birth, geometry};
+use crate::plan::{Step, Where, Which};
+use crate::table::Kind;
+use crate::{FORMATS, UnderTest};
+use raid_array::backplane::{Backplane, Completion, MemberIo, Transfer};
+use raid_array::discover::Discovery;
+use raid_array::engine::{Event, OpenError, Options, Request, RequestId};
+use raid_array::trust::Accept;
+use raid_array::workload::{ArrayEngine, Call};
+use raid_core::array::{ArrayId, Level, Place};
+use raid_core::metadata::{FormatWriter, Operation};
+use raid_sync::{Status, Time};
+use std::collections::{HashMap, VecDeque};
+
+const SWALLOWED_FLUSH: u8 = 0;
+const EARLY_ANSWER: u8 = 1;
+const OTHER_COPY: u8 = 2;
+const MISSED_WRITE: u8 = 3;
+const FORCED_DAMAGE: u8 = 4;
+const STALE_BLOCK: u8 = 5;
+
+/// Members stand below this block, and nothing else does.
+const DATA: u64 = 128;
+
+/// An engine with a fault.
+#[derive(Debug)]
+struct Faulty<E, const FAULT: u8> {
+    engine: E,
+    now: Time,
+    forced: bool,
+    count: u64,
+    early: VecDeque<Event>,
+    answered: Vec<RequestId>,
+    /// Of each read on its way: where.
+    reads: HashMap<raid_array::backplane::IoId, (usize, u64)>,
+    /// What was written last but one.
+    before: HashMap<(usize, u64), (Vec<u8>, Vec<u8>)>,
+    disks: usize,
+}
+
+impl<E: ArrayEngine, const FAULT: u8> Faulty<E, FAULT> {
+    fn every(&mut self, times: u64) -> bool {
+        self.count += 1;
+        self.count.is_multiple_of(times)
+    }
+
+    fn remember(&mut self, io: &MemberIo) {
+        match &io.transfer {
+            Transfer::Write { at, bytes } if at.0 < DATA => {
+                for (block, bytes) in (at.0..).zip(bytes.chunks_exact(512)) {
+                    let own = self.before.entry((io.disk, block)).or_default();
+                    own.0 = std::mem::replace(&mut own.1, bytes.to_vec());
+                }
+            }
+            Transfer::Read { at, .. } if at.0 < DATA => {
+                self.reads.insert(io.id, (io.disk, at.0));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl<E: ArrayEngine, const FAULT: u8> ArrayEngine for Faulty<E, FAULT> {
+    fn open(
+        format: &'static dyn FormatWriter,
+        discovery: &Discovery,
+        array: ArrayId,
+        backplane: &mut dyn Backplane,
+        options: Options,
+    ) -> Result<Self, OpenError> {
+        let engine = E::open(format, discovery, array, backplane, options)?;
+        Ok(Self {
+            engine,
+            now: backplane.now(),
+            forced: options.accept != Accept::NOTHING,
+            count: 0,
+            early: VecDeque::new(),
+            answered: Vec::new(),
+            reads: HashMap::new(),
+            before: HashMap::new(),
+            disks: discovery.disks.len(),
+        })
+    }
+
+    fn blocks(&self) -> u64 {
+        self.engine.blocks()
+    }
+
+    fn status(&self, set: u16) -> Status {
+        self.engine.status(set)
+    }
+
+    fn disk_at(&self, place: Place) -> Option<usize> {
+        self.engine.disk_at(place)
+    }
+
+    fn submit(&mut self, now: Time, request: Request) -> RequestId {
+        self.now = now;
+        let write = matches!(request, Request::Write { durable: true, .. });
+        let id = self.engine.submit(now, request);
+        if FAULT == EARLY_ANSWER && write && self.every(3) {
+            self.early.push_back(Event::Finished {
+                request: id,
+                submitted: now,
+                result: Ok(Vec::new()),
+            });
+            self.answered.push(id);
+        }
+        id
+    }
+
+    fn call(&mut self, now: Time, call: Call) -> Result<(), String> {
+        self.now = now;
+        self.engine.call(now, call)
+    }
+
+    fn next_io(&mut self) -> Option<MemberIo> {
+        loop {
+            let mut io = self.engine.next_io()?;
+            let data = matches!(&io.transfer, Transfer::Write { at, .. } if at.0 < DATA);
+            let swallowed = match FAULT {
+                SWALLOWED_FLUSH => io.transfer == Transfer::Flush && self.every(2),
+                MISSED_WRITE => data && self.every(20),
+                _ => false,
+            };
+            if swallowed {
+                let done = Completion { id: io.id, result: Ok(Vec::new()) };
+                self.engine.complete_io(self.now, done);
+                continue;
+            }
+            let resync = self.engine.status(0).operation == Some(Operation::Resync);
+            let read = matches!(&io.transfer, Transfer::Read { at, .. } if at.0 < DATA);
+            if FAULT == OTHER_COPY && resync && read && self.every(2) {
+                let other = |slot| self.engine.disk_at(Place { set: 0, slot });
+                let others = [raid_core::units::Slot(0), raid_core::units::Slot(1)].map(other);
+                let found = others.into_iter().flatten().find(|disk| *disk != io.disk);
+                io.disk = found.filter(|disk| *disk < self.disks).unwrap_or(io.disk);
+            }
+            self.remember(&io);
+            return Some(io);
+        }
+    }
+
+    fn complete_io(&mut self, now: Time, mut completion: Completion) {
+        self.now = now;
+        if let Some((disk, start)) = self.reads.remove(&completion.id)
+            && let Ok(bytes) = &mut completion.result
+        {
+            for (block, bytes) in (start..).zip(bytes.chunks_exact_mut(512)) {
+                if FAULT == FORCED_DAMAGE && self.forced && self.every(50) {
+                    bytes.fill(0xA5);
+                }
+                if FAULT == STALE_BLOCK
+                    && let Some((before, _)) = self.before.get(&(disk, block))
+                    && before.len() == 512
+                    && self.count.is_multiple_of(10)
+                {
+                    bytes.copy_from_slice(before);
+                }
+                self.count += u64::from(FAULT == STALE_BLOCK);
+            }
+        }
+        self.engine.complete_io(now, completion);
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.early.pop_front() {
+            return Some(event);
+        }
+        loop {
+            match self.engine.next_event()? {
+                Event::Finished { request, .. } if self.answered.contains(&request) => {}
+                event => return Some(event),
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.engine.deadline()
+    }
+
+    fn run(&mut self, now: Time) {
+        self.now = now;
+        self.engine.run(now);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.engine.is_idle()
+    }
+
+    fn state_of_set(&self, set: u16) -> Result<Status, String> {
+        self.engine.state_of_set(set)
+    }
+
+    fn has_io(&self) -> bool {
+        self.engine.has_io()
+    }
+}
+
+/// Lives until the fault is found; how many lives that took.
+fn found<const FAULT: u8>(level: Level, slots: u16, lives: u64) -> Vec<u64> {
+    let mut took = Vec::new();
+    for kept in &FORMATS[..3] {
+        let birth = Birth::new(*kept, kept.name, &[geometry(level, slots, 1)]);
+        let birth = birth.expect("these formats have the level");
+        let wrong = |seed: &u64| {
+            let outcome = live::<Faulty<UnderTest, FAULT>>(&birth, 1, *seed);
+            outcome.finding.is_some_and(|finding| finding.0.starts_with("sector"))
+        };
+        let first = (0..lives).find(wrong);
+        took.push(first.unwrap_or_else(|| {
+            panic!("{}, {level:?} of {slots}: not found in {lives} lives", kept.name)
+        }));
+    }
+    took
+}
+
+#[test]
+fn a_swallowed_flush_is_found() {
+    println!("{:?}", found::<SWALLOWED_FLUSH>(Level::Raid1, 2, 300));
+    println!("{:?}", found::<SWALLOWED_FLUSH>(Level::Raid5, 3, 300));
+}
+
+#[test]
+fn an_answer_before_the_write_is_found() {
+    println!("{:?}", found::<EARLY_ANSWER>(Level::Raid1, 2, 300));
+    println!("{:?}", found::<EARLY_ANSWER>(Level::Raid6, 4, 300));
+}
+
+#[test]
+fn copies_that_take_turns_during_a_resync_are_found() {
+    println!("{:?}", found::<OTHER_COPY>(Level::Raid1, 2, 300));
+}
+
+#[test]
+fn a_write_that_a_member_misses_is_found() {
+    println!("{:?}", found::<MISSED_WRITE>(Level::Raid1, 3, 300));
+    println!("{:?}", found::<MISSED_WRITE>(Level::Raid5, 4, 300));
+    println!("{:?}", found::<MISSED_WRITE>(Level::Raid6, 5, 300));
+}
+
+#[test]
+fn damage_by_a_forced_start_outside_the_listed_rows_is_found() {
+    let start =
+        |which, insist| Step::Start { volume: 0, which, shuffle: false, clock_back: false, insist };
+    for (level, slots) in [(Level::Raid5, 3), (Level::Raid6, 4)] {
+        for kept in &FORMATS[..3] {
+            let birth = Birth::new(*kept, kept.name, &[geometry(level, slots, 1)]);
+            let birth = birth.expect("these formats have the level");
+            let cut = Step::Cut { at: Where::Anywhere, within: 1, cache: Cache::Torn };
+            let steps =
+                [start(Which::All, false), Step::Work(120), cut, start(Which::Without(1), true)];
+            let steps = [&steps[..], &[Step::Sweep, Step::Work(200)]].concat();
+            let (mut forced, mut healthy, mut faulty) = (0, 0, 0);
+            for seed in 0..20 {
+                let good = live_plan::<UnderTest>(&birth, seed, &steps);
+                let bad = live_plan::<Faulty<UnderTest, FORCED_DAMAGE>>(&birth, seed, &steps);
+                forced += good.counts.of(Kind::Forced);
+                healthy += u64::from(good.finding.is_some());
+                faulty += u64::from(bad.finding.is_some());
+            }
+            println!("{}, {level:?} of {slots}: {forced} forced, {faulty} found", kept.name);
+            assert!(forced > 0 && healthy == 0 && faulty > 0, "{forced} {healthy} {faulty}");
+        }
+    }
+}
+
+#[test]
+fn a_block_served_as_it_was_before_is_found() {
+    println!("{:?}", found::<STALE_BLOCK>(Level::Raid1, 2, 300));
+    println!("{:?}", found::<STALE_BLOCK>(Level::Raid6, 4, 300));
+}

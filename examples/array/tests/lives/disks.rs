@@ -216,6 +216,8 @@ pub(crate) struct Plugged {
     /// By disk: ns that each of its I/Os takes longer.
     pub(crate) delays: Vec<u64>,
     order: u64,
+    /// Where the last I/O that was answered went; `None` for a flush.
+    pub(crate) last: Option<(usize, u64)>,
 }
 
 impl Plugged {
@@ -229,6 +231,7 @@ impl Plugged {
             delays: vec![0; disks.len()],
             disks,
             order: 0,
+            last: None,
         }
     }
 
@@ -328,13 +331,19 @@ impl Backplane for Plugged {
         let finish = self.now + self.service_time(&io.transfer) + self.delays[io.disk];
         // Names of I/O at a start are all alike.
         self.order += 1;
-        self.pending.insert((finish, IoId(self.order)), Pending { io, doomed: false });
+        // What is sent to a disk that is away fails, also if it is back before the answer.
+        let doomed = self.disks[io.disk].gone;
+        self.pending.insert((finish, IoId(self.order)), Pending { io, doomed });
     }
 
     fn next(&mut self) -> Option<Completion> {
         let ((finish, _), pending) = self.pending.pop_first()?;
         self.now = self.now.max(finish);
         let Pending { io, doomed } = pending;
+        self.last = match &io.transfer {
+            Transfer::Read { at, .. } | Transfer::Write { at, .. } => Some((io.disk, at.0)),
+            Transfer::Flush => None,
+        };
         let result = match doomed {
             true => Err(MemberError::Gone),
             false => self.disks[io.disk].carry_out(&io.transfer),

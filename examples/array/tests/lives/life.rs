@@ -189,6 +189,9 @@ impl<E: ArrayEngine> Life<E> {
             return None;
         }
         let status = run.status(place.set);
+        if status.rebuilding.contains(place.slot) && is_off(Off::TargetLeaves) {
+            return None;
+        }
         if !(status.failed | status.rebuilding).is_empty() {
             self.counts.count(Kind::SecondFailure);
         }
@@ -488,8 +491,14 @@ impl<E: ArrayEngine> Life<E> {
         }
         match Run::<E>::start(&mut self.machine, volume, order, force, seed) {
             Ok(mut run) => {
+                let told: Vec<String> = (run.statuses())
+                    .map(|own| {
+                        let short = own.failed | own.rebuilding;
+                        format!("short of {short:?}, {:?}, clean {}", own.operation, own.clean)
+                    })
+                    .collect();
                 self.story.push(format!(
-                    "   --- volume {volume} on {order:?}, force {force}, {sights:?}"
+                    "   --- volume {volume} on {order:?}, force {force}, {sights:?}: {told:?}"
                 ));
                 if forked && ["toy", "native"].contains(&self.machine.kept.name) {
                     // Their records do not tell who was there: a life ends here.

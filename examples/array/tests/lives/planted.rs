@@ -262,7 +262,7 @@ fn damage_by_a_forced_start_outside_the_listed_rows_is_found() {
             let birth = birth.expect("these formats have the level");
             let cut = Step::Cut { at: Where::Anywhere, within: 1, cache: Cache::Torn };
             let steps =
-                [start(Which::All, false), Step::Work(120), cut, start(Which::Without(1), true)];
+                [start(Which::All, false), Step::Work(600), cut, start(Which::Without(1), true)];
             let steps = [&steps[..], &[Step::Sweep, Step::Work(200)]].concat();
             let (mut forced, mut healthy, mut faulty) = (0, 0, 0);
             for seed in 0..20 {

@@ -77,6 +77,8 @@ pub(crate) struct Run<E> {
     pub(crate) areas: Areas,
     pub(crate) random: Rng,
     pub(crate) ios: u64,
+    /// Member I/O that was no part of a record: what users and their rows cause.
+    rows: u64,
     pub(crate) seated: Vec<(Place, usize)>,
     pub(crate) read_anything: bool,
     under_way: BTreeMap<RequestId, Op>,
@@ -140,6 +142,7 @@ impl<E: ArrayEngine> Run<E> {
                     areas,
                     random: Rng::with_seed(seed ^ 0x5EED),
                     ios: 0,
+                    rows: 0,
                     seated: Vec::new(),
                     read_anything: false,
                     under_way: BTreeMap::new(),
@@ -303,6 +306,11 @@ impl<E: ArrayEngine> Run<E> {
             (_, Some(_)) => {
                 let done = self.plugged.next();
                 if let Some(done) = done {
+                    let record = self
+                        .plugged
+                        .last
+                        .map_or(Area::Record, |(disk, at)| self.areas.of(disk, at));
+                    self.rows += u64::from(record != Area::Record);
                     self.engine.complete_io(self.plugged.now(), done);
                 }
                 self.ios += 1;
@@ -428,7 +436,8 @@ impl<E: ArrayEngine> Run<E> {
                 // Of a set that has failed all members count as failed.
                 let spare = self.spare(machine);
                 let enough = usize::from(self.seen[index].hurt.len()) > spare;
-                if !hurt && !(status.set_failed && enough) {
+                let explained = hurt || (status.set_failed && enough);
+                if !explained {
                     return Err(Finding(format!(
                         "set {set}, slot {}: failed though nobody hurt it; {before:?}",
                         slot.0
@@ -489,8 +498,9 @@ impl<E: ArrayEngine> Run<E> {
         ios: u64,
         mut enough: impl FnMut(&Self) -> bool,
     ) -> Result<(), Finding> {
-        let (end, mut patience) = (self.ios + ios, PATIENCE);
-        while self.ios < end && patience > 0 {
+        // A record takes many I/Os on some formats, and nothing is written until it is durable.
+        let (end, most, mut patience) = (self.rows + ios, self.ios + 8 * ios, PATIENCE);
+        while self.rows < end && self.ios < most && patience > 0 {
             // A set that has failed answers at once: users ask again now and then.
             for _ in self.under_way.len()..DEPTH {
                 self.submit_any(machine)?;

@@ -171,7 +171,8 @@ impl Engine {
             return;
         }
         let recorded = self.sets[set].losses_recorded();
-        if recorded {
+        // Where the disks say that the set is whole, the record of a loss waits for these rows.
+        if recorded || !self.sets[set].journal.in_use {
             for row in std::mem::take(&mut self.sets[set].journal.held) {
                 self.write_row(row);
             }

@@ -20,6 +20,7 @@ mod cases;
 mod ci;
 mod explore;
 mod fresh;
+mod lives;
 mod mutants;
 mod vm;
 

@@ -500,7 +500,8 @@ impl<E: ArrayEngine> Life<E> {
                 self.story.push(format!(
                     "   --- volume {volume} on {order:?}, force {force}, {sights:?}: {told:?}"
                 ));
-                if forked && ["toy", "native"].contains(&self.machine.kept.name) {
+                let several = forked || sights.contains(&Sight::Harmless);
+                if several && ["toy", "native"].contains(&self.machine.kept.name) {
                     // Their records do not tell who was there: a life ends here.
                     self.over = true;
                     return Ok(true);

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The deep run of the lives of arrays (`raid-array`'s test `lives`), in shards of seeds.
+//!
+//! A shard that was run to its end on this commit is not run again, so a run that was broken off goes on.
+//! Then the counts of all shards are added up: the table of `docs/interlock.md`. The run fails where
+//! something was tried less often than it must be, or too much was excused.
+
+use crate::ci::shell::cargo;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// Shards, and lives of each array in each.
+const SHARDS: u64 = 10;
+const LIVES: u64 = 100;
+
+/// How often each kind of event must be met, on each format and level that has it.
+const OFTEN: u64 = 500;
+
+/// What only some arrays have: a row of the table, and a word of the names of arrays that lack it.
+const LACKING: &[(&str, &str)] = &[("cut in journal block", "raid1"), ("start forced", "raid1")];
+
+/// Counted, and asked of nobody.
+const UNASKED: &[&str] = &[
+    "sectors compared",
+    "excused: hole",
+    "excused: forced",
+    "member I/O",
+    "start refused",
+    "fork met",
+];
+
+type Counts = BTreeMap<String, BTreeMap<String, u64>>;
+
+fn commit() -> String {
+    let output = Command::new("git").args(["rev-parse", "HEAD"]).output();
+    output.map_or_else(|_| String::new(), |own| String::from_utf8_lossy(&own.stdout).trim().into())
+}
+
+fn read(file: &Path, counts: &mut Counts) {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    for line in text.lines() {
+        let mut words = line.split('\t').skip(1);
+        let (Some(array), Some(kind), Some(count)) = (words.next(), words.next(), words.next())
+        else {
+            continue;
+        };
+        let own = counts.entry(array.into()).or_default().entry(kind.into()).or_default();
+        *own += count.parse::<u64>().unwrap_or(0);
+    }
+}
+
+fn shard(number: u64, file: &Path) -> bool {
+    let done = file.with_extension("done");
+    if std::fs::read_to_string(&done).is_ok_and(|at| at == commit()) {
+        println!("shard {number} of {SHARDS} was run on this commit");
+        return true;
+    }
+    let first = number * LIVES;
+    println!("shard {number} of {SHARDS}: RAID_ARRAY_FIRST={first} RAID_ARRAY_LIVES={LIVES}");
+    let status = cargo("test --release -p raid-array --test lives every -- --nocapture")
+        .env("RAID_ARRAY_FIRST", first.to_string())
+        .env("RAID_ARRAY_LIVES", LIVES.to_string())
+        .env("RAID_ARRAY_TABLE", file)
+        .status();
+    let passed = status.is_ok_and(|status| status.success());
+    if passed && let Err(error) = std::fs::write(&done, commit()) {
+        eprintln!("{}: {error}", done.display());
+    }
+    passed
+}
+
+/// Runs what is left of the shards, and prints the table.
+pub(crate) fn main() -> ExitCode {
+    let folder = PathBuf::from("target/lives");
+    if let Err(error) = std::fs::create_dir_all(&folder) {
+        eprintln!("{}: {error}", folder.display());
+        return ExitCode::FAILURE;
+    }
+    let folder = folder.canonicalize().unwrap_or(folder);
+    let mut counts = Counts::new();
+    let mut passed = true;
+    for number in 0..SHARDS {
+        let file = folder.join(format!("{number}.tsv"));
+        passed &= shard(number, &file);
+        read(&file, &mut counts);
+    }
+    passed &= table(&counts);
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Prints the table; whether everything was tried often enough.
+fn table(counts: &Counts) -> bool {
+    let kinds: BTreeSet<&String> = counts.values().flat_map(BTreeMap::keys).collect();
+    println!(
+        "| array | {} |",
+        kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(" | ")
+    );
+    println!("|---|{}", "--:|".repeat(kinds.len()));
+    let mut good = true;
+    for (array, own) in counts {
+        let count = |kind: &str| own.get(kind).copied().unwrap_or(0);
+        let cells: Vec<String> = kinds.iter().map(|kind| count(kind).to_string()).collect();
+        println!("| {array} | {} |", cells.join(" | "));
+        for kind in &kinds {
+            let lacking = |(what, word): &(&str, &str)| *kind == what && array.contains(word);
+            let asked = !UNASKED.contains(&kind.as_str()) && !LACKING.iter().any(lacking);
+            if asked && count(kind) < OFTEN {
+                println!("  {array}: {kind} was met {} times, expected {OFTEN}", count(kind));
+                good = false;
+            }
+        }
+        let excused = count("excused: hole") + count("excused: forced");
+        let compared = count("sectors compared");
+        let most =
+            if array.contains("raid5") || array.contains("raid6") { compared / 100 } else { 0 };
+        if excused > most {
+            println!(
+                "  {array}: {excused} of {compared} sectors were excused, at most {most} may be"
+            );
+            good = false;
+        }
+    }
+    let cuts: u64 = counts.values().filter_map(|own| own.get("power cut")).sum();
+    println!("{cuts} power cuts, commit {}", commit());
+    good
+}

@@ -127,7 +127,7 @@ impl fmt::Display for Wrong {
     }
 }
 
-/// Sectors that were compared, and of these the ones that were excused.
+/// Sectors that were compared, and of these the ones that were wrong and excused.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Compared {
     pub(crate) sectors: u64,
@@ -551,8 +551,9 @@ impl Oracle {
             let (set, index) = self.map.sets[sector as usize];
             let tree = &self.trees[set];
             let least = (*at_least).min(tree.now.sectors[index].acknowledged);
-            self.compared.count(lost.or(tree.now.sectors[index].lost));
-            tree.check(index, sector, self.seed, least, chunk, *lost)?;
+            let excuse = lost.or(tree.now.sectors[index].lost);
+            let found = tree.check(index, sector, self.seed, least, chunk, *lost)?;
+            self.compared.count(excuse.filter(|_| found.is_none()));
         }
         Ok(())
     }
@@ -574,9 +575,10 @@ impl Oracle {
         for (sector, chunk) in (at.start.0..).zip(bytes.chunks_exact(512)) {
             let (set, index) = self.map.sets[sector as usize];
             let tree = &mut self.trees[set];
-            self.compared.count(tree.now.sectors[index].lost);
+            let excuse = tree.now.sectors[index].lost;
             let least = tree.now.sectors[index].acknowledged;
             let found = tree.check(index, sector, self.seed, least, chunk, None)?;
+            self.compared.count(excuse.filter(|_| found.is_none()));
             let own = &mut tree.now.sectors[index];
             if let (Some(found), true) = (found, own.fresh && stays) {
                 let version = own.versions.swap_remove(found);

@@ -9,7 +9,7 @@ mod large;
 use large::{Large, MDADM, Tables, Volume};
 use raid_core::array::{ArrayDescriptor, ArrayState, MemberDescriptor, MemberState};
 use raid_core::metadata::{
-    DiskDescriptor, DiskView, Finding, Format, Inventory, Lookup, Piece, Subject,
+    DiskBytes, DiskDescriptor, DiskView, Disks, Finding, Format, Inventory, Lookup, Piece, Subject,
 };
 use raid_ddf::{Assembly, Ddf, Section};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -140,4 +140,52 @@ fn twenty_four_disks_in_the_geometry_of_mdadm_are_assembled_with_the_stack_alone
     assert_eq!(allocations(|| Ddf.assemble(views, &mut count)), 0);
     // mdadm's code for RAID-10 is told.
     assert_eq!(count, Count { disks: 24, optimal: 3, in_sync: 48, findings: 1 });
+}
+
+/// Disks that count how often one of them is looked at.
+#[derive(Debug)]
+struct Looked<'a>(&'a [DiskView<'a>], Cell<usize>);
+
+impl Disks for Looked<'_> {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn disk(&self, index: usize) -> Option<DiskBytes<'_>> {
+        self.1.set(self.1.get() + 1);
+        Disks::disk(&self.0, index)
+    }
+}
+
+/// How often a disk was looked at, and how much was reported, of `sets` sets of 255 elements, all of
+/// which name one of two disks.
+fn work(sets: usize) -> (usize, Count) {
+    let tables = Tables { partitions: 255, ..SMALL };
+    let elements: Vec<usize> = (0..255).map(|element| element % 2).collect();
+    let sets = vec![elements; sets];
+    let volume = Volume { level: (0x01, 0x00, 0x03), sets, start: 0, blocks: 1 << 10 };
+    let made = Large::new(2, tables, &[volume]);
+    let pieces = made.pieces();
+    let views = &views(&made, &pieces)[..];
+    let disks = Looked(views, Cell::new(0));
+    let mut scratch = vec![0; Assembly::scratch_words(&views)];
+    let mut count = Count::default();
+    let mut findings = 0;
+    let assembly = Assembly::new(&disks, &mut scratch, &mut |_| findings += 1);
+    assembly.report(&mut count);
+    assert_eq!(findings, 0);
+    (disks.1.get(), count)
+}
+
+/// Case I1.
+#[test]
+#[cfg_attr(miri, ignore = "tens of thousands of elements")]
+fn a_volume_of_very_many_elements_takes_work_in_step_with_what_is_read() {
+    let (half_looks, half) = work(127);
+    let (looks, all) = work(254);
+    assert_eq!(all.in_sync, 2 * half.in_sync);
+    // Each record of each disk claims the same blocks, and is told of once.
+    assert!(all.findings <= 2 * 254 + 2, "{all:?}");
+    assert!(all.findings <= 2 * half.findings, "{half:?} {all:?}");
+    assert!(looks <= 2 * half_looks, "{half_looks} looks at half, {looks} at all");
 }

@@ -296,7 +296,11 @@ fn member<'a>(
     array: &'a FoundArray,
     member: &MemberDescriptor,
 ) -> Member<'a> {
-    let raw = array.members.iter().find(|found| found.descriptor == *member);
+    // They are ordered by place.
+    let before = array.members.partition_point(|found| found.descriptor.place < member.place);
+    let claims = array.members.iter().skip(before);
+    let mut claims = claims.take_while(|found| found.descriptor.place == member.place);
+    let raw = claims.find(|found| found.descriptor == *member);
     Member {
         slot: array.running(member.place),
         set: member.place.set,

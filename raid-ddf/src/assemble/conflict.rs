@@ -93,35 +93,40 @@ impl<'a> VirtualDisk<'a> {
         }
     }
 
-    /// Tells of blocks of a disk that this volume claims twice, or another one as well.
+    /// Tells of blocks of a disk that this volume claims twice, or another one as well: the first of
+    /// each record, for a record can claim 255 extents, and each of them 255 others of each record.
     fn tell_overlaps(&self, tell: &mut dyn FnMut(Finding)) {
         let in_sync = |claim: &SetRecord<'a>| self.condition(&claim.disk) == MemberState::InSync;
         for mine in self.claims().filter(in_sync) {
-            let disk = mine.disk;
-            let others = disk.records().filter_map(|slot| SetRecord::in_slot(disk, &slot));
-            for other in others {
-                let same = core::ptr::eq(mine.record, other.record);
-                let listed = self.configuration.listed(&other.record.vd_guid);
-                let live =
-                    listed.is_some_and(|(_, entry)| entry.condition() != VdCondition::Deleted);
-                // An old record of the same set says nothing.
-                let old = !same && is_same_set(&mine, &other);
-                if !live || old {
-                    continue;
-                }
-                for (index, extent) in self.extents(&mine) {
-                    let theirs = self.extents(&other).find(|(slot, theirs)| {
-                        extent.overlaps(*theirs) && !(same && *slot <= index)
-                    });
-                    if let Some((_, theirs)) = theirs {
-                        let found = Some(theirs.start.0);
-                        let expected = extent.end().map(|end| end.0);
-                        let finding = about(Fault::ExtentsOverlap, &mine);
-                        tell(Finding { found, expected, ..finding });
-                    }
-                }
+            if let Some((extent, theirs)) = self.first_overlap(&mine) {
+                let found = Some(theirs.start.0);
+                let expected = extent.end().map(|end| end.0);
+                let finding = about(Fault::ExtentsOverlap, &mine);
+                tell(Finding { found, expected, ..finding });
             }
         }
+    }
+
+    /// The first extent of a record that another one on its disk overlaps, and that one.
+    fn first_overlap(&self, mine: &SetRecord<'a>) -> Option<(Extent, Extent)> {
+        let disk = mine.disk;
+        let mut others = disk.records().filter_map(|slot| SetRecord::in_slot(disk, &slot));
+        others.find_map(|other| {
+            let same = core::ptr::eq(mine.record, other.record);
+            let listed = self.configuration.listed(&other.record.vd_guid);
+            let live = listed.is_some_and(|(_, entry)| entry.condition() != VdCondition::Deleted);
+            // An old record of the same set says nothing.
+            let old = !same && is_same_set(mine, &other);
+            if !live || old {
+                return None;
+            }
+            self.extents(mine).find_map(|(index, extent)| {
+                let mut theirs = self.extents(&other);
+                let theirs = theirs
+                    .find(|(slot, theirs)| extent.overlaps(*theirs) && !(same && *slot <= index))?;
+                Some((extent, theirs.1))
+            })
+        })
     }
 
     /// The extents that a disk's own record gives to the disk itself, by their slots.

@@ -91,6 +91,27 @@ impl Collector {
     }
 }
 
+/// Adds an item behind those of its key. A format reports in order, and a volume may have 65,025
+/// members: what comes last is compared once.
+fn insert_ordered<T, K: Ord>(list: &mut Vec<T>, item: T, key: impl Fn(&T) -> K) {
+    let own = key(&item);
+    let at = match list.last() {
+        Some(last) if key(last) > own => list.partition_point(|other| key(other) <= own),
+        _ => list.len(),
+    };
+    list.insert(at, item);
+}
+
+/// The first item with this key.
+fn find_ordered<'l, T, K: Ord>(
+    list: &'l mut [T],
+    own: &K,
+    key: impl Fn(&T) -> K,
+) -> Option<&'l mut T> {
+    let at = list.partition_point(|other| key(other) < *own);
+    list.get_mut(at).filter(|found| key(found) == *own)
+}
+
 impl Inventory for Collector {
     fn disk(&mut self, disk: &DiskDescriptor) {
         self.disks.push((disk.disk, Some(*disk), Vec::new()));
@@ -109,8 +130,8 @@ impl Inventory for Collector {
 
     fn member(&mut self, member: &MemberDescriptor) {
         if let Some(array) = self.array_mut(member.array) {
-            array.members.push(FoundMember { descriptor: *member, raw: Vec::new() });
-            array.members.sort_by_key(|member| member.descriptor.place);
+            let found = FoundMember { descriptor: *member, raw: Vec::new() };
+            insert_ordered(&mut array.members, found, |member| member.descriptor.place);
         }
     }
 
@@ -125,8 +146,8 @@ impl Inventory for Collector {
             }
             Subject::Member(id, place) => {
                 let members = self.array_mut(id).map(|array| &mut array.members);
-                let mut members = members.into_iter().flatten();
-                if let Some(member) = members.find(|m| m.descriptor.place == place) {
+                let key = |member: &FoundMember| member.descriptor.place;
+                if let Some(member) = members.and_then(|all| find_ordered(all, &place, key)) {
                     member.raw.push(raw);
                 }
             }
@@ -158,5 +179,34 @@ impl Inventory for Collector {
         found.failed.sort_unstable();
         found.failed.dedup();
         array.branches.sort_by_key(|branch| branch.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// Case I1.
+    #[test]
+    fn each_of_many_members_is_placed_and_found_without_a_look_at_all() {
+        const MANY: u32 = 4096;
+        let looks = Cell::new(0);
+        let key = |item: &(u32, char)| {
+            looks.set(looks.get() + 1);
+            item.0
+        };
+        let mut list = Vec::new();
+        for number in 0..MANY {
+            insert_ordered(&mut list, (number, 'a'), key);
+            assert_eq!(find_ordered(&mut list, &number, key), Some(&mut (number, 'a')));
+        }
+        assert!(looks.get() <= MANY * (3 + 13), "{} looks at {MANY} items", looks.get());
+        assert!(list.is_sorted());
+        assert_eq!(find_ordered(&mut list, &MANY, key), None);
+        // What comes late is put in its place, and equal items stay in the order they came in.
+        insert_ordered(&mut list, (7, 'b'), key);
+        assert_eq!(list[6..10], [(6, 'a'), (7, 'a'), (7, 'b'), (8, 'a')]);
+        assert_eq!(find_ordered(&mut list, &7, key), Some(&mut (7, 'a')));
     }
 }

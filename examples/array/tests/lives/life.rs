@@ -653,6 +653,10 @@ impl<E: ArrayEngine> Life<E> {
         if is_off(Off::Clones) || self.run.is_some() {
             return;
         }
+        if ["toy", "native"].contains(&self.machine.kept.name) {
+            // Their records do not tell an older copy of a disk from the disk.
+            return;
+        }
         if let Some(Copied { number, disk, knew }) = self.machine.copy.take() {
             self.story.push(format!("       disk {number} is as it was copied"));
             self.machine.disks[number] = Some(disk);

@@ -62,6 +62,6 @@ pub enum Start {
     /// Start it all the same; rows that were being written at the stop may be wrong.
     Force,
     /// A ledger has made the rows consistent that were in flight since a member was lost. What was owed
-    /// a resync before stays owed.
+    /// a resync before stays owed; a set that owes one and is short of one more member is refused.
     LedgerReplayed,
 }

@@ -9,13 +9,14 @@
 //! | unclean, all trusted | resync owed from 0 | resync owed from 0 |
 //! | unclean, a member short or being filled | resync owed if two are trusted; rebuild from 0 | refused without force or ledger |
 //! | unclean, ledger replayed | nothing owed, rebuild from 0 | nothing owed, rebuild from 0 |
-//! | unclean, resync or initialise named, ledger replayed | still owed, from 0 | still owed, from 0 |
+//! | unclean, resync or initialise named, ledger replayed | still owed, from 0 | still owed, from 0; refused if one more is missing |
 //! | unclean, ledger replayed, a format without marks | resync owed if redundancy is left | resync owed if redundancy is left |
 //! | too few trusted members | refused | refused |
 //!
 //! A replay of the ledger settles the rows that were in flight since the loss, and no others. What was owed a
-//! resync before the loss stays owed: the record of a parity set names it, also while a rebuild runs. A
-//! format without marks cannot name it, so there all rows are owed, unless all redundancy is lost: a rebuild
+//! resync before the loss stays owed: the record of a parity set names it, also while a rebuild runs. If one
+//! more member is missing than the record names, what it held in those rows cannot be computed, so the
+//! start is refused. A format without marks cannot name it, so there all rows are owed, unless all redundancy is lost: a rebuild
 //! then computes what is missing from all that is left, and nothing can disagree with it.
 //!
 //! Where one dirty flag covers the whole set, rows below a mark may differ after an unclean stop as well:
@@ -89,7 +90,15 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         let owed = owed(&members, state, capabilities, start);
         let parity = matches!(members.redundancy, Redundancy::Parity(_));
         let hole = parity && owed.is_some() && !members.redundant();
-        if hole && start == Start::Normal && !planted(Defect::StartDegradedDirty) {
+        // The ledger has settled the rows since the loss that the record names, not those that were owed a
+        // resync before it: what another member held in them cannot be computed.
+        let more = !members.failed.without(state.failed | state.rebuilding).is_empty();
+        let covered = match start {
+            Start::Normal => planted(Defect::StartDegradedDirty),
+            Start::LedgerReplayed => !more || interrupted(state).is_none(),
+            Start::Force => true,
+        };
+        if hole && !covered {
             let (trusted, members) = (trusted.len(), members.all.len());
             return Err(Refusal::DirtyAndDegraded { trusted, members });
         }

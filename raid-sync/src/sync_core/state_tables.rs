@@ -815,6 +815,19 @@ fn assert_start(found: &str, redundancy: Redundancy, expected: &str) {
                     assert_eq!(start(NONE).owed, Some(Operation::Resync), "{context}");
                     assert_eq!(start(last).owed, None, "{context}");
                 }
+                "refused if one more is missing" => {
+                    let config = Config { redundancy: Redundancy::Parity(2), ..config(4) };
+                    let start = |absent, start| {
+                        let config = Config { absent, ..config };
+                        Core::new(config, &state, flag_only(), start)
+                    };
+                    assert!(start(NONE, Start::LedgerReplayed).is_ok(), "{context}");
+                    assert!(start(slots(&[2]), Start::LedgerReplayed).is_ok(), "{context}");
+                    let expected = Refusal::DirtyAndDegraded { trusted: 2, members: 4 };
+                    let refused = start(slots(&[0]), Start::LedgerReplayed).unwrap_err();
+                    assert_eq!(refused, expected, "{context}");
+                    assert!(start(slots(&[0]), Start::Force).is_ok(), "{context}");
+                }
                 "refused if degraded" => {
                     let gone = RuntimeState { failed: slots(&[2]), ..state };
                     let refused = started(redundancy, 3, gone, start).unwrap_err();

@@ -6,9 +6,14 @@
 //!        (per disk and format)  (per format)
 //! ```
 //!
-//! Nothing is written: a [`Source`] cannot. The block size of an image file is not known, so 512 is
-//! tried first and 4096 if no format was found; a device that reports its size is asked with that
-//! one first.
+//! Nothing is written: a [`Source`] cannot. The block size of an image file is not known, and metadata
+//! of one size can pass for that of another: 512 and 4096 are both tried unless the first holds
+//! together (a device that reports its size is asked with that one first), and the one that holds
+//! together best is taken.
+//!
+//! Memory: each run is read once and held once, at most 64 MiB for each disk and format that
+//! recognises it, and as much again while the second block size of one disk is tried. A store shares
+//! these bytes until it edits them.
 
 mod inventory;
 mod overlap;
@@ -19,20 +24,23 @@ pub use overlap::SharedBlocks;
 pub use source::{ReadAt, Source, discover_members};
 
 use inventory::Collector;
-use raid_core::metadata::{DiskDescriptor, DiskShape, DiskView, Format, Lookup, Piece};
+use raid_core::metadata::{DiskDescriptor, DiskShape, DiskView, Format, Lookup, Piece, Severity};
 use raid_core::units::{Blocks, Extent, Lba};
+use std::cmp::Reverse;
+use std::sync::Arc;
 
-/// Runs a format may ask for per disk, and bytes of one run: far more than any format needs.
+/// Runs that a format may ask for per disk, and bytes of all of them: twice the 32 MiB that the
+/// largest format reserves at the end of a disk, of which a search reads all.
 const MAX_RUNS: usize = 4096;
-const MAX_RUN_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 
 /// A run of blocks that was read; empty if it could not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadPiece {
     /// Address of its first block.
     pub at: Lba,
-    /// The bytes.
-    pub bytes: Vec<u8>,
+    /// The bytes, shared with whoever edits a copy of them.
+    pub bytes: Arc<Vec<u8>>,
 }
 
 /// What one format made of one disk.
@@ -171,23 +179,74 @@ fn shape_of(source: &Source) -> DiskShape {
     DiskShape { blocks: Blocks(source.bytes.len() / u64::from(block_size)), block_size }
 }
 
-/// Asks every format about a disk, block size by block size, until one recognises it.
+/// Asks every format about a disk, with both block sizes unless the first holds together; the one
+/// that holds together best.
 fn read_disk(source: &Source, formats: &[&dyn Format]) -> FoundDisk {
     let sizes = match source.bytes.block_size() {
         Some(4096) => [4096, 512],
         _ => [512, 4096],
     };
-    let mut nothing = None;
-    for block_size in sizes {
+    let candidate = |block_size: u32| {
         let blocks = Blocks(source.bytes.len() / u64::from(block_size));
-        let shape = DiskShape { blocks, block_size };
-        let found = probe(source, shape, formats);
-        if !found.claims.is_empty() {
-            return found;
-        }
-        nothing.get_or_insert(found);
+        let found = probe(source, DiskShape { blocks, block_size }, formats);
+        let rank = rank(&found, formats);
+        (found, rank)
+    };
+    let (first, rank) = candidate(sizes[0]);
+    if rank.is_whole() {
+        return first;
     }
-    nothing.expect("two block sizes were tried")
+    let (second, other) = candidate(sizes[1]);
+    if other > rank { second } else { first }
+}
+
+/// How well what was found on one disk holds together; more is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    /// Formats that can use the disk.
+    usable: usize,
+    /// Arrays that it is a member of, and that are not refused.
+    arrays: usize,
+    /// Formats that recognise it.
+    claims: usize,
+    refusals: Reverse<usize>,
+    damages: Reverse<usize>,
+}
+
+impl Rank {
+    /// Whether nothing is wrong, so that nothing else can be better.
+    fn is_whole(&self) -> bool {
+        self.usable > 0
+            && self.usable == self.claims
+            && (self.refusals, self.damages) == (Reverse(0), Reverse(0))
+    }
+}
+
+fn rank(disk: &FoundDisk, formats: &[&dyn Format]) -> Rank {
+    let claims = disk.claims.len();
+    let (refusals, damages) = (Reverse(0), Reverse(0));
+    let mut rank = Rank { usable: 0, arrays: 0, claims, refusals, damages };
+    for claim in &disk.claims {
+        let Some(format) = formats.get(claim.format) else { continue };
+        let seen = assemble(std::slice::from_ref(disk), claim.format, *format);
+        rank.usable += usize::from(seen.disks.iter().any(|(_, known, _)| known.is_some()));
+        let found = |severity| {
+            seen.findings.iter().filter(|found| found.finding.severity == severity).count()
+        };
+        rank.refusals.0 += found(Severity::Refusal);
+        rank.damages.0 += found(Severity::Damage);
+        let refused = |array: &FoundArray| {
+            seen.findings.iter().any(|found| {
+                let finding = &found.finding;
+                finding.severity == Severity::Refusal && finding.array == Some(array.descriptor.id)
+            })
+        };
+        let member = |array: &&FoundArray| {
+            array.members.iter().any(|member| member.descriptor.disk == Some(0)) && !refused(array)
+        };
+        rank.arrays += seen.arrays.iter().filter(member).count();
+    }
+    rank
 }
 
 fn probe(source: &Source, shape: DiskShape, formats: &[&dyn Format]) -> FoundDisk {
@@ -211,16 +270,19 @@ fn probe(source: &Source, shape: DiskShape, formats: &[&dyn Format]) -> FoundDis
 /// Reads what `format` asks for; `None` if it does not recognise the disk.
 fn lookup(source: &Source, format: &dyn Format, disk: &mut FoundDisk) -> Option<Vec<ReadPiece>> {
     let mut pieces: Vec<ReadPiece> = Vec::new();
+    let mut left = MAX_BYTES;
     for _ in 0..MAX_RUNS {
         let view = DiskView { shape: disk.shape, pieces: &borrowed(&pieces) };
         match format.next_read(&view) {
             Lookup::Complete => return Some(pieces),
             Lookup::Read(extent) => {
-                let bytes = read_run(source, disk.shape, extent).unwrap_or_else(|unreadable| {
-                    disk.unreadable.push(unreadable);
-                    Vec::new()
-                });
-                pieces.push(ReadPiece { at: extent.start, bytes });
+                let bytes =
+                    read_run(source, disk.shape, extent, left).unwrap_or_else(|unreadable| {
+                        disk.unreadable.push(unreadable);
+                        Vec::new()
+                    });
+                left -= bytes.len() as u64;
+                pieces.push(ReadPiece { at: extent.start, bytes: Arc::new(bytes) });
             }
             _ => return None,
         }
@@ -231,7 +293,13 @@ fn lookup(source: &Source, format: &dyn Format, disk: &mut FoundDisk) -> Option<
     None
 }
 
-fn read_run(source: &Source, shape: DiskShape, extent: Extent) -> Result<Vec<u8>, Unreadable> {
+/// Reads a run of at most `limit` bytes.
+fn read_run(
+    source: &Source,
+    shape: DiskShape,
+    extent: Extent,
+    limit: u64,
+) -> Result<Vec<u8>, Unreadable> {
     let inside = extent.end().is_some_and(|end| end.0 <= shape.blocks.0);
     let (Some(offset), Some(len), true) = (
         Blocks(extent.start.0).bytes(shape.block_size),
@@ -241,8 +309,9 @@ fn read_run(source: &Source, shape: DiskShape, extent: Extent) -> Result<Vec<u8>
         let why = format!("past the end, the disk has {} blocks", shape.blocks.0);
         return Err(Unreadable::nothing_there(extent, why));
     };
-    if len > MAX_RUN_BYTES {
-        let why = format!("{len} bytes in one run, limit {MAX_RUN_BYTES}");
+    if len > limit {
+        let why =
+            format!("{len} bytes more than {} already read, limit {MAX_BYTES}", MAX_BYTES - limit);
         return Err(Unreadable::nothing_there(extent, why));
     }
     let mut bytes = vec![0; len as usize];

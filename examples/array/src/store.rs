@@ -9,14 +9,16 @@ use raid_core::metadata::{
     PieceMut, Step,
 };
 use raid_core::units::{Extent, Lba};
+use std::sync::Arc;
 
 /// One disk's metadata.
 #[derive(Clone, Debug)]
 pub struct DiskMetadata {
     /// Size of the disk.
     pub shape: DiskShape,
-    /// Runs of blocks, each at its place.
-    pub pieces: Vec<(Lba, Vec<u8>)>,
+    /// Runs of blocks, each at its place. The bytes are shared with what discovery read, until they
+    /// are edited.
+    pub pieces: Vec<(Lba, Arc<Vec<u8>>)>,
     /// Whether commits write this disk.
     pub live: bool,
 }
@@ -30,8 +32,10 @@ fn claimed<'d>(disk: &'d FoundDisk, array: &FoundArray) -> Option<(DiskDescripto
 impl DiskMetadata {
     fn blank(format: &dyn FormatWriter, shape: DiskShape) -> Self {
         let areas = (0..).map_while(|index| format.new_area(shape, index));
-        let zeroed = areas
-            .map(|area| (area.start, vec![0; area.len.0 as usize * shape.block_size as usize]));
+        let zeroed = areas.map(|area| {
+            let bytes = vec![0; area.len.0 as usize * shape.block_size as usize];
+            (area.start, Arc::new(bytes))
+        });
         Self { shape, pieces: zeroed.collect(), live: true }
     }
 }
@@ -97,7 +101,7 @@ impl Store {
             let pieces = own.map(|(_, claim)| claim.pieces.as_slice()).unwrap_or_default();
             DiskMetadata {
                 shape: found.shape,
-                pieces: pieces.iter().map(|piece| (piece.at, piece.bytes.clone())).collect(),
+                pieces: pieces.iter().map(|piece| (piece.at, Arc::clone(&piece.bytes))).collect(),
                 live: own.is_some_and(|(own, _)| own.spare && !of_all(&own) || in_use(index)),
             }
         };
@@ -120,8 +124,11 @@ impl Store {
         let mut lent: Vec<(DiskShape, bool, Vec<PieceMut<'_>>)> = (self.disks.iter_mut())
             .map(|disk| {
                 let pieces = disk.pieces.iter_mut();
-                let lend = pieces.map(|(at, bytes)| PieceMut { at: *at, bytes }).collect();
-                (disk.shape, disk.live, lend)
+                let lend = pieces.map(|(at, bytes)| {
+                    let bytes = Arc::make_mut(bytes).as_mut_slice();
+                    PieceMut { at: *at, bytes }
+                });
+                (disk.shape, disk.live, lend.collect())
             })
             .collect();
         let mut buffers: Vec<DiskBuffer<'_>> = (lent.iter_mut())

@@ -2,6 +2,7 @@
 //! Discovery with formats made up for the purpose: no other line of it knows of them.
 
 use super::*;
+use crate::store::Store;
 use raid_core::array::{
     ArrayDescriptor, ArrayId, ArrayState, Geometry, Initialisation, Level, MemberDescriptor,
     MemberId, MemberState, Name, Place, Placement, QNumbering, Secondary,
@@ -254,7 +255,7 @@ fn a_run_that_would_take_too_much_memory_is_not_read() {
         }
     }
     let source = Source { name: "huge".to_owned(), bytes: Box::new(Huge) };
-    let format = Insatiable(Extent::new(0, MAX_RUN_BYTES / 512 + 1), AtomicUsize::new(0));
+    let format = Insatiable(Extent::new(0, MAX_BYTES / 512 + 1), AtomicUsize::new(0));
     let found = discover(&[source], &[&format]);
     assert!(
         found.disks[0]
@@ -262,4 +263,78 @@ fn a_run_that_would_take_too_much_memory_is_not_read() {
             .iter()
             .all(|run| run.why.contains("limit") || run.why.contains("wanted"))
     );
+}
+
+/// Wants sixteen runs of 8 MiB of each disk, and then uses it.
+#[derive(Debug)]
+struct Greedy;
+
+impl Format for Greedy {
+    fn name(&self) -> &'static str {
+        "greedy"
+    }
+
+    fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
+        match disk.pieces.len() as u64 {
+            16 => Lookup::Complete,
+            run => Lookup::Read(Extent::new(run << 14, 1 << 14)),
+        }
+    }
+
+    fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
+        for disk in 0..disks.len() {
+            into.disk(&DiskDescriptor {
+                disk,
+                configuration: ArrayId([7; 24]),
+                id: MemberId([0; 24]),
+                sequence: None,
+                role: "member",
+                spare: false,
+                usable: Blocks(4),
+            });
+        }
+    }
+}
+
+/// Zeros, and how many of them were read.
+struct Zeros(Arc<AtomicUsize>);
+
+impl ReadAt for Zeros {
+    fn len(&self) -> u64 {
+        1 << 30
+    }
+
+    fn read_at(&self, _: u64, into: &mut [u8]) -> io::Result<()> {
+        self.0.fetch_add(into.len(), Ordering::Relaxed);
+        into.fill(0);
+        Ok(())
+    }
+}
+
+/// Case I2.
+#[test]
+fn what_a_disk_makes_a_format_read_is_bounded_and_read_once() {
+    let read = Arc::new(AtomicUsize::new(0));
+    let source = Source { name: "zeros".to_owned(), bytes: Box::new(Zeros(Arc::clone(&read))) };
+    let found = discover(&[source], &[&Greedy]);
+    let disk = &found.disks[0];
+    let held: usize = disk.claims[0].pieces.iter().map(|piece| piece.bytes.len()).sum();
+    assert_eq!(held as u64, MAX_BYTES);
+    assert_eq!(read.load(Ordering::Relaxed), held, "each byte once");
+    assert_eq!(disk.unreadable.len(), 8, "what was left out is told");
+    assert!(disk.unreadable.iter().all(|run| run.why.contains("limit") && !run.medium));
+}
+
+/// Case I2.
+#[test]
+fn a_store_holds_the_bytes_that_discovery_read_and_no_copy_until_an_edit() {
+    let disks = [disk("a", b"TOY!\0", None), disk("b", b"TOY!\x01", None)];
+    let found = discover(&disks, &[&Toy(b"TOY!")]);
+    let mut store = Store::from_discovery(&found, &found.arrays[0]);
+    let read = |disk: usize| &found.disks[disk].claims[0].pieces[0].bytes;
+    for (index, disk) in store.disks.iter().enumerate() {
+        assert!(Arc::ptr_eq(read(index), &disk.pieces[0].1));
+    }
+    store.edit(|disks| disks[0].pieces[0].bytes.fill(1));
+    assert_eq!((read(0)[0], store.disks[0].pieces[0].1[0]), (b'T', 1));
 }

@@ -3,6 +3,7 @@
 //! program.
 
 mod bench;
+mod block_size;
 mod damage;
 mod facts;
 mod force;

@@ -229,7 +229,7 @@ impl Engine {
         let Some(task) = self.rows.get_mut(&id) else { return };
         // A read that failed comes back here, and may have to wait.
         task.phase = Phase::Admit;
-        let (set, rows) = (task.set, task.rows);
+        let set = task.set;
         let access = match &task.job {
             Job::Write { durable, .. } => Access::Write { durable: *durable },
             _ => match self.try_direct_read(id) {
@@ -237,9 +237,13 @@ impl Engine {
                 false => Access::Reconstruct,
             },
         };
+        let Some(rows) = self.rows.get(&id).map(|task| task.rows) else { return };
         match self.sets[set].core.admit(self.now, rows, access) {
             Admit::Go(grant) => {
-                self.keep_prefix(id, grant.rows);
+                if !self.keep_prefix(id, grant.rows) {
+                    self.give_back(set, grant, SlotSet::EMPTY);
+                    return self.admit_row(id);
+                }
                 if let Some(task) = self.rows.get_mut(&id) {
                     task.grant = Some(grant);
                 }
@@ -250,21 +254,27 @@ impl Engine {
         }
     }
 
-    /// Cuts a piece to the rows that were admitted; the rest becomes a piece of its own. Only levels
-    /// whose rows are data blocks are ever cut: parity rows are admitted whole.
-    fn keep_prefix(&mut self, id: RowId, admitted: Rows) {
+    /// Cuts a piece to the rows that were admitted; the rest becomes a piece of its own. `false`: where a
+    /// row holds blocks of several strips, a prefix of the rows is no prefix of the piece, so it was cut
+    /// to one strip, and its rows are to be asked for again.
+    fn keep_prefix(&mut self, id: RowId, admitted: Rows) -> bool {
         let block = self.block_size() as usize;
-        let Some(task) = self.rows.get_mut(&id) else { return };
+        let strip = self.geometry.strip.0.max(1);
+        let parity = matches!(self.redundancy(), Redundancy::Parity(_));
+        let Some(task) = self.rows.get_mut(&id) else { return true };
         if admitted.len >= task.rows.len {
-            return;
+            return true;
         }
-        let keep = admitted.len;
+        let in_strip = strip - task.at.start.0 % strip;
+        let several = parity && in_strip < task.at.len.0;
+        let keep = if several { in_strip } else { admitted.len };
         let rest_at = Extent::new(task.at.start.0 + keep, task.at.len.0 - keep);
         task.at.len.0 = keep;
-        task.rows.len = keep;
+        task.rows = self.layout.rows_of(task.at);
         let rest = task.job.split_off(keep as usize * block);
         let set = task.set;
         self.start_rest(set, rest_at, rest);
+        !several
     }
 
     /// Reads that need no other member's blocks need no admission. `false`: they do.
@@ -280,7 +290,9 @@ impl Engine {
             self.fail_row(id);
             return true;
         };
-        self.keep_prefix(id, trusted.rows);
+        if !self.keep_prefix(id, trusted.rows) {
+            return self.try_direct_read(id);
+        }
         let Some(task) = self.rows.get_mut(&id) else { return true };
         let everyone = SlotSet::first(self.geometry.slots);
         let health =

@@ -274,3 +274,39 @@ fn a_row_with_an_unreadable_block_and_wrong_parity_is_reported_and_left_as_it_is
         good(&running.rig, &format!("seed {seed}"));
     }
 }
+
+/// Found by the lives: a request over several strips met the edge of a bad range, and was given the
+/// bytes of other sectors, or the engine panicked.
+#[test]
+fn a_request_over_several_strips_beside_a_bad_range_is_cut_strip_by_strip() {
+    for (level, slots) in [(Level::Raid5, 3), (Level::Raid5, 4), (Level::Raid6, 4)] {
+        let shape = geometry(level, slots, 1);
+        let lost = if level == Level::Raid6 { 2 } else { 1 };
+        for seed in 0..lives(2) {
+            let mut machine = Machine::create(NATIVE_FORMAT, shape, 2, seed).unwrap();
+            let mut running = start(&mut machine, 0, &starts(slots, 2)).unwrap();
+            work(&mut running.rig, 300);
+            running.rig.flush();
+            good(&running.rig, "before the failures");
+            for slot in 0..lost {
+                running.call(Call::Fail(place(0, slot))).unwrap();
+            }
+            let spare = running.index(usize::from(slots));
+            running.rig.wait_until(|rig| !rig.engine.status(0).unrecorded);
+            running.faults(usize::from(slots) - 1).make_unreadable(Lba(50));
+            running.call(Call::TakeSpare(place(0, 0), spare)).unwrap();
+            running.rig.wait_until(|rig| rig.engine.is_idle());
+            // Writes heal parts of the strips that could not be filled: the range has edges inside a strip.
+            let row = 3 * u64::from(slots - if level == Level::Raid6 { 2 } else { 1 }) * STRIP;
+            for at in (row..2 * row).step_by(8) {
+                running.rig.write(Extent::new(at, 4));
+                running.rig.settle();
+            }
+            for len in [1, 24, 40, 64] {
+                running.rig.verify_in(len);
+                let wrong = &running.rig.tally.wrong;
+                assert!(wrong.is_empty(), "{level:?} of {slots}, seed {seed}: {wrong:?}");
+            }
+        }
+    }
+}

@@ -95,6 +95,8 @@ pub fn create(
         move |error| format!("{what}: {error}")
     };
     store.edit(|disks| format.initialise(disks, stamp(0))).map_err(refused("initialise"))?;
+    // What comes next is refused on disks that do not hold what the buffers say.
+    commit(&mut store, format, &mut members)?;
     for (number, array) in (1..).zip(arrays) {
         let name = Name::new(array.name.as_bytes());
         let request = ArrayRequest {

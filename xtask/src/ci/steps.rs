@@ -12,7 +12,7 @@ use crate::{cases, explore, vm};
 use std::time::Duration;
 
 /// For the whole run.
-pub(super) const TOTAL: Duration = Duration::from_secs(22 * 60);
+pub(super) const TOTAL: Duration = Duration::from_secs(27 * 60);
 
 pub(super) struct Step {
     pub(super) name: &'static str,
@@ -73,24 +73,24 @@ pub(super) const STEPS: &[Step] = &[
     step("format", 20, "rustfmt leaves every file as it is", host::format)
         .needs(&[Need::Component("rustfmt")]),
     step("sources", 10, "licence lines and texts, no unfinished marks", policy::sources),
-    step("clippy", 100, "all targets, warnings denied", host::clippy)
+    step("clippy", 120, "all targets, warnings denied", host::clippy)
         .needs(&[Need::Component("clippy")]),
-    step("test", 340, "unit, behaviour, property and doc tests of the workspace", host::test),
+    step("test", 520, "unit, behaviour, property and doc tests of the workspace", host::test),
     step("cases", 10, "each case of docs/cases.md is held by a test that passed", cases::step),
     step("docs", 45, "public and private items, warnings denied", host::docs),
-    step("x86_64-none", 20, "the four crates built for kernels and firmware", bare::x86_64)
+    step("x86_64-none", 30, "the four crates built for kernels and firmware", bare::x86_64)
         .needs(&[Need::Target(bare::X86_64)]),
-    step("thumbv7em", 20, "… for Cortex-M", bare::thumbv7em)
+    step("thumbv7em", 30, "… for Cortex-M", bare::thumbv7em)
         .needs(&[Need::Target(bare::THUMBV7EM)]),
-    step("aarch64-none", 20, "… for 64-bit Arm without an OS", bare::aarch64)
+    step("aarch64-none", 30, "… for 64-bit Arm without an OS", bare::aarch64)
         .needs(&[Need::Target(bare::AARCH64)]),
-    step("riscv64-none", 20, "… for 64-bit RISC-V without an OS", bare::riscv64)
+    step("riscv64-none", 30, "… for 64-bit RISC-V without an OS", bare::riscv64)
         .needs(&[Need::Target(bare::RISCV64)]),
-    step("wasm32", 20, "… for WebAssembly", bare::wasm32).needs(&[Need::Target(bare::WASM32)]),
-    step("features", 75, "every set of features of every crate", host::features),
+    step("wasm32", 30, "… for WebAssembly", bare::wasm32).needs(&[Need::Target(bare::WASM32)]),
+    step("features", 40, "every set of features of every crate", host::features),
     step(
         "no-panic",
-        110,
+        250,
         "no panic, allocation, float or 128-bit division in the objects",
         no_panic::gate,
     )
@@ -105,38 +105,38 @@ pub(super) const STEPS: &[Step] = &[
         instructions::counts,
     )
     .needs(&[Need::Program("valgrind", "valgrind")]),
-    step("msrv", 80, "the oldest compiler promised", toolchain::msrv)
+    step("msrv", 110, "the oldest compiler promised", toolchain::msrv)
         .needs(&[Need::Compiler(MSRV, &[])])
         .beside(),
-    step("licences", 150, "licences and sources of all dependencies", policy::licences)
+    step("licences", 240, "licences and sources of all dependencies", policy::licences)
         .needs(&[Need::CargoTool("deny")]),
     step("advisories", 20, "known vulnerabilities of all dependencies", policy::advisories)
         .needs(&[Need::CargoTool("deny")]),
     step("miri-host", 390, "unit tests under Miri", miri::host).needs(miri::NEEDS).beside(),
-    step("miri-big-endian", 200, "unit tests under Miri as on s390x", miri::big_endian)
+    step("miri-big-endian", 150, "unit tests under Miri as on s390x", miri::big_endian)
         .needs(miri::NEEDS)
         .beside(),
     step(
         "loom",
-        45,
+        60,
         "the lock-free gate in every execution, and with each part taken out",
         host::loom,
     )
     .beside(),
-    step("aarch64-linux", 75, "the NEON kernels under emulation", cross::aarch64)
+    step("aarch64-linux", 90, "the NEON kernels under emulation", cross::aarch64)
         .needs(cross::AARCH64_NEEDS),
     step("s390x-linux", 120, "unit tests on an emulated big-endian processor", cross::s390x)
         .needs(cross::S390X_NEEDS),
     step("fuzz", 290, "every fuzz target for its share of the time", fuzz::all)
         .needs(fuzz::NEEDS)
         .beside(),
-    step("demo", 60, "an array from creation to recovery", examples::demo),
+    step("demo", 100, "an array from creation to recovery", examples::demo),
     step("vm", 180, "Linux md and device-mapper run our arrays, and we run md's", vm::all)
         .needs_too(vm::needs)
         .beside(),
-    step("interop", 40, "mdadm, blkid and wipefs on images of disks", examples::interop)
+    step("interop", 60, "mdadm, blkid and wipefs on images of disks", examples::interop)
         .needs(examples::INTEROP_NEEDS),
-    step("inspect", 40, "raid-inspect on the images of other implementations", examples::inspect)
+    step("inspect", 60, "raid-inspect on the images of other implementations", examples::inspect)
         .needs(&[Need::Program("xz", "xz-utils")]),
 ];
 

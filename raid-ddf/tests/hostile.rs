@@ -115,6 +115,19 @@ fn plans() -> [Plan; 3] {
 
 static MADE: LazyLock<[Handmade; 3]> = LazyLock::new(|| plans().map(Plan::build));
 
+#[test]
+fn an_extent_that_another_disk_s_record_gives_is_placed_where_the_own_record_would_stand() {
+    let mut made = MADE[1].clone();
+    let far = Mutation::Field { in_record: true, at: 570, value: u64::MAX, width: 8 };
+    apply(&mut made, 1, &far);
+    // No copy of disk 0 holds its record: the secondary header is damaged, and the record of the primary.
+    made.disks[0][METADATA.start] ^= 1;
+    made.disks[0][(PRIMARY as usize + 6) * 512] ^= 1;
+    let told = made.assemble();
+    check(&told, made.disks.len()).unwrap();
+    assert!(told.has(420), "{:?}", told.findings);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: if cfg!(miri) { 8 } else { 400 },

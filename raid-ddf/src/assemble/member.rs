@@ -87,7 +87,9 @@ impl<'a> VirtualDisk<'a> {
             let disk = Some(disk.index());
             Some(Finding { copy: RECORD, at, found, expected, ..fault.on(disk) })
         };
-        let at = own.map(|own| own.at);
+        let records = disk.section_lba(Section::ConfigurationRecords);
+        // The record may be another disk's: then the place is where this one's would stand.
+        let at = own.map(|own| own.at).or(records);
         if let Err(limit) = fits(disk, extent) {
             let end = extent.end().map_or(u64::MAX, |end| end.0);
             let fault = Fault::ExtentOutside;
@@ -99,7 +101,6 @@ impl<'a> VirtualDisk<'a> {
         }
         let newest = Some(set.sequence().into());
         let behind = own.map(|own| (set.sequence().wrapping_sub(own.sequence()), own.sequence()));
-        let records = disk.section_lba(Section::ConfigurationRecords);
         match behind {
             Some((0, _)) => (condition, None),
             Some((1, own)) => {

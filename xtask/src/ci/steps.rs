@@ -12,7 +12,7 @@ use crate::{cases, explore, vm};
 use std::time::Duration;
 
 /// For the whole run.
-pub(super) const TOTAL: Duration = Duration::from_secs(27 * 60);
+pub(super) const TOTAL: Duration = Duration::from_secs(29 * 60);
 
 pub(super) struct Step {
     pub(super) name: &'static str,
@@ -131,7 +131,7 @@ pub(super) const STEPS: &[Step] = &[
         .needs(fuzz::NEEDS)
         .beside(),
     step("demo", 100, "an array from creation to recovery", examples::demo),
-    step("vm", 180, "Linux md and device-mapper run our arrays, and we run md's", vm::all)
+    step("vm", 400, "Linux md and device-mapper run our arrays, and we run md's", vm::all)
         .needs_too(vm::needs)
         .beside(),
     step("interop", 60, "mdadm, blkid and wipefs on images of disks", examples::interop)

@@ -18,6 +18,7 @@ mod miri;
 mod no_panic;
 mod policy;
 mod report;
+mod room;
 pub(crate) mod shell;
 mod steps;
 mod symbols;
@@ -81,6 +82,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
 fn run(chosen: &[&Step], whole: bool) -> ExitCode {
     let began = Instant::now();
     BEGAN.get_or_init(SystemTime::now);
+    room::announce();
     toolchain::announce(&chosen.iter().flat_map(|step| step.all_needs()).collect::<Vec<_>>());
     let results = Mutex::new(Vec::new());
     let queue = |lane: Lane| {
@@ -143,6 +145,9 @@ fn perform(step: &Step, number: usize, of: usize) -> Performed {
         });
     let took = began.elapsed();
     let outcome = report::judged(step, outcome, took, strict());
+    if strict() && outcome.is_ok() {
+        room::give_back(step);
+    }
     let (word, note) = words(&outcome);
     println!("{label} {word} {} of {} {note}", seconds(took), whole_seconds(step.budget));
     Performed { name: step.name, budget: step.budget, outcome, took }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Runs the commands of one step: output to a log file, progress to the terminal.
 
-use super::Stop;
+use super::{Stop, strict};
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -149,6 +149,10 @@ impl Shell {
 pub(crate) fn cargo(arguments: &str) -> Command {
     let mut command = Command::new("cargo");
     command.args(arguments.split_whitespace());
+    if strict() {
+        // Nobody builds again after it: what an incremental build keeps is 3 of 8 GB.
+        command.env("CARGO_INCREMENTAL", "0");
+    }
     // What the cargo that runs this program has set for it is not meant for the cargo that it runs.
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();

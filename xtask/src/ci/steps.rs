@@ -23,6 +23,8 @@ pub(super) struct Step {
     needs: &'static [Need],
     /// What is more than a list.
     needs_too: fn() -> Vec<Need>,
+    /// What it alone builds in, from the workspace's folder: removed in a run that nobody builds after.
+    pub(super) folders: &'static [&'static str],
 }
 
 /// Where a step builds.
@@ -42,6 +44,11 @@ impl Step {
 
     const fn needs_too(mut self, needs: fn() -> Vec<Need>) -> Self {
         self.needs_too = needs;
+        self
+    }
+
+    const fn alone_in(mut self, folders: &'static [&'static str]) -> Self {
+        self.folders = folders;
         self
     }
 
@@ -65,7 +72,7 @@ const fn step(
     run: fn(&mut Shell) -> Outcome,
 ) -> Step {
     let (budget, lane) = (Duration::from_secs(seconds), Lane::Main);
-    Step { name, about, run, lane, budget, needs: &[], needs_too: Vec::new }
+    Step { name, about, run, lane, budget, needs: &[], needs_too: Vec::new, folders: &[] }
 }
 
 /// Cheap and likely to fail first.
@@ -95,7 +102,8 @@ pub(super) const STEPS: &[Step] = &[
         no_panic::gate,
     )
     .needs(&[Need::Target(no_panic::TARGETS[0]), Need::Target(no_panic::TARGETS[1])])
-    .beside(),
+    .beside()
+    .alone_in(&["target/no-panic"]),
     step("kernels", 40, "hot loops contain the vector instructions meant", kernels::loops)
         .needs(kernels::NEEDS),
     step(
@@ -107,29 +115,38 @@ pub(super) const STEPS: &[Step] = &[
     .needs(&[Need::Program("valgrind", "valgrind")]),
     step("msrv", 110, "the oldest compiler promised", toolchain::msrv)
         .needs(&[Need::Compiler(MSRV, &[])])
-        .beside(),
+        .beside()
+        .alone_in(&["target/msrv"]),
     step("licences", 240, "licences and sources of all dependencies", policy::licences)
         .needs(&[Need::CargoTool("deny")]),
     step("advisories", 20, "known vulnerabilities of all dependencies", policy::advisories)
         .needs(&[Need::CargoTool("deny")]),
-    step("miri-host", 390, "unit tests under Miri", miri::host).needs(miri::NEEDS).beside(),
+    step("miri-host", 390, "unit tests under Miri", miri::host)
+        .needs(miri::NEEDS)
+        .beside()
+        .alone_in(&["target/miri/x86_64-unknown-linux-gnu"]),
     step("miri-big-endian", 150, "unit tests under Miri as on s390x", miri::big_endian)
         .needs(miri::NEEDS)
-        .beside(),
+        .beside()
+        .alone_in(&["target/miri/s390x-unknown-linux-gnu"]),
     step(
         "loom",
         60,
         "the lock-free gate in every execution, and with each part taken out",
         host::loom,
     )
-    .beside(),
+    .beside()
+    .alone_in(&["target/loom"]),
     step("aarch64-linux", 90, "the NEON kernels under emulation", cross::aarch64)
-        .needs(cross::AARCH64_NEEDS),
+        .needs(cross::AARCH64_NEEDS)
+        .alone_in(&["target/aarch64-unknown-linux-gnu"]),
     step("s390x-linux", 120, "unit tests on an emulated big-endian processor", cross::s390x)
-        .needs(cross::S390X_NEEDS),
+        .needs(cross::S390X_NEEDS)
+        .alone_in(&["target/s390x-unknown-linux-gnu"]),
     step("fuzz", 290, "every fuzz target for its share of the time", fuzz::all)
         .needs(fuzz::NEEDS)
-        .beside(),
+        .beside()
+        .alone_in(&["fuzz/target"]),
     step("demo", 100, "an array from creation to recovery", examples::demo),
     step("vm", 400, "Linux md and device-mapper run our arrays, and we run md's", vm::all)
         .needs_too(vm::needs)

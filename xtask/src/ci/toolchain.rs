@@ -152,12 +152,16 @@ pub(crate) fn bring(shell: &mut Shell, needs: &[Need]) -> Result<(), Stop> {
         if need.is_here(shell) {
             continue;
         }
+        let mut said = String::new();
         for mut command in need.install() {
-            shell.succeeds(&mut command);
+            said = match shell.try_run(&mut command) {
+                Ok((_, output)) => output.trim_end().lines().last().unwrap_or_default().to_owned(),
+                Err(error) => error.to_string(),
+            };
         }
         if !need.is_here(shell) {
             let (kind, name) = need.words();
-            let why = format!("{name} ({kind}) is not here and cannot be installed");
+            let why = format!("{name} ({kind}) is not here and cannot be installed: {said}");
             return Err(Stop::Skipped(why));
         }
     }

@@ -5,7 +5,7 @@ use super::owner::{self, DiskError, Identity, Unowned};
 use super::{Member, MemberError, byte_range};
 use raid_core::metadata::DiskShape;
 use raid_core::units::{Blocks, Lba};
-use rustix::fs::OFlags;
+use rustix::fs::{FallocateFlags, OFlags};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -28,8 +28,9 @@ pub struct FileMember {
 }
 
 impl FileMember {
-    /// Makes a sparse file of `blocks` blocks of 512 bytes, as its one writer. What was in it is lost, but not
-    /// while somebody else writes it.
+    /// Makes a file of `blocks` blocks of 512 bytes, all zeros, as its one writer. What was in it is lost, but
+    /// not while somebody else writes it. Its place is reserved where the file system can do that: one that is
+    /// full refuses here, not in the middle of somebody's write.
     ///
     /// # Errors
     /// [`DiskError`].
@@ -40,7 +41,9 @@ impl FileMember {
             let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
             let identity = owner::own(&file)?;
             file.set_len(0)?;
-            file.set_len(blocks * 512)?;
+            let bytes = blocks * 512;
+            file.set_len(bytes)?;
+            reserve(&file, bytes)?;
             let shape = DiskShape { blocks: Blocks(blocks), block_size: 512 };
             Ok(Self { path: path.to_owned(), identity, shape, file, direct: None, synced: true })
         };
@@ -115,6 +118,15 @@ impl FileMember {
     #[must_use]
     pub fn unsynced(self) -> Self {
         Self { synced: false, ..self }
+    }
+}
+
+/// Reserves the place of a file's bytes; a file system that cannot leaves it sparse.
+fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    use rustix::io::Errno;
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, bytes) {
+        Err(Errno::NOSYS | Errno::OPNOTSUPP) => Ok(()),
+        reserved => reserved.map_err(io::Error::from),
     }
 }
 

@@ -271,15 +271,6 @@ pub fn write_device(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |error| format!("{}: {error}", path.display());
     let mut device = FileMember::open(path).map_err(|error| error.to_string())?;
     let block = u64::from(device.shape().block_size);
-    // md may keep an array read-only for a moment, until mdmon has taken it over.
-    for _ in 0..100 {
-        let mut first = vec![0; block as usize];
-        device.read(Lba(0), &mut first).map_err(failed)?;
-        match device.write(Lba(0), &first) {
-            Err(_) => std::thread::sleep(std::time::Duration::from_millis(100)),
-            Ok(()) => break,
-        }
-    }
     for (piece, at) in bytes.chunks(1 << 20).zip((0..).step_by(1 << 20)) {
         device.write(Lba(at / block), piece).map_err(failed)?;
     }

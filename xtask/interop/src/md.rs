@@ -60,6 +60,16 @@ impl Volume {
         self.attribute("sync_action").is_none_or(|action| action == "idle")
     }
 
+    /// Waits until md takes writes: a volume of a container is read-only until mdmon has it.
+    ///
+    /// # Errors
+    /// It does not come so far.
+    pub fn takes_writes(&self) -> Result<()> {
+        const BEFORE: [&str; 4] = ["clear", "inactive", "suspended", "readonly"];
+        let state = || self.attribute("array_state").filter(|now| !BEFORE.contains(&now.as_str()));
+        guest::wait(&format!("{} to take writes", self.kernel_name), state).map(drop)
+    }
+
     /// Has the kernel compare data with copies or parity: sectors that do not agree, `None` where the
     /// level has neither.
     ///

@@ -148,6 +148,7 @@ impl Life {
         self.say(&format!("write {version}, through md"));
         for (shape, volume) in self.shapes.iter().zip(self.volumes()?) {
             let bytes = content(shape.name, self.size(shape, &volume), version);
+            volume.takes_writes()?;
             arrays::write_device(&volume.device(), &bytes)?;
         }
         Ok(())

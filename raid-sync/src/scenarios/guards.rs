@@ -34,6 +34,25 @@ fn an_acknowledgement_waits_for_a_record_that_holds_the_new_bad_range() {
     assert_eq!(rig.last_record().bad, [BadRange { slot: Slot(1), rows: grant.rows }]);
 }
 
+#[test]
+fn an_acknowledgement_waits_for_no_record_that_nothing_makes_due() {
+    for format in [native::capabilities(), nameless(native::capabilities())] {
+        let mut rig = Rig::new(config(3), clean(), format);
+        let grant = rig.go(0, 1);
+        rig.hold_records = true;
+        assert!(rig.core.unwritable(Slot(1), grant.rows));
+        rig.settle();
+        // A format that cannot name this failure will not be written because of it.
+        rig.core.member_failed(Slot(2));
+        let Ack::After(seq) = rig.done(&grant, &[2]) else { panic!("no record holds the range") };
+        rig.hold_records = false;
+        rig.record(NONE);
+        rig.settle();
+        let woken = |wait: &WaitFor| matches!(wait, WaitFor::Record(last) if *last >= seq);
+        assert!(rig.woken.iter().any(woken), "{seq:?} is held for good: {:?}", rig.woken);
+    }
+}
+
 /// Case G1.
 #[test]
 fn no_disk_takes_a_slot_while_anything_that_names_the_old_one_is_out() {

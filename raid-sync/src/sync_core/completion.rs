@@ -84,7 +84,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     #[inline(never)]
     fn ack_after(&mut self) -> Ack {
         // The record that ends a rebuild names nobody; if its target fails meanwhile, it wakes nobody.
-        let failed = self.members.failed;
+        // A format that cannot name a failure is not written because of one: no next record is due for it.
+        let failed = match self.capabilities.failure {
+            true => self.members.failed,
+            false => SlotSet::EMPTY,
+        };
         let bad = self.bad.is_being_recorded();
         let seq = self
             .records

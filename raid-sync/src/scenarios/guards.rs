@@ -53,6 +53,33 @@ fn an_acknowledgement_waits_for_no_record_that_nothing_makes_due() {
     }
 }
 
+/// Case G2.
+#[test]
+fn a_rebuild_that_no_source_can_serve_goes_on_or_ends_in_the_poll_that_finds_out() {
+    for (row, room) in [(0, 1), (0, 4), (5, 1), (5, 4), (15, 4)] {
+        let format = Capabilities { bad_ranges: room, ..native::capabilities() };
+        let mut rig = Rig::new(config(2), filling(1), format);
+        assert!(rig.core.unwritable(Slot(0), Rows::new(row, 1)));
+        rig.start_held();
+        loop {
+            let (phase, due) = (rig.core.status().phase, rig.core.deadline());
+            if !rig.copies.is_empty() {
+                rig.copy();
+            } else if phase == Phase::Idle {
+                break;
+            } else {
+                rig.now = due.expect("work is left, and nothing will go on with it").0;
+            }
+            rig.settle();
+        }
+        let ended = match room {
+            1 => Finish::NoRoomForBadRanges(Row(row)),
+            _ => Finish::Complete,
+        };
+        assert_eq!(rig.finished(), [ended]);
+    }
+}
+
 /// Case G1.
 #[test]
 fn no_disk_takes_a_slot_while_anything_that_names_the_old_one_is_out() {

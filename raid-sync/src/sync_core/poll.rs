@@ -17,6 +17,14 @@ use raid_core::array::Initialisation;
 use raid_core::metadata::{Operation, RuntimeState};
 use raid_core::units::{Row, Rows, SlotSet};
 
+/// What the windows give to do.
+enum Next {
+    Command(Command),
+    /// A window went on, or the operation ended, without a command: what follows from it may be due.
+    Again,
+    Nothing,
+}
+
 impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
     SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
 {
@@ -24,24 +32,30 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     /// until it returns `None`. Calling it more often does no harm.
     pub fn poll(&mut self, now: Time) -> Option<Command> {
         self.clock.advance(now);
-        self.settle();
-        if core::mem::take(&mut self.news.set_failed) {
-            // Before any wake: whoever is woken by a record that was never written must not take it for
-            // durable.
-            return Some(Command::Notice(Notice::SetFailed));
+        loop {
+            self.settle();
+            if core::mem::take(&mut self.news.set_failed) {
+                // Before any wake: whoever is woken by a record that was never written must not take it for
+                // durable.
+                return Some(Command::Notice(Notice::SetFailed));
+            }
+            if let Some(wake) = self.next_wake() {
+                return Some(Command::Wake(wake));
+            }
+            if let Some(notice) = self.next_notice() {
+                return Some(Command::Notice(notice));
+            }
+            if let Some(command) = self.next_record() {
+                return Some(command);
+            }
+            // Issuing a record may be what an operation waited for.
+            self.settle();
+            match self.next_copy() {
+                Next::Command(command) => return Some(command),
+                Next::Nothing => return None,
+                Next::Again => {}
+            }
         }
-        if let Some(wake) = self.next_wake() {
-            return Some(Command::Wake(wake));
-        }
-        if let Some(notice) = self.next_notice() {
-            return Some(Command::Notice(notice));
-        }
-        if let Some(command) = self.next_record() {
-            return Some(command);
-        }
-        // Issuing a record may be what an operation waited for.
-        self.settle();
-        self.next_copy()
     }
 
     /// When [`poll`](Self::poll) may have something to do although nothing was reported. A poll at
@@ -397,7 +411,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
 
     // ---- copies
 
-    fn next_copy(&mut self) -> Option<Command> {
+    fn next_copy(&mut self) -> Next {
         loop {
             let ready = match self.has(Defect::OpenWithoutDraining) {
                 true => self.windows.closing(),
@@ -405,17 +419,14 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             };
             if let Some((window, rows)) = ready {
                 if !self.may_fix(rows) {
-                    return self.next_record();
+                    return self.next_record().map_or(Next::Nothing, Next::Command);
                 }
                 self.windows.put(window, State::Active);
-                if let Some(command) = self.copy(window, false) {
-                    return Some(command);
-                }
-                continue;
+                return self.copy(window, false).map_or(Next::Again, Next::Command);
             }
-            let (window, rows) = self.open_window()?;
+            let Some((window, rows)) = self.open_window() else { return Next::Nothing };
             if self.running.is_some_and(|running| running.family() == Family::Scrub) {
-                return self.copy(window, true);
+                return self.copy(window, true).map_or(Next::Again, Next::Command);
             }
             let tickets = self.drain(window, rows);
             self.windows.put(window, State::Closing { tickets });

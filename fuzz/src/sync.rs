@@ -228,10 +228,12 @@ fn call(input: &mut Input<'_>, world: &mut World<Core>, members: u16, size: u64)
         },
         18 => {
             let (slot, rows) = (slot(input), rows(input, size));
-            match input.byte() % 3 {
+            let what = input.byte();
+            match what % 3 {
                 0 if rows.len > 0 && rows.end().0 <= size => {
                     world.core.unwritable(slot, rows);
                 }
+                1 if what >= 0x80 => world.core.rewritten(slot, rows),
                 1 => world.refusable(|core| core.owe_rows(rows)),
                 _ => world.refusable(|core| core.distrust(slot)),
             }

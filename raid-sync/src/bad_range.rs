@@ -6,6 +6,7 @@
 //! | – | a row could not be read from any source, or not written on this member | Bad: no read goes there; a record is due |
 //! | Bad | written again, on this member, without an error | Healed: no read goes there yet |
 //! | Healed | bad again | Bad |
+//! | Healed | a record durable whose flush began before it was written | Healed |
 //! | Healed | all members flushed, a record without it durable | – |
 //!
 //! The list is sorted by slot and row; neighbours are joined. Up to `N` ranges, and never more than the
@@ -26,12 +27,23 @@ pub struct BadRange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Entry {
     slot: u8,
-    healed: bool,
+    content: Content,
     start: u64,
     end: u64,
 }
 
-const EMPTY: Entry = Entry { slot: 0, healed: false, start: 0, end: 0 };
+/// What the rows of a range hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Content {
+    /// Nothing of use.
+    Bad,
+    /// They were written; perhaps to a cache.
+    Healed,
+    /// They were written before the flush of the record that is being prepared.
+    Flushed,
+}
+
+const EMPTY: Entry = Entry { slot: 0, content: Content::Bad, start: 0, end: 0 };
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct BadRanges<const N: usize> {
@@ -95,12 +107,28 @@ impl<const N: usize> BadRanges<N> {
 
     /// Ranges that a record which raises trust still holds.
     pub(crate) fn lasting(&self) -> impl Iterator<Item = BadRange> + '_ {
-        self.list().iter().filter(|entry| !entry.healed).map(Entry::public)
+        let lasts = |entry: &&Entry| entry.content != Content::Flushed;
+        self.list().iter().filter(lasts).map(Entry::public)
     }
 
     /// Whether there is a range that may be taken off the list.
     pub(crate) fn any_healed(&self) -> bool {
-        self.list().iter().any(|entry| entry.healed)
+        self.list().iter().any(|entry| entry.content != Content::Bad)
+    }
+
+    /// A flush of all members begins, for a record that raises trust.
+    pub(crate) fn flushing(&mut self) {
+        self.turn(Content::Healed, Content::Flushed);
+    }
+
+    /// That record will not be written.
+    pub(crate) fn not_flushed(&mut self) {
+        self.turn(Content::Flushed, Content::Healed);
+    }
+
+    fn turn(&mut self, from: Content, to: Content) {
+        let used = self.entries.iter_mut().take(self.used);
+        used.filter(|entry| entry.content == from).for_each(|entry| entry.content = to);
     }
 
     // ---- the record
@@ -137,7 +165,7 @@ impl<const N: usize> BadRanges<N> {
             self.recorded = self.writing;
         }
         if raised {
-            self.retain(|entry| !entry.healed);
+            self.retain(|entry| entry.content != Content::Flushed);
         }
     }
 
@@ -165,7 +193,7 @@ impl<const N: usize> BadRanges<N> {
         let mut new = new;
         let joins = |entry: &Entry, new: &Entry| {
             entry.slot == new.slot
-                && entry.healed == new.healed
+                && entry.content == new.content
                 && entry.start <= new.end
                 && new.start <= entry.end
         };
@@ -217,9 +245,11 @@ impl<const N: usize> BadRanges<N> {
     /// These rows of this member are bad. Whether there was room; if not, nothing has changed.
     pub(crate) fn add(&mut self, slot: Slot, rows: Rows) -> bool {
         let before = self.clone();
-        let entry = Entry { slot: slot.0, healed: false, start: rows.start.0, end: rows.end().0 };
+        let (start, end) = (rows.start.0, rows.end().0);
+        let entry = Entry { slot: slot.0, content: Content::Bad, start, end };
         let known = |old: &Entry| {
-            old.slot == slot.0 && !old.healed && old.start <= entry.start && entry.end <= old.end
+            let bad = old.slot == slot.0 && old.content == Content::Bad;
+            bad && old.start <= entry.start && entry.end <= old.end
         };
         if self.list().iter().any(known) {
             return true;
@@ -237,7 +267,7 @@ impl<const N: usize> BadRanges<N> {
     pub(crate) fn heal(&mut self, slots: SlotSet, rows: Rows) {
         let (start, end) = (rows.start.0, rows.end().0);
         let hit = |entry: &Entry| {
-            !entry.healed
+            entry.content == Content::Bad
                 && slots.contains(Slot(entry.slot))
                 && entry.start < end
                 && start < entry.end
@@ -248,9 +278,10 @@ impl<const N: usize> BadRanges<N> {
             let part = Rows::new(entry.start.max(start), 0);
             let len = entry.end.min(end).saturating_sub(part.start.0);
             let part = Rows { len, ..part };
-            let healed = Entry { healed: true, start: part.start.0, end: part.end().0, ..entry };
+            let (start, end) = (part.start.0, part.end().0);
+            let healed = Entry { content: Content::Healed, start, end, ..entry };
             let slot = Slot(entry.slot);
-            if !(self.cut(slot, part, |old| !old.healed) && self.insert(healed)) {
+            if !(self.cut(slot, part, |old| old.content == Content::Bad) && self.insert(healed)) {
                 *self = before;
                 return;
             }
@@ -311,7 +342,7 @@ mod tests {
     fn every_row_of_the_table_of_states_holds() {
         let table =
             crate::state_table::rows(include_str!("bad_range.rs"), "| state | input | next |");
-        assert_eq!(table.len(), 4);
+        assert_eq!(table.len(), 5);
         let (one, rows) = (Slot(0), Rows::new(4, 1));
         for row in table {
             let [state, input, next] = row[..] else { panic!("{row:?}") };
@@ -333,7 +364,13 @@ mod tests {
                     assert!(!list.any_healed(), "written on another member");
                     list.heal(SlotSet::of(one), rows);
                 }
+                "a record durable whose flush began before it was written" => {
+                    assert_eq!(list.lasting().count(), 1);
+                    list.issued();
+                    list.durable(true, true);
+                }
                 "all members flushed, a record without it durable" => {
+                    list.flushing();
                     assert!(list.lasting().next().is_none());
                     list.issued();
                     list.durable(true, true);
@@ -364,7 +401,13 @@ mod tests {
         assert_eq!(bad.at(Row(0), Row(99)), (SlotSet::EMPTY, Row(4)));
         bad.heal(SlotSet::of(Slot(1)), rows(6, 1));
         assert_eq!(bad.at(Row(6), Row(99)).0, SlotSet::of(Slot(1)), "not before a record");
+        assert_eq!(bad.lasting().count(), 4, "not before a flush");
+        bad.flushing();
         assert_eq!(bad.lasting().count(), 3);
+        bad.not_flushed();
+        bad.durable(true, true);
+        assert_eq!(bad.at(Row(6), Row(99)).0, SlotSet::of(Slot(1)), "the flush failed");
+        bad.flushing();
         bad.durable(true, true);
         assert_eq!(bad.at(Row(6), Row(99)).0, SlotSet::EMPTY);
     }
@@ -413,6 +456,7 @@ mod tests {
                         span.for_each(|key| _ = naive.get_mut(&key).map(|healed| *healed = true));
                     }
                     _ => {
+                        bad.flushing();
                         bad.durable(true, true);
                         naive.retain(|_, healed| !*healed);
                     }
@@ -426,9 +470,13 @@ mod tests {
                         prop_assert_eq!(bad.at(Row(next), Row(50)).0, slots);
                     }
                 }
-                let lasting: u64 = bad.lasting().map(|range| range.rows.len).sum();
+                let mut flushed = bad.clone();
+                flushed.flushing();
+                let lasting: u64 = flushed.lasting().map(|range| range.rows.len).sum();
                 let expected = naive.values().filter(|healed| !**healed).count() as u64;
                 prop_assert_eq!(lasting, expected);
+                let lasting: u64 = bad.lasting().map(|range| range.rows.len).sum();
+                prop_assert_eq!(lasting, naive.len() as u64);
                 let ends: Vec<_> =
                     bad.iter().map(|b| (b.slot.0, b.rows.start.0, b.rows.end().0)).collect();
                 prop_assert!(ends.is_sorted());

@@ -4,6 +4,7 @@
 //! None of them needs a kernel: what a kernel would add is its own disks, and those are in the
 //! examples. Each scenario can also be run with a planted defect; see `mutation`.
 
+mod bad_ranges;
 mod cases;
 pub(crate) mod fairness;
 mod guards;

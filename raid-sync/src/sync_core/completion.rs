@@ -16,6 +16,7 @@ use super::SyncCore;
 use crate::command::Ack;
 use crate::defect::Defect;
 use crate::error::Unexpected;
+use crate::member::Redundancy;
 use crate::ticket::{Kind, Ticket};
 use crate::time::Time;
 use raid_core::metadata::RuntimeState;
@@ -48,7 +49,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             return Ok(if failed.is_empty() { Ack::Now } else { self.read_ack() });
         };
         self.log.touched(self.clock.elapsed());
-        if !self.bad.is_empty() && !closed.failing {
+        // A write of a mirror writes all its rows on every member. Which members of a parity set were
+        // written only the caller knows.
+        let whole = !matches!(self.members.redundancy, Redundancy::Parity(_));
+        if !self.bad.is_empty() && !closed.failing && whole {
             self.bad.heal(self.members.trusted().without(failed), closed.rows);
         }
         let cached = || self.config.volatile.intersects(self.members.live());

@@ -296,6 +296,19 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         false
     }
 
+    /// These rows of this member were written without an error: to be told before the write is
+    /// [`complete`](Self::complete), or the window [`copied`](Self::copied). They leave the list of bad
+    /// ranges with the next record that raises trust.
+    ///
+    /// Nobody needs to report what a write of a mirror or the target of a rebuild has written. A write to a
+    /// parity set writes some members of its rows, a resync the parity, a repair what was wrong: without
+    /// a report none of these takes a row off the list.
+    pub fn rewritten(&mut self, slot: Slot, rows: Rows) {
+        if !self.bad.is_empty() && self.members.live().contains(slot) {
+            self.bad.heal(SlotSet::of(slot), rows);
+        }
+    }
+
     /// Puts rows of these members on the list of bad ranges. Whether there was room for all.
     pub(super) fn note_bad(&mut self, slots: SlotSet, rows: Rows) -> bool {
         let before = self.bad.filling();

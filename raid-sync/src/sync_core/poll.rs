@@ -280,6 +280,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     /// Collects what may be raised, and asks for the flush that it needs.
     fn raise(&mut self) -> Option<Command> {
         let raise = self.collect()?;
+        self.bad.flushing();
         let mut slots = self.members.live() & self.config.volatile;
         if self.has(Defect::FlushTargetOnly) {
             slots = slots & self.members.filling;

@@ -83,8 +83,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         if rows.len == 0 || state == State::Looking {
             return;
         }
-        let written = self.targets(rows.start).without(result.write_failed);
-        if !self.bad.is_unrecorded() {
+        // A rebuild writes all rows of its targets. What else wrote, and where, the caller reports.
+        let rebuild = self.running.is_some_and(|running| running.family() == Family::Rebuild);
+        if rebuild && !self.bad.is_unrecorded() {
+            let written = self.targets(rows.start).without(result.write_failed);
             self.bad.heal(written, rows);
         }
         let fixed = match self.running.map(|running| running.operation) {
@@ -293,6 +295,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         let prepared = matches!(self.records.stream, Stream::Flushing(_) | Stream::Flushed(_));
         if prepared && !self.has(Defect::SkipRecheck) {
             self.log.drop_clean();
+            self.bad.not_flushed();
             self.records.stream = Stream::Idle;
         }
     }

@@ -88,6 +88,9 @@ struct Run {
     /// Disks that hold all of it.
     stored: Vec<usize>,
     failed: Vec<usize>,
+    /// Disks that came back while they were written. What their caches held is not known, so an answer
+    /// that arrives now says nothing of what they hold.
+    returned: Vec<usize>,
     /// The record says of these members that they are gone or being filled.
     named: SlotSet,
     /// How many failures had been noticed when it was made.
@@ -166,6 +169,14 @@ impl Commits {
         self.queue.push_back(Job::AddSpare { disk, shape });
     }
 
+    /// A disk is back: what is being written there does not count.
+    pub(super) fn disk_returned(&mut self, disk: usize) {
+        let run = self.run.as_mut().filter(|run| run.steps.contains_key(&disk));
+        if let Some(run) = run {
+            run.returned.push(disk);
+        }
+    }
+
     /// Whether what is being written is this set's.
     pub(super) fn is_about(&self, set: usize) -> bool {
         self.run.as_ref().is_some_and(|run| run.job.is_about(set))
@@ -197,6 +208,7 @@ impl Engine {
                     steps: BTreeMap::new(),
                     stored: Vec::new(),
                     failed: Vec::new(),
+                    returned: Vec::new(),
                     named: SlotSet::EMPTY,
                     failures: 0,
                 };
@@ -637,7 +649,7 @@ impl Engine {
             return;
         }
         let Some(run) = &mut self.commits.run else { return };
-        if results.iter().any(|(_, result)| result.is_err()) {
+        if results.iter().any(|(_, result)| result.is_err()) || run.returned.contains(&disk) {
             run.failed.push(disk);
             run.steps.remove(&disk);
             self.store.disks[disk].live = false;

@@ -44,6 +44,7 @@ impl Engine {
 
     /// Reads what a returning disk says of itself.
     pub(super) fn read_back(&mut self, place: Place, disk: usize) {
+        self.commits.disk_returned(disk);
         let pieces = &self.store.disks[disk].pieces;
         let ios = (0u32..).zip(pieces).map(|(tag, (at, bytes))| {
             Ask::of_disk(disk, tag, Transfer::Read { at: *at, len: bytes.len() })

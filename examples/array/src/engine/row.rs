@@ -597,8 +597,22 @@ impl Engine {
         self.flush_members(set, slots, Owner::Row(id));
     }
 
+    /// Reports what a write to a parity set has written: blocks that could not be read can be now.
+    fn report_rewritten(&mut self, id: RowId) {
+        let Some(task) = self.rows.get(&id) else { return };
+        if !matches!(self.redundancy(), Redundancy::Parity(_)) {
+            return;
+        }
+        let core = &mut self.sets[task.set].core;
+        let writes = task.work.iter().flat_map(|work| work.plan.writes());
+        for io in writes.filter(|io| !task.failed.contains(io.slot)) {
+            core.rewritten(io.slot, Rows::new(io.at.start.0, io.at.len.0));
+        }
+    }
+
     /// All members have answered: the sync engine says when to acknowledge.
     fn complete_row(&mut self, id: RowId) {
+        self.report_rewritten(id);
         let Some(task) = self.rows.get_mut(&id) else { return };
         let Some(grant) = task.grant else { return };
         let index = task.set;

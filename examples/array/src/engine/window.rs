@@ -70,6 +70,8 @@ pub(super) struct WindowTask {
     read_failed: SlotSet,
     /// Rows behind the others that no member gives.
     unreadable: u64,
+    /// What is written, member by member.
+    written: Vec<(Slot, Extent)>,
 }
 
 impl WindowTask {
@@ -96,6 +98,7 @@ impl Engine {
             bad: Vec::new(),
             read_failed: SlotSet::EMPTY,
             unreadable: 0,
+            written: Vec::new(),
         });
         self.go_on(number, work);
     }
@@ -207,6 +210,7 @@ impl Engine {
         let set = self.windows[index].set;
         let task = &mut self.windows[index];
         task.phase = Phase::Writing;
+        task.written = writes.iter().map(|write| (write.slot, write.at)).collect();
         let owner = Owner::Window(task.number);
         self.write_members(set, writes, owner);
     }
@@ -304,10 +308,8 @@ impl Engine {
         failed.iter().for_each(|slot| self.member_failed(set, slot));
         let mut unreadable = self.windows[index].unreadable;
         if let Some(lost) = self.first_lost_row(set, &copy, &bad) {
-            // Parity sets name whole strips: a request inside a stripe row is never cut.
-            unreadable = self.layout.row_unit();
-            let start = (lost / unreadable * unreadable).max(copy.rows.start.0);
-            copy.rows.len = start - copy.rows.start.0;
+            unreadable = 1;
+            copy.rows.len = lost - copy.rows.start.0;
         }
         let work = match copy.rows.len {
             0 => None,
@@ -332,6 +334,13 @@ impl Engine {
         let task = self.windows.remove(index);
         let set = task.set;
         self.note_failures(set, write_failed);
+        let rebuild = matches!(task.copy.operation, Operation::Rebuild { .. });
+        if !rebuild && !self.sets[set].has_failed() {
+            let written = task.written.iter().filter(|(slot, _)| !write_failed.contains(*slot));
+            for (slot, at) in written {
+                self.sets[set].core.rewritten(*slot, Rows::new(at.start.0, at.len.0));
+            }
+        }
         let mismatched = task.mismatches.iter().map(|mismatch| mismatch.rows.len).sum();
         let confirmed = self.is_confirmed(&task);
         let WindowTask { read_failed, unreadable, copy: Copy { window, rows, .. }, .. } = task;

@@ -9,6 +9,7 @@ use raid_array::engine::Request;
 use raid_array::member::Member;
 use raid_array::workload::{Caches, Call, Kept, Machine, Rig, Running};
 use raid_core::array::Level;
+use raid_core::layout::{Layout, Role};
 use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
 use raid_sync::Limits;
 
@@ -98,6 +99,62 @@ fn two_unreadable_blocks_of_two_members_cost_requests_and_never_data() {
             }
         }
     }
+}
+
+/// A RAID-5 of 3 whose first member was filled anew while a row of the second could not be read.
+fn filled_beside_a_bad_block(row: u64) -> Running<UnderTest> {
+    let shape = geometry(Level::Raid5, 3, 1);
+    let mut machine = Machine::create(NATIVE_FORMAT, shape, 1, 3).unwrap();
+    let mut running = written(&mut machine, &starts(3, 1));
+    running.call(Call::Fail(place(0, 0))).unwrap();
+    running.rig.settle();
+    running.faults(1).make_unreadable(Lba(row));
+    running.call(Call::TakeSpare(place(0, 0), 3)).unwrap();
+    assert!(running.rig.wait_until(|rig| whole(&rig.engine.status(0))));
+    assert_eq!(running.rig.engine.status(0).bad_ranges, 1);
+    running
+}
+
+/// Case A3.
+#[test]
+fn a_row_that_was_not_filled_is_not_believed_after_a_write_to_another_member_of_it() {
+    let layout = Layout::new(&geometry(Level::Raid5, 3, 1)).unwrap();
+    for row in [50, 120, 201] {
+        let mut running = filled_beside_a_bad_block(row);
+        // The block can be read again, and is written alone: the first member is not written.
+        running.faults(1).make_readable(Lba(row));
+        let name = format!("row {row}");
+        if let Role::Data(block) = layout.role(Slot(1), row) {
+            let sector = layout.array_block(0, block).unwrap();
+            running.rig.write(Extent::new(sector, 1));
+        }
+        running.rig.flush();
+        assert!(running.rig.wait_until(|rig| rig.engine.is_idle()));
+        running.rig.verify_in(1);
+        good(&running.rig, &name);
+        // The first member's own block is written: now it holds it.
+        if let Role::Data(block) = layout.role(Slot(0), row) {
+            let sector = layout.array_block(0, block).unwrap();
+            running.rig.write(Extent::new(sector, 1));
+            running.rig.flush();
+            assert!(running.rig.wait_until(|rig| rig.engine.is_idle()));
+            assert_eq!(running.rig.engine.status(0).bad_ranges, 0, "{name}");
+        }
+        running.rig.verify_in(1);
+        good(&running.rig, &name);
+    }
+}
+
+/// Cases A1, A3.
+#[test]
+fn a_row_that_no_member_gives_costs_its_target_that_row_and_not_its_strip() {
+    let mut running = filled_beside_a_bad_block(57);
+    // Without the third member a row is there only where the other two have it.
+    running.call(Call::Fail(place(0, 2))).unwrap();
+    running.rig.verify_in(1);
+    assert_eq!(running.rig.tally.wrong_count, 0, "{:?}", running.rig.tally.wrong);
+    assert!(running.rig.tally.errors.len() <= 2, "{:?}", running.rig.tally.errors);
+    assert!(!running.rig.engine.status(0).set_failed);
 }
 
 /// Case A7.

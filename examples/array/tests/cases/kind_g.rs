@@ -57,6 +57,53 @@ fn what_was_asked_of_a_member_before_it_failed_is_not_believed_after_its_return(
     });
 }
 
+/// Case G1.
+#[test]
+fn a_record_on_its_way_to_a_disk_that_left_and_returned_does_not_count_as_stored_there() {
+    let mut met = 0;
+    for steps in [2, 3, 5] {
+        each_array(|kept, level, slots| {
+            let mut machine = shape(kept, level, slots, 0, steps)?;
+            let mut running = start(&mut machine, 0, &starts(slots, 0)).unwrap();
+            let name = format!("{} {level:?}, after {steps} steps", kept.name);
+            work(&mut running.rig, 150);
+            running.rig.settle();
+            // The clean record goes to the disk step by step.
+            running.rig.backplane.hold(0);
+            running.call(Call::Stop).unwrap();
+            let holds = |rig: &raid_array::workload::Rig<UnderTest>| {
+                !rig.backplane.held(0).is_empty() || rig.engine.is_idle()
+            };
+            running.rig.wait_until(holds);
+            for _ in 0..steps {
+                running.rig.backplane.release(0);
+                running.rig.backplane.hold(0);
+                running.rig.wait_until(holds);
+            }
+            met += u64::from(!running.rig.backplane.held(0).is_empty());
+            // What was written and not flushed is lost; the flush is answered after the return.
+            running.rig.backplane.faults(0).pull();
+            running.rig.backplane.faults(0).plug();
+            let slot = (0..slots as u8)
+                .find(|slot| running.rig.engine.disk_at(place(0, *slot)) == Some(0));
+            let place = place(0, slot.unwrap());
+            running.call(Call::Fail(place)).unwrap();
+            running.call(Call::Return(place)).unwrap();
+            running.rig.backplane.release(0);
+            work(&mut running.rig, 200);
+            running.rig.work_until(|rig| whole(&rig.engine.status(0)));
+            good(&running.rig, &name);
+            let status = running.rig.engine.status(0);
+            assert!(whole(&status), "{name}: {status:?}, {:?}", running.rig.refused);
+            running.rig.settle();
+            running.rig.verify_all();
+            good(&running.rig, &name);
+            Some(())
+        });
+    }
+    assert!(met > 5, "records were met on their way {met} times only");
+}
+
 /// Case G2.
 #[test]
 fn an_idle_degraded_array_fills_a_spare_without_another_call() {

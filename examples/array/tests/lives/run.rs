@@ -156,6 +156,8 @@ impl<E: ArrayEngine> Run<E> {
                     let status = run.engine.status(set);
                     let seats = run.seats(machine, set);
                     let hurt = status.failed | status.rebuilding;
+                    // A row that no member gave when another one was filled is gone until it is written.
+                    run.unreadable |= status.bad_ranges > 0;
                     run.seen.push(Seen { status, hurt, seats });
                 }
                 for disk in 0..order.len() {

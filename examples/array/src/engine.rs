@@ -59,8 +59,8 @@ use raid_core::metadata::{ChangeError, FormatWriter, Stamp};
 use raid_core::stripe::ComputeError;
 use raid_core::units::{Extent, Lba, Row, Slot, SlotSet};
 use raid_sync::{
-    Command, FlushId, MemberKey, Notice, Refusal, Status, SyncCore, Time, Unexpected, WaitFor,
-    WindowId,
+    Command, Finish, FlushId, MemberKey, Notice, Refusal, Status, SyncCore, Time, Unexpected,
+    WaitFor, WindowId,
 };
 use request::PendingRequest;
 use row::RowTask;
@@ -222,7 +222,13 @@ struct Set {
     /// Members that the disks say are gone or being filled.
     named: SlotSet,
     parked: VecDeque<Parked>,
+    /// When what is owed is tried again, after a row that nobody could give.
+    retry_at: Option<Time>,
 }
+
+/// Between two tries of what is owed and ends at a row that nobody can give, in ns. At once it would be
+/// tried for ever: where no member is left to be asked, without a single I/O.
+const RETRY_AFTER: u64 = 1_000_000_000;
 
 impl Set {
     fn all(&self) -> SlotSet {
@@ -388,7 +394,7 @@ impl Engine {
     /// When [`run`](Self::run) must be called though nothing else happens.
     #[must_use]
     pub fn deadline(&self) -> Option<Time> {
-        self.sets.iter().filter_map(|set| set.core.deadline()).min()
+        self.sets.iter().flat_map(|set| [set.core.deadline(), set.retry_at]).flatten().min()
     }
 
     /// The next thing to tell.
@@ -400,6 +406,11 @@ impl Engine {
     pub fn run(&mut self, now: Time) {
         // The clock as it is, also where it jumps: the sync engines count what has passed.
         self.now = now;
+        for set in 0..self.sets.len() {
+            if self.sets[set].retry_at.is_some_and(|at| at <= now) {
+                self.start_owed(set);
+            }
+        }
         loop {
             let mut moved = false;
             while let Some((owner, results)) = self.groups.next_finished() {
@@ -458,9 +469,15 @@ impl Engine {
                 self.refuse_writes(set);
                 self.fail_parked(set);
             }
-            Notice::Finished { .. } => {
+            Notice::Finished { why, .. } => {
                 self.looks.retain(|(of, ..), _| *of != set);
-                self.start_owed(set);
+                match why {
+                    Finish::Unreadable(_) | Finish::NoRoomForBadRanges(_) => {
+                        let again = self.now.0.saturating_add(RETRY_AFTER);
+                        self.sets[set].retry_at = Some(Time(again));
+                    }
+                    _ => self.start_owed(set),
+                }
             }
             _ => {}
         }
@@ -482,6 +499,7 @@ impl Engine {
 
     /// Starts what the sync engine says is owed.
     fn start_owed(&mut self, set: usize) {
+        self.sets[set].retry_at = None;
         let core = &mut self.sets[set].core;
         let Some(operation) = core.owed() else { return };
         if let Err(why) = core.start(self.now, operation, raid_sync::AboveMark::Skip) {

@@ -206,6 +206,40 @@ impl Engine {
         Ok(())
     }
 
+    /// Stops the operation under way in a set at a border between windows, until it is resumed.
+    ///
+    /// # Errors
+    /// There is no such set, or nothing is running there.
+    pub fn pause(&mut self, now: Time, set: u16) -> Result<(), CallError> {
+        let index = self.known_set(set)?;
+        self.sets[index].core.pause()?;
+        self.run(now);
+        Ok(())
+    }
+
+    /// Lets the paused operation of a set go on.
+    ///
+    /// # Errors
+    /// There is no such set, or nothing is paused there.
+    pub fn resume(&mut self, now: Time, set: u16) -> Result<(), CallError> {
+        let index = self.known_set(set)?;
+        self.sets[index].core.resume(now)?;
+        self.run(now);
+        Ok(())
+    }
+
+    /// Gives the operation under way in a set up. What the set is owed begins again where it was: pause
+    /// it to have it wait.
+    ///
+    /// # Errors
+    /// There is no such set, or there is no operation.
+    pub fn abort(&mut self, now: Time, set: u16) -> Result<(), CallError> {
+        let index = self.known_set(set)?;
+        self.sets[index].core.abort()?;
+        self.run(now);
+        Ok(())
+    }
+
     /// Declares a member failed. Nothing happens if it has failed before.
     ///
     /// # Errors

@@ -300,7 +300,17 @@ impl Engine {
         }
         let parked = VecDeque::new();
         let named = SlotSet::EMPTY;
-        Ok(Set { core, slots, journal, failures: 0, needs_ledger, unledgered: 0, named, parked })
+        Ok(Set {
+            core,
+            slots,
+            journal,
+            failures: 0,
+            needs_ledger,
+            unledgered: 0,
+            named,
+            parked,
+            retry_at: None,
+        })
     }
 
     pub(super) fn redundancy(&self) -> Redundancy {

@@ -28,6 +28,12 @@ pub enum Call {
         /// Whether what differs is put right.
         repair: bool,
     },
+    /// Stop the operation of a set at a border between windows, until it is resumed.
+    Pause(u16),
+    /// Let the paused operation of a set go on.
+    Resume(u16),
+    /// Give the operation of a set up; what the set is owed begins again.
+    Abort(u16),
     /// Change the limits of background work.
     Limit(Limits),
     /// Stop cleanly as soon as nothing is under way.
@@ -134,6 +140,9 @@ impl ArrayEngine for Engine {
             Call::Return(place) => self.return_member(now, place),
             Call::Insert(disk, shape) => self.insert_disk(now, disk, shape),
             Call::Scrub { set, repair } => self.scrub(now, set, repair),
+            Call::Pause(set) => self.pause(now, set),
+            Call::Resume(set) => self.resume(now, set),
+            Call::Abort(set) => self.abort(now, set),
             Call::Limit(limits) => {
                 self.set_limits(limits);
                 self.run(now);

@@ -49,6 +49,10 @@ pub(crate) struct Disk {
     pub(crate) bad_flushes: u32,
     /// A flush is answered and does nothing.
     pub(crate) lies: bool,
+    /// Of each block, how many versions that are still in the cache a lie has called durable.
+    lied: BTreeMap<u64, usize>,
+    /// Blocks that were lost though a flush had called them durable.
+    pub(crate) lost_by_lie: u64,
     pub(crate) unreadable: BTreeSet<u64>,
     pub(crate) unwritable: BTreeSet<u64>,
 }
@@ -66,6 +70,11 @@ impl Disk {
     pub(crate) fn resize(&mut self, blocks: u64) {
         self.blocks = blocks;
         self.medium.split_off(&blocks);
+    }
+
+    /// Whether something that it is asked will fail.
+    pub(crate) fn is_ill(&self) -> bool {
+        !self.unreadable.is_empty() || !self.unwritable.is_empty() || self.bad_flushes > 0
     }
 
     fn shape(&self) -> DiskShape {
@@ -137,18 +146,25 @@ impl Disk {
                 self.bad_flushes -= 1;
                 Err(std::io::Error::other("the flush failed").into())
             }
+            Transfer::Flush if self.lies => {
+                let versions = self.cache.iter();
+                self.lied = versions.map(|(block, versions)| (*block, versions.len())).collect();
+                Ok(Vec::new())
+            }
             Transfer::Flush => {
-                if !self.lies {
-                    self.empty_cache(|versions| versions.checked_sub(1));
-                }
+                self.empty_cache(|versions| versions.checked_sub(1));
                 Ok(Vec::new())
             }
         }
     }
 
     fn empty_cache(&mut self, mut keep: impl FnMut(usize) -> Option<usize>) {
+        let lied = std::mem::take(&mut self.lied);
         for (block, mut versions) in std::mem::take(&mut self.cache) {
-            if let Some(which) = keep(versions.len()) {
+            let which = keep(versions.len());
+            let kept = which.map_or(0, |which| which + 1);
+            self.lost_by_lie += u64::from(lied.get(&block).is_some_and(|lied| kept < *lied));
+            if let Some(which) = which {
                 self.medium.insert(block, versions.swap_remove(which));
             }
         }
@@ -159,7 +175,7 @@ impl Disk {
         match cache {
             Cache::Stays => {}
             Cache::Saved => self.empty_cache(|versions| versions.checked_sub(1)),
-            Cache::Lost => self.cache.clear(),
+            Cache::Lost => self.empty_cache(|_| None),
             Cache::Torn => {
                 self.empty_cache(|versions| random.bool().then(|| random.usize(..versions)));
             }

@@ -10,7 +10,8 @@ use crate::table::{Counts, Kind};
 use fastrand::Rng;
 use raid_array::engine::OpenError;
 use raid_array::workload::{ArrayEngine, Call};
-use raid_sync::{Limits, Refusal};
+use raid_core::metadata::Operation;
+use raid_sync::{Limits, Phase, Refusal, Status, Time};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A life that is being lived.
@@ -28,7 +29,9 @@ struct Life<E> {
     left: Vec<(usize, Cache)>,
     /// Disks that left and must stay away, as long as their return is a known fault.
     banned: Vec<usize>,
-    /// How often the forks of a chain of starts were met.
+    /// A set can lose nothing more: its members come back, or spares take their places.
+    mend: bool,
+    /// Nothing more is tried.
     over: bool,
     story: Vec<String>,
 }
@@ -38,6 +41,8 @@ struct Life<E> {
 pub(crate) struct Outcome {
     pub(crate) counts: Counts,
     pub(crate) finding: Option<Finding>,
+    /// What was found after a disk had lost what its flush had called durable: its doing.
+    pub(crate) lie: Option<String>,
     pub(crate) story: Vec<String>,
 }
 
@@ -59,10 +64,12 @@ pub(crate) fn live_plan<E: ArrayEngine>(birth: &Birth, seed: u64, steps: &[Step]
         counts: Counts::default(),
         left: Vec::new(),
         banned: Vec::new(),
+        mend: false,
         over: false,
         story: Vec::new(),
     };
     let lived = catch_unwind(AssertUnwindSafe(|| life.live(steps)));
+    let panicked = lived.is_err();
     let finding = match lived {
         Ok(Ok(())) => None,
         Ok(Err(finding)) => Some(finding),
@@ -80,7 +87,14 @@ pub(crate) fn live_plan<E: ArrayEngine>(birth: &Birth, seed: u64, steps: &[Step]
     if let Some(run) = &life.run {
         life.counts.ios += run.ios;
     }
-    Outcome { counts: life.counts, finding, story: life.story }
+    let (finding, lie) = match (finding, life.liar()) {
+        (Some(finding), Some(liar)) if !panicked => {
+            life.counts.count(Kind::LieFound);
+            (None, Some(format!("{liar}: {finding}")))
+        }
+        (finding, _) => (finding, None),
+    };
+    Outcome { counts: life.counts, finding, lie, story: life.story }
 }
 
 impl<E: ArrayEngine> Life<E> {
@@ -92,6 +106,18 @@ impl<E: ArrayEngine> Life<E> {
             self.step(*step)?;
         }
         self.end()
+    }
+
+    /// The disk that lied about a flush, and lost what it had called durable.
+    fn liar(&self) -> Option<String> {
+        let at_rest =
+            (0..).zip(&self.machine.disks).filter_map(|(at, own)| Some((at, own.as_ref()?)));
+        let running =
+            self.run.iter().flat_map(|run| run.order.iter().copied().zip(&run.plugged.disks));
+        let mut all = at_rest.chain(running);
+        let (number, disk) = all.find(|(_, disk)| disk.lost_by_lie > 0)?;
+        let lost = disk.lost_by_lie;
+        Some(format!("disk {number} lied about a flush and lost {lost} blocks when its power went"))
     }
 
     fn step(&mut self, step: Step) -> Result<(), Finding> {
@@ -111,7 +137,10 @@ impl<E: ArrayEngine> Life<E> {
             _ => {}
         }
         let Some(mut run) = self.run.take() else { return Ok(()) };
-        let done = self.while_it_runs(&mut run, step);
+        let mut done = self.while_it_runs(&mut run, step);
+        if done.is_ok() && std::mem::take(&mut self.mend) {
+            done = self.mend(&mut run);
+        }
         self.run = Some(run);
         done
     }
@@ -134,6 +163,16 @@ impl<E: ArrayEngine> Life<E> {
                 self.counts.count(kind);
                 self.story.push(format!("{:>6} scrub set {set}, repair {repair}", run.ios));
                 run.call(machine, Call::Scrub { set, repair }).map(drop)
+            }
+            Step::Pause(pick) => self.steer(run, Kind::Pause, pick),
+            Step::Abort(pick) => self.steer(run, Kind::Abort, pick),
+            Step::Resume => self.pause_and_resume(run),
+            Step::Lie(pick) => {
+                let disk = usize::from(pick) % run.order.len();
+                run.plugged.disks[disk].lies = true;
+                self.counts.count(Kind::Lied);
+                self.story.push(format!("{:>6} disk {} lies", run.ios, run.order[disk]));
+                Ok(())
             }
             Step::Limits(pick) => {
                 self.counts.count(Kind::Limits);
@@ -185,7 +224,9 @@ impl<E: ArrayEngine> Life<E> {
         }
         let (place, disk) = working[usize::from(pick) % working.len()];
         let short = run.can_spare(&self.machine, place.set) == 0;
-        if short && is_off(Off::SecondFailureBeyond) {
+        if short && (is_off(Off::SecondFailureBeyond) || self.random.u8(..4) > 0) {
+            // A set that has failed makes a short life. It is mended more often than that.
+            self.mend = true;
             return None;
         }
         let status = run.status(place.set);
@@ -271,16 +312,107 @@ impl<E: ArrayEngine> Life<E> {
         run.call(&mut self.machine, Call::Fail(place)).map(drop)
     }
 
+    /// Pauses or aborts the operation of a set; there is one soon.
+    fn steer(&mut self, run: &mut Run<E>, kind: Kind, pick: u8) -> Result<(), Finding> {
+        let machine = &mut self.machine;
+        let runs = |run: &Run<E>, set: &u16| run.status(*set).operation.is_some();
+        let sets = 0..run.sets(machine);
+        let running: Vec<u16> = sets.clone().filter(|set| runs(run, set)).collect();
+        let set = match running.len() {
+            0 => {
+                let set = u16::from(pick) % run.sets(machine);
+                let repair = pick.is_multiple_of(2);
+                let mut started = run.call(machine, Call::Scrub { set, repair })?;
+                if started.is_err() {
+                    self.mend(run)?;
+                    let whole = |own: &Status| (own.failed | own.rebuilding).is_empty();
+                    run.work(&mut self.machine, 300, |run| whole(run.status(set)))?;
+                    started = run.call(&mut self.machine, Call::Scrub { set, repair })?;
+                }
+                if started.is_err() {
+                    return Ok(());
+                }
+                run.work(&mut self.machine, u64::from(pick % 16), |_| false)?;
+                set
+            }
+            many => running[usize::from(pick) % many],
+        };
+        let call = if kind == Kind::Pause { Call::Pause(set) } else { Call::Abort(set) };
+        let answer = run.call(&mut self.machine, call)?;
+        if answer.is_ok() {
+            self.counts.count(kind);
+        }
+        self.story.push(format!("{:>6} {}, set {set}: {answer:?}", run.ios, kind.name()));
+        Ok(())
+    }
+
+    /// Resumes what is paused; something is, soon.
+    fn pause_and_resume(&mut self, run: &mut Run<E>) -> Result<(), Finding> {
+        if !run.statuses().any(|own| own.phase == Phase::Paused) {
+            let pick = self.random.u8(..);
+            self.steer(run, Kind::Pause, pick)?;
+            let ios = self.random.u64(1..60);
+            run.work(&mut self.machine, ios, |_| false)?;
+        }
+        self.resume(run)
+    }
+
+    fn resume(&mut self, run: &mut Run<E>) -> Result<(), Finding> {
+        for set in 0..run.sets(&self.machine) {
+            let phase = run.status(set).phase;
+            if phase == Phase::Paused {
+                self.counts.count(Kind::Resume);
+                self.story.push(format!("{:>6} call: resume, set {set}", run.ios));
+                let answer = run.call(&mut self.machine, Call::Resume(set))?;
+                answer.map_err(|why| Finding(format!("set {set} is paused: {why}")))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A member fails where none has, so that a spare or a journal is needed.
+    fn make_short(&mut self, run: &mut Run<E>) -> Result<(), Finding> {
+        let short = |status: &Status| !(status.failed | status.rebuilding).is_empty();
+        if !run.statuses().any(short) {
+            let pick = self.random.u8(..);
+            self.fail(run, pick)?;
+        }
+        Ok(())
+    }
+
+    /// What left comes back; where nothing can, spares are taken.
+    fn mend(&mut self, run: &mut Run<E>) -> Result<(), Finding> {
+        for _ in 0..self.random.u8(1..3) {
+            let failed = run.failed(&self.machine);
+            if failed.iter().any(|(_, disk)| disk.is_some()) && self.random.u8(..8) > 0 {
+                self.give_all_back(run)?;
+            } else if !failed.is_empty() {
+                self.seat_spare(run, false)?;
+            }
+            let ios = self.random.u64(1..200);
+            run.work(&mut self.machine, ios, |_| false)?;
+        }
+        Ok(())
+    }
+
     fn take_spare(&mut self, run: &mut Run<E>, again: bool) -> Result<(), Finding> {
         if again && is_off(Off::TakeSpareAgain) {
             return Ok(());
         }
+        self.make_short(run)?;
+        self.seat_spare(run, again)
+    }
+
+    fn seat_spare(&mut self, run: &mut Run<E>, again: bool) -> Result<(), Finding> {
         let machine = &mut self.machine;
         let mut places: Vec<_> = run.failed(machine).into_iter().map(|(place, _)| place).collect();
         if again {
             for set in 0..run.sets(machine) {
                 let rebuilding = run.status(set).rebuilding.iter();
                 places.extend(rebuilding.map(|slot| raid_core::array::Place { set, slot }));
+            }
+            if let Some((place, _)) = run.seated.last() {
+                places.push(*place);
             }
         }
         if places.is_empty() {
@@ -299,10 +431,9 @@ impl<E: ArrayEngine> Life<E> {
         let failed = run.failed(machine);
         let free: Vec<usize> = (0..run.order.len())
             .filter(|disk| {
-                !seated.contains(disk)
-                    && !run.away.contains(disk)
-                    && !failed.iter().any(|(_, seat)| *seat == Some(*disk))
-                    && run.order[*disk] >= machine.members
+                let free =
+                    !seated.contains(disk) && !failed.iter().any(|(_, seat)| *seat == Some(*disk));
+                (free || again) && !run.away.contains(disk) && run.order[*disk] >= machine.members
             })
             .collect();
         if free.is_empty() {
@@ -311,10 +442,10 @@ impl<E: ArrayEngine> Life<E> {
         let disk = free[self.random.usize(..free.len())];
         self.counts.count(if again { Kind::TakeSpareTwice } else { Kind::TakeSpare });
         self.story.push(format!("{:>6} spare {} for {place:?}", run.ios, run.order[disk]));
-        run.activating = 1;
+        let before = std::mem::replace(&mut run.activating, 1);
         let taken = run.call(machine, Call::TakeSpare(place, disk))?;
         if let Err(why) = taken {
-            run.activating = 0;
+            run.activating = before;
             self.story.push(format!("{:>6} refused: {why}", run.ios));
         }
         Ok(())
@@ -354,7 +485,6 @@ impl<E: ArrayEngine> Life<E> {
             return Ok(());
         }
         let Some((place, disk)) = self.pick(run, pick) else { return Ok(()) };
-        self.counts.count(kind);
         run.hurt(disk);
         let at = run.areas.data(disk, self.machine.volumes[run.volume].id);
         let block = row.zip(at).map(|(row, at)| at.start.0 + u64::from(row) % at.len.0);
@@ -364,6 +494,10 @@ impl<E: ArrayEngine> Life<E> {
             kind.name(),
             run.order[disk]
         ));
+        if row.is_some() && block.is_none() {
+            return Ok(());
+        }
+        self.counts.count(kind);
         let own = &mut run.plugged.disks[disk];
         match (kind, block) {
             (Kind::FailedFlush, _) => own.bad_flushes = 1,
@@ -386,7 +520,7 @@ impl<E: ArrayEngine> Life<E> {
             (0..self.machine.disks.len()).filter(|disk| !self.banned.contains(disk)).collect();
         let trees = &self.machine.volumes[volume].oracle.trees;
         let newest = |disk: &usize| {
-            trees.iter().any(|tree| tree.up_to_date(&all).contains(disk))
+            trees.iter().any(|tree| tree.one_history(&all).contains(disk))
                 || !trees.iter().any(|tree| tree.known(*disk))
         };
         let before = &self.before[volume];
@@ -397,6 +531,17 @@ impl<E: ArrayEngine> Life<E> {
                 let mut rest = all;
                 for _ in 0..count {
                     rest.remove(self.random.usize(..rest.len()));
+                }
+                rest
+            }
+            Which::Short => {
+                let knows = |disk: &&usize| trees.iter().any(|tree| tree.known(**disk));
+                let members: Vec<usize> =
+                    all.iter().filter(|disk| newest(disk)).filter(knows).copied().collect();
+                let mut rest = all;
+                if !members.is_empty() {
+                    let away = members[self.random.usize(..members.len())];
+                    rest.retain(|disk| *disk != away);
                 }
                 rest
             }
@@ -435,6 +580,12 @@ impl<E: ArrayEngine> Life<E> {
             self.cut(Where::Anywhere, 0, Cache::Torn)?;
         }
         let mut order = self.choose(volume, which);
+        if self.several(volume, &order) {
+            self.counts.count(Kind::BackAfterAlone);
+            if self.forgets_who_was_there() && self.random.u8(..8) > 0 {
+                order = self.choose(volume, Which::Newest);
+            }
+        }
         if shuffle {
             self.random.shuffle(&mut order);
             self.counts.count(Kind::Swapped);
@@ -444,6 +595,7 @@ impl<E: ArrayEngine> Life<E> {
         }
         if clock_back {
             self.machine.unix = self.machine.unix.saturating_sub(self.random.u64(1..50_000));
+            self.machine.now = Time(self.random.u64(..=self.machine.now.0));
             self.counts.count(Kind::ClockBack);
         } else {
             self.machine.unix += self.random.u64(..3) * 60;
@@ -457,6 +609,9 @@ impl<E: ArrayEngine> Life<E> {
         // Refused. All disks, then those of the newest history.
         for which in [Which::All, Which::Newest] {
             let order = self.choose(volume, which);
+            if self.forgets_who_was_there() && self.several(volume, &order) {
+                continue;
+            }
             if self.try_start(volume, &order, false)? {
                 return Ok(());
             }
@@ -466,6 +621,17 @@ impl<E: ArrayEngine> Life<E> {
             self.over = self.machine.volumes.len() == 1;
         }
         Ok(())
+    }
+
+    /// Whether these disks ran apart.
+    fn several(&self, volume: usize, order: &[usize]) -> bool {
+        let trees = &self.machine.volumes[volume].oracle.trees;
+        trees.iter().any(|tree| matches!(tree.sight(order), Sight::Harmless | Sight::Forked))
+    }
+
+    /// Records of these formats do not tell who was there.
+    fn forgets_who_was_there(&self) -> bool {
+        ["toy", "native"].contains(&self.machine.kept.name)
     }
 
     /// Tries a start; by `force` only where rows are at risk.
@@ -501,8 +667,8 @@ impl<E: ArrayEngine> Life<E> {
                     "   --- volume {volume} on {order:?}, force {force}, {sights:?}: {told:?}"
                 ));
                 let several = forked || sights.contains(&Sight::Harmless);
-                if several && ["toy", "native"].contains(&self.machine.kept.name) {
-                    // Their records do not tell who was there: a life ends here.
+                if several && self.forgets_who_was_there() {
+                    // A life ends here.
                     self.over = true;
                     return Ok(true);
                 }
@@ -526,9 +692,6 @@ impl<E: ArrayEngine> Life<E> {
                             self.counts.count(Kind::BackOldCache);
                         }
                     }
-                }
-                if sights.contains(&Sight::Harmless) {
-                    self.counts.count(Kind::BackAfterAlone);
                 }
                 self.begun(&mut run, volume, order, &knew, &listed);
                 self.before[volume] = order.to_vec();
@@ -633,19 +796,49 @@ impl<E: ArrayEngine> Life<E> {
 
     fn cut(&mut self, at: Where, within: u64, cache: Cache) -> Result<(), Finding> {
         let Some(mut run) = self.run.take() else { return Ok(()) };
-        if at != Where::Anywhere {
-            let there = |run: &Run<E>| {
-                let (record, journal) = run.writes_on_the_way();
-                if at == Where::Record { record } else { journal }
-            };
-            if let Err(finding) = run.work(&mut self.machine, within, there) {
-                self.run = Some(run);
-                return Err(finding);
-            }
+        if at != Where::Anywhere
+            && let Err(finding) = self.reach(&mut run, at, within)
+        {
+            self.run = Some(run);
+            return Err(finding);
         }
         // What was never noticed is away no longer: the plugs are in again at the next start.
         self.story.push(format!("{:>6} cut, {cache:?}", run.ios));
         run.cut(&mut self.machine, cache, &mut self.counts);
+        for disk in self.machine.disks.iter_mut().flatten() {
+            // Some disks put another block in the place of one that cannot be written.
+            if self.random.bool() {
+                disk.unwritable.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// Works until that is under way in which the power is to go.
+    fn reach(&mut self, run: &mut Run<E>, at: Where, within: u64) -> Result<(), Finding> {
+        let rebuilding = |run: &Run<E>| run.statuses().any(|own| !own.rebuilding.is_empty());
+        match at {
+            Where::Journal => self.make_short(run)?,
+            Where::Activation => self.take_spare(run, false)?,
+            Where::Rebuild if !rebuilding(run) => self.take_spare(run, false)?,
+            _ => {}
+        }
+        let resync = |own: &Status| own.operation == Some(Operation::Resync);
+        let there = |run: &Run<E>| match at {
+            Where::Anywhere => true,
+            Where::Record => run.writes_on_the_way().0,
+            Where::Journal => run.writes_on_the_way().1,
+            Where::Activation => run.activating > 0 && run.writes_on_the_way().0,
+            Where::Rebuild => rebuilding(run),
+            Where::Resync => run.statuses().any(resync),
+        };
+        if !there(run) {
+            run.work(&mut self.machine, within, there)?;
+        }
+        if matches!(at, Where::Rebuild | Where::Resync) {
+            let more = self.random.u64(..12);
+            run.work(&mut self.machine, more, |_| false)?;
+        }
         Ok(())
     }
 
@@ -653,12 +846,14 @@ impl<E: ArrayEngine> Life<E> {
         if is_off(Off::Clones) || self.run.is_some() {
             return;
         }
-        if ["toy", "native"].contains(&self.machine.kept.name) {
+        if self.forgets_who_was_there() {
             // Their records do not tell an older copy of a disk from the disk.
             return;
         }
-        if let Some(Copied { number, disk, knew }) = self.machine.copy.take() {
+        if let Some(Copied { number, mut disk, knew }) = self.machine.copy.take() {
             self.story.push(format!("       disk {number} is as it was copied"));
+            let lost = self.machine.disks[number].as_ref().map_or(0, |own| own.lost_by_lie);
+            disk.lost_by_lie = lost;
             self.machine.disks[number] = Some(disk);
             for (volume, knew) in self.machine.volumes.iter_mut().zip(knew) {
                 for (tree, tip) in volume.oracle.trees.iter_mut().zip(knew) {
@@ -708,6 +903,8 @@ impl<E: ArrayEngine> Life<E> {
             run.plugged.release(disk);
             run.plugged.delays[disk] = 0;
         }
+        run.settle(&mut self.machine)?;
+        self.resume(run)?;
         let machine = &mut self.machine;
         run.settle(machine)?;
         run.rest(machine)?;

@@ -287,6 +287,15 @@ impl Tree {
         disks.iter().copied().filter(knows).collect()
     }
 
+    /// Disks of these that know the newest history; where there are several, the one that most of them know.
+    pub(crate) fn one_history(&self, disks: &[usize]) -> Vec<usize> {
+        let newest = self.newest(disks);
+        let knows = |disk: &usize, tip: usize| self.tips.get(disk) == Some(&tip);
+        let many = |tip: &usize| disks.iter().filter(|disk| knows(disk, *tip)).count();
+        let Some(chosen) = newest.into_iter().max_by_key(many) else { return Vec::new() };
+        disks.iter().copied().filter(|disk| knows(disk, chosen)).collect()
+    }
+
     pub(crate) fn sight(&self, disks: &[usize]) -> Sight {
         let newest = self.newest(disks);
         match newest.len() {

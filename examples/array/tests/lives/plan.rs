@@ -9,10 +9,12 @@ use fastrand::Rng;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Which {
     All,
-    /// Those that know the newest history, and the spares.
+    /// Those that know the newest history, or one of them, and the spares.
     Newest,
     /// All but this many, drawn by the seed.
     Without(usize),
+    /// All but one that knows the newest history.
+    Short,
     /// One member alone, and no spare.
     Alone,
     /// Those that the start before had.
@@ -27,6 +29,10 @@ pub(crate) enum Where {
     Anywhere,
     Record,
     Journal,
+    /// In the record that seats a spare.
+    Activation,
+    Rebuild,
+    Resync,
 }
 
 /// One step.
@@ -70,6 +76,10 @@ pub(crate) enum Step {
     Scrub {
         repair: bool,
     },
+    /// Of the operation under way; a scrub is started where there is none.
+    Pause(u8),
+    Resume,
+    Abort(u8),
     Limits(u8),
     Stop,
     /// A disk answers nothing for so many member I/Os of the others; its member may be given up.
@@ -83,6 +93,8 @@ pub(crate) enum Step {
         times: u8,
     },
     FailFlush(u8),
+    /// From now on a disk answers flushes that it does not carry out.
+    Lie(u8),
     Unreadable {
         pick: u8,
         row: u16,
@@ -164,6 +176,100 @@ fn cache(random: &mut Rng) -> Cache {
     }
 }
 
+/// One life in so many has a disk that lies about flushes.
+const LIARS: u64 = 12;
+
+/// What a round of a life aims at. What chance alone would bring too rarely has a share of its own;
+/// `cargo xtask explore` counts what came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    Anything,
+    /// Some disks run alone, then the others, then all together.
+    Apart,
+    /// A start without a disk, by force, after a cut.
+    Force,
+}
+
+const AIMS: [(u8, Aim); 3] = [(8, Aim::Anything), (3, Aim::Apart), (4, Aim::Force)];
+
+/// Where a round ends.
+const CUTS: [(u8, Where); 6] = [
+    (3, Where::Anywhere),
+    (1, Where::Record),
+    (3, Where::Journal),
+    (6, Where::Activation),
+    (3, Where::Rebuild),
+    (3, Where::Resync),
+];
+
+/// What happens while an array runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Happens {
+    Pull,
+    TakeSpare,
+    TakeSpareAgain,
+    Return,
+    Fail,
+    Scrub,
+    Repair,
+    Pause,
+    Resume,
+    Abort,
+    Limits,
+    Stop,
+    Hold,
+    Lag,
+    FailFlush,
+    Unreadable,
+    Unwritable,
+    Settle,
+    Sweep,
+}
+
+const EVENTS: [(u8, Happens); 19] = [
+    (14, Happens::Pull),
+    (1, Happens::TakeSpare),
+    (4, Happens::TakeSpareAgain),
+    (3, Happens::Return),
+    (2, Happens::Fail),
+    (3, Happens::Scrub),
+    (4, Happens::Repair),
+    (3, Happens::Pause),
+    (4, Happens::Resume),
+    (4, Happens::Abort),
+    (3, Happens::Limits),
+    (1, Happens::Stop),
+    (9, Happens::Hold),
+    (1, Happens::Lag),
+    (5, Happens::FailFlush),
+    (6, Happens::Unreadable),
+    (7, Happens::Unwritable),
+    (1, Happens::Settle),
+    (1, Happens::Sweep),
+];
+
+/// One of these, each with its share.
+fn drawn<T: Copy>(random: &mut Rng, shares: &[(u8, T)]) -> T {
+    let all: u16 = shares.iter().map(|(share, _)| u16::from(*share)).sum();
+    let mut at = random.u16(..all);
+    let own = shares.iter().find(|(share, _)| {
+        let here = at < u16::from(*share);
+        at = at.saturating_sub(u16::from(*share));
+        here
+    });
+    own.expect("a share of the whole").1
+}
+
+/// A start of these disks, with nothing else about it.
+fn start(volume: usize, which: Which) -> Step {
+    Step::Start { volume, which, shuffle: false, clock_back: false, insist: false }
+}
+
+fn cut(random: &mut Rng, at: Where) -> Step {
+    let within = if at == Where::Anywhere { 1 } else { 200 };
+    Step::Cut { at, within, cache: cache(random) }
+}
+
 /// A plan for an array of `volumes` volumes.
 pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
     let mut random = Rng::with_seed(seed);
@@ -171,6 +277,7 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
     let mut steps = Vec::new();
     for round in 0..random.u8(2..6) {
         let volume = random.usize(..volumes);
+        let aim = drawn(random, &AIMS);
         let which = match random.u8(..12) {
             _ if round == 0 && random.u8(..4) > 0 => Which::All,
             0..4 => Which::All,
@@ -181,53 +288,76 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
             10 => Which::Same,
             _ => Which::Others,
         };
-        let start = Step::Start {
+        match aim {
+            Aim::Anything => {}
+            Aim::Apart => {
+                let some = match random.u8(..4) {
+                    0 => Which::Alone,
+                    1 => Which::Without(1),
+                    _ => Which::Without(2),
+                };
+                for which in [some, Which::Others] {
+                    let insist = random.bool();
+                    let (shuffle, clock_back) = (false, false);
+                    steps.push(Step::Start { volume, which, shuffle, clock_back, insist });
+                    steps.push(Step::Work(random.u64(40..160)));
+                    steps.push(cut(random, Where::Anywhere));
+                }
+            }
+            Aim::Force => {
+                steps.push(start(volume, Which::All));
+                steps.push(Step::Work(random.u64(40..160)));
+                steps.push(cut(random, Where::Anywhere));
+            }
+        }
+        steps.push(Step::Start {
             volume,
-            which,
+            which: match aim {
+                Aim::Anything => which,
+                Aim::Apart => Which::All,
+                Aim::Force => Which::Short,
+            },
             shuffle: random.bool(),
-            clock_back: random.u8(..8) == 0,
-            insist: random.u8(..8) == 0,
-        };
-        steps.push(start);
+            clock_back: random.u8(..4) == 0,
+            insist: aim == Aim::Force || random.u8(..8) == 0,
+        });
+        if seed % LIARS == LIARS - 1 && round == 0 {
+            steps.push(Step::Lie(random.u8(..)));
+        }
         if random.u8(..4) == 0 {
             steps.push(Step::Lag { pick: random.u8(..), times: random.u8(1..100) });
         }
         if random.u8(..3) == 0 {
             // Power fails once more before anybody has read anything.
             steps.push(Step::Wait(random.u64(1..60)));
-            steps.push(Step::Cut { at: Where::Anywhere, within: 1, cache: cache(random) });
-            let which = if random.bool() { Which::Same } else { which };
-            steps.push(Step::Start {
-                volume,
-                which,
-                shuffle: false,
-                clock_back: false,
-                insist: false,
-            });
+            steps.push(cut(random, Where::Anywhere));
+            steps.push(start(volume, if random.bool() { Which::Same } else { which }));
         }
         if random.u8(..5) > 0 {
             steps.push(Step::Sweep);
         }
-        steps.push(Step::Work(random.u64(1..150)));
-        for _ in 0..random.u8(..4) {
+        steps.push(Step::Work(random.u64(1..100)));
+        for _ in 0..random.u8(1..8) {
             steps.push(event(random));
             if random.u8(..4) > 0 {
-                steps.push(Step::Work(random.u64(1..200)));
+                let most = if random.u8(..4) == 0 { 200 } else { 60 };
+                steps.push(Step::Work(random.u64(1..most)));
             }
         }
         if random.u8(..4) == 0 {
             steps.push(Step::Stop);
             steps.push(Step::Wait(random.u64(1..20)));
         }
-        let (at, within) = match random.u8(..4) {
-            0 => (Where::Record, 200),
-            1 => (Where::Journal, 200),
-            _ => (Where::Anywhere, 1),
-        };
-        steps.push(Step::Cut { at, within, cache: cache(random) });
-        match random.u8(..12) {
-            0 => steps.push(Step::Clone(random.u8(..))),
-            1 => steps.push(Step::Resize { pick: random.u8(..), grow: random.bool() }),
+        let at = drawn(random, &CUTS);
+        if at == Where::Resync {
+            steps.push(cut(random, Where::Anywhere));
+            steps.push(start(volume, Which::All));
+            steps.push(Step::Work(random.u64(1..30)));
+        }
+        steps.push(cut(random, at));
+        match random.u8(..6) {
+            0..2 => steps.push(Step::Clone(random.u8(..))),
+            2 => steps.push(Step::Resize { pick: random.u8(..), grow: random.bool() }),
             _ => {}
         }
     }
@@ -237,29 +367,32 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
 fn event(random: &mut Rng) -> Step {
     let pick = random.u8(..);
     let row = random.u16(..);
-    match random.u8(..30) {
-        0..8 => {
+    match drawn(random, &EVENTS) {
+        Happens::Pull => {
             let cache = match random.u8(..4) {
                 0 => Cache::Stays,
                 1 => Cache::Lost,
                 _ => Cache::Torn,
             };
-            Step::Pull { pick, cache, late: random.u8(..3) == 0, back: random.u8(..3) == 0 }
+            Step::Pull { pick, cache, late: random.bool(), back: random.bool() }
         }
-        8..13 => Step::TakeSpare,
-        13 => Step::TakeSpareAgain,
-        14..16 => Step::Return,
-        16..18 => Step::Fail(pick),
-        18 => Step::Scrub { repair: false },
-        19 => Step::Scrub { repair: true },
-        20 => Step::Limits(pick),
-        21 => Step::Stop,
-        22 => Step::Hold { pick, ios: random.u64(1..60), fail: random.bool() },
-        23 => Step::Lag { pick, times: random.u8(..100) },
-        24 => Step::FailFlush(pick),
-        25..27 => Step::Unreadable { pick, row },
-        27 => Step::Unwritable { pick, row },
-        28 => Step::Settle,
-        _ => Step::Sweep,
+        Happens::TakeSpare => Step::TakeSpare,
+        Happens::TakeSpareAgain => Step::TakeSpareAgain,
+        Happens::Return => Step::Return,
+        Happens::Fail => Step::Fail(pick),
+        Happens::Scrub => Step::Scrub { repair: false },
+        Happens::Repair => Step::Scrub { repair: true },
+        Happens::Pause => Step::Pause(pick),
+        Happens::Resume => Step::Resume,
+        Happens::Abort => Step::Abort(pick),
+        Happens::Limits => Step::Limits(pick),
+        Happens::Stop => Step::Stop,
+        Happens::Hold => Step::Hold { pick, ios: random.u64(1..60), fail: random.u8(..4) > 0 },
+        Happens::Lag => Step::Lag { pick, times: random.u8(..100) },
+        Happens::FailFlush => Step::FailFlush(pick),
+        Happens::Unreadable => Step::Unreadable { pick, row },
+        Happens::Unwritable => Step::Unwritable { pick, row },
+        Happens::Settle => Step::Settle,
+        Happens::Sweep => Step::Sweep,
     }
 }

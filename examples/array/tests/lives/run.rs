@@ -22,7 +22,7 @@ use raid_core::array::Place;
 use raid_core::backend::Backend;
 use raid_core::metadata::Operation;
 use raid_core::units::{Extent, Slot, SlotSet};
-use raid_sync::{Limits, Status};
+use raid_sync::{Limits, Phase, Status};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -162,7 +162,7 @@ impl<E: ArrayEngine> Run<E> {
                 }
                 for disk in 0..order.len() {
                     let own = &run.plugged.disks[disk];
-                    if !own.unreadable.is_empty() || !own.unwritable.is_empty() {
+                    if own.is_ill() {
                         run.unreadable = true;
                         run.hurt(disk);
                     }
@@ -353,11 +353,15 @@ impl<E: ArrayEngine> Run<E> {
             return still("the engine is not idle");
         }
         for Seen { status, .. } in self.seen.iter().filter(|seen| !seen.status.set_failed) {
-            if status.operation.is_some() {
-                return still("an operation has no I/O and no deadline");
-            }
             if status.unrecorded {
                 return still("a change is not recorded");
+            }
+            if status.phase == Phase::Paused {
+                // What is owed waits for the operator.
+                continue;
+            }
+            if status.operation.is_some() {
+                return still("an operation has no I/O and no deadline");
             }
             if !status.rebuilding.is_empty() {
                 return still("a member is not filled");
@@ -403,7 +407,7 @@ impl<E: ArrayEngine> Run<E> {
                     self.seated.push((place, disk));
                     self.activating = 0;
                 }
-                Event::Refused(_) => self.activating = 0,
+                Event::Refused(_) | Event::NotTaken { .. } => self.activating = 0,
                 Event::Committed => self.committed = true,
                 _ => {}
             }
@@ -438,7 +442,8 @@ impl<E: ArrayEngine> Run<E> {
                 // Of a set that has failed all members count as failed.
                 let spare = self.spare(machine);
                 let enough = usize::from(self.seen[index].hurt.len()) > spare;
-                let explained = hurt || (status.set_failed && enough);
+                let ill = disk.is_some_and(|disk| self.plugged.disks[disk].is_ill());
+                let explained = hurt || ill || (status.set_failed && enough);
                 if !explained {
                     return Err(Finding(format!(
                         "set {set}, slot {}: failed though nobody hurt it; {before:?}",
@@ -551,10 +556,13 @@ impl<E: ArrayEngine> Run<E> {
             // A degraded set that is owed a resync stays unclean.
             let busy = |status: &Status| {
                 let unclean = !status.clean && status.owed_regions == 0;
-                !status.set_failed && (status.operation.is_some() || unclean)
+                let runs = status.operation.is_some() && status.phase != Phase::Paused;
+                !status.set_failed && (runs || unclean)
             };
             let idle = self.engine.is_idle() && !self.statuses().any(busy);
-            if idle || !self.step(machine)? {
+            // A row that nobody can give is tried again for ever.
+            let vain = self.unreadable && patience < PATIENCE / 2;
+            if idle || vain || !self.step(machine)? {
                 return Ok(());
             }
             patience -= 1;

@@ -35,15 +35,20 @@ pub(crate) enum Kind {
     Fail,
     Scrub,
     Repair,
+    Pause,
+    Resume,
+    Abort,
     Limits,
     Stop,
+    Lied,
+    LieFound,
     Refused,
     Forked,
     Forced,
 }
 
 impl Kind {
-    pub(crate) const ALL: [(Self, &'static str); 33] = [
+    pub(crate) const ALL: [(Self, &'static str); 38] = [
         (Self::Cut, "power cut"),
         (Self::CutInRecord, "cut in record"),
         (Self::CutInJournal, "cut in journal block"),
@@ -72,8 +77,13 @@ impl Kind {
         (Self::Fail, "call: fail"),
         (Self::Scrub, "call: scrub"),
         (Self::Repair, "call: repair"),
+        (Self::Pause, "call: pause"),
+        (Self::Resume, "call: resume"),
+        (Self::Abort, "call: abort"),
         (Self::Limits, "call: limits"),
         (Self::Stop, "call: stop"),
+        (Self::Lied, "lying disk"),
+        (Self::LieFound, "loss by a lying disk"),
         (Self::Refused, "start refused"),
         (Self::Forked, "fork met"),
         (Self::Forced, "start forced"),
@@ -119,8 +129,8 @@ impl Counts {
 pub(crate) fn lines(rows: &[(String, Counts)]) -> String {
     let mut text = String::new();
     for (name, counts) in rows {
-        for (kind, count) in &counts.kinds {
-            let _ = writeln!(text, "lives\t{name}\t{}\t{count}", kind.name());
+        for (kind, what) in Kind::ALL {
+            let _ = writeln!(text, "lives\t{name}\t{what}\t{}", counts.of(kind));
         }
         let numbers = [
             ("member I/O", counts.ios),

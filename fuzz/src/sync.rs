@@ -51,12 +51,13 @@ fn operation(input: &mut Input<'_>, members: u16) -> Operation {
     }
 }
 
-/// No rate and no number of windows is 0, so that every operation has an end.
+/// No rate and no number of windows is 0, so that every operation has an end, and soon enough for
+/// [`World::finish`]: a set that cannot be recorded clean is looked at once in each `clean_after_idle`.
 fn limits(input: &mut Input<'_>) -> Limits {
     let (rates, sizes) = (input.byte(), input.byte());
     Limits {
         min_rate: 1 + u64::from(rates & 15) * 100,
-        max_rate: if rates & 16 == 0 { u64::MAX } else { 1 + u64::from(rates >> 5) * 50 },
+        max_rate: if rates & 16 == 0 { u64::MAX } else { 50 + u64::from(rates >> 5) * 50 },
         windows: 1 + (sizes & 1),
         rows_per_window: u64::from(sizes >> 2 & 7),
         yield_for: if sizes & 32 == 0 { 0 } else { 20_000_000 },

@@ -278,6 +278,22 @@ pub trait Format: fmt::Debug + Sync {
     /// cannot ask for more than the format's own limits, nor for ever.
     fn next_read(&self, disk: &DiskView<'_>) -> Lookup;
 
+    /// The `index`-th run to look through on a disk of which [`next_read`](Self::next_read) says that it does
+    /// not carry the format; `None` when there is no more. Only what was made to search has any.
+    ///
+    /// A run is not added to the pieces: only the block that [`found_in`](Self::found_in) names is. After the
+    /// last run `next_read` is asked again.
+    fn search_run(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {
+        let _ = (disk, index);
+        None
+    }
+
+    /// The one block of a run looked through that shows where the metadata is.
+    fn found_in(&self, disk: &DiskView<'_>, run: &Piece<'_>) -> Option<Lba> {
+        let _ = (disk, run);
+        None
+    }
+
     /// Reports what stands on these disks, in any order given. Disks that do not carry the format
     /// are passed over.
     fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory);

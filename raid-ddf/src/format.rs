@@ -4,7 +4,8 @@
 use crate::assemble::{Assembly, DISK_WORDS, RECORD_WORDS};
 use crate::disk_bytes::DiskBytes;
 use crate::locate::{AnchorSearch, next_read};
-use raid_core::metadata::{DiskView, Format, FormatWriter, Inventory, Lookup};
+use raid_core::metadata::{DiskView, Format, FormatWriter, Inventory, Lookup, Piece};
+use raid_core::units::{Extent, Lba};
 
 /// Words of scratch that [`Format::assemble`] has on its own stack: 64 disks with two records each.
 /// More work as well, only slower; [`Format::assemble_with`] takes the caller's.
@@ -41,7 +42,7 @@ impl Format for Ddf {
 }
 
 /// DDF with a search for anchors that stand in neither of their two places: to rescue what is on
-/// disks whose controller is gone. It reads the whole window of every disk that has no anchor in
+/// disks whose controller is gone. It looks through the window of every disk that has no anchor in
 /// place, and what it finds is for reading only.
 #[derive(Clone, Copy, Debug)]
 pub struct DdfSearch {
@@ -56,6 +57,14 @@ impl Format for DdfSearch {
 
     fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
         next_read(DiskBytes::View(*disk), self.search)
+    }
+
+    fn search_run(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {
+        self.search.run(DiskBytes::View(*disk), index)
+    }
+
+    fn found_in(&self, disk: &DiskView<'_>, run: &Piece<'_>) -> Option<Lba> {
+        self.search.found_in(DiskBytes::View(*disk), run)
     }
 
     fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {

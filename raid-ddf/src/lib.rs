@@ -145,8 +145,8 @@ pub use header::{DdfHeader, HeaderType, OpenState, Revision, Section, SectionAdd
 pub use integer::{ByteOrder, U16, U32, U64};
 pub use level::{PrimaryLevel, SecondaryLevel};
 pub use locate::{
-    AnchorPlace, AnchorSearch, CopyKind, HeaderBlock, HeaderCrc, MAX_RUN_BYTES, anchor,
-    find_anchor, next_read,
+    AnchorPlace, AnchorSearch, CopyKind, HeaderBlock, HeaderCrc, MAX_RUN_BYTES, SEARCH_RUN_BYTES,
+    anchor, find_anchor, next_read,
 };
 pub use physical_disk_data::PhysicalDiskData;
 pub use physical_disk_records::{

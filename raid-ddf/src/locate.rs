@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Every answer depends only on the blocks at hand, and no run is asked for twice, so a hostile disk
-//! gets at most six answers, and those of a search if one was asked for. A run is bounded by
-//! [`MAX_RUN_BYTES`].
+//! gets at most six answers. A run is bounded by [`MAX_RUN_BYTES`]. A search looks through runs of
+//! [`SEARCH_RUN_BYTES`], of which at most two blocks are kept.
 
 use crate::crc::{CrcVariant, matching_crc};
 use crate::disk_bytes::DiskBytes;
@@ -19,12 +19,15 @@ use crate::header::{DdfHeader, HeaderType};
 use crate::integer::ByteOrder;
 use crate::record::Record;
 use crate::structure::Structure;
-use raid_core::metadata::{DiskShape, Lookup};
+use raid_core::metadata::{DiskShape, DiskView, Lookup, Piece};
 use raid_core::units::{Blocks, Extent, Lba};
 
 /// Most bytes that the sections of one copy may span: the size of the reserve that the standard
 /// asks for, and twice what its own limits add up to.
 pub const MAX_RUN_BYTES: u64 = 32 << 20;
+
+/// Most bytes that a search looks through at a time.
+pub const SEARCH_RUN_BYTES: u64 = 1 << 20;
 
 /// Adaptec's anchor stands this many blocks before the end.
 const ADAPTEC_FROM_END: u64 = 257;
@@ -149,8 +152,8 @@ impl<'a> HeaderBlock<'a> {
 /// How far from the end of a disk an anchor is looked for that stands in neither of its two places.
 ///
 /// Some PERC models put it elsewhere, and a disk that was copied to a larger one has it where the
-/// smaller one ended (`ddf.md` 7.5, 8). A search reads all that it looks through, so nothing searches
-/// unless it is asked to.
+/// smaller one ended (`ddf.md` 7.5, 8). A search reads the window from the end on down until it finds an
+/// anchor, so nothing searches unless it is asked to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AnchorSearch {
     /// Bytes at the end of the disk.
@@ -163,33 +166,54 @@ impl AnchorSearch {
     /// The reserve that the standard asks for, which is what mdadm searches.
     pub const RESERVE: Self = Self { window: 32 << 20 };
 
-    /// The runs to look through, from the end of the disk on down.
-    fn runs(self, shape: DiskShape) -> impl Iterator<Item = Extent> {
-        let per_run = MAX_RUN_BYTES.checked_div(shape.block_size.into()).unwrap_or(0).max(1);
+    /// The first block of the window.
+    fn lowest(self, shape: DiskShape) -> u64 {
         let window = self.window.checked_div(shape.block_size.into()).unwrap_or(0);
-        let lowest = shape.blocks.0.saturating_sub(window);
-        let mut end = shape.blocks.0;
-        core::iter::from_fn(move || {
-            let start = end.saturating_sub(per_run).max(lowest);
-            let len = end.checked_sub(start).filter(|len| *len > 0)?;
-            end = start;
-            Some(Extent { start: Lba(start), len: Blocks(len) })
-        })
+        shape.blocks.0.saturating_sub(window)
     }
 
-    /// The header with a right CRC that comes last: an anchor, else one of any type, for all three
-    /// say where the copies are.
-    fn find(self, disk: DiskBytes<'_>) -> Option<HeaderBlock<'_>> {
-        let blocks = move || {
-            let runs = self.runs(disk.shape()).filter(move |run| disk.get(*run).is_some());
-            runs.flat_map(|run| (run.start.0..run.start.0.saturating_add(run.len.0)).rev())
-        };
+    /// The `index`-th run to look through, from the end of the disk on down; `None` past the window, and
+    /// once an anchor was found.
+    pub(crate) fn run(self, disk: DiskBytes<'_>, index: usize) -> Option<Extent> {
+        let is_anchor = |block: &HeaderBlock<'_>| block.header.header_type() == HeaderType::Anchor;
+        if self.find(disk).as_ref().is_some_and(is_anchor) {
+            return None;
+        }
+        let shape = disk.shape();
+        let per_run = SEARCH_RUN_BYTES.checked_div(shape.block_size.into())?.max(1);
+        let end = shape.blocks.0.checked_sub(per_run.checked_mul(u64::try_from(index).ok()?)?)?;
+        let start = end.saturating_sub(per_run).max(self.lowest(shape));
+        let len = end.checked_sub(start).filter(|len| *len > 0)?;
+        Some(Extent { start: Lba(start), len: Blocks(len) })
+    }
+
+    /// The block of a run that is to be kept: the last anchor, else the last header of any type unless one
+    /// was kept before.
+    pub(crate) fn found_in(self, disk: DiskBytes<'_>, run: &Piece<'_>) -> Option<Lba> {
+        let pieces = [*run];
+        let bytes = DiskBytes::View(DiskView { shape: disk.shape(), pieces: &pieces });
+        let run = bytes.runs().next()?;
         let headers = || {
-            let headers = blocks().filter_map(move |at| HeaderBlock::read(disk, Lba(at)));
+            let blocks = (run.start.0..run.start.0.saturating_add(run.len.0)).rev();
+            let headers = blocks.filter_map(move |at| HeaderBlock::read(bytes, Lba(at)));
             headers.filter(|block| block.crc.is_some())
         };
         let anchor = headers().find(|block| block.header.header_type() == HeaderType::Anchor);
-        anchor.or_else(|| headers().next())
+        let any = || if self.find(disk).is_none() { headers().next() } else { None };
+        Some(anchor.or_else(any)?.at)
+    }
+
+    /// Of the headers in the window that were kept: the anchor that comes last, else the last of any type,
+    /// for all three say where the copies are.
+    fn find(self, disk: DiskBytes<'_>) -> Option<HeaderBlock<'_>> {
+        let lowest = self.lowest(disk.shape());
+        let kept = || {
+            let single = disk.runs().filter(move |run| run.len.0 == 1 && run.start.0 >= lowest);
+            let headers = single.filter_map(move |run| HeaderBlock::read(disk, run.start));
+            headers.filter(|block| block.crc.is_some())
+        };
+        let anchors = kept().filter(|block| block.header.header_type() == HeaderType::Anchor);
+        anchors.max_by_key(|block| block.at).or_else(|| kept().max_by_key(|block| block.at))
     }
 }
 
@@ -230,13 +254,7 @@ pub fn next_read(disk: DiskBytes<'_>, search: AnchorSearch) -> Lookup {
             return read;
         }
     }
-    let fixed = anchor(disk).map(|(_, anchor)| anchor);
-    if fixed.is_none()
-        && let Some(read) = search.runs(disk.shape()).find_map(ask)
-    {
-        return read;
-    }
-    let Some(anchor) = fixed.or_else(|| search.find(disk)) else { return Lookup::Absent };
+    let Some((_, anchor)) = find_anchor(disk, search) else { return Lookup::Absent };
     for kind in CopyKind::ALL {
         let in_disk = |at: &Lba| at.0 < disk.shape().blocks.0;
         let Some(at) = anchor.copy_lba(kind).filter(in_disk) else { continue };

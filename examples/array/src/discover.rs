@@ -11,28 +11,30 @@
 //! together (a device that reports its size is asked with that one first), and the one that holds
 //! together best is taken.
 //!
-//! Memory: each run is read once and held once, at most 64 MiB for each disk and format that
-//! recognises it, and as much again while the second block size of one disk is tried. A store shares
-//! these bytes until it edits them.
+//! Memory: each run is read once and held once. All disks and formats together hold no more than the
+//! [`MetadataBound`], and as much again as one disk may hold while its second block size is tried. A
+//! search for metadata that stands elsewhere holds what it looks through no longer than it looks. A
+//! store shares these bytes until it edits them.
 
+mod bound;
 mod inventory;
 mod overlap;
 mod source;
 
+pub use bound::MetadataBound;
 pub use inventory::{FoundArray, FoundBranch, FoundFinding, FoundMember, RawField};
 pub use overlap::SharedBlocks;
 pub use source::{ReadAt, Source, discover_members};
 
+use bound::Allowance;
 use inventory::Collector;
 use raid_core::metadata::{DiskDescriptor, DiskShape, DiskView, Format, Lookup, Piece, Severity};
 use raid_core::units::{Blocks, Extent, Lba};
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-/// Runs that a format may ask for per disk, and bytes of all of them: twice the 32 MiB that the
-/// largest format reserves at the end of a disk, of which a search reads all.
+/// Runs that a format may ask for per disk.
 const MAX_RUNS: usize = 4096;
-const MAX_BYTES: u64 = 64 << 20;
 
 /// A run of blocks that was read; empty if it could not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,14 +82,19 @@ pub struct Unreadable {
     pub extent: Extent,
     /// Why.
     pub why: String,
-    /// Whether the medium failed; else the metadata leads where there is nothing.
-    pub medium: bool,
+    /// Whether the disk is to blame, or its metadata.
+    pub cause: Cause,
 }
 
-impl Unreadable {
-    fn nothing_there(extent: Extent, why: String) -> Self {
-        Self { extent, why, medium: false }
-    }
+/// What keeps a run from being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The medium failed.
+    Medium,
+    /// The metadata leads where there is nothing.
+    NothingThere,
+    /// More metadata would be held than the [`MetadataBound`] allows.
+    OverBound,
 }
 
 /// All that was found on a set of disks.
@@ -124,7 +131,23 @@ impl Discovery {
 /// Looks for every format on every disk and puts together what they form.
 #[must_use]
 pub fn discover(sources: &[Source], formats: &[&dyn Format]) -> Discovery {
-    let disks = (0..sources.len()).map(|index| read_once(sources, index, formats)).collect();
+    discover_within(sources, formats, MetadataBound::default())
+}
+
+/// As [`discover`], with another bound on the metadata that is held.
+#[must_use]
+pub fn discover_within(
+    sources: &[Source],
+    formats: &[&dyn Format],
+    bound: MetadataBound,
+) -> Discovery {
+    let mut allowance = Allowance::new(bound);
+    let mut read = |index| {
+        let (found, left) = read_once(sources, index, formats, allowance);
+        allowance = left.for_next_disk();
+        found
+    };
+    let disks = (0..sources.len()).map(&mut read).collect();
     let mut discovery = Discovery { disks, ..Discovery::default() };
     for (index, format) in formats.iter().enumerate() {
         let collected = assemble(&discovery.disks, index, *format);
@@ -163,14 +186,22 @@ fn assemble(disks: &[FoundDisk], index: usize, format: &dyn Format) -> Collector
 }
 
 /// Looks at a disk unless it was given before, under whatever name.
-fn read_once(sources: &[Source], index: usize, formats: &[&dyn Format]) -> FoundDisk {
+fn read_once(
+    sources: &[Source],
+    index: usize,
+    formats: &[&dyn Format],
+    allowance: Allowance,
+) -> (FoundDisk, Allowance) {
     let source = &sources[index];
     let identity = source.bytes.identity();
     let same = |earlier: &Source| identity.is_some() && earlier.bytes.identity() == identity;
     let same_as = sources[..index].iter().position(same);
     match same_as {
-        Some(_) => FoundDisk { same_as, ..probe(source, shape_of(source), &[]) },
-        None => read_disk(source, formats),
+        Some(_) => {
+            let (found, left) = probe(source, shape_of(source), &[], allowance);
+            (FoundDisk { same_as, ..found }, left)
+        }
+        None => read_disk(source, formats, allowance),
     }
 }
 
@@ -181,15 +212,19 @@ fn shape_of(source: &Source) -> DiskShape {
 
 /// Asks every format about a disk, with both block sizes unless the first holds together; the one
 /// that holds together best.
-fn read_disk(source: &Source, formats: &[&dyn Format]) -> FoundDisk {
+fn read_disk(
+    source: &Source,
+    formats: &[&dyn Format],
+    allowance: Allowance,
+) -> (FoundDisk, Allowance) {
     let sizes = match source.bytes.block_size() {
         Some(4096) => [4096, 512],
         _ => [512, 4096],
     };
     let candidate = |block_size: u32| {
         let blocks = Blocks(source.bytes.len() / u64::from(block_size));
-        let found = probe(source, DiskShape { blocks, block_size }, formats);
-        let rank = rank(&found, formats);
+        let found = probe(source, DiskShape { blocks, block_size }, formats, allowance);
+        let rank = rank(&found.0, formats);
         (found, rank)
     };
     let (first, rank) = candidate(sizes[0]);
@@ -249,12 +284,19 @@ fn rank(disk: &FoundDisk, formats: &[&dyn Format]) -> Rank {
     rank
 }
 
-fn probe(source: &Source, shape: DiskShape, formats: &[&dyn Format]) -> FoundDisk {
+fn probe(
+    source: &Source,
+    shape: DiskShape,
+    formats: &[&dyn Format],
+    mut allowance: Allowance,
+) -> (FoundDisk, Allowance) {
     let name = source.name.clone();
     let mut disk =
         FoundDisk { name, shape, claims: Vec::new(), unreadable: Vec::new(), same_as: None };
     for (index, format) in formats.iter().enumerate() {
-        if let Some(pieces) = lookup(source, *format, &mut disk) {
+        let mut lookup = Reading { source, format: *format, allowance, disk: &mut disk };
+        if let Some(pieces) = lookup.all() {
+            allowance = lookup.allowance;
             disk.claims.push(Claim {
                 format: index,
                 format_name: format.name(),
@@ -264,60 +306,103 @@ fn probe(source: &Source, shape: DiskShape, formats: &[&dyn Format]) -> FoundDis
             });
         }
     }
-    disk
+    (disk, allowance)
 }
 
-/// Reads what `format` asks for; `None` if it does not recognise the disk.
-fn lookup(source: &Source, format: &dyn Format, disk: &mut FoundDisk) -> Option<Vec<ReadPiece>> {
-    let mut pieces: Vec<ReadPiece> = Vec::new();
-    let mut left = MAX_BYTES;
-    for _ in 0..MAX_RUNS {
-        let view = DiskView { shape: disk.shape, pieces: &borrowed(&pieces) };
-        match format.next_read(&view) {
-            Lookup::Complete => return Some(pieces),
-            Lookup::Read(extent) => {
-                let bytes =
-                    read_run(source, disk.shape, extent, left).unwrap_or_else(|unreadable| {
-                        disk.unreadable.push(unreadable);
-                        Vec::new()
-                    });
-                left -= bytes.len() as u64;
-                pieces.push(ReadPiece { at: extent.start, bytes: Arc::new(bytes) });
+/// One format's look at one disk.
+struct Reading<'a> {
+    source: &'a Source,
+    format: &'a dyn Format,
+    allowance: Allowance,
+    disk: &'a mut FoundDisk,
+}
+
+impl Reading<'_> {
+    /// Reads what the format asks for; `None` if it does not recognise the disk.
+    fn all(&mut self) -> Option<Vec<ReadPiece>> {
+        let mut pieces: Vec<ReadPiece> = Vec::new();
+        let mut searched = false;
+        for _ in 0..MAX_RUNS {
+            let view = DiskView { shape: self.disk.shape, pieces: &borrowed(&pieces) };
+            match self.format.next_read(&view) {
+                Lookup::Complete => return Some(pieces),
+                Lookup::Read(extent) => {
+                    let bytes = self.run(extent).unwrap_or_default();
+                    pieces.push(ReadPiece { at: extent.start, bytes: Arc::new(bytes) });
+                }
+                Lookup::Absent if !searched => {
+                    searched = true;
+                    if !self.search(&mut pieces) {
+                        return None;
+                    }
+                }
+                _ => return None,
             }
-            _ => return None,
+        }
+        let all = Extent { start: Lba(0), len: self.disk.shape.blocks };
+        let why = format!("{}: more than {MAX_RUNS} reads wanted", self.format.name());
+        self.note(all, why, Cause::NothingThere);
+        None
+    }
+
+    /// Looks through what the format wants to be looked through, and keeps what it finds; whether that is
+    /// anything.
+    fn search(&mut self, pieces: &mut Vec<ReadPiece>) -> bool {
+        let (before, shape) = (pieces.len(), self.disk.shape);
+        let size = u64::from(shape.block_size);
+        for index in 0.. {
+            let view = DiskView { shape, pieces: &borrowed(pieces) };
+            let Some(run) = self.format.search_run(&view, index) else { break };
+            let Some(bytes) = self.run(run) else { continue };
+            let found = self.format.found_in(&view, &Piece { at: run.start, bytes: &bytes });
+            let kept = found.and_then(|at| {
+                let from =
+                    usize::try_from(at.0.checked_sub(run.start.0)?.checked_mul(size)?).ok()?;
+                let block = bytes.get(from..from.checked_add(shape.block_size as usize)?)?;
+                Some(ReadPiece { at, bytes: Arc::new(block.to_vec()) })
+            });
+            self.allowance.give_back(bytes.len() as u64);
+            if let Some(kept) = kept {
+                let one = Extent { start: kept.at, len: Blocks(1) };
+                // What was given back is more than a block.
+                if self.allowance.take(self.format.name(), one, size).is_ok() {
+                    pieces.push(kept);
+                }
+            }
+        }
+        pieces.len() > before
+    }
+
+    /// Reads a run; `None`, and a note, if it cannot be read or may not be held.
+    fn run(&mut self, extent: Extent) -> Option<Vec<u8>> {
+        let shape = self.disk.shape;
+        let inside = extent.end().is_some_and(|end| end.0 <= shape.blocks.0);
+        let (Some(offset), Some(len), true) = (
+            Blocks(extent.start.0).bytes(shape.block_size),
+            extent.len.bytes(shape.block_size),
+            inside,
+        ) else {
+            let why = format!("past the end, the disk has {} blocks", shape.blocks.0);
+            self.note(extent, why, Cause::NothingThere);
+            return None;
+        };
+        if let Err(over) = self.allowance.take(self.format.name(), extent, len) {
+            self.note(extent, over.to_string(), Cause::OverBound);
+            return None;
+        }
+        let mut bytes = vec![0; len as usize];
+        match self.source.bytes.read_at(offset, &mut bytes) {
+            Ok(()) => Some(bytes),
+            Err(error) => {
+                self.allowance.give_back(len);
+                self.note(extent, error.to_string(), Cause::Medium);
+                None
+            }
         }
     }
-    let all = Extent { start: Lba(0), len: disk.shape.blocks };
-    let why = format!("{}: more than {MAX_RUNS} reads wanted", format.name());
-    disk.unreadable.push(Unreadable::nothing_there(all, why));
-    None
-}
 
-/// Reads a run of at most `limit` bytes.
-fn read_run(
-    source: &Source,
-    shape: DiskShape,
-    extent: Extent,
-    limit: u64,
-) -> Result<Vec<u8>, Unreadable> {
-    let inside = extent.end().is_some_and(|end| end.0 <= shape.blocks.0);
-    let (Some(offset), Some(len), true) = (
-        Blocks(extent.start.0).bytes(shape.block_size),
-        extent.len.bytes(shape.block_size),
-        inside,
-    ) else {
-        let why = format!("past the end, the disk has {} blocks", shape.blocks.0);
-        return Err(Unreadable::nothing_there(extent, why));
-    };
-    if len > limit {
-        let why =
-            format!("{len} bytes more than {} already read, limit {MAX_BYTES}", MAX_BYTES - limit);
-        return Err(Unreadable::nothing_there(extent, why));
-    }
-    let mut bytes = vec![0; len as usize];
-    match source.bytes.read_at(offset, &mut bytes) {
-        Ok(()) => Ok(bytes),
-        Err(error) => Err(Unreadable { extent, why: error.to_string(), medium: true }),
+    fn note(&mut self, extent: Extent, why: String, cause: Cause) {
+        self.disk.unreadable.push(Unreadable { extent, why, cause });
     }
 }
 

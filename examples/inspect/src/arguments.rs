@@ -2,6 +2,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
+use raid_array::discover::MetadataBound;
 use raid_array::trust::{Accept, Risk};
 use std::path::PathBuf;
 
@@ -20,6 +21,11 @@ pub struct Arguments {
     /// that failed first. May be given several times.
     #[arg(long, global = true, value_name = "DISK")]
     pub without: Vec<String>,
+    /// Hold this much metadata, of all disks together, beyond the 2 MiB of each disk
+    ///
+    /// A disk that asks for more is named, and what it asks for is not read.
+    #[arg(long, global = true, value_name = "MIB", default_value_t = 6)]
+    pub metadata_limit: u32,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -94,6 +100,13 @@ impl CatArguments {
 }
 
 impl Arguments {
+    /// How much metadata may be held.
+    #[must_use]
+    pub fn bound(&self) -> MetadataBound {
+        let shared = u64::from(self.metadata_limit) << 20;
+        MetadataBound { shared, ..MetadataBound::default() }
+    }
+
     /// The disks to look at.
     #[must_use]
     pub fn paths(&self) -> &[PathBuf] {

@@ -2,7 +2,9 @@
 //! The disks on the command line, opened for reading, and what was discovered on them.
 
 use crate::copies::{Remark, RemarkKind};
-use raid_array::discover::{Discovery, FoundArray, ReadAt, Source, discover};
+use raid_array::discover::{
+    Cause, Discovery, FoundArray, MetadataBound, ReadAt, Source, discover, discover_within,
+};
 use raid_array::formats::FORMATS;
 use raid_array::member::writer;
 use raid_core::array::{ArrayId, MemberDescriptor, MemberState, Place};
@@ -35,11 +37,11 @@ impl Inspection {
     /// As [`open`](Self::open), looking for these formats.
     #[must_use]
     pub fn open_as(paths: &[PathBuf], formats: &[&dyn Format]) -> Self {
-        Self::open_and_leave_out(paths, formats, &[])
+        Self::open_and_leave_out(paths, formats, &[], MetadataBound::default())
     }
 
     /// As [`open_as`](Self::open_as), as if the disks named in `without` had not been given. They keep
-    /// their index.
+    /// their index. No more metadata is held than `bound` allows.
     ///
     /// # Errors
     /// A name is not one of a disk given.
@@ -47,6 +49,7 @@ impl Inspection {
         paths: &[PathBuf],
         formats: &[&dyn Format],
         without: &[String],
+        bound: MetadataBound,
     ) -> Result<Self, String> {
         let mut out = Vec::new();
         for name in without {
@@ -69,10 +72,15 @@ impl Inspection {
                 }
             }
         }
-        Ok(Self::open_and_leave_out(paths, formats, &out))
+        Ok(Self::open_and_leave_out(paths, formats, &out, bound))
     }
 
-    fn open_and_leave_out(paths: &[PathBuf], formats: &[&dyn Format], out: &[usize]) -> Self {
+    fn open_and_leave_out(
+        paths: &[PathBuf],
+        formats: &[&dyn Format],
+        out: &[usize],
+        bound: MetadataBound,
+    ) -> Self {
         let (mut sources, mut unopened, mut remarks) = (Vec::new(), Vec::new(), Vec::new());
         for (disk, path) in paths.iter().enumerate() {
             if out.contains(&disk) {
@@ -98,7 +106,7 @@ impl Inspection {
             sources.push(source);
             unopened.push(error);
         }
-        let discovery = discover(&sources, formats);
+        let discovery = discover_within(&sources, formats, bound);
         let mut inspection = Self { sources, unopened, remarks, discovery };
         inspection.look_for_copies(formats);
         inspection
@@ -129,11 +137,20 @@ impl Inspection {
         self.unopened.get(disk)?.as_deref()
     }
 
-    /// Whether a disk could not be opened or read.
+    /// Whether a disk could not be opened, or not be read.
     #[must_use]
     pub fn has_io_errors(&self) -> bool {
         let unreadable = self.discovery.disks.iter().flat_map(|disk| &disk.unreadable);
-        self.unopened().next().is_some() || unreadable.into_iter().any(|run| run.medium)
+        self.unopened().next().is_some()
+            || unreadable.into_iter().any(|run| run.cause != Cause::NothingThere)
+    }
+
+    /// Why a disk's metadata was not read: too much would have been held.
+    #[must_use]
+    pub fn over_bound(&self, disk: usize) -> Option<&str> {
+        let unreadable = &self.discovery.disks.get(disk)?.unreadable;
+        let over = unreadable.iter().find(|run| run.cause == Cause::OverBound)?;
+        Some(&over.why)
     }
 
     /// The name of a disk.

@@ -8,6 +8,7 @@
 //!
 //! --search                               also what stands elsewhere near the end of a disk
 //! --without DISK                         as if that disk had not been given
+//! --metadata-limit MIB                   how much metadata may be held beyond 2 MiB of each disk
 //!
 //! paths ──▶ disks ──discover──▶ Inspection ──▶ scan, show, json
 //!                                   │
@@ -59,7 +60,8 @@ use std::io::{self, Write};
 pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     let paths = arguments.paths();
     let formats = if arguments.search { SEARCHING } else { FORMATS };
-    let inspection = match Inspection::open_without(paths, formats, &arguments.without) {
+    let opened = Inspection::open_without(paths, formats, &arguments.without, arguments.bound());
+    let inspection = match opened {
         Ok(inspection) => inspection,
         Err(unknown) => {
             let _ = writeln!(err, "raid-inspect: {unknown}");
@@ -68,6 +70,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
     };
     for (path, error) in inspection.unopened() {
         let _ = writeln!(err, "raid-inspect: {path}: {error}");
+    }
+    for disk in 0..paths.len() {
+        if let Some(why) = inspection.over_bound(disk) {
+            let name = inspection.disk_name(disk);
+            let _ = writeln!(err, "raid-inspect: {name}: {why} (--metadata-limit MIB)");
+        }
     }
     for remark in inspection.remarks.iter().filter(|remark| remark.kind != RemarkKind::LeftOut) {
         let _ =

@@ -15,6 +15,8 @@ pub(crate) fn report(inspection: &Inspection, out: &mut dyn Write) -> io::Result
         let mut line = format!("disk {}: {size}", disk.name);
         if let Some(error) = inspection.open_error(index) {
             line += &format!(", {error}");
+        } else if inspection.over_bound(index).is_some() {
+            line += ", metadata not read in full";
         } else if disk.claims.is_empty() && remarks().next().is_none() {
             line += ", no metadata";
         }

@@ -33,11 +33,15 @@ pub fn read_disk_as(
     read: impl Fn(Extent) -> Option<Vec<u8>>,
 ) -> Disk {
     let mut pieces: Vec<(Lba, Vec<u8>)> = Vec::new();
+    let mut searched = false;
     for _ in 0..9 {
         let views: Vec<Piece<'_>> =
             pieces.iter().map(|(at, bytes)| Piece { at: *at, bytes }).collect();
         let answer = format.next_read(&DiskView { shape, pieces: &views });
         match answer {
+            Lookup::Absent if !std::mem::replace(&mut searched, true) => {
+                search(format, shape, &read, &mut pieces);
+            }
             Lookup::Read(extent) => {
                 assert!(extent.len.0 * u64::from(shape.block_size) <= raid_ddf::MAX_RUN_BYTES);
                 assert!(extent.start.0 + extent.len.0 <= shape.blocks.0, "{extent:?} of {shape:?}");
@@ -47,6 +51,28 @@ pub fn read_disk_as(
         }
     }
     panic!("discovery asks for ever: {:?}", pieces.iter().map(|p| p.0).collect::<Vec<_>>());
+}
+
+/// Looks through the runs that the format names, and keeps the blocks that it finds.
+fn search(
+    format: &dyn Format,
+    shape: DiskShape,
+    read: &dyn Fn(Extent) -> Option<Vec<u8>>,
+    pieces: &mut Vec<(Lba, Vec<u8>)>,
+) {
+    for index in 0.. {
+        let views: Vec<Piece<'_>> =
+            pieces.iter().map(|(at, bytes)| Piece { at: *at, bytes }).collect();
+        let disk = DiskView { shape, pieces: &views };
+        let Some(run) = format.search_run(&disk, index) else { return };
+        assert!(run.len.0 * u64::from(shape.block_size) <= raid_ddf::SEARCH_RUN_BYTES);
+        let bytes = read(run).unwrap_or_default();
+        let Some(at) = format.found_in(&disk, &Piece { at: run.start, bytes: &bytes }) else {
+            continue;
+        };
+        let from = ((at.0 - run.start.0) * u64::from(shape.block_size)) as usize;
+        pieces.push((at, bytes[from..from + shape.block_size as usize].to_vec()));
+    }
 }
 
 /// Reads an image as a disk with blocks of this size.

@@ -220,7 +220,7 @@ fn reads_without_end_or_outside_the_disk_are_bounded_and_reported() {
         let found = discover(&[disk("a", b"", None)], &[&format]);
         assert!(found.disks[0].claims.is_empty());
         assert!(!found.disks[0].unreadable.is_empty());
-        assert!(found.disks[0].unreadable.iter().all(|run| !run.medium));
+        assert!(found.disks[0].unreadable.iter().all(|run| run.cause == Cause::NothingThere));
         assert_eq!(format.1.load(Ordering::Relaxed), 2 * MAX_RUNS, "both block sizes");
     }
 }
@@ -239,7 +239,7 @@ fn an_unreadable_run_is_an_empty_piece_and_is_reported() {
     let source = Source { name: "broken".to_owned(), bytes: Box::new(Broken) };
     let found = discover(&[source], &[&Toy(b"TOY!")]);
     let unreadable = &found.disks[0].unreadable[0];
-    assert_eq!((unreadable.extent, unreadable.medium), (Extent::new(0, 1), true));
+    assert_eq!((unreadable.extent, unreadable.cause), (Extent::new(0, 1), Cause::Medium));
     assert_eq!(unreadable.why, "medium error");
 }
 
@@ -255,19 +255,24 @@ fn a_run_that_would_take_too_much_memory_is_not_read() {
         }
     }
     let source = Source { name: "huge".to_owned(), bytes: Box::new(Huge) };
-    let format = Insatiable(Extent::new(0, MAX_BYTES / 512 + 1), AtomicUsize::new(0));
+    let bound = MetadataBound::default();
+    let wanted = Extent::new(0, (bound.own + bound.shared) / 512 + 1);
+    let format = Insatiable(wanted, AtomicUsize::new(0));
     let found = discover(&[source], &[&format]);
-    assert!(
-        found.disks[0]
-            .unreadable
-            .iter()
-            .all(|run| run.why.contains("limit") || run.why.contains("wanted"))
-    );
+    let unreadable = &found.disks[0].unreadable;
+    assert!(unreadable.iter().any(|run| run.cause == Cause::OverBound));
+    assert!(unreadable.iter().all(|run| {
+        let more = run.why.contains("more than 4096 reads wanted");
+        run.cause == Cause::OverBound || (run.cause == Cause::NothingThere && more)
+    }));
 }
 
-/// Wants sixteen runs of 8 MiB of each disk, and then uses it.
+/// Wants so many runs of so many blocks of each disk, as far as it goes, and then uses it.
 #[derive(Debug)]
-struct Greedy;
+struct Greedy {
+    runs: u64,
+    blocks: u64,
+}
 
 impl Format for Greedy {
     fn name(&self) -> &'static str {
@@ -275,9 +280,10 @@ impl Format for Greedy {
     }
 
     fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
+        let there = disk.shape.blocks.0 / self.blocks;
         match disk.pieces.len() as u64 {
-            16 => Lookup::Complete,
-            run => Lookup::Read(Extent::new(run << 14, 1 << 14)),
+            runs if runs == self.runs.min(there) => Lookup::Complete,
+            run => Lookup::Read(Extent::new(run * self.blocks, self.blocks)),
         }
     }
 
@@ -311,18 +317,100 @@ impl ReadAt for Zeros {
     }
 }
 
+fn zeros(name: &str, read: &Arc<AtomicUsize>) -> Source {
+    Source { name: name.to_owned(), bytes: Box::new(Zeros(Arc::clone(read))) }
+}
+
+fn held(disk: &FoundDisk) -> u64 {
+    let pieces = disk.claims.iter().flat_map(|claim| &claim.pieces);
+    pieces.map(|piece| piece.bytes.len() as u64).sum()
+}
+
 /// Case I2.
 #[test]
 fn what_a_disk_makes_a_format_read_is_bounded_and_read_once() {
     let read = Arc::new(AtomicUsize::new(0));
-    let source = Source { name: "zeros".to_owned(), bytes: Box::new(Zeros(Arc::clone(&read))) };
-    let found = discover(&[source], &[&Greedy]);
+    let format = Greedy { runs: 16, blocks: 2 << 11 };
+    let found = discover(&[zeros("zeros", &read)], &[&format]);
+    let (disk, bound) = (&found.disks[0], MetadataBound::default());
+    assert_eq!(held(disk), bound.own + bound.shared);
+    assert_eq!(read.load(Ordering::Relaxed) as u64, held(disk), "each byte once");
+    assert_eq!(disk.unreadable.len(), 12, "what was left out is told");
+    assert!(disk.unreadable.iter().all(|run| run.cause == Cause::OverBound));
+    assert_eq!(
+        disk.unreadable[0].why,
+        "greedy metadata not read: 2048 KiB asked for (4096 blocks from block 16384), 0 KiB left of the \
+         2048 KiB for each disk and 6144 KiB for all together; give fewer disks at a time, or allow more"
+    );
+}
+
+/// Case I2.
+#[test]
+fn all_disks_and_formats_of_a_discovery_share_one_bound_and_each_disk_keeps_its_own() {
+    let read = Arc::new(AtomicUsize::new(0));
+    let disks: Vec<Source> = (0..9).map(|_| zeros("zeros", &read)).collect();
+    let bound = MetadataBound { own: 1 << 20, shared: 3 << 20 };
+    let formats = [Greedy { runs: 40, blocks: 512 }, Greedy { runs: 40, blocks: 512 }];
+    let found = discover_within(&disks, &[&formats[0], &formats[1]], bound);
+    let held: Vec<u64> = found.disks.iter().map(held).collect();
+    assert_eq!(held[0], 4 << 20, "the first takes all that is shared");
+    assert_eq!(held[1..], [1 << 20; 8], "and nothing of the others");
+    // Two that want no more than their own, and one that takes what it can, in any order.
+    for greedy in 0..3 {
+        let modest = || Box::new(Memory(vec![0; 1 << 20], None));
+        let sources = (0..3).map(|index| match index == greedy {
+            true => zeros("greedy", &read),
+            false => Source { name: "modest".to_owned(), bytes: modest() },
+        });
+        let sources: Vec<Source> = sources.collect();
+        let found = discover_within(&sources, &[&formats[0]], bound);
+        for (index, disk) in found.disks.iter().enumerate() {
+            assert_eq!(disk.unreadable.is_empty(), index != greedy, "{:?}", disk.unreadable);
+        }
+    }
+}
+
+/// Searches the last eight runs of 1 MiB for a block that begins with 1.
+#[derive(Debug)]
+struct Searching;
+
+impl Format for Searching {
+    fn name(&self) -> &'static str {
+        "searching"
+    }
+
+    fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
+        if disk.pieces.is_empty() { Lookup::Absent } else { Lookup::Complete }
+    }
+
+    fn search_run(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {
+        let end = disk.shape.blocks.0.checked_sub(index as u64 * 2048)?;
+        let start = end.checked_sub(2048).filter(|_| index < 8 && disk.pieces.is_empty())?;
+        Some(Extent::new(start, 2048))
+    }
+
+    fn found_in(&self, _: &DiskView<'_>, run: &Piece<'_>) -> Option<Lba> {
+        let block = run.bytes.chunks_exact(512).position(|block| block[0] == 1)?;
+        Some(Lba(run.at.0 + block as u64))
+    }
+
+    fn assemble(&self, _: &[DiskView<'_>], _: &mut dyn Inventory) {}
+}
+
+#[test]
+fn a_search_holds_of_what_it_looks_through_the_block_that_it_finds() {
+    let mut bytes = vec![0; 16 << 20];
+    bytes[(13 << 20) + 5 * 512] = 1;
+    let bound = MetadataBound { own: 1 << 20, shared: 0 };
+    let of_512 = |bytes| Source { name: "a".to_owned(), bytes: Box::new(Memory(bytes, Some(512))) };
+    let found = discover_within(&[of_512(bytes)], &[&Searching], bound);
     let disk = &found.disks[0];
-    let held: usize = disk.claims[0].pieces.iter().map(|piece| piece.bytes.len()).sum();
-    assert_eq!(held as u64, MAX_BYTES);
-    assert_eq!(read.load(Ordering::Relaxed), held, "each byte once");
-    assert_eq!(disk.unreadable.len(), 8, "what was left out is told");
-    assert!(disk.unreadable.iter().all(|run| run.why.contains("limit") && !run.medium));
+    assert!(disk.unreadable.is_empty(), "{:?}", disk.unreadable);
+    let pieces: Vec<(u64, usize)> =
+        disk.claims[0].pieces.iter().map(|piece| (piece.at.0, piece.bytes.len())).collect();
+    assert_eq!(pieces, [((13 << 11) + 5, 512)]);
+    let found = discover_within(&[of_512(vec![0; 16 << 20])], &[&Searching], bound);
+    assert!(found.disks[0].claims.is_empty() && found.disks[0].unreadable.is_empty());
 }
 
 /// Case I2.

@@ -2,7 +2,8 @@
 //! The program itself: output, exit codes, and that it writes to no disk.
 
 use crate::bench::images;
-use raid_testdata::{Scenario, scenario};
+use crate::on_disk::{edit, headers};
+use raid_testdata::{Scenario, SparseImage, scenario};
 use serde_json::Value;
 use std::fs;
 use std::io::Read;
@@ -203,6 +204,37 @@ fn a_search_finds_the_metadata_of_disks_that_were_copied_to_larger_ones() {
     let output = run(&["cat", "--search"], &paths[1..]);
     assert_eq!(output.stdout.len() as u64, volume.size_bytes);
     assert_eq!(volume.pattern.first_difference(0, &output.stdout), None);
+}
+
+/// Case I2.
+#[test]
+fn a_disk_that_asks_for_too_much_metadata_is_named_with_what_to_do() {
+    let folder = Folder::new("too-much");
+    let scenario = scenario("ddf-mdadm", "raid1-2d");
+    let paths = folder.disks(&scenario);
+    let mut image = SparseImage::clone(&images(&scenario)[1]);
+    for header in &headers(&image)[1..] {
+        // The last section, of 9 MiB; nothing else is changed.
+        edit(&mut image, *header, 512, |header| {
+            header[228..232].copy_from_slice(&(9u32 << 11).to_be_bytes());
+        });
+    }
+    fs::remove_file(&paths[1]).unwrap();
+    image.write_to(&paths[1]).unwrap();
+    for arguments in [&["scan"][..], &["show"], &["show", "--json"], &["cat"]] {
+        let output = run(arguments, &paths);
+        let told = text(&output.stderr);
+        let expected = [
+            "raid1-2d-1.img: ddf metadata not read: 9524 KiB asked for (19048 blocks from block ",
+            " KiB left of the 2048 KiB for each disk and 6144 KiB for all together; give fewer disks at a \
+             time, or allow more (--metadata-limit MIB)\n",
+        ];
+        assert!(expected.iter().all(|part| told.contains(part)), "{arguments:?}: {told}");
+        assert_eq!(code(&output), if arguments == ["cat"] { 0 } else { 4 }, "{arguments:?}");
+    }
+    let output = run(&["scan", "--metadata-limit", "40"], &paths);
+    assert_eq!(text(&output.stderr), "");
+    assert!(!text(&output.stdout).contains("not read in full"), "{}", text(&output.stdout));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! The exit code when several things are wrong at once.
 
 use crate::bench::{array, geometry, inspection, sources};
-use raid_array::discover::{Claim, FoundFinding, Unreadable};
+use raid_array::discover::{Cause, Claim, FoundFinding, Unreadable};
 use raid_core::array::{ArrayId, Level, MemberState, Placement};
 use raid_core::metadata::{Finding, Severity};
 use raid_core::units::Extent;
@@ -69,9 +69,9 @@ fn contest(inspection: &mut Inspection) {
     inspection.discovery.disks[1].claims.push(claim());
 }
 
-fn fail(inspection: &mut Inspection, medium: bool) {
+fn fail(inspection: &mut Inspection, cause: Cause) {
     let why = "why".to_owned();
-    let unreadable = Unreadable { extent: Extent::new(0, 1), why, medium };
+    let unreadable = Unreadable { extent: Extent::new(0, 1), why, cause };
     inspection.discovery.disks[2].unreadable.push(unreadable);
 }
 
@@ -85,7 +85,7 @@ fn the_first_that_applies_of_4_8_2_3_1_is_given() {
         (damage, ExitCode::Damaged),
         (lose, ExitCode::NotReadable),
         (contest, ExitCode::Conflict),
-        (|inspection| fail(inspection, true), ExitCode::Usage),
+        (|inspection| fail(inspection, Cause::Medium), ExitCode::Usage),
     ];
     // Each alone, and each on top of all before.
     let mut all = healthy();
@@ -102,7 +102,7 @@ fn notes_warnings_and_wrong_addresses_do_not_change_the_verdict() {
     let mut inspection = healthy();
     find(&mut inspection, Severity::Note, None);
     find(&mut inspection, Severity::Warning, None);
-    fail(&mut inspection, false);
+    fail(&mut inspection, Cause::NothingThere);
     assert_eq!(code(&inspection), ExitCode::Consistent as u8);
 }
 
@@ -123,6 +123,6 @@ fn disks_without_metadata_alone_are_nothing_found() {
     assert_eq!(code(&inspection), ExitCode::Consistent as u8, "disks without an array");
     inspection.discovery.disks.iter_mut().for_each(|disk| disk.claims.clear());
     assert_eq!(code(&inspection), ExitCode::Nothing as u8);
-    fail(&mut inspection, true);
+    fail(&mut inspection, Cause::Medium);
     assert_eq!(code(&inspection), ExitCode::Usage as u8);
 }

@@ -277,10 +277,14 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     }
 
     /// Members being filled that are given what is written to this row: all below the cursor, above it
-    /// those that do not owe its region.
+    /// those that do not owe its region, as soon as their own record says that they are being filled. Until
+    /// then a start from one of them alone takes it for what it was when it left.
     fn filled_at(&self, row: Row, cursor: Row) -> SlotSet {
         if row < cursor {
             return self.members.filling;
+        }
+        if self.running.is_none_or(|running| running.phase == Phase::Preparing) {
+            return SlotSet::EMPTY;
         }
         let bits = self.debtors.bits(self.members.filling);
         self.debtors.slots_of(bits & !self.log.debt(row)) & self.members.filling

@@ -238,3 +238,40 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         self.has(Defect::DirtyAfterWrite)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::scenarios::rig::*;
+    use crate::{Ack, Return};
+
+    #[test]
+    fn a_member_that_returned_is_written_only_after_its_own_record_says_that_it_is_being_filled() {
+        // One flag, which is dirty: no record of its own comes before these writes.
+        let mut rig = Rig::new(config(3), clean(), flag_only());
+        rig.write(0, 16);
+        rig.core.quiesce();
+        rig.run_until_clean();
+        rig.fail(1);
+        rig.write(5, 1);
+        assert_eq!(rig.give_back(1), Ok(Return::Partial { regions: 1 }));
+        rig.hold_records = true;
+        rig.start();
+        let early = rig.go(12, 1);
+        assert_eq!(
+            (early.must, early.may),
+            (slots(&[0, 2]), NONE),
+            "it would start alone as it left"
+        );
+        rig.send(&early);
+        assert_eq!(rig.done(&early, &[]), Ack::Now);
+        rig.record(NONE);
+        rig.hold_copies = true;
+        rig.settle();
+        let late = rig.go(8, 1);
+        assert_eq!(late.must, slots(&[0, 1, 2]));
+        rig.send(&late);
+        assert_eq!(rig.done(&late, &[]), Ack::Now);
+        rig.run();
+        rig.assert_whole();
+    }
+}

@@ -235,6 +235,42 @@ fn a_table_that_places_a_disk_counts_only_if_nobody_went_on_without_it() {
     }
 }
 
+/// Case C11.
+#[test]
+fn a_disk_that_is_being_filled_knows_of_those_that_the_array_went_on_without() {
+    const FILLED: u8 = 0x24;
+    // Mirror of three: disk 0 was given up, disk 1 came back and is being filled from disk 2.
+    let lines = one_level(1, 3);
+    let mut filled = given_up(&lines, 9, &[0]);
+    filled[2].state = FILLED;
+    let disk = |at: u32, old: &[Line]| Disk::new(magic(at), if at == 0 { old } else { &filled });
+    for generation in [5, 8, 9, 10] {
+        let old = given_up(&lines, generation, &[]);
+        let found = assemble(&[disk(0, &old), disk(1, &old)]);
+        let expected = [MemberState::Failed, MemberState::Rebuilding, Missing];
+        assert_eq!(states(&found), expected, "{generation} {:#?}", found.findings);
+        assert_eq!(found.arrays[0].state, ArrayState::Failed);
+        // Disk 2 knows it as well.
+        let found = assemble(&[disk(0, &old), disk(1, &old), disk(2, &old)]);
+        assert_eq!(states(&found)[1..], [MemberState::Rebuilding, InSync], "{generation}");
+    }
+    // Disk 0 has run alone since.
+    for generation in [5, 9, 20] {
+        let alone = given_up(&lines, generation, &[1, 2]);
+        let found = assemble(&[disk(0, &alone), disk(1, &alone)]);
+        assert_eq!(found.arrays[0].state, Forked, "{generation}");
+    }
+    // The table that takes disk 1 back reached disk 0 alone; then disk 1 ran alone.
+    let lines = one_level(1, 2);
+    let mut taken_back = given_up(&lines, 8, &[]);
+    taken_back[2].state = FILLED;
+    for generation in [7, 8, 12] {
+        let alone = given_up(&lines, generation, &[0]);
+        let found = assemble(&[Disk::new(magic(0), &taken_back), Disk::new(magic(1), &alone)]);
+        assert_eq!((found.arrays[0].state, found.branches.len()), (Forked, 2), "{generation}");
+    }
+}
+
 /// A witness that went from one history to the other decides, if it carries the newer table itself.
 #[test]
 fn a_disk_that_comes_back_after_its_replacement_is_no_split_brain() {

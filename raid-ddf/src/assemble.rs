@@ -20,6 +20,7 @@ mod note;
 mod report;
 pub(crate) mod state;
 mod virtual_disk;
+mod witness;
 
 pub(crate) use descent::dissenting_speaker;
 pub(crate) use note::{DISK_WORDS, RECORD_WORDS};

@@ -8,6 +8,8 @@ mod chains;
 mod media;
 #[path = "support/disks.rs"]
 mod support;
+#[path = "descent/witness.rs"]
+mod witness;
 
 use media::{Rig, SMALL, geometry, healthy, raid10};
 use raid_core::array::{ArrayId, ArrayState, Level, MemberState, Place, Placement};
@@ -433,11 +435,16 @@ fn a_record_that_places_a_disk_counts_only_with_that_disks_own_entry() {
         let (array, members) = told.array("volume");
         assert_eq!(array.state, ArrayState::Optimal, "{spare} {others}: {:?}", told.findings);
         assert_eq!(members[1].disk, Some(1), "{spare} {others}");
-        // Without disk 0, whose data the spare never got, disk 1 is read and not the spare.
+        // Without disk 0, whose data the spare never got, disk 1 is read and not the spare; not either, if
+        // for all that can be seen the later update, which calls it out, is on disk 0 too.
         let told = support::assemble(&made.read(&[1, 2]));
         let (_, members) = told.array("volume");
-        assert_eq!((members[0].state, members[1].state), (Missing, InSync), "{spare} {others}");
-        assert_eq!(members[1].disk, Some(0));
+        if spare > others {
+            assert_eq!(state(&told, "volume"), ArrayState::Failed, "{spare} {others}");
+        } else {
+            assert_eq!((members[0].state, members[1].state), (Missing, InSync), "{spare} {others}");
+            assert_eq!(members[1].disk, Some(0));
+        }
         let told = support::assemble(&made.read(&[2]));
         assert_eq!(states(&told, "volume"), [Missing, Rebuilding], "{spare} {others}");
         assert_eq!(state(&told, "volume"), ArrayState::Failed);

@@ -12,10 +12,15 @@
 //! | given up | in | `x` is the later one: it was there for every write that `y` may have acknowledged |
 //! | given up, or no line | given up, or no line | `y` is the earlier one if a disk that it counts in carries a table without it, of another generation; or if it only does not know `x`, and both count in another disk. Else a fork |
 //!
-//! Only members that count themselves in have a say: a spare has none, nor has a disk that is being
-//! filled.
+//! | given up | being filled | `x` is the later one if both count in another disk. Else a fork: the table that took `x` back may not have reached it |
+//!
+//! Members that count themselves in have a say; a spare has none. Nor has a disk that is being filled, as long
+//! as a member is present that its table counts in: that one knows the same, and better. Where none is, the disk
+//! is a *witness*: its table is of a history that those have made, and members that this history went on
+//! without are the earlier ones. It is a fork if they have gone on as well and count in nobody whom the
+//! witness counts in.
 
-use super::newest::{compare_generations, sequence};
+use super::newest::{compare, compare_generations, sequence};
 use super::{Member, members_of};
 use crate::{ChecksumVerdict, TableHeader, Worth};
 use core::cmp::Ordering;
@@ -60,16 +65,42 @@ pub(crate) fn is_trusted(member: &Member<'_>) -> bool {
         || member.checksum() == ChecksumVerdict::Good
 }
 
+fn counts_itself_in(member: &Member<'_>) -> bool {
+    word(member, member.drivemagic) == Word::In
+}
+
 /// Members that have a say.
 pub(crate) fn heard(disks: &dyn Disks, raidmagic: u32) -> impl Iterator<Item = Member<'_>> {
-    members_of(disks, raidmagic)
-        .filter(|member| word(member, member.drivemagic) == Word::In && is_trusted(member))
+    members_of(disks, raidmagic).filter(|member| counts_itself_in(member) && is_trusted(member))
+}
+
+/// Of the disks that are being filled the one with the newest table, if nobody is heard whom it counts in.
+pub(crate) fn witness(disks: &dyn Disks, raidmagic: u32) -> Option<Member<'_>> {
+    let is_filled = |member: &Member<'_>| word(member, member.drivemagic) == Word::Filling;
+    let filled = members_of(disks, raidmagic).filter(|member| is_filled(member));
+    filled.filter(is_trusted).max_by(compare).filter(|witness| {
+        !heard(disks, raidmagic).any(|member| word(witness, member.drivemagic) == Word::In)
+    })
 }
 
 /// Whether another member was there for every write that this one may have acknowledged, and carries
-/// a table without it.
+/// a table without it; or a witness knows of such members.
 pub(crate) fn is_superseded(disks: &dyn Disks, member: &Member<'_>) -> bool {
     heard(disks, member.array()).any(|other| supersedes(disks, &other, member))
+        || (counts_itself_in(member)
+            && witness(disks, member.array()).is_some_and(|witness| outlives(&witness, member)))
+}
+
+/// Whether the history that a witness knows went on after the last of this member.
+fn outlives(witness: &Member<'_>, member: &Member<'_>) -> bool {
+    let (theirs, ours) = (word(witness, member.drivemagic), word(member, witness.drivemagic));
+    let later = || compare_generations(witness, member) == Ordering::Greater;
+    match (theirs, ours) {
+        (Word::In, _) => false,
+        (Word::GivenUp, Word::In | Word::Filling) => !is_overtaken(witness, member),
+        (_, Word::In | Word::Filling) => later(),
+        _ => later() && share_a_disk(witness, member),
+    }
 }
 
 fn supersedes(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_>) -> bool {
@@ -79,6 +110,7 @@ fn supersedes(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_>) -> boo
     let (theirs, ours) = (word(other, member.drivemagic), word(member, other.drivemagic));
     let later = || compare_generations(other, member) == Ordering::Greater;
     match (theirs, ours) {
+        (Word::GivenUp, Word::Filling) if !share_a_disk(other, member) => false,
         (Word::GivenUp, Word::In | Word::Filling) => {
             !is_overtaken(other, member) && !is_tied(disks, member, other)
         }
@@ -120,6 +152,10 @@ fn contradict(a: &Member<'_>, b: &Member<'_>) -> bool {
     let overtaken = || match (theirs, ours) {
         (Word::GivenUp, Word::In) => is_overtaken(a, b),
         (Word::In, Word::GivenUp) => is_overtaken(b, a),
+        (Word::GivenUp, Word::Filling) | (Word::Filling, Word::GivenUp) => {
+            // A disk that knows that it is being filled has not gone on.
+            counts_itself_in(a) && counts_itself_in(b) && !share_a_disk(a, b)
+        }
         _ => false,
     };
     a.drivemagic != b.drivemagic && ((theirs.is_out() && ours.is_out()) || overtaken())

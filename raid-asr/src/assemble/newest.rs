@@ -16,7 +16,7 @@
 //! Ties after that are broken by the place in the table, so the order in which disks are given does
 //! not matter.
 
-use super::descent::{heard, is_dispute, is_superseded, is_trusted, word};
+use super::descent::{heard, is_dispute, is_superseded, is_trusted, witness, word};
 use super::{Member, Report, members_of};
 use crate::finding;
 use crate::{ChecksumVerdict, TableHeader, Worth};
@@ -103,7 +103,8 @@ impl<'a> Newest<'a> {
         // As a rule nobody contradicts the newest.
         let member = first.filter(standing).or_else(|| {
             let standing = heard(disks, raidmagic).filter(standing).max_by(compare);
-            standing.or(first).or_else(|| all().max_by(compare))
+            let witness = || witness(disks, raidmagic);
+            standing.or_else(witness).or(first).or_else(|| all().max_by(compare))
         })?;
         Some(Self { member })
     }

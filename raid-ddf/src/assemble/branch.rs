@@ -83,8 +83,10 @@ impl<'a> VirtualDisk<'a> {
     /// The freshest disk that none of the histories reported so far counts in.
     fn next_lead(&self, voices: &Voices, leads: &[Option<SetRecord<'a>>]) -> Option<SetRecord<'a>> {
         let known = || leads.iter().flatten();
+        let apart =
+            |one: &SetRecord<'a>, other: &SetRecord<'a>| one.accuses(other) || other.accuses(one);
         let own =
-            |claim: &SetRecord<'a>| known().all(|lead| !lead.is_on(claim) && lead.accuses(claim));
+            |claim: &SetRecord<'a>| known().all(|lead| !lead.is_on(claim) && apart(lead, claim));
         self.freshest(voices.speakers(), own)
     }
 

@@ -12,15 +12,17 @@
 //! | out | in | `x` is the later one: `x` was there for every write that `y` may have acknowledged |
 //! | out | out | `y` is the earlier one if a disk that it counts in carries a record without `y`; else a fork |
 //!
-//! *Out* is failed, missing, without an entry, or no longer named in the record of the set. Only
-//! members that count themselves in have a say: spares, disks that are being filled, and disks that
-//! know of their own failure have none.
+//! *Out* is failed, missing, without an entry, or no longer named in the record of the set. Members that
+//! count themselves in have a say. Spares and disks that know of their own failure have none.
+//!
+//! A disk that is being filled is a [witness](super::witness) where nobody is present whom it counts in.
 //!
 //! A record that leaves too few members to run the volume is void if it calls them missing and all of
 //! them are present: the volume was not run without them, so they are as good as they were.
 
 use super::state::{join_sets, set_state};
 use super::virtual_disk::SetRecord;
+use super::witness::Testimony;
 use super::{Assembly, VirtualDisk};
 use crate::disk::DdfDisk;
 use crate::disk_bytes::Disks;
@@ -76,7 +78,7 @@ impl<'a> SetRecord<'a> {
     }
 
     /// What it says of the disk of another record.
-    fn word_on_disk_of(&self, other: &Self) -> Word {
+    pub(super) fn word_on_disk_of(&self, other: &Self) -> Word {
         let reference = other.disk.reference();
         reference.map_or(Word::Out, |them| self.word_on(them, other.record.secondary_element_seq))
     }
@@ -96,7 +98,7 @@ impl<'a> SetRecord<'a> {
     }
 
     /// Whether it does not name the disk of the other record because it is from before that disk came.
-    fn predates(&self, other: &Self) -> bool {
+    pub(super) fn predates(&self, other: &Self) -> bool {
         let them = other.disk.reference();
         let named = || self.references().any(|element| Some(element) == them);
         self.record.secondary_element_seq == other.record.secondary_element_seq
@@ -105,7 +107,7 @@ impl<'a> SetRecord<'a> {
     }
 
     /// Whether both count the same disk in: what either acknowledged, that disk had.
-    fn shares_a_disk(&self, other: &Self) -> bool {
+    pub(super) fn shares_a_disk(&self, other: &Self) -> bool {
         let set = self.record.secondary_element_seq;
         self.references()
             .any(|them| self.word_on(them, set) == Word::In && other.word_on(them, set) == Word::In)
@@ -132,8 +134,10 @@ pub(super) struct Descent<'a> {
 pub(super) struct Voices {
     /// Members that count themselves in, by records that are not void.
     heard: DiskSet,
-    /// Those of them that no later record supersedes.
+    /// Those of them that no later record supersedes, and witnesses that went on without one of these.
     standing: DiskSet,
+    /// Of the disks that are being filled, and of which nobody is heard whom they count in, the freshest.
+    witness: DiskSet,
     /// Whether they can contradict each other.
     differ: bool,
 }
@@ -172,7 +176,7 @@ impl<'a> VirtualDisk<'a> {
 
     /// Hears every member.
     pub(super) fn hear(&self) -> Voices {
-        let [mut heard, mut standing] = [DiskSet::EMPTY; 2];
+        let [mut heard, mut standing, mut witnesses, mut witness] = [DiskSet::EMPTY; 4];
         // Most often all lists are the same bytes: then nobody contradicts anybody.
         let differ = self.lists_differ();
         for claim in self.carriers().filter(SetRecord::counts_itself_in) {
@@ -180,12 +184,25 @@ impl<'a> VirtualDisk<'a> {
                 heard.insert(claim.disk.index());
             }
         }
+        for claim in self.carriers().filter(|claim| differ && claim.is_filling()) {
+            if !self.among(heard).any(|other| claim.counts_in(&other)) && !self.is_void(&claim) {
+                witnesses.insert(claim.disk.index());
+            }
+        }
+        let speaks = self.freshest(witnesses, |_| true);
         for claim in self.among(heard) {
-            if !differ || !self.is_superseded(&claim, heard) {
+            let known = |of| speaks.is_some_and(|witness| witness.testifies(&claim) == of);
+            if !differ || !(self.is_superseded(&claim, heard) || known(Testimony::Earlier)) {
                 standing.insert(claim.disk.index());
             }
         }
-        Voices { heard, standing, differ }
+        if let Some(speaks) = speaks {
+            witness.insert(speaks.disk.index());
+            if self.among(standing).any(|claim| speaks.is_apart_from(&claim)) {
+                standing.insert(speaks.disk.index());
+            }
+        }
+        Voices { heard, standing, witness, differ }
     }
 
     /// The one with the latest record among some members.
@@ -201,10 +218,12 @@ impl<'a> VirtualDisk<'a> {
     /// Judges who speaks: see the head of this file.
     pub(super) fn judge_descent(&self) -> Descent<'a> {
         let newest = self.configuration.newest();
-        let Voices { heard, standing, differ } = self.hear();
+        let Voices { heard, standing, witness, differ } = self.hear();
         let freshest = |disks| self.freshest(disks, |_| true);
         let (speaker, forked) = match freshest(standing) {
             Some(speaker) => (Some(speaker), differ && self.disputes(standing).next().is_some()),
+            // None of those who made the newest history is present.
+            None if witness != DiskSet::EMPTY => (freshest(witness), false),
             // Each is superseded by another: no order can be proven.
             None => (freshest(heard), true),
         };
@@ -263,7 +282,7 @@ impl<'a> VirtualDisk<'a> {
                 && other.accuses(claim)
                 && !other.predates(claim)
                 && match claim.accuses(&other) {
-                    false => !self.is_tied(claim, &other, heard),
+                    false => !self.is_tied(claim, &other, heard) && !other.left(claim),
                     // It was replaced, and has not run since.
                     true => claim.predates(&other) && claim.shares_a_disk(&other),
                 }
@@ -291,9 +310,7 @@ impl<'a> VirtualDisk<'a> {
         let this = *self;
         self.among(standing).flat_map(move |mine| {
             let later = this.among(standing).filter(move |other| {
-                other.disk.index() > mine.disk.index()
-                    && mine.accuses(other)
-                    && other.accuses(&mine)
+                other.disk.index() > mine.disk.index() && mine.disputes(other)
             });
             later.map(move |other| (mine, other))
         })

@@ -2,7 +2,7 @@
 //! Kind C, the part about spares: one spare serves every volume of the disk that failed.
 
 use crate::harness::{
-    DDF, DDF_MARKS, UnderTest, geometry, good, options, place, start, whole, work,
+    ASR, DDF, DDF_MARKS, UnderTest, geometry, good, options, place, start, whole, work,
 };
 use raid_array::workload::{Caches, Call, Machine, Running};
 use raid_core::array::Level;
@@ -83,5 +83,74 @@ fn a_spare_that_serves_a_volume_for_another_disk_is_refused_in_words() {
         work(&mut running.rig, 100);
         running.rig.verify_all();
         good(&running.rig, kept.name);
+    }
+}
+
+/// Users work, and all that they wrote is promised.
+fn promise(running: &mut Running<UnderTest>, ios: u64) {
+    work(&mut running.rig, ios);
+    running.rig.flush();
+    good(&running.rig, "what is promised");
+}
+
+/// Starts the volume from these disks, and reads everything.
+fn read(machine: &mut Machine, disks: &[usize], name: &str) {
+    let mut running = start(machine, 0, disks).unwrap_or_else(|why| panic!("{name}: {why}"));
+    running.rig.adopt_all();
+    good(&running.rig, name);
+    running.cut(machine, Caches::KeepAll);
+}
+
+/// Case C11.
+#[test]
+fn a_replaced_disk_does_not_start_beside_the_spare_that_is_filled_in_its_place() {
+    let slow = Limits { min_rate: 1, max_rate: 1, rows_per_window: 16, ..options().limits };
+    for kept in [DDF, DDF_MARKS, ASR] {
+        let mut machine = Machine::create(kept, geometry(Level::Raid1, 2, 1), 1, 3).unwrap();
+        let mut running = start(&mut machine, 0, &[0, 1, 2]).unwrap();
+        running.call(Call::Limit(slow)).unwrap();
+        promise(&mut running, 50);
+        running.call(Call::Fail(place(0, 0))).unwrap();
+        promise(&mut running, 50);
+        running.call(Call::TakeSpare(place(0, 0), 2)).unwrap();
+        running.rig.work_until(|rig| {
+            let told = rig.engine.status(0);
+            !told.rebuilding.is_empty() && !told.unrecorded
+        });
+        promise(&mut running, 100);
+        running.cut(&mut machine, Caches::KeepAll);
+        for disks in [[0, 2], [2, 0]] {
+            let why = start(&mut machine, 0, &disks).map(|_| ()).unwrap_err().to_string();
+            assert!(why.split(' ').count() > 4, "{} {disks:?}: {why}", kept.name);
+        }
+        read(&mut machine, &[0, 1, 2], kept.name);
+    }
+}
+
+/// Case C11.
+#[test]
+fn a_failed_disk_does_not_start_beside_one_that_is_filled_without_it() {
+    let slow = Limits { min_rate: 1, max_rate: 1, rows_per_window: 16, ..options().limits };
+    for kept in [DDF, DDF_MARKS, ASR] {
+        let shape = geometry(Level::Raid1, 3, 1);
+        let Ok(mut machine) = Machine::create(kept, shape, 0, 3) else { continue };
+        let mut running = start(&mut machine, 0, &[0, 1, 2]).unwrap();
+        running.call(Call::Limit(slow)).unwrap();
+        promise(&mut running, 50);
+        for slot in [0, 1] {
+            running.call(Call::Fail(place(0, slot))).unwrap();
+            promise(&mut running, 50);
+        }
+        running.call(Call::Return(place(0, 1))).unwrap();
+        running.rig.work_until(|rig| {
+            let told = rig.engine.status(0);
+            !told.rebuilding.is_empty() && !told.unrecorded
+        });
+        promise(&mut running, 100);
+        running.cut(&mut machine, Caches::KeepAll);
+        let started = start(&mut machine, 0, &[0, 1]).map(|running| running.rig.engine.status(0));
+        let why = started.expect_err(kept.name).to_string();
+        assert!(why.split(' ').count() > 4, "{}: {why}", kept.name);
+        read(&mut machine, &[0, 1, 2], kept.name);
     }
 }

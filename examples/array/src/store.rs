@@ -73,8 +73,9 @@ impl Store {
     /// The metadata that discovery read of the disks of one array's configuration. The other disks
     /// stay, so that indices agree, without a byte and not live.
     ///
-    /// Live are the members in use of every array of the configuration, and its spares: what all
-    /// disks say alike must be written to all of them. A spare that belongs to no configuration is
+    /// Live are the members in use of this array, those of every other array of the configuration that no
+    /// array has given up, and its spares: what all disks say alike must be written to all of them. A
+    /// spare that belongs to no configuration is
     /// lent as well, and is written only once it was taken: other arrays' engines may know it too.
     #[must_use]
     pub fn from_discovery(discovery: &Discovery, array: &FoundArray) -> Self {
@@ -87,6 +88,12 @@ impl Store {
             let (mut used, mut given_up) = (false, false);
             for member in members.filter(|member| member.disk == Some(index)) {
                 match member.state {
+                    // Its records must be written, whatever another array thinks of the disk.
+                    MemberState::InSync | MemberState::Rebuilding
+                        if member.array == array.descriptor.id =>
+                    {
+                        return true;
+                    }
                     MemberState::InSync | MemberState::Rebuilding => used = true,
                     _ => given_up = true,
                 }

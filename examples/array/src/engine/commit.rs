@@ -243,9 +243,10 @@ impl Engine {
         (0..self.sets.len()).any(|set| job.is_about(set) && self.sets[set].has_failed())
     }
 
-    /// Drops the job under way: its set has failed before anything of it was written.
+    /// Drops the job under way: its set has failed.
     fn abandon(&mut self, job: Job) {
-        self.commits.run = None;
+        let stored = self.commits.run.take().map_or(Vec::new(), |run| run.stored);
+        stored.into_iter().for_each(|disk| self.note_committed(disk));
         match job {
             Job::Record { set, seq } => self.record_stored(set, seq, &[]),
             Job::Align { .. } => {}
@@ -640,10 +641,12 @@ impl Engine {
         let Some(run) = &mut self.commits.run else { return };
         let job = run.job;
         if self.is_abandoned(job) {
-            // As if the power had gone here.
+            // As if the power had gone here. The disk is at neither update, and no other program did that.
             let Some(run) = &mut self.commits.run else { return };
             run.steps.remove(&disk);
-            if run.steps.is_empty() {
+            let over = run.steps.is_empty();
+            self.unlike.insert(disk);
+            if over {
                 self.abandon(job);
             }
             return;

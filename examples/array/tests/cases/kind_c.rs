@@ -118,3 +118,37 @@ fn a_tool_that_holds_old_records_changes_nothing() {
         }
     }
 }
+
+/// Case C3.
+#[test]
+fn the_only_copy_of_a_volume_is_written_though_another_volume_gave_its_disk_up() {
+    for kept in [DDF, DDF_MARKS] {
+        let volumes = [
+            (geometry(Level::Raid5, 4, 1), &[0, 1, 2, 3][..]),
+            (geometry(Level::Raid1, 2, 1), &[0, 1][..]),
+        ];
+        let mut machine = Machine::create_volumes(kept, &volumes, 5, 1, 5).unwrap();
+        let mut running = start(&mut machine, 1, &[0, 1, 2, 3, 4]).unwrap();
+        work(&mut running.rig, 100);
+        running.rig.flush();
+        running.cut(&mut machine, Caches::KeepAll);
+        // The other volume runs without disk 0, which fails there while nobody uses the mirror.
+        let mut running = start(&mut machine, 0, &[0, 1, 2, 3, 4]).unwrap();
+        running.call(Call::Fail(place(0, 0))).unwrap();
+        work(&mut running.rig, 100);
+        running.rig.flush();
+        running.cut(&mut machine, Caches::KeepAll);
+        // Disk 1 is away: disk 0 has the only copy of the mirror.
+        let mut running = start(&mut machine, 1, &[0, 2, 4]).unwrap();
+        running.rig.adopt_all();
+        work(&mut running.rig, 200);
+        running.rig.flush();
+        good(&running.rig, kept.name);
+        let refused = &running.rig.refused;
+        assert!(refused.is_empty(), "{}: {refused:?}", kept.name);
+        running.cut(&mut machine, Caches::KeepNothing);
+        let mut running = start(&mut machine, 1, &[0, 2, 4]).unwrap();
+        running.rig.adopt_all();
+        good(&running.rig, kept.name);
+    }
+}

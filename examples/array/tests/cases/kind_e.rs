@@ -2,8 +2,8 @@
 //! Kind E: a refusal that nobody hears, or that takes everybody down.
 
 use crate::harness::{
-    FORMATS, UnderTest, each_array, geometry, good, lives, options, place, shape, start, starts,
-    wait, whole, work,
+    ASR, DDF, DDF_MARKS, FORMATS, TOY_FORMAT, UnderTest, each_array, geometry, good, lives,
+    options, place, shape, start, starts, wait, whole, work,
 };
 use crate::refusing::{Refusal, refusing};
 use raid_array::engine::Request;
@@ -366,4 +366,36 @@ fn a_life_of_calls(
     assert!(running.rig.wait_until(|rig| rig.engine.is_idle()));
     assert_eq!(running.rig.engine.status(0).mismatches, 0, "{name}: {:?}", running.rig.mismatches);
     Some(())
+}
+
+/// Case C5.
+#[test]
+fn a_set_that_fails_in_the_middle_of_its_record_does_not_take_another_set_with_it() {
+    // A sector of set 0, and one of set 1.
+    const SECTORS: [u64; 2] = [0, 16];
+    for kept in [DDF, DDF_MARKS, TOY_FORMAT, ASR] {
+        // Far enough for the record of the first failure to be written.
+        for ios in (0..40).step_by(3) {
+            let shape = geometry(Level::Raid1, 2, 2);
+            let Ok(mut machine) = Machine::create(kept, shape, 0, 3) else { continue };
+            let mut running = start(&mut machine, 0, &[0, 1, 2, 3]).unwrap();
+            let name = format!("{}, second failure after {ios}", kept.name);
+            let write =
+                |sector: u64| Request::Write { at: sector, bytes: vec![7; 512], durable: true };
+            for sector in SECTORS {
+                running.rig.ask(write(sector)).unwrap_or_else(|why| panic!("{name}: {why}"));
+            }
+            // Both are recorded clean: what set 1 writes next needs a record.
+            running.call(Call::Stop).unwrap();
+            running.rig.wait_until(|rig| rig.engine.is_idle());
+            running.call(Call::Fail(place(0, 0))).unwrap();
+            wait(&mut running.rig, ios);
+            running.call(Call::Fail(place(0, 1))).unwrap();
+            let answer = running.rig.ask(write(SECTORS[0]));
+            assert!(answer.is_err() && running.rig.engine.status(0).set_failed, "{name}");
+            running.rig.ask(write(SECTORS[1])).unwrap_or_else(|why| panic!("{name}: {why}"));
+            let told = running.rig.engine.status(1);
+            assert!(told.failed.is_empty(), "{name}: {told:?}, {:?}", running.rig.refused);
+        }
+    }
 }

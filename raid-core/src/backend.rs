@@ -14,7 +14,10 @@
 //! **Contract of all operations.** Blocks of any length, all the same, at any alignment; empty ones
 //! too. Destinations first, sources second. An error leaves every destination as it was. A backend
 //! holds no state: make it once, keep it with the array, copy it anywhere. 64-byte aligned blocks
-//! are fast, not required.
+//! are fast, not required; so are lengths that are multiples of 64.
+//!
+//! **Say where the rows are**, if you know: [`Backend::with_locality`], or
+//! [`Backend::with_bytes_in_use`] for a stripe cache of that size. It is worth a fifth.
 //!
 //! ```
 //! use raid_core::backend::Backend;
@@ -34,9 +37,11 @@
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 mod aarch64;
+mod columns;
 #[cfg(feature = "std")]
 mod detect;
 mod kernels;
+mod locality;
 #[cfg(any(
     all(target_arch = "x86_64", target_feature = "sse2"),
     all(target_arch = "aarch64", target_feature = "neon"),
@@ -44,50 +49,21 @@ mod kernels;
 ))]
 mod nibbles;
 mod ops;
+mod part;
 mod portable;
 mod row;
-mod tail;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 // On soft-float targets the code generator aborts on these instructions.
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod x86;
 
+pub use locality::{Caches, Locality};
 pub use ops::Ops;
 pub use row::Row;
 
 use crate::parity::{Change, Located, MAX_ENTRIES, ParityError, check_length, check_lost};
 use core::fmt;
-
-/// Where results go.
-///
-/// Stores past the cache save reading what they overwrite, a tenth of the time of rows in the last
-/// level and a fifth of rows in memory, and leave the cache to others; they cost as much for rows in
-/// the second level, and half the speed of rows in the first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Stores {
-    /// Past the cache, if the row is too large for the first level: for a server whose rows come from
-    /// memory, as there are more of them than its caches hold, and whose results go to disk.
-    #[default]
-    Auto,
-    /// Through the cache: rows are there, or results are wanted there.
-    Cached,
-    /// Past the cache, where the instruction set can.
-    Streaming,
-}
-
-impl Stores {
-    /// No more than this of a row fits the first level of the CPUs in use.
-    const AUTO_BYTES: usize = 32 << 10;
-
-    fn stream(self, blocks: usize, len: usize) -> bool {
-        match self {
-            Self::Auto => blocks.saturating_mul(len) > Self::AUTO_BYTES,
-            Self::Cached => false,
-            Self::Streaming => true,
-        }
-    }
-}
 
 /// A choice of kernels that is known to run here.
 ///
@@ -97,7 +73,8 @@ impl Stores {
 #[derive(Clone, Copy)]
 pub struct Backend {
     ops: &'static Ops,
-    stores: Stores,
+    locality: Locality,
+    caches: Caches,
 }
 
 impl Backend {
@@ -105,7 +82,7 @@ impl Backend {
     /// suits the target.
     #[must_use]
     pub const fn portable() -> Self {
-        Self { ops: portable::OPS, stores: Stores::Auto }
+        Self::new(portable::OPS)
     }
 
     /// Kernels of the embedder's own: a kernel's RAID library, an offload engine, assembly.
@@ -116,13 +93,34 @@ impl Backend {
     /// - It may be called wherever the value is used, with the CPU state it needs.
     #[must_use]
     pub const unsafe fn from_ops(ops: &'static Ops) -> Self {
-        Self { ops, stores: Stores::Auto }
+        Self::new(ops)
     }
 
-    /// The same kernels with another way to store results.
+    /// Callers have the instructions of `ops`.
+    const fn new(ops: &'static Ops) -> Self {
+        Self { ops, locality: Locality::Unknown, caches: Caches::USUAL }
+    }
+
+    /// The same kernels, for rows that are there.
     #[must_use]
-    pub const fn with_stores(self, stores: Stores) -> Self {
-        Self { stores, ..self }
+    pub const fn with_locality(self, locality: Locality) -> Self {
+        Self { locality, ..self }
+    }
+
+    /// The same kernels, for rows of which `bytes` are in use, over and over: a stripe cache, or the
+    /// memory of one request. What the caller has said by [`with_locality`](Self::with_locality) stays.
+    #[must_use]
+    pub const fn with_bytes_in_use(self, bytes: usize) -> Self {
+        match self.locality {
+            Locality::Unknown => self.with_locality(self.caches.locality(bytes)),
+            _ => self,
+        }
+    }
+
+    /// The same kernels on a CPU with these caches.
+    #[must_use]
+    pub const fn with_caches(self, caches: Caches) -> Self {
+        Self { caches, ..self }
     }
 
     /// The name of the kernels, for logs.
@@ -136,10 +134,12 @@ impl Backend {
     /// # Errors
     ///
     /// [`ParityError::Length`].
+    #[inline]
     pub fn xor_into(self, dst: &mut [u8], srcs: &[&[u8]]) -> Result<(), ParityError> {
         srcs.iter().try_for_each(|src| check_length(dst.len(), src))?;
+        let locality = self.locality_of(srcs.len().saturating_add(1), dst.len());
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
-        unsafe { (self.ops.xor_into)(dst, srcs) };
+        unsafe { (self.ops.xor_into)(dst, srcs, locality) };
         Ok(())
     }
 
@@ -148,11 +148,11 @@ impl Backend {
     /// # Errors
     ///
     /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    #[inline]
     pub fn p_generate(self, p: &mut [u8], data: &[Option<&[u8]>]) -> Result<(), ParityError> {
-        let data = Row::new(p.len(), data)?;
-        let stream = self.stream(data, 1);
+        let data = self.row(p.len(), data, 1)?;
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
-        unsafe { (self.ops.p_generate)(p, data, stream) };
+        unsafe { (self.ops.p_generate)(p, data) };
         Ok(())
     }
 
@@ -161,11 +161,11 @@ impl Backend {
     /// # Errors
     ///
     /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    #[inline]
     pub fn q_generate(self, q: &mut [u8], data: &[Option<&[u8]>]) -> Result<(), ParityError> {
-        let data = Row::new(q.len(), data)?;
-        let stream = self.stream(data, 1);
+        let data = self.row(q.len(), data, 1)?;
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
-        unsafe { (self.ops.q_generate)(q, data, stream) };
+        unsafe { (self.ops.q_generate)(q, data) };
         Ok(())
     }
 
@@ -174,6 +174,7 @@ impl Backend {
     /// # Errors
     ///
     /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    #[inline]
     pub fn pq_generate(
         self,
         p: &mut [u8],
@@ -181,10 +182,9 @@ impl Backend {
         data: &[Option<&[u8]>],
     ) -> Result<(), ParityError> {
         check_length(p.len(), q)?;
-        let data = Row::new(p.len(), data)?;
-        let stream = self.stream(data, 2);
+        let data = self.row(p.len(), data, 2)?;
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
-        unsafe { (self.ops.pq_generate)(p, q, data, stream) };
+        unsafe { (self.ops.pq_generate)(p, q, data) };
         Ok(())
     }
 
@@ -193,8 +193,9 @@ impl Backend {
     /// # Errors
     ///
     /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    #[inline]
     pub fn p_check(self, p: &[u8], data: &[Option<&[u8]>]) -> Result<Option<usize>, ParityError> {
-        let data = Row::new(p.len(), data)?;
+        let data = self.row(p.len(), data, 1)?;
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
         Ok(unsafe { (self.ops.p_check)(p, data) })
     }
@@ -204,6 +205,7 @@ impl Backend {
     /// # Errors
     ///
     /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    #[inline]
     pub fn pq_check(
         self,
         p: &[u8],
@@ -211,7 +213,7 @@ impl Backend {
         data: &[Option<&[u8]>],
     ) -> Result<Option<usize>, ParityError> {
         check_length(p.len(), q)?;
-        let data = Row::new(p.len(), data)?;
+        let data = self.row(p.len(), data, 2)?;
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
         Ok(unsafe { (self.ops.pq_check)(p, q, data) })
     }
@@ -221,6 +223,7 @@ impl Backend {
     /// # Errors
     ///
     /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    #[inline]
     pub fn locate(
         self,
         p: &[u8],
@@ -228,7 +231,7 @@ impl Backend {
         data: &[Option<&[u8]>],
     ) -> Result<Located, ParityError> {
         check_length(p.len(), q)?;
-        let data = Row::new(p.len(), data)?;
+        let data = self.row(p.len(), data, 2)?;
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
         Ok(unsafe { (self.ops.locate)(p, q, data) })
     }
@@ -250,7 +253,7 @@ impl Backend {
     ) -> Result<impl Iterator<Item = (usize, Located)> + use<'a>, ParityError> {
         let from = self.pq_check(p, q, data)?.unwrap_or(p.len());
         let data = Row::new(p.len(), data)?;
-        Ok(tail::locate_columns(p, q, data, from))
+        Ok(columns::locate_columns(p, q, data, from))
     }
 
     /// Carries the change of one data block from `old` to `new` into P and Q: read-modify-write.
@@ -261,6 +264,7 @@ impl Backend {
     /// # Errors
     ///
     /// [`ParityError::Length`]; [`ParityError::Exponent`] for 255.
+    #[inline]
     pub fn pq_update(
         self,
         p: Option<&mut [u8]>,
@@ -277,8 +281,9 @@ impl Backend {
             .into_iter()
             .flatten()
             .try_for_each(|parity| check_length(old.len(), parity))?;
+        let locality = self.locality_of(4, old.len());
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
-        unsafe { (self.ops.pq_update)(p, q, exponent, old, new) };
+        unsafe { (self.ops.pq_update)(p, q, exponent, old, new, locality) };
         Ok(())
     }
 
@@ -307,8 +312,10 @@ impl Backend {
         {
             return Err(ParityError::Exponent { found, entries: MAX_ENTRIES });
         }
+        let blocks = changes.len().saturating_mul(2).saturating_add(2);
+        let locality = self.locality_of(blocks, expected.unwrap_or(0));
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
-        unsafe { (self.ops.pq_update_blocks)(p, q, changes) };
+        unsafe { (self.ops.pq_update_blocks)(p, q, changes, locality) };
         Ok(())
     }
 
@@ -317,6 +324,7 @@ impl Backend {
     /// # Errors
     ///
     /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
+    #[inline]
     pub fn recover_data(
         self,
         x: &mut [u8],
@@ -324,10 +332,9 @@ impl Backend {
         p: &[u8],
     ) -> Result<(), ParityError> {
         check_length(x.len(), p)?;
-        let data = Row::new(x.len(), data)?;
-        let stream = self.stream(data, 2);
+        let data = self.row(x.len(), data, 2)?;
         // SAFETY: the lengths agree, checked above; the type's invariant covers the instructions.
-        unsafe { (self.ops.recover_data)(x, data, p, stream) };
+        unsafe { (self.ops.recover_data)(x, data, p) };
         Ok(())
     }
 
@@ -336,6 +343,7 @@ impl Backend {
     /// # Errors
     ///
     /// Any [`ParityError`] but [`ParityError::SameBlock`].
+    #[inline]
     pub fn recover_data_from_q(
         self,
         x: (u8, &mut [u8]),
@@ -343,12 +351,11 @@ impl Backend {
         q: &[u8],
     ) -> Result<(), ParityError> {
         check_length(x.1.len(), q)?;
-        let data = Row::new(q.len(), data)?;
+        let data = self.row(q.len(), data, 2)?;
         check_lost(x.0, data.blocks())?;
-        let stream = self.stream(data, 2);
         // SAFETY: the lengths agree and x is lost, checked above; the type's invariant covers the
         // instructions.
-        unsafe { (self.ops.recover_data_from_q)(x, data, q, stream) };
+        unsafe { (self.ops.recover_data_from_q)(x, data, q) };
         Ok(())
     }
 
@@ -357,6 +364,7 @@ impl Backend {
     /// # Errors
     ///
     /// Any [`ParityError`].
+    #[inline]
     pub fn recover_data_data(
         self,
         x: (u8, &mut [u8]),
@@ -368,16 +376,15 @@ impl Backend {
         check_length(x.1.len(), y.1)?;
         check_length(x.1.len(), p)?;
         check_length(x.1.len(), q)?;
-        let data = Row::new(p.len(), data)?;
+        let data = self.row(p.len(), data, 4)?;
         check_lost(x.0, data.blocks())?;
         check_lost(y.0, data.blocks())?;
         if x.0 == y.0 {
             return Err(ParityError::SameBlock { exponent: x.0 });
         }
-        let stream = self.stream(data, 4);
         // SAFETY: the lengths agree, x and y are lost and are two, checked above; the type's
         // invariant covers the instructions.
-        unsafe { (self.ops.recover_data_data)(x, y, data, p, q, stream) };
+        unsafe { (self.ops.recover_data_data)(x, y, data, p, q) };
         Ok(())
     }
 
@@ -386,6 +393,7 @@ impl Backend {
     /// # Errors
     ///
     /// Any [`ParityError`] but [`ParityError::SameBlock`].
+    #[inline]
     pub fn recover_data_p(
         self,
         x: (u8, &mut [u8]),
@@ -395,12 +403,11 @@ impl Backend {
     ) -> Result<(), ParityError> {
         check_length(x.1.len(), p)?;
         check_length(x.1.len(), q)?;
-        let data = Row::new(q.len(), data)?;
+        let data = self.row(q.len(), data, 3)?;
         check_lost(x.0, data.blocks())?;
-        let stream = self.stream(data, 3);
         // SAFETY: the lengths agree and x is lost, checked above; the type's invariant covers the
         // instructions.
-        unsafe { (self.ops.recover_data_p)(x, p, data, q, stream) };
+        unsafe { (self.ops.recover_data_p)(x, p, data, q) };
         Ok(())
     }
 
@@ -409,6 +416,7 @@ impl Backend {
     /// # Errors
     ///
     /// Any [`ParityError`] but [`ParityError::SameBlock`].
+    #[inline]
     pub fn recover_data_q(
         self,
         x: (u8, &mut [u8]),
@@ -418,23 +426,37 @@ impl Backend {
     ) -> Result<(), ParityError> {
         check_length(x.1.len(), q)?;
         check_length(x.1.len(), p)?;
-        let data = Row::new(p.len(), data)?;
+        let data = self.row(p.len(), data, 3)?;
         check_lost(x.0, data.blocks())?;
-        let stream = self.stream(data, 3);
         // SAFETY: the lengths agree and x is lost, checked above; the type's invariant covers the
         // instructions.
-        unsafe { (self.ops.recover_data_q)(x, q, data, p, stream) };
+        unsafe { (self.ops.recover_data_q)(x, q, data, p) };
         Ok(())
     }
 
-    /// Whether the results of a call over `data` and `others` more blocks go past the cache.
-    fn stream(self, data: Row<'_>, others: usize) -> bool {
-        self.stores.stream(data.blocks().len().saturating_add(others), data.block_len())
+    /// The row of a call over `data` and `others` more blocks.
+    #[inline]
+    fn row<'a>(
+        self,
+        len: usize,
+        data: &'a [Option<&'a [u8]>],
+        others: usize,
+    ) -> Result<Row<'a>, ParityError> {
+        Row::within(len, data, self.locality_of(data.len().saturating_add(others), len))
+    }
+
+    /// Where `blocks` blocks of `len` bytes are.
+    #[inline]
+    fn locality_of(self, blocks: usize, len: usize) -> Locality {
+        match self.locality {
+            Locality::Unknown => self.caches.of_row(blocks.saturating_mul(len)),
+            known => known,
+        }
     }
 }
 
 impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Backend({}, {:?})", self.ops.name, self.stores)
+        write!(f, "Backend({}, {:?})", self.ops.name, self.locality)
     }
 }

@@ -9,7 +9,7 @@ mod textbook;
 
 use buffer::{Buffer, Place};
 use proptest::prelude::*;
-use raid_core::backend::{Backend, Ops, Stores};
+use raid_core::backend::{Backend, Caches, Locality, Ops};
 use raid_core::parity::{Change, Located};
 use textbook::Row;
 
@@ -135,16 +135,19 @@ fn outcome(backend: Backend, case: &Case) -> Outcome {
     Outcome { blocks, checks, located }
 }
 
-/// Miri has no streaming stores.
-const STORES: &[Stores] =
-    if cfg!(miri) { &[Stores::Cached] } else { &[Stores::Cached, Stores::Streaming] };
+/// Miri has no non-temporal stores.
+const LOCALITIES: &[Locality] = if cfg!(miri) {
+    &[Locality::Cached]
+} else {
+    &[Locality::Cached, Locality::LastLevel, Locality::Memory]
+};
 
-/// Holds every backend, with both kinds of stores, against the one that `recover.rs` has checked.
+/// Holds every backend, wherever it takes the row to be, against the one that `recover.rs` has checked.
 fn agree(case: &Case) {
     let expected = outcome(Backend::portable(), case);
     for backend in Backend::available() {
-        for stores in STORES.iter().copied() {
-            let backend = backend.with_stores(stores);
+        for locality in LOCALITIES.iter().copied() {
+            let backend = backend.with_locality(locality);
             let found = outcome(backend, case);
             for (found, expected) in found.blocks.iter().zip(&expected.blocks) {
                 assert!(
@@ -284,32 +287,44 @@ fn a_backend_can_be_chosen_by_name_when_a_program_is_built() {
 
 #[test]
 fn an_embedders_kernels_are_called_and_the_rest_is_portable() {
-    fn no_parity(p: &mut [u8], _: raid_core::backend::Row<'_>, stream: bool) {
-        p.fill(if stream { 1 } else { 2 });
+    fn no_parity(p: &mut [u8], data: raid_core::backend::Row<'_>) {
+        p.fill(match data.locality() {
+            Locality::Unknown => 0,
+            Locality::Cached => 1,
+            Locality::LastLevel => 2,
+            Locality::Memory => 3,
+        });
     }
     static ENGINE: Ops = Ops { name: "engine", p_generate: no_parity, ..Ops::PORTABLE };
     // SAFETY: `no_parity` needs no special instructions. It does not compute P; nobody relies on it.
     let engine = unsafe { Backend::from_ops(&ENGINE) };
     assert_eq!(engine.name(), "engine");
-    assert_eq!(format!("{engine:?}"), "Backend(engine, Auto)");
+    assert_eq!(format!("{engine:?}"), "Backend(engine, Unknown)");
 
     let block = vec![7; 64];
     let mut p = vec![0; 64];
-    engine.p_generate(&mut p, &[Some(&block)]).unwrap();
-    assert_eq!(p, [2; 64]);
-    engine.with_stores(Stores::Streaming).p_generate(&mut p, &[Some(&block)]).unwrap();
-    assert_eq!(p, [1; 64]);
+    for (backend, expected) in [
+        (engine, 1),
+        (engine.with_locality(Locality::LastLevel), 2),
+        (engine.with_locality(Locality::Memory), 3),
+        (engine.with_bytes_in_use(64 << 10), 1),
+        (engine.with_bytes_in_use(1 << 20), 2),
+        (engine.with_bytes_in_use(1 << 30), 3),
+        (engine.with_locality(Locality::Cached).with_bytes_in_use(1 << 30), 1),
+    ] {
+        backend.p_generate(&mut p, &[Some(&block)]).unwrap();
+        assert_eq!(p, [expected; 64], "{backend:?}");
+    }
     engine.q_generate(&mut p, &[Some(&block)]).unwrap();
     assert_eq!(p, [7; 64]);
 
-    // By size: two blocks of 16 KiB fit the first level, two of 20 KiB do not.
-    for (len, expected) in [(16 << 10, 2), (20 << 10, 1)] {
+    // By size: two blocks of 16 KiB fit a second level of 64 KiB, two of 40 KiB do not.
+    let small = engine.with_caches(Caches::new(64 << 10, 1 << 20));
+    for (len, expected) in [(16 << 10, 1), (40 << 10, 3)] {
         let block = vec![7; len];
         let mut p = vec![0; len];
-        engine.p_generate(&mut p, &[Some(&block)]).unwrap();
+        small.p_generate(&mut p, &[Some(&block)]).unwrap();
         assert_eq!(p[0], expected, "{len} bytes");
-        engine.with_stores(Stores::Cached).p_generate(&mut p, &[Some(&block)]).unwrap();
-        assert_eq!(p[0], 2);
     }
 }
 

@@ -7,7 +7,7 @@
 //! ```
 
 use raid_benches::blocks;
-use raid_core::backend::{Backend, Stores};
+use raid_core::backend::{Backend, Locality};
 use std::hint::black_box;
 use std::process::ExitCode;
 
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         eprintln!("`{name}` cannot run here");
         return ExitCode::from(3);
     };
-    let backend = backend.with_stores(Stores::Cached);
+    let backend = backend.with_locality(Locality::Cached);
     let blocks = blocks(10, 4096);
     let (mut x, mut y) = (vec![0; 4096], vec![0; 4096]);
     let data: Vec<Option<&[u8]>> = blocks[..8].iter().map(|block| Some(&block[..])).collect();

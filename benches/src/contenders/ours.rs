@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every backend that this machine can run, with both kinds of stores where they differ.
+//! Every backend that this machine can run, for rows in a cache, and for rows in memory where that differs.
 
 use super::{Contender, Proof, Role, Run};
 use crate::stripes::Operation;
 use crate::stripes::Stripe;
-use raid_core::backend::{Backend, Stores};
+use raid_core::backend::{Backend, Locality};
 use raid_core::gf256;
 
 pub(super) fn contenders(operation: Operation) -> Vec<Contender> {
     let mut all = Vec::new();
     for backend in Backend::available() {
-        let run = run(backend.with_stores(Stores::Cached), operation);
+        let run = run(backend.with_locality(Locality::Cached), operation);
         all.push(Contender::new(backend.name(), Role::Ours { streaming: false }, run));
         let plain = ["bytes", "words"].contains(&backend.name());
-        if !plain && !matches!(operation, Operation::Check | Operation::Update) {
+        if !plain {
             let run = run_streaming(backend, operation);
             let name = format!("{}+nt", backend.name());
             all.push(Contender::new(name, Role::Ours { streaming: true }, run));
@@ -28,13 +28,13 @@ pub(super) fn contenders(operation: Operation) -> Vec<Contender> {
 /// The best kernels with the other numbering of Q: by element, as DDF has it, with P and Q themselves in
 /// the middle of the list, where they cost most.
 fn by_element() -> [Contender; 2] {
-    [Stores::Cached, Stores::Streaming].map(|stores| {
-        let backend = Backend::detect().with_stores(stores);
+    [Locality::Cached, Locality::Memory].map(|locality| {
+        let backend = Backend::detect().with_locality(locality);
         let run = move |row: &mut Stripe<'_>| {
             let row = row.parts();
             backend.pq_generate(row.x, row.y, row.by_element).is_ok()
         };
-        let streaming = stores == Stores::Streaming;
+        let streaming = locality == Locality::Memory;
         let name = format!("{}{} by element", backend.name(), if streaming { "+nt" } else { "" });
         let mut one = Contender::new(name, Role::Ours { streaming }, Box::new(run));
         one.proof = Proof::Own(Box::new(is_by_element));
@@ -57,7 +57,7 @@ fn is_by_element(row: &mut Stripe<'_>) -> bool {
 }
 
 fn run_streaming(backend: Backend, operation: Operation) -> Run {
-    run(backend.with_stores(Stores::Streaming), operation)
+    run(backend.with_locality(Locality::Memory), operation)
 }
 
 fn run(backend: Backend, operation: Operation) -> Run {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! AArch64: NEON.
 
-use super::{Backend, Stores};
+use super::Backend;
 
 mod neon;
 
@@ -14,7 +14,7 @@ impl Backend {
     #[target_feature(enable = "neon")]
     #[must_use]
     pub const fn neon() -> Self {
-        Self { ops: &neon::OPS, stores: Stores::Auto }
+        Self::new(&neon::OPS)
     }
 }
 

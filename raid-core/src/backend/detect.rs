@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Which backends this CPU can run.
 
-use super::Backend;
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 use super::aarch64::native;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use super::wasm::native;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 use super::x86::native;
+use super::{Backend, Caches};
+use std::sync::OnceLock;
 
 impl Backend {
     /// The best kernels of this CPU.
@@ -24,8 +25,21 @@ impl Backend {
     /// plain Rust last.
     pub fn available() -> impl Iterator<Item = Self> {
         let wanted = |backend: &Self| FORCED.is_none_or(|name| name == backend.name());
-        native().into_iter().flatten().filter(wanted).chain(portable())
+        let caches = caches();
+        let all = native().into_iter().flatten().filter(wanted).chain(portable());
+        all.map(move |backend| backend.with_caches(caches))
     }
+}
+
+/// The caches of this CPU. Asking takes microseconds where a hypervisor answers: once.
+fn caches() -> Caches {
+    static CACHES: OnceLock<Caches> = OnceLock::new();
+    *CACHES.get_or_init(|| {
+        #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+        return super::x86::of_this_cpu();
+        #[allow(unreachable_code)]
+        Caches::USUAL
+    })
 }
 
 /// The kernels that the build asks for by name.

@@ -2,13 +2,20 @@
 //! The loops of all backends, written once and stamped out for each instruction set.
 //!
 //! ```text
-//!            one step: WIDTH bytes of every block
+//!            one step: N registers of every block
 //!          |<----->|
-//!   D0     |///////|               |      walk all blocks at one step, keep the sums of P and Q
-//!   D1     |///////|               |      in registers, use them; then the next step
-//!   D2     |///////|               |
-//!   P, Q   |=======|               |      what is left at the end goes byte by byte: tail.rs
+//!   D0     |///////|               |   |   walk all blocks at one step, keep the sums of P and Q
+//!   D1     |///////|               |   |   in registers, use them; then the next step
+//!   D2     |///////|               |   |
+//!   P, Q   |=======|               |===|
+//!                                  |<->|
+//!                                  the rest: one register a step, the last one filled in part
 //! ```
+//!
+//! A step is wide where the row is in a cache, and 64 bytes of each block where it comes from
+//! memory: there, several lines in a row of one block keep the others waiting (Zen 4, 8 disks of
+//! 64 KiB: 12 % for P and Q). The rest of a block is less than a step, and goes through the same
+//! arithmetic: see `Rest` in `row.rs`.
 //!
 //! Q is summed by Horner's rule from the highest exponent down, `q = 2·q + D`, or two blocks at a
 //! time where an instruction set has `q = 4·q + 2·high + low` at a better price.
@@ -20,6 +27,8 @@
 //! |---|---|
 //! | `Vector`, `LANES` | a register, and its bytes |
 //! | `VECTORS` | registers of one step: enough to hide the latency of a product, few enough for P and Q to stay in registers |
+//! | `WIDE` | the same for rows of many blocks in a cache near the core |
+//! | `LINE` | registers of 64 bytes, the step of rows that come from memory; 0 if the usual step is that small |
 //! | `PAIRS` | whether two blocks at a time are cheaper than one after the other |
 //! | `WHOLE` | whether rows without absent blocks get loops of their own, which need not look for them |
 //! | `zero()`, `xor(a, b)`, `xor3(a, b, c)`, `or(a, b)` | bytewise |
@@ -28,22 +37,141 @@
 //! | `horner2(q, high, low)` | `horner(horner(q, high), low)` |
 //! | `Factor`, `factor(c)`, `scale(f, a)` | `c·a` with `c` constant over the call |
 //! | `Sink<STREAM>`, `put(&sink, &mut bytes, a)` | where results go: past the cache if `STREAM` and if it can be done |
+//! | `load_part(bytes)`, `put_part(&mut bytes, a)` | a register from 1 to `LANES` bytes and back, in an order that only these know |
+
+/// Blocks of a row from which on something pays (Zen 4, 4 to 16 blocks).
+pub(super) mod from_blocks {
+    /// `WIDE` steps in a near cache.
+    pub(in crate::backend) const WIDE: usize = 12;
+    /// Single lines from memory.
+    pub(in crate::backend) const LINES: usize = 6;
+    /// The same where P alone is summed.
+    pub(in crate::backend) const LINES_OF_P: usize = 12;
+    /// Stores past the cache from the last level.
+    pub(in crate::backend) const PAST: usize = 6;
+    /// The same where P alone is summed.
+    pub(in crate::backend) const PAST_OF_P: usize = 4;
+}
+
+/// Carries a kernel over the whole steps of blocks of `$len` bytes, as wide as their place asks for,
+/// and over the rest.
+///
+/// All of a small call, and most of any other, is the usual steps of a row in a cache: those have a
+/// function to themselves, and the others another one, for the registers that they save.
+macro_rules! by_place {
+    // A row with results, one without, and one with results that is never whole, as a block is lost.
+    (row $row:ident of $len:expr, $($rest:tt)*) => {
+        by_place!($row.is_plain(!WHOLE), $row.locality(), $row.blocks().len(), $len, true, true, $($rest)*)
+    };
+    (check $row:ident of $len:expr, $($rest:tt)*) => {
+        by_place!($row.is_plain(!WHOLE), $row.locality(), $row.blocks().len(), $len, true, false, $($rest)*)
+    };
+    (lossy $row:ident of $len:expr, $($rest:tt)*) => {
+        by_place!($row.is_plain(true), $row.locality(), $row.blocks().len(), $len, true, true, $($rest)*)
+    };
+    // Blocks that change in place: no byte twice, no store past the cache.
+    (blocks of $len:expr, $($rest:tt)*) => {
+        by_place!(true, Locality::Cached, 0, $len, false, false, $($rest)*)
+    };
+    (
+        $plain:expr, $locality:expr, $blocks:expr, $len:expr, $again:literal, $stores:literal,
+        $usual:expr, $kernel:ident($($argument:expr),*)
+    ) => {{
+        const P_ALONE: bool = $usual > VECTORS;
+        const HALF: usize = $usual / 2;
+        let wide = WIDE > $usual && $blocks >= from_blocks::WIDE;
+        if LINE != 0 && $plain && !wide && $len % (LANES * $usual) == 0 {
+            $kernel::<{ $usual }, false, false>(0, $($argument),*);
+        } else {
+            apart::<{ LINE != 0 }>(|| {
+                let (len, locality, blocks, mut from) = ($len, $locality, $blocks, 0);
+                let lines = locality == Locality::Memory
+                    && blocks >= if P_ALONE { from_blocks::LINES_OF_P } else { from_blocks::LINES };
+                let past = $stores && match locality {
+                    Locality::Memory => true,
+                    Locality::LastLevel => {
+                        !wide && blocks >= if P_ALONE { from_blocks::PAST_OF_P } else { from_blocks::PAST }
+                    }
+                    _ => false,
+                };
+                let (lines, past) = (lines && LINE != 0 && len >= LANES * LINE, past && LINE != 0);
+                if lines {
+                    from = $kernel::<LINE, false, $stores>(from, $($argument),*);
+                } else if past && P_ALONE && LANES * $usual > 256 {
+                    from = $kernel::<HALF, false, $stores>(from, $($argument),*);
+                } else if past {
+                    from = $kernel::<{ $usual }, false, $stores>(from, $($argument),*);
+                } else {
+                    if wide {
+                        by_place!(steps WIDE, from, len, $again, $kernel($($argument),*));
+                    }
+                    by_place!(steps $usual, from, len, $again, $kernel($($argument),*));
+                    if HALF > 1 {
+                        by_place!(steps HALF, from, len, $again, $kernel($($argument),*));
+                    }
+                }
+                if $usual != 1 {
+                    // Stores over ones past the cache would wait for them.
+                    let again = $again && !past;
+                    by_place!(steps 1, from, len, again, $kernel($($argument),*));
+                }
+                if from < len {
+                    $kernel::<1, true, false>(from, $($argument),*);
+                }
+            });
+        }
+    }};
+    // Steps of `$count` registers, if there is one; the last one `$again` over bytes that are done,
+    // which become the same ones.
+    (steps $count:tt, $from:ident, $len:expr, $again:expr, $kernel:ident($($argument:expr),*)) => {
+        while $len.saturating_sub($from) >= LANES * $count {
+            $from = $kernel::<$count, false, false>($from, $($argument),*);
+            if !$again || $from >= $len {
+                break;
+            }
+            $from = $len.saturating_sub(LANES * $count);
+        }
+    };
+}
+
+/// Runs loops in a function of their own, if they are to be `APART`: small calls would pay for the
+/// registers that they save.
+#[inline(always)]
+pub(super) fn apart<const APART: bool>(run: impl FnOnce()) {
+    #[inline(never)]
+    fn elsewhere(run: impl FnOnce()) {
+        run();
+    }
+    if APART {
+        elsewhere(run);
+    } else {
+        run();
+    }
+}
+
+pub(super) use by_place;
+
+pub(super) mod change;
+pub(super) mod recover;
 
 macro_rules! kernels {
     ($name:literal, $(#[$feature:meta])?, #[$inline:meta]) => {
-        use crate::backend::Ops;
-        use crate::backend::row::{Blocks, Row};
-        use crate::backend::tail;
+        use crate::backend::columns;
+        use crate::backend::kernels::change::change_kernels;
+        use crate::backend::kernels::recover::recover_kernels;
+        use crate::backend::kernels::{apart, by_place, from_blocks};
+        use crate::backend::row::{Blocks, Row, Span};
+        use crate::backend::{Locality, Ops};
         use crate::gf256;
         use crate::parity::{Change, Located, Suspects, inverse_power, two_data_coefficients};
         use core::ops::ControlFlow::{self, Break, Continue};
         use zerocopy::transmute;
 
-        /// Bytes of a step.
-        const WIDTH: usize = LANES * VECTORS;
+        /// What a step of `N` registers holds of one block.
+        type Step<const N: usize> = [Vector; N];
 
-        /// What a step holds of one block.
-        type Step = [Vector; VECTORS];
+        /// Registers of a step where P alone is summed: nothing else needs them.
+        const P_VECTORS: usize = 2 * VECTORS;
 
         /// The kernels of this file.
         pub(super) const OPS: Ops = Ops {
@@ -66,54 +194,53 @@ macro_rules! kernels {
 
         // ---- steps of a block ----
 
-        /// The bytes of the step that begins at `at`.
+        /// The registers of these bytes.
         #[$inline]
         $(#[$feature])?
-        fn step(block: &[u8], at: usize) -> Option<&[u8; WIDTH]> {
-            block.get(at..at.wrapping_add(WIDTH))?.try_into().ok()
+        fn fetch<const N: usize, const REST: bool>(bytes: &[u8]) -> Step<N> {
+            let mut step = [zero(); N];
+            if REST {
+                for vector in &mut step {
+                    *vector = load_part(bytes);
+                }
+            } else {
+                for (vector, bytes) in step.iter_mut().zip(bytes.as_chunks::<LANES>().0) {
+                    *vector = transmute!(*bytes);
+                }
+            }
+            step
         }
 
         /// One step of a block. All blocks of a call are equally long: the step is always there.
         #[$inline]
         $(#[$feature])?
-        fn load(block: &[u8], at: usize) -> Option<Step> {
-            Some(transmute!(*step(block, at)?))
+        fn load<const N: usize, const REST: bool>(block: &[u8], at: Span) -> Option<Step<N>> {
+            Some(fetch::<N, REST>(block.get(at.range())?))
         }
 
         #[$inline]
         $(#[$feature])?
-        fn store<const STREAM: bool>(
+        fn store<const N: usize, const REST: bool, const STREAM: bool>(
             sink: &Sink<STREAM>,
             block: &mut [u8],
-            at: usize,
-            value: Step,
+            at: Span,
+            value: Step<N>,
         ) {
-            let Some(bytes) = block.get_mut(at..at.wrapping_add(WIDTH)) else { return };
-            for (bytes, value) in bytes.as_chunks_mut::<LANES>().0.iter_mut().zip(value) {
-                put(sink, bytes, value);
+            let Some(bytes) = block.get_mut(at.range()) else { return };
+            if REST {
+                for value in value {
+                    put_part(bytes, value);
+                }
+            } else {
+                for (bytes, value) in bytes.as_chunks_mut::<LANES>().0.iter_mut().zip(value) {
+                    put(sink, bytes, value);
+                }
             }
         }
 
-        /// Where the steps of a block begin.
-        fn steps(len: usize) -> core::iter::StepBy<core::ops::Range<usize>> {
-            (0..len.saturating_sub(len % WIDTH)).step_by(WIDTH)
-        }
-
-        /// Where what no step has of a block begins, if there is any.
-        fn tail_of(len: usize) -> Option<usize> {
-            let left = len % WIDTH;
-            (left != 0).then_some(len.saturating_sub(left))
-        }
-
-        /// The same where P alone is summed.
-        fn tail_of_p(len: usize) -> Option<usize> {
-            let left = len % (2 * WIDTH);
-            (left != 0).then_some(len.saturating_sub(left))
-        }
-
         #[$inline]
         $(#[$feature])?
-        fn sum(a: &Step, b: &Step) -> Step {
+        fn sum<const N: usize>(a: &Step<N>, b: &Step<N>) -> Step<N> {
             let mut sum = *a;
             for (sum, b) in sum.iter_mut().zip(b) {
                 *sum = xor(*sum, *b);
@@ -123,7 +250,7 @@ macro_rules! kernels {
 
         #[$inline]
         $(#[$feature])?
-        fn product(factor: &Factor, value: &Step) -> Step {
+        fn product<const N: usize>(factor: &Factor, value: &Step<N>) -> Step<N> {
             let mut product = *value;
             for product in &mut product {
                 *product = scale(factor, *product);
@@ -133,35 +260,39 @@ macro_rules! kernels {
 
         // ---- the walk over a row ----
 
-        /// Sums P and Q of the data, step by step, and hands the sums to `then`. A P that is not
-        /// asked for is zero.
+        /// Sums P and Q of the data from byte `from` on, step by step, and hands the sums to `then`.
+        /// A P that is not asked for is zero. Returns where the last whole step ends, or `usize::MAX`
+        /// if `then` breaks.
         #[$inline]
         $(#[$feature])?
-        fn walk<const P: bool>(
+        fn walk<const P: bool, const N: usize, const REST: bool>(
+            from: usize,
+            len: usize,
             data: Row<'_>,
-            then: impl FnMut(usize, Step, Step) -> ControlFlow<()>,
-        ) {
-            match data.whole() {
-                Some(whole) if WHOLE => walk_by::<P, true>(whole, then),
-                _ => walk_by::<P, false>(data.any(), then),
+            then: impl FnMut(Span, Step<N>, Step<N>) -> ControlFlow<()>,
+        ) -> usize {
+            match data.whole(len) {
+                Some(whole) if WHOLE && N >= VECTORS && !REST => walk_by::<P, N, REST, true>(from, whole, then),
+                _ => walk_by::<P, N, REST, false>(from, data.any(len), then),
             }
         }
 
         #[$inline]
         $(#[$feature])?
-        fn walk_by<const P: bool, const WHOLE: bool>(
+        fn walk_by<const P: bool, const N: usize, const REST: bool, const WHOLE: bool>(
+            from: usize,
             data: Blocks<'_, WHOLE>,
-            mut then: impl FnMut(usize, Step, Step) -> ControlFlow<()>,
-        ) {
-            for (at, mut column) in data.steps::<WIDTH>() {
-                let mut p: Step = transmute!(*column.take_first());
+            mut then: impl FnMut(Span, Step<N>, Step<N>) -> ControlFlow<()>,
+        ) -> usize {
+            for (at, mut column) in data.steps::<LANES, N, REST>(from) {
+                let mut p: Step<N> = fetch::<N, REST>(column.take_first());
                 let mut q = p;
                 for q in &mut q {
                     *q = start(*q);
                 }
                 if PAIRS {
                     while let Some([low, high]) = column.take_two() {
-                        let (low, high): (Step, Step) = (transmute!(*low), transmute!(*high));
+                        let (low, high) = (fetch::<N, REST>(low), fetch::<N, REST>(high));
                         for (((p, q), low), high) in p.iter_mut().zip(&mut q).zip(low).zip(high) {
                             if P {
                                 *p = xor3(*p, high, low);
@@ -171,7 +302,7 @@ macro_rules! kernels {
                     }
                 }
                 while let Some(block) = column.take_one() {
-                    let block: Step = transmute!(*block);
+                    let block = fetch::<N, REST>(block);
                     for ((p, q), block) in p.iter_mut().zip(&mut q).zip(block) {
                         if P {
                             *p = xor(*p, block);
@@ -183,138 +314,112 @@ macro_rules! kernels {
                     *q = finish(*q);
                 }
                 if then(at, p, q).is_break() {
-                    return;
+                    return usize::MAX;
                 }
             }
+            data.end_of_steps::<LANES, N, REST>(from)
         }
 
-        /// Sums P alone, in steps of twice as many bytes: nothing else needs the registers.
+        /// Sums P alone: absent blocks are passed over.
         #[$inline]
         $(#[$feature])?
-        fn walk_p(
+        fn walk_p<const N: usize, const REST: bool>(
+            from: usize,
+            len: usize,
             data: Row<'_>,
-            then: impl FnMut(usize, [Step; 2]) -> ControlFlow<()>,
-        ) {
-            match data.whole() {
-                Some(whole) if WHOLE => walk_p_by(whole, then),
-                _ => walk_p_by(data.any(), then),
+            then: impl FnMut(Span, Step<N>) -> ControlFlow<()>,
+        ) -> usize {
+            match data.whole(len) {
+                Some(whole) if WHOLE && N >= VECTORS && !REST => walk_p_by::<N, REST, true>(from, whole, then),
+                _ => walk_p_by::<N, REST, false>(from, data.any(len), then),
             }
         }
 
         #[$inline]
         $(#[$feature])?
-        fn walk_p_by<const WHOLE: bool>(
+        fn walk_p_by<const N: usize, const REST: bool, const WHOLE: bool>(
+            from: usize,
             data: Blocks<'_, WHOLE>,
-            mut then: impl FnMut(usize, [Step; 2]) -> ControlFlow<()>,
-        ) {
-            for (at, mut column) in data.steps::<{ 2 * WIDTH }>() {
-                let mut p: [Vector; 2 * VECTORS] = transmute!(*column.take_first());
-                while let Some(block) = column.take_one() {
-                    let block: [Vector; 2 * VECTORS] = transmute!(*block);
+            mut then: impl FnMut(Span, Step<N>) -> ControlFlow<()>,
+        ) -> usize {
+            for (at, column) in data.steps::<LANES, N, REST>(from) {
+                let mut blocks = column.present();
+                let mut p = match blocks.next() {
+                    Some(first) => fetch::<N, REST>(first),
+                    None => [zero(); N],
+                };
+                for block in blocks {
+                    let block = fetch::<N, REST>(block);
                     for (p, block) in p.iter_mut().zip(block) {
                         *p = xor(*p, block);
                     }
                 }
-                if then(at, transmute!(p)).is_break() {
-                    return;
+                if then(at, p).is_break() {
+                    return usize::MAX;
                 }
             }
-        }
-
-        // ---- exclusive or ----
-
-        $(#[$feature])?
-        fn xor_into(dst: &mut [u8], srcs: &[&[u8]]) {
-            let sink = Sink::<false>::new();
-            for at in steps(dst.len()) {
-                let Some(mut all) = load(dst, at) else { break };
-                let mut rest = srcs;
-                while let [a, b, others @ ..] = rest {
-                    rest = others;
-                    let (Some(a), Some(b)) = (load(a, at), load(b, at)) else { return };
-                    for ((all, a), b) in all.iter_mut().zip(a).zip(b) {
-                        *all = xor3(*all, a, b);
-                    }
-                }
-                if let [last] = rest {
-                    let Some(last) = load(last, at) else { return };
-                    all = sum(&all, &last);
-                }
-                store(&sink, dst, at, all);
-            }
-            if let Some(from) = tail_of(dst.len()) {
-                tail::xor_into(dst, srcs, from);
-            }
+            data.end_of_steps::<LANES, N, REST>(from)
         }
 
         // ---- generate ----
 
         $(#[$feature])?
-        pub(super) fn p_generate(p: &mut [u8], data: Row<'_>, stream: bool) {
-            if stream {
-                p_generate_to(&Sink::<true>::new(), p, data);
-            } else {
-                p_generate_to(&Sink::<false>::new(), p, data);
-            }
-            if let Some(from) = tail_of_p(p.len()) {
-                tail::p_generate(p, data, from);
-            }
+        pub(super) fn p_generate(p: &mut [u8], data: Row<'_>) {
+            by_place!(row data of p.len(), P_VECTORS, p_generate_by(p, data));
         }
 
+        #[$inline]
         $(#[$feature])?
-        fn p_generate_to<const S: bool>(sink: &Sink<S>, p: &mut [u8], data: Row<'_>) {
-            walk_p(data, |at, [first, second]| {
-                store(sink, p, at, first);
-                store(sink, p, at.wrapping_add(WIDTH), second);
+        fn p_generate_by<const N: usize, const REST: bool, const STREAM: bool>(
+            from: usize,
+            p: &mut [u8],
+            data: Row<'_>,
+        ) -> usize {
+            let sink = Sink::<STREAM>::new();
+            walk_p::<N, REST>(from, p.len(), data, |at, sum| {
+                store::<N, REST, STREAM>(&sink, p, at, sum);
                 Continue(())
-            });
+            })
         }
 
         $(#[$feature])?
-        fn q_generate(q: &mut [u8], data: Row<'_>, stream: bool) {
-            if stream {
-                q_generate_to(&Sink::<true>::new(), q, data);
-            } else {
-                q_generate_to(&Sink::<false>::new(), q, data);
-            }
-            if let Some(from) = tail_of(q.len()) {
-                tail::q_generate(q, data, from);
-            }
+        fn q_generate(q: &mut [u8], data: Row<'_>) {
+            by_place!(row data of q.len(), VECTORS, q_generate_by(q, data));
         }
 
+        #[$inline]
         $(#[$feature])?
-        fn q_generate_to<const S: bool>(sink: &Sink<S>, q: &mut [u8], data: Row<'_>) {
-            walk::<false>(data, |at, _, q_sum| {
-                store(sink, q, at, q_sum);
+        fn q_generate_by<const N: usize, const REST: bool, const STREAM: bool>(
+            from: usize,
+            q: &mut [u8],
+            data: Row<'_>,
+        ) -> usize {
+            let sink = Sink::<STREAM>::new();
+            walk::<false, N, REST>(from, q.len(), data, |at, _, q_sum| {
+                store::<N, REST, STREAM>(&sink, q, at, q_sum);
                 Continue(())
-            });
+            })
         }
 
         $(#[$feature])?
-        fn pq_generate(p: &mut [u8], q: &mut [u8], data: Row<'_>, stream: bool) {
-            if stream {
-                pq_generate_to(&Sink::<true>::new(), p, q, data);
-            } else {
-                pq_generate_to(&Sink::<false>::new(), p, q, data);
-            }
-            if let Some(from) = tail_of(p.len()) {
-                tail::p_generate(p, data, from);
-                tail::q_generate(q, data, from);
-            }
+        fn pq_generate(p: &mut [u8], q: &mut [u8], data: Row<'_>) {
+            by_place!(row data of p.len(), VECTORS, pq_generate_by(p, q, data));
         }
 
+        #[$inline]
         $(#[$feature])?
-        fn pq_generate_to<const S: bool>(
-            sink: &Sink<S>,
+        fn pq_generate_by<const N: usize, const REST: bool, const STREAM: bool>(
+            from: usize,
             p: &mut [u8],
             q: &mut [u8],
             data: Row<'_>,
-        ) {
-            walk::<true>(data, |at, p_sum, q_sum| {
-                store(sink, p, at, p_sum);
-                store(sink, q, at, q_sum);
+        ) -> usize {
+            let sink = Sink::<STREAM>::new();
+            walk::<true, N, REST>(from, p.len(), data, |at, p_sum, q_sum| {
+                store::<N, REST, STREAM>(&sink, p, at, p_sum);
+                store::<N, REST, STREAM>(&sink, q, at, q_sum);
                 Continue(())
-            });
+            })
         }
 
         // ---- check ----
@@ -322,58 +427,99 @@ macro_rules! kernels {
         $(#[$feature])?
         fn p_check(p: &[u8], data: Row<'_>) -> Option<usize> {
             let mut found = None;
-            walk_p(data, |at, [first, second]| {
-                let next = at.wrapping_add(WIDTH);
-                let (Some(p), Some(p_next)) = (load(p, at), load(p, next)) else { return Break(()) };
-                let (dp, dp_next) = (sum(&first, &p), sum(&second, &p_next));
-                if !differ(&dp, &dp_next) {
+            by_place!(check data of p.len(), P_VECTORS, p_check_by(p, data, &mut found));
+            found
+        }
+
+        #[$inline]
+        $(#[$feature])?
+        fn p_check_by<const N: usize, const REST: bool, const STREAM: bool>(
+            from: usize,
+            p: &[u8],
+            data: Row<'_>,
+            found: &mut Option<usize>,
+        ) -> usize {
+            walk_p::<N, REST>(from, p.len(), data, |at, p_sum| {
+                let Some(p_there) = load::<N, REST>(p, at) else { return Break(()) };
+                let dp = sum(&p_sum, &p_there);
+                if !differ(&dp, &dp) {
                     return Continue(());
                 }
-                let nothing = [zero(); VECTORS];
-                found = first_difference(at, dp, nothing)
-                    .or_else(|| first_difference(next, dp_next, nothing));
+                *found = if REST {
+                    columns::p_check(p, data, at.start())
+                } else {
+                    first_difference(at.start(), dp, dp)
+                };
                 Break(())
-            });
-            found.or_else(|| tail::p_check(p, data, tail_of_p(p.len())?))
+            })
         }
 
         $(#[$feature])?
         fn pq_check(p: &[u8], q: &[u8], data: Row<'_>) -> Option<usize> {
             let mut found = None;
-            walk::<true>(data, |at, p_sum, q_sum| {
-                let (Some(p), Some(q)) = (load(p, at), load(q, at)) else { return Break(()) };
-                let (dp, dq) = (sum(&p_sum, &p), sum(&q_sum, &q));
+            by_place!(check data of p.len(), VECTORS, pq_check_by(p, q, data, &mut found));
+            found
+        }
+
+        #[$inline]
+        $(#[$feature])?
+        fn pq_check_by<const N: usize, const REST: bool, const STREAM: bool>(
+            from: usize,
+            p: &[u8],
+            q: &[u8],
+            data: Row<'_>,
+            found: &mut Option<usize>,
+        ) -> usize {
+            walk::<true, N, REST>(from, p.len(), data, |at, p_sum, q_sum| {
+                let (Some(p_there), Some(q_there)) =
+                    (load::<N, REST>(p, at), load::<N, REST>(q, at)) else { return Break(()) };
+                let (dp, dq) = (sum(&p_sum, &p_there), sum(&q_sum, &q_there));
                 if !differ(&dp, &dq) {
                     return Continue(());
                 }
-                found = first_difference(at, dp, dq);
+                *found = if REST {
+                    columns::pq_check(p, q, data, at.start())
+                } else {
+                    first_difference(at.start(), dp, dq)
+                };
                 Break(())
-            });
-            found.or_else(|| tail::pq_check(p, q, data, tail_of(p.len())?))
+            })
         }
 
         $(#[$feature])?
         fn locate(p: &[u8], q: &[u8], data: Row<'_>) -> Located {
             let mut suspects = Suspects::none();
-            walk::<true>(data, |at, p_sum, q_sum| {
-                let (Some(p), Some(q)) = (load(p, at), load(q, at)) else { return Break(()) };
+            by_place!(check data of p.len(), VECTORS, locate_by(p, q, data, &mut suspects));
+            suspects.verdict(data.blocks())
+        }
+
+        #[$inline]
+        $(#[$feature])?
+        fn locate_by<const N: usize, const REST: bool, const STREAM: bool>(
+            from: usize,
+            p: &[u8],
+            q: &[u8],
+            data: Row<'_>,
+            suspects: &mut Suspects,
+        ) -> usize {
+            walk::<true, N, REST>(from, p.len(), data, |at, p_sum, q_sum| {
+                let (Some(p), Some(q)) =
+                    (load::<N, REST>(p, at), load::<N, REST>(q, at)) else { return Break(()) };
                 let (dp, dq) = (sum(&p_sum, &p), sum(&q_sum, &q));
                 if differ(&dp, &dq) {
-                    suspects.columns::<WIDTH>(&transmute!(dp), &transmute!(dq))
-                } else {
-                    Continue(())
+                    for (dp, dq) in dp.into_iter().zip(dq) {
+                        // Columns that a register has twice, or that are none, change no verdict.
+                        suspects.columns::<LANES>(&transmute!(dp), &transmute!(dq))?;
+                    }
                 }
-            });
-            if let Some(from) = tail_of(p.len()) {
-                let _ = tail::locate(&mut suspects, p, q, data, from);
-            }
-            suspects.verdict(data.blocks())
+                Continue(())
+            })
         }
 
         /// Whether a stored P or Q differs from the computed one, by their differences.
         #[$inline]
         $(#[$feature])?
-        fn differ(dp: &Step, dq: &Step) -> bool {
+        fn differ<const N: usize>(dp: &Step<N>, dq: &Step<N>) -> bool {
             let mut all = zero();
             for (dp, dq) in dp.iter().zip(dq) {
                 all = or(all, or(*dp, *dq));
@@ -384,272 +530,22 @@ macro_rules! kernels {
         #[cold]
         #[inline(never)]
         $(#[$feature])?
-        fn first_difference(at: usize, dp: Step, dq: Step) -> Option<usize> {
-            let (dp, dq): ([u8; WIDTH], [u8; WIDTH]) = (transmute!(dp), transmute!(dq));
-            let within = dp.iter().zip(&dq).position(|(dp, dq)| *dp | *dq != 0)?;
-            at.checked_add(within)
-        }
-
-        // ---- update ----
-
-        $(#[$feature])?
-        fn pq_update(
-            p: Option<&mut [u8]>,
-            q: Option<&mut [u8]>,
-            exponent: u8,
-            old: &[u8],
-            new: &[u8],
-        ) {
-            let c = gf256::pow2(exponent);
-            match (p, q) {
-                (Some(p), Some(q)) => update::<true, true>(p, q, c, old, new),
-                (Some(p), None) => update::<true, false>(p, &mut [], c, old, new),
-                (None, Some(q)) => update::<false, true>(&mut [], q, c, old, new),
-                (None, None) => {}
-            }
-        }
-
-        $(#[$feature])?
-        fn update<const P: bool, const Q: bool>(
-            p: &mut [u8],
-            q: &mut [u8],
-            c: u8,
-            old: &[u8],
-            new: &[u8],
-        ) {
-            let factor = factor(c);
-            // Never past the cache: P and Q were read a moment ago.
-            let sink = Sink::<false>::new();
-            for at in steps(old.len()) {
-                let (Some(old), Some(new)) = (load(old, at), load(new, at)) else { break };
-                let change = sum(&old, &new);
-                if P {
-                    let Some(stored) = load(p, at) else { break };
-                    store(&sink, p, at, sum(&stored, &change));
-                }
-                if Q {
-                    let Some(stored) = load(q, at) else { break };
-                    store(&sink, q, at, sum(&stored, &product(&factor, &change)));
+        fn first_difference<const N: usize>(
+            at: usize,
+            dp: Step<N>,
+            dq: Step<N>,
+        ) -> Option<usize> {
+            for (from, (dp, dq)) in (at..).step_by(LANES).zip(dp.into_iter().zip(dq)) {
+                let (dp, dq): ([u8; LANES], [u8; LANES]) = (transmute!(dp), transmute!(dq));
+                if let Some(within) = dp.iter().zip(&dq).position(|(dp, dq)| *dp | *dq != 0) {
+                    return from.checked_add(within);
                 }
             }
-            if let Some(from) = tail_of(old.len()) {
-                tail::update(p, 1, old, new, from);
-                tail::update(q, c, old, new, from);
-            }
+            None
         }
 
-        $(#[$feature])?
-        fn pq_update_blocks(
-            p: Option<&mut [u8]>,
-            q: Option<&mut [u8]>,
-            changes: &[Change<'_>],
-        ) {
-            // A parity that is lost has no steps.
-            let (p, q) = (p.unwrap_or_default(), q.unwrap_or_default());
-            let sink = Sink::<false>::new();
-            for at in steps(p.len().max(q.len())) {
-                let (mut p_sum, mut q_sum) = (load(p, at), load(q, at));
-                for change in changes {
-                    let mut delta = [zero(); VECTORS];
-                    for block in [change.old, change.new].into_iter().flatten() {
-                        let Some(block) = load(block, at) else { return };
-                        delta = sum(&delta, &block);
-                    }
-                    if let Some(p_sum) = &mut p_sum {
-                        *p_sum = sum(p_sum, &delta);
-                    }
-                    if let Some(q_sum) = &mut q_sum {
-                        let factor = factor(gf256::pow2(change.exponent));
-                        *q_sum = sum(q_sum, &product(&factor, &delta));
-                    }
-                }
-                for (parity, changed) in [(&mut *p, p_sum), (&mut *q, q_sum)] {
-                    if let Some(changed) = changed {
-                        store(&sink, parity, at, changed);
-                    }
-                }
-            }
-            if let Some(from) = tail_of(p.len().max(q.len())) {
-                tail::update_blocks(p, |_| 1, changes, from);
-                tail::update_blocks(q, |change| gf256::pow2(change.exponent), changes, from);
-            }
-        }
-
-        // ---- recover ----
-
-        $(#[$feature])?
-        pub(super) fn recover_data(x: &mut [u8], data: Row<'_>, p: &[u8], stream: bool) {
-            if stream {
-                recover_data_to(&Sink::<true>::new(), x, data, p);
-            } else {
-                recover_data_to(&Sink::<false>::new(), x, data, p);
-            }
-            if let Some(from) = tail_of_p(x.len()) {
-                tail::recover_data(x, data, p, from);
-            }
-        }
-
-        $(#[$feature])?
-        fn recover_data_to<const S: bool>(
-            sink: &Sink<S>,
-            x: &mut [u8],
-            data: Row<'_>,
-            p: &[u8],
-        ) {
-            walk_p(data, |at, [first, second]| {
-                let next = at.wrapping_add(WIDTH);
-                let (Some(p), Some(p_next)) = (load(p, at), load(p, next)) else { return Break(()) };
-                store(sink, x, at, sum(&first, &p));
-                store(sink, x, next, sum(&second, &p_next));
-                Continue(())
-            });
-        }
-
-        $(#[$feature])?
-        fn recover_data_from_q(
-            x: (u8, &mut [u8]),
-            data: Row<'_>,
-            q: &[u8],
-            stream: bool,
-        ) {
-            let b = factor(inverse_power(x.0));
-            if stream {
-                recover_data_from_q_to(&Sink::<true>::new(), x.1, &b, data, q);
-            } else {
-                recover_data_from_q_to(&Sink::<false>::new(), x.1, &b, data, q);
-            }
-            if let Some(from) = tail_of(x.1.len()) {
-                tail::recover_data_from_q(x, data, q, from);
-            }
-        }
-
-        $(#[$feature])?
-        fn recover_data_from_q_to<const S: bool>(
-            sink: &Sink<S>,
-            x: &mut [u8],
-            b: &Factor,
-            data: Row<'_>,
-            q: &[u8],
-        ) {
-            walk::<false>(data, |at, _, q_sum| {
-                let Some(q) = load(q, at) else { return Break(()) };
-                let lost = product(b, &sum(&q_sum, &q));
-                store(sink, x, at, lost);
-                Continue(())
-            });
-        }
-
-        $(#[$feature])?
-        fn recover_data_data(
-            x: (u8, &mut [u8]),
-            y: (u8, &mut [u8]),
-            data: Row<'_>,
-            p: &[u8],
-            q: &[u8],
-            stream: bool,
-        ) {
-            // Two different exponents always have coefficients.
-            let Some((a, b)) = two_data_coefficients(x.0, y.0) else { return };
-            let by = (factor(a), factor(b));
-            if stream {
-                recover_data_data_to(&Sink::<true>::new(), (x.1, y.1), &by, data, (p, q));
-            } else {
-                recover_data_data_to(&Sink::<false>::new(), (x.1, y.1), &by, data, (p, q));
-            }
-            if let Some(from) = tail_of(x.1.len()) {
-                tail::recover_data_data(x, y, data, (p, q), from);
-            }
-        }
-
-        $(#[$feature])?
-        fn recover_data_data_to<const S: bool>(
-            sink: &Sink<S>,
-            (x, y): (&mut [u8], &mut [u8]),
-            (a, b): &(Factor, Factor),
-            data: Row<'_>,
-            (p, q): (&[u8], &[u8]),
-        ) {
-            walk::<true>(data, |at, p_sum, q_sum| {
-                let (Some(p), Some(q)) = (load(p, at), load(q, at)) else { return Break(()) };
-                let (both, weighted) = (sum(&p_sum, &p), sum(&q_sum, &q));
-                let lost = sum(&product(a, &both), &product(b, &weighted));
-                store(sink, x, at, lost);
-                store(sink, y, at, sum(&both, &lost));
-                Continue(())
-            });
-        }
-
-        $(#[$feature])?
-        fn recover_data_p(
-            x: (u8, &mut [u8]),
-            p: &mut [u8],
-            data: Row<'_>,
-            q: &[u8],
-            stream: bool,
-        ) {
-            let b = factor(inverse_power(x.0));
-            if stream {
-                recover_data_p_to(&Sink::<true>::new(), (x.1, p), &b, data, q);
-            } else {
-                recover_data_p_to(&Sink::<false>::new(), (x.1, p), &b, data, q);
-            }
-            if let Some(from) = tail_of(x.1.len()) {
-                tail::recover_data_p(x, p, data, q, from);
-            }
-        }
-
-        $(#[$feature])?
-        fn recover_data_p_to<const S: bool>(
-            sink: &Sink<S>,
-            (x, p): (&mut [u8], &mut [u8]),
-            b: &Factor,
-            data: Row<'_>,
-            q: &[u8],
-        ) {
-            walk::<true>(data, |at, p_sum, q_sum| {
-                let Some(q) = load(q, at) else { return Break(()) };
-                let lost = product(b, &sum(&q_sum, &q));
-                store(sink, x, at, lost);
-                store(sink, p, at, sum(&p_sum, &lost));
-                Continue(())
-            });
-        }
-
-        $(#[$feature])?
-        fn recover_data_q(
-            x: (u8, &mut [u8]),
-            q: &mut [u8],
-            data: Row<'_>,
-            p: &[u8],
-            stream: bool,
-        ) {
-            let c = factor(gf256::pow2(x.0));
-            if stream {
-                recover_data_q_to(&Sink::<true>::new(), (x.1, q), &c, data, p);
-            } else {
-                recover_data_q_to(&Sink::<false>::new(), (x.1, q), &c, data, p);
-            }
-            if let Some(from) = tail_of(x.1.len()) {
-                tail::recover_data_q(x, q, data, p, from);
-            }
-        }
-
-        $(#[$feature])?
-        fn recover_data_q_to<const S: bool>(
-            sink: &Sink<S>,
-            (x, q): (&mut [u8], &mut [u8]),
-            c: &Factor,
-            data: Row<'_>,
-            p: &[u8],
-        ) {
-            walk::<true>(data, |at, p_sum, q_sum| {
-                let Some(p) = load(p, at) else { return Break(()) };
-                let lost = sum(&p_sum, &p);
-                store(sink, x, at, lost);
-                store(sink, q, at, sum(&q_sum, &product(c, &lost)));
-                Continue(())
-            });
-        }
+        change_kernels!($(#[$feature])?, #[$inline]);
+        recover_kernels!($(#[$feature])?, #[$inline]);
     };
 }
 pub(super) use kernels;

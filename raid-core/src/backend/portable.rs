@@ -6,7 +6,7 @@
 //! | `bytes` | 64 bytes | the compiler has vector instructions, and finds them in loops over bytes |
 //! | `words` | two machine words | it has none: a word is a vector of bytes |
 
-use super::{Backend, Ops, Stores};
+use super::{Backend, Ops};
 
 mod bytes;
 mod lanes;
@@ -22,13 +22,13 @@ impl Backend {
     /// Plain Rust on bytes, for compilers to vectorise.
     #[must_use]
     pub const fn bytes() -> Self {
-        Self { ops: &bytes::OPS, stores: Stores::Auto }
+        Self::new(&bytes::OPS)
     }
 
     /// Plain Rust on machine words, for CPUs without vectors.
     #[must_use]
     pub const fn words() -> Self {
-        Self { ops: &words::OPS, stores: Stores::Auto }
+        Self::new(&words::OPS)
     }
 }
 

@@ -22,17 +22,37 @@
 //! 165, and 177 for 136 where none is absent; AVX2 345 for 341 and 297 for 289, SSSE3 620 for 662 and 562
 //! for 542.
 
+use super::Locality;
 use crate::parity::{MAX_ENTRIES, ParityError, check_length};
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::Range;
+use core::ptr::NonNull;
 
 /// The data blocks of a row by exponent, `None` for zeros: see [`parity`](crate::parity). All have the
-/// same length.
-#[derive(Clone, Copy, Debug)]
+/// same length, that of the other blocks of the call. It also knows where they are: see [`Locality`].
+///
+/// Two words, so that it gets from a method to its kernel in registers.
+///
+/// # Invariant
+///
+/// `first` and the number in `shape` are a slice that lives for `'a`. All its blocks are equally long;
+/// all are present unless `shape` says that one is absent.
+#[derive(Clone, Copy)]
 pub struct Row<'a> {
-    data: &'a [Option<&'a [u8]>],
-    len: usize,
-    /// Whether all blocks are present.
-    whole: bool,
+    first: NonNull<Option<&'a [u8]>>,
+    /// Bits 0 to 7 the number of entries, 8 whether one is absent, 9 and 10 the locality.
+    shape: usize,
+    life: PhantomData<&'a [Option<&'a [u8]>]>,
 }
+
+const ABSENT: usize = 1 << 8;
+const LOCALITY: u32 = 9;
+
+// SAFETY: it is a shared reference to blocks, in another form.
+unsafe impl Send for Row<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Row<'_> {}
 
 impl<'a> Row<'a> {
     /// The blocks of a row, each of `len` bytes.
@@ -42,49 +62,145 @@ impl<'a> Row<'a> {
     /// [`ParityError::Length`], [`ParityError::TooManyEntries`].
     #[inline]
     pub fn new(len: usize, data: &'a [Option<&'a [u8]>]) -> Result<Self, ParityError> {
-        if data.len() > MAX_ENTRIES {
-            return Err(ParityError::TooManyEntries { found: data.len() });
-        }
-        let mut whole = true;
+        Self::within(len, data, Locality::Unknown)
+    }
+
+    /// The same, of a row that is there.
+    #[inline]
+    pub(super) fn within(
+        len: usize,
+        data: &'a [Option<&'a [u8]>],
+        locality: Locality,
+    ) -> Result<Self, ParityError> {
+        // One branch for all blocks: small rows cost little else.
+        let (mut differences, mut absent) = (0, 0);
         for block in data {
             match block {
-                Some(block) => check_length(len, block)?,
-                None => whole = false,
+                Some(block) => differences |= block.len() ^ len,
+                None => absent = ABSENT,
             }
         }
-        Ok(Self { data, len, whole })
+        if differences != 0 || data.len() > MAX_ENTRIES {
+            return Err(refusal(len, data));
+        }
+        let shape = data.len() | absent | locality.bits() << LOCALITY;
+        Ok(Self { first: NonNull::from(data).cast(), shape, life: PhantomData })
     }
 
     /// The blocks; the index of one is its exponent.
     #[must_use]
+    #[inline]
     pub const fn blocks(self) -> &'a [Option<&'a [u8]>] {
-        self.data
+        // SAFETY: by the invariant, they are a slice.
+        unsafe { core::slice::from_raw_parts(self.first.as_ptr(), self.shape & MAX_ENTRIES) }
     }
 
-    /// Bytes of a block.
+    /// Where the blocks are.
     #[must_use]
-    pub const fn block_len(self) -> usize {
-        self.len
+    #[inline]
+    pub const fn locality(self) -> Locality {
+        Locality::from_bits(self.shape >> LOCALITY)
     }
 
-    /// The blocks, if all of them are present.
+    /// Whether the row is in a cache near the core, and has no absent blocks unless they are `allowed`.
     #[inline(always)]
-    pub(super) fn whole(self) -> Option<Blocks<'a, true>> {
-        self.whole.then_some(Blocks { data: self.data, len: self.len })
+    pub(super) fn is_plain(self, allowed: bool) -> bool {
+        let absent = if allowed { 0 } else { ABSENT };
+        self.shape & (absent | 3 << LOCALITY) == 0
     }
 
-    /// The blocks, without what is absent above the highest one that is present.
+    /// The blocks, if all of them are present, and `len` bytes long as those of every call are.
     #[inline(always)]
-    pub(super) fn any(self) -> Blocks<'a, false> {
-        let mut data = self.data;
+    pub(super) fn whole(self, len: usize) -> Option<Blocks<'a, true>> {
+        let data = match self.blocks() {
+            // One stands for all.
+            [Some(first), ..] if first.len() != len => &[],
+            data => data,
+        };
+        (self.shape & ABSENT == 0).then_some(Blocks { data, len })
+    }
+
+    /// The blocks, without what is absent above the highest one that is present; they are `len` bytes
+    /// long as those of every call are.
+    #[inline(always)]
+    pub(super) fn any(self, len: usize) -> Blocks<'a, false> {
+        let mut data = self.blocks();
         while let [lower @ .., None] = data {
             data = lower;
         }
-        Blocks { data, len: self.len }
+        match data {
+            // One stands for all.
+            [.., Some(highest)] if highest.len() != len => Blocks { data: &[], len },
+            _ => Blocks { data, len },
+        }
     }
 }
 
-/// The blocks of a [`Row`]. If it is `WHOLE`, all of them are present.
+impl fmt::Debug for Row<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let present = self.blocks().iter().flatten().count();
+        write!(f, "Row({present} of {} blocks, {:?})", self.blocks().len(), self.locality())
+    }
+}
+
+/// Why these blocks are no row.
+#[cold]
+#[inline(never)]
+fn refusal(len: usize, data: &[Option<&[u8]>]) -> ParityError {
+    let lengths = || data.iter().flatten().try_for_each(|block| check_length(len, block));
+    match lengths() {
+        Err(refused) if data.len() <= MAX_ENTRIES => refused,
+        _ => ParityError::TooManyEntries { found: data.len() },
+    }
+}
+
+/// The bytes of all blocks that one step works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    start: usize,
+    len: usize,
+}
+
+impl Span {
+    /// The steps of blocks of `len` bytes from byte `from` on: whole ones of `N` registers of `LANES`
+    /// bytes, or, for the `REST`, of one register, the last one filled in part.
+    #[inline(always)]
+    pub(super) fn steps<const LANES: usize, const N: usize, const REST: bool>(
+        from: usize,
+        len: usize,
+    ) -> impl Iterator<Item = Self> {
+        let width = LANES.wrapping_mul(N);
+        let end = Self::end_of_steps::<LANES, N, REST>(from, len);
+        (from..end).step_by(width).map(move |start| {
+            let len = if REST { end.wrapping_sub(start).min(width) } else { width };
+            Self { start, len }
+        })
+    }
+
+    /// Where the last of these steps ends.
+    #[inline(always)]
+    pub(super) fn end_of_steps<const LANES: usize, const N: usize, const REST: bool>(
+        from: usize,
+        len: usize,
+    ) -> usize {
+        let left = len.saturating_sub(from);
+        let beyond = if REST { 0 } else { left.checked_rem(LANES.wrapping_mul(N)).unwrap_or(0) };
+        len.wrapping_sub(beyond)
+    }
+
+    /// The first byte.
+    #[inline(always)]
+    pub(super) fn start(self) -> usize {
+        self.start
+    }
+
+    #[inline(always)]
+    pub(super) fn range(self) -> Range<usize> {
+        self.start..self.start.wrapping_add(self.len)
+    }
+}
+
+/// The blocks of a [`Row`], all `len` bytes long. If it is `WHOLE`, all of them are present.
 #[derive(Clone, Copy)]
 pub(super) struct Blocks<'a, const WHOLE: bool> {
     data: &'a [Option<&'a [u8]>],
@@ -92,32 +208,42 @@ pub(super) struct Blocks<'a, const WHOLE: bool> {
 }
 
 impl<'a, const WHOLE: bool> Blocks<'a, WHOLE> {
-    /// All whole steps of `WIDTH` bytes: where they begin, and their bytes.
+    /// The steps of the row, as [`Span::steps`] has them, each with its bytes.
     #[inline(always)]
-    pub(super) fn steps<const WIDTH: usize>(
+    pub(super) fn steps<const LANES: usize, const N: usize, const REST: bool>(
         self,
-    ) -> impl Iterator<Item = (usize, Column<'a, WIDTH, WHOLE>)> {
-        let whole = self.len.saturating_sub(self.len.checked_rem(WIDTH).unwrap_or(0));
-        (0..whole).step_by(WIDTH).map(move |at| (at, Column { rest: self.data, at }))
+        from: usize,
+    ) -> impl Iterator<Item = (Span, Column<'a, LANES, N, WHOLE>)> {
+        Span::steps::<LANES, N, REST>(from, self.len)
+            .map(move |at| (at, Column { rest: self.data, at }))
+    }
+
+    /// Where the last of these steps ends.
+    #[inline(always)]
+    pub(super) fn end_of_steps<const LANES: usize, const N: usize, const REST: bool>(
+        self,
+        from: usize,
+    ) -> usize {
+        Span::end_of_steps::<LANES, N, REST>(from, self.len)
     }
 }
 
-/// The `WIDTH` bytes from `at` on of all blocks, which have them.
-pub(super) struct Column<'a, const WIDTH: usize, const WHOLE: bool> {
+/// The bytes of a span of all blocks, which have them: at most `N` times `LANES`.
+pub(super) struct Column<'a, const LANES: usize, const N: usize, const WHOLE: bool> {
     rest: &'a [Option<&'a [u8]>],
-    at: usize,
+    at: Span,
 }
 
-impl<'a, const WIDTH: usize, const WHOLE: bool> Column<'a, WIDTH, WHOLE> {
+impl<'a, const LANES: usize, const N: usize, const WHOLE: bool> Column<'a, LANES, N, WHOLE> {
     /// Takes the highest block, zeros if there is none.
     #[inline(always)]
-    pub(super) fn take_first(&mut self) -> &'a [u8; WIDTH] {
-        self.take_one().unwrap_or(const { &[0; WIDTH] })
+    pub(super) fn take_first(&mut self) -> &'a [u8] {
+        self.take_one().unwrap_or_else(|| self.zeros())
     }
 
     /// Takes the two highest blocks that are left, the lower one first.
     #[inline(always)]
-    pub(super) fn take_two(&mut self) -> Option<[&'a [u8; WIDTH]; 2]> {
+    pub(super) fn take_two(&mut self) -> Option<[&'a [u8]; 2]> {
         let [lower @ .., low, high] = self.rest else { return None };
         self.rest = lower;
         Some([self.bytes(*low), self.bytes(*high)])
@@ -125,29 +251,41 @@ impl<'a, const WIDTH: usize, const WHOLE: bool> Column<'a, WIDTH, WHOLE> {
 
     /// Takes the highest block that is left.
     #[inline(always)]
-    pub(super) fn take_one(&mut self) -> Option<&'a [u8; WIDTH]> {
+    pub(super) fn take_one(&mut self) -> Option<&'a [u8]> {
         let [lower @ .., high] = self.rest else { return None };
         self.rest = lower;
         Some(self.bytes(*high))
     }
 
+    /// All blocks that are present.
+    #[inline(always)]
+    pub(super) fn present(&self) -> impl Iterator<Item = &'a [u8]> {
+        let present = |block: &Option<&'a [u8]>| WHOLE || block.is_some();
+        self.rest.iter().copied().filter(present).map(|block| self.bytes(block))
+    }
+
     /// Of a block that is absent, zeros: chosen by their address, for a choice between loaded
     /// registers would cost the loop a branch and as many registers again.
     #[inline(always)]
-    fn bytes(&self, block: Option<&'a [u8]>) -> &'a [u8; WIDTH] {
+    fn bytes(&self, block: Option<&'a [u8]>) -> &'a [u8] {
         let block = if WHOLE {
-            // SAFETY: `Row::whole`, which alone makes such blocks, makes them of those that `Row::new` has
-            // seen to be present.
+            // SAFETY: `Row::whole`, which alone makes such blocks, makes them of those that `Row` knows to be
+            // present.
             unsafe { block.unwrap_unchecked() }
         } else {
-            let Some(block) = block else { return const { &[0; WIDTH] } };
+            let Some(block) = block else { return self.zeros() };
             block
         };
-        // SAFETY: `Row::new` has seen that all blocks are `len` bytes long, and `Blocks::steps`,
-        // which alone makes columns, that `at + WIDTH` is at most that.
-        let bytes = unsafe { block.get_unchecked(self.at..self.at.wrapping_add(WIDTH)) };
-        // SAFETY: the slice has `WIDTH` bytes, as the array has, and bytes have no alignment.
-        unsafe { &*bytes.as_ptr().cast::<[u8; WIDTH]>() }
+        // SAFETY: `Row` has seen that all blocks are `len` bytes long, and `Blocks::steps`,
+        // which alone makes columns, makes them of spans that end there at the latest.
+        unsafe { block.get_unchecked(self.at.range()) }
+    }
+
+    #[inline(always)]
+    fn zeros(&self) -> &'a [u8] {
+        let zeros = const { &[[0; LANES]; N] }.as_flattened();
+        // SAFETY: a span of `N` times `LANES` bytes at most, as `Span::steps` makes them.
+        unsafe { zeros.get_unchecked(..self.at.len) }
     }
 }
 
@@ -168,22 +306,40 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_the_whole_steps_of_all_blocks_from_above() {
+    fn columns_are_the_whole_steps_and_the_rest_of_all_blocks_from_above() {
         let blocks: [[u8; 70]; 2] =
             [core::array::from_fn(|at| at as u8), core::array::from_fn(|at| at as u8 + 100)];
         let data = [Some(&blocks[0][..]), None, Some(&blocks[1]), None];
-        let row = Row::new(70, &data).unwrap();
+        let row = Row::new(70, &data).unwrap().any(70);
         let mut seen = std::vec::Vec::new();
-        for (at, mut column) in row.any().steps::<32>() {
+        for (at, mut column) in row.steps::<16, 2, false>(0) {
+            let start = at.start() as u8;
             assert_eq!(column.take_two().map(|two| two.map(|bytes| bytes[1])), {
-                let at = at as u8;
-                Some([0, at + 101])
+                Some([0, start + 101])
             });
             assert_eq!(column.take_two(), None);
-            assert_eq!(column.take_one().map(|bytes| bytes[31]), Some(at as u8 + 31));
+            assert_eq!(column.take_one().map(|bytes| bytes[31]), Some(start + 31));
             assert_eq!(column.take_one(), None);
-            seen.push(at);
+            seen.push(at.range());
         }
-        assert_eq!(seen, [0, 32]);
+        let end = row.end_of_steps::<16, 2, false>(0);
+        for (at, column) in row.steps::<16, 1, true>(end) {
+            let present: std::vec::Vec<_> = column.present().collect();
+            assert_eq!(present, [&blocks[0][64..], &blocks[1][64..]]);
+            seen.push(at.range());
+        }
+        assert_eq!(seen, [0..32, 32..64, 64..70]);
+        assert_eq!(row.end_of_steps::<16, 1, true>(64), 70);
+    }
+
+    #[test]
+    fn a_row_without_blocks_has_zeros() {
+        for data in [&[][..], &[None, None]] {
+            let row = Row::new(20, data).unwrap();
+            let columns = row.any(20).steps::<16, 1, true>(0);
+            let firsts: std::vec::Vec<_> =
+                columns.map(|(_, mut column)| column.take_first()).collect();
+            assert_eq!(firsts, [&[0; 16][..], &[0; 4]]);
+        }
     }
 }

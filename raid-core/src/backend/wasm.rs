@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! WebAssembly with 128-bit vectors, for modules that are compiled with `simd128`.
 
-use super::{Backend, Stores};
+use super::Backend;
 
 mod simd128;
 
@@ -9,7 +9,7 @@ impl Backend {
     /// The `simd128` kernels. A module that has them runs only where they are.
     #[must_use]
     pub const fn simd128() -> Self {
-        Self { ops: &simd128::OPS, stores: Stores::Auto }
+        Self::new(&simd128::OPS)
     }
 }
 

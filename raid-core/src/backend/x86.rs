@@ -12,7 +12,7 @@
 //! Only for targets with SSE2: on soft-float targets (`x86_64-unknown-none`) the code generator
 //! aborts on these instructions.
 
-use super::{Backend, Ops, Stores};
+use super::{Backend, Ops};
 use crate::gf256;
 
 mod affine;
@@ -20,7 +20,10 @@ mod avx2;
 mod avx2_gfni;
 mod avx512;
 mod avx512_gfni;
+#[cfg(feature = "std")]
+mod caches;
 mod narrow;
+mod part;
 mod sink;
 mod ssse3;
 
@@ -97,8 +100,11 @@ impl Backend {
 
 /// Callers have the instructions of `ops`.
 const fn x86(ops: &'static Ops) -> Backend {
-    Backend { ops, stores: Stores::Auto }
+    Backend::new(ops)
 }
+
+#[cfg(feature = "std")]
+pub(super) use caches::of_this_cpu;
 
 /// The kernels that this CPU can run, the best first.
 #[cfg(feature = "std")]

@@ -27,7 +27,7 @@
 //! blocks in another order, so every backend's kernels compute it as they are.
 
 use super::{MAX_ENTRIES, ParityError, check_length};
-use crate::backend::{Backend, Row, Stores};
+use crate::backend::{Backend, Locality, Row};
 use crate::gf256;
 
 /// Bytes of each block that are worked on at a time: what a row has of them stays in the cache from
@@ -166,10 +166,10 @@ fn solution(lost: &[u8], by: &[usize]) -> Option<Matrix> {
 }
 
 impl TripleParity {
-    /// By the kernels of `backend`. Results go through the cache, whatever its [`Stores`].
+    /// By the kernels of `backend`. What a row has of a chunk stays in the cache, whatever its [`Locality`].
     #[must_use]
     pub const fn new(backend: Backend) -> Self {
-        Self { backend: backend.with_stores(Stores::Cached) }
+        Self { backend: backend.with_locality(Locality::Cached) }
     }
 
     /// Computes P, Q and R of the data; those that are `None` are not wanted.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Plain Rust on bytes: loops that compilers turn into vector instructions.
 #![forbid(unsafe_code)]
+#![allow(clippy::useless_transmute)] // here a register is its bytes
 
 use super::lanes::lanes;
 use zerocopy::IntoBytes;

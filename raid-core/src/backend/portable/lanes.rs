@@ -8,10 +8,13 @@ macro_rules! lanes {
     ($name:literal) => {
         use super::Sink;
         use crate::backend::kernels::kernels;
+        use crate::backend::part::{gather, scatter};
 
         type Vector = [Lane; COUNT];
         const LANES: usize = size_of::<Vector>();
         const VECTORS: usize = 1;
+        const WIDE: usize = 1;
+        const LINE: usize = 0;
         const PAIRS: bool = false;
         const WHOLE: bool = false;
 
@@ -95,6 +98,17 @@ macro_rules! lanes {
         #[inline(always)]
         fn put<const STREAM: bool>(_: &Sink<STREAM>, to: &mut [u8; LANES], value: Vector) {
             to.copy_from_slice(value.as_bytes());
+        }
+
+        #[inline(always)]
+        fn load_part(bytes: &[u8]) -> Vector {
+            transmute!(gather::<LANES>(bytes))
+        }
+
+        #[inline(always)]
+        fn put_part(to: &mut [u8], value: Vector) {
+            let bytes: [u8; LANES] = transmute!(value);
+            scatter(to, &bytes);
         }
     };
 }

@@ -4,12 +4,15 @@
 
 use crate::backend::kernels::kernels;
 use crate::backend::nibbles::products;
+use crate::backend::part::{gather, scatter};
 use crate::backend::portable::Sink;
 use core::arch::wasm32::*;
 
 type Vector = v128;
 const LANES: usize = 16;
 const VECTORS: usize = 4;
+const WIDE: usize = 4;
+const LINE: usize = 0;
 const PAIRS: bool = false;
 const WHOLE: bool = false;
 
@@ -97,4 +100,17 @@ fn factor(c: u8) -> Factor {
 #[target_feature(enable = "simd128")]
 fn put<const STREAM: bool>(_: &Sink<STREAM>, bytes: &mut [u8; LANES], value: Vector) {
     *bytes = transmute!(value);
+}
+
+#[inline]
+#[target_feature(enable = "simd128")]
+fn load_part(bytes: &[u8]) -> Vector {
+    transmute!(gather::<LANES>(bytes))
+}
+
+#[inline]
+#[target_feature(enable = "simd128")]
+fn put_part(to: &mut [u8], value: Vector) {
+    let bytes: [u8; LANES] = transmute!(value);
+    scatter(to, &bytes);
 }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::BIAS;
+use super::part::{load_256 as load_part, store_256 as put_part};
 use super::sink::{Sink, put_256 as put};
 use crate::backend::kernels::kernels;
 use crate::backend::nibbles::products;
@@ -11,6 +12,8 @@ use core::arch::x86_64::*;
 type Vector = __m256i;
 const LANES: usize = 32;
 const VECTORS: usize = 4;
+const WIDE: usize = 4;
+const LINE: usize = 2;
 const PAIRS: bool = false;
 const WHOLE: bool = true;
 

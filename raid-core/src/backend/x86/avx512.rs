@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::BIAS;
+use super::part::{load_512 as load_part, store_512 as put_part};
 use super::sink::{Sink, put_512 as put};
 use crate::backend::kernels::kernels;
 use crate::backend::nibbles::products;
@@ -11,6 +12,8 @@ use core::arch::x86_64::*;
 type Vector = __m512i;
 const LANES: usize = 64;
 const VECTORS: usize = 4;
+const WIDE: usize = 8;
+const LINE: usize = 1;
 const PAIRS: bool = true;
 const WHOLE: bool = true;
 

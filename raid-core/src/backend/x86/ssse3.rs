@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::BIAS;
+use super::part::{load_128 as load_part, store_128 as put_part};
 use super::sink::{Sink, put_128 as put};
 use crate::backend::kernels::kernels;
 use crate::backend::nibbles::products;
@@ -11,6 +12,8 @@ use core::arch::x86_64::*;
 type Vector = __m128i;
 const LANES: usize = 16;
 const VECTORS: usize = 4;
+const WIDE: usize = 4;
+const LINE: usize = 4;
 const PAIRS: bool = false;
 const WHOLE: bool = true;
 

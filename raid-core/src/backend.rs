@@ -16,6 +16,8 @@
 //! holds no state: make it once, keep it with the array, copy it anywhere. 64-byte aligned blocks
 //! are fast, not required; so are lengths that are multiples of 64.
 //!
+//! Firmware that calls a few operations takes them from [`portable`].
+//!
 //! **Say where the rows are**, if you know: [`Backend::with_locality`], or
 //! [`Backend::with_bytes_in_use`] for a stripe cache of that size. It is worth a fifth.
 //!
@@ -50,7 +52,7 @@ mod locality;
 mod nibbles;
 mod ops;
 mod part;
-mod portable;
+pub mod portable;
 mod row;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;

@@ -106,11 +106,11 @@ macro_rules! by_place {
                         by_place!(steps WIDE, from, len, $again, $kernel($($argument),*));
                     }
                     by_place!(steps $usual, from, len, $again, $kernel($($argument),*));
-                    if HALF > 1 {
+                    if VECTORS != 1 {
                         by_place!(steps HALF, from, len, $again, $kernel($($argument),*));
                     }
                 }
-                if $usual != 1 {
+                if VECTORS != 1 {
                     // Stores over ones past the cache would wait for them.
                     let again = $again && !past;
                     by_place!(steps 1, from, len, again, $kernel($($argument),*));

@@ -88,6 +88,9 @@ impl RowPlan {
     /// `new_data` is the whole request of a write (its blocks in order), and is not looked at for
     /// other plans.
     ///
+    /// Where the backend does not know where the rows are, they are taken to be where a slab and a
+    /// request of that size fit: see [`Locality`](crate::backend::Locality).
+    ///
     /// # Errors
     /// A slab or request that is too short.
     pub fn compute(
@@ -98,6 +101,7 @@ impl RowPlan {
     ) -> Result<(), ComputeError> {
         self.check_slab(slab)?;
         let Work::Row(row) = &self.work else { return Ok(()) };
+        let backend = backend.with_bytes_in_use(slab.len().saturating_add(new_data.len()));
         if row.new_data {
             self.check_request(new_data)?;
         }

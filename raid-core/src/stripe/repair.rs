@@ -88,6 +88,7 @@ impl RowPlan {
         slab: &mut [u8],
         policy: Repair,
     ) -> Result<Repaired, ComputeError> {
+        let backend = backend.with_bytes_in_use(slab.len());
         let none = Rows { start: self.rows.start, len: 0 };
         let mut repaired = Repaired { plan: *self, slots: SlotSet::EMPTY, rows: none, left: 0 };
         self.compute(backend, slab, &[])?;

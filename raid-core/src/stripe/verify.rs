@@ -79,6 +79,7 @@ impl RowPlan {
         slab: &mut [u8],
         mut found: impl FnMut(Mismatch),
     ) -> Result<Verdict, ComputeError> {
+        let backend = backend.with_bytes_in_use(slab.len());
         let mut verdict = Verdict::default();
         // Recovers what cannot be read, as far as the plan asks for it.
         self.compute(backend, slab, &[])?;

@@ -4,6 +4,7 @@
 #![allow(clippy::useless_transmute)] // here a register is its bytes
 
 use super::lanes::lanes;
+use crate::backend::part::{gather, scatter};
 use zerocopy::IntoBytes;
 
 type Lane = u8;
@@ -16,4 +17,14 @@ lanes!("bytes");
 #[inline(always)]
 fn double(byte: u8) -> u8 {
     gf256::double(byte)
+}
+
+#[inline(always)]
+fn load_part(bytes: &[u8]) -> Vector {
+    gather(bytes)
+}
+
+#[inline(always)]
+fn put_part(to: &mut [u8], value: Vector) {
+    scatter(to, &value);
 }

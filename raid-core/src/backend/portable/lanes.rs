@@ -8,7 +8,6 @@ macro_rules! lanes {
     ($name:literal) => {
         use super::Sink;
         use crate::backend::kernels::kernels;
-        use crate::backend::part::{gather, scatter};
 
         type Vector = [Lane; COUNT];
         const LANES: usize = size_of::<Vector>();
@@ -100,16 +99,6 @@ macro_rules! lanes {
             to.copy_from_slice(value.as_bytes());
         }
 
-        #[inline(always)]
-        fn load_part(bytes: &[u8]) -> Vector {
-            transmute!(gather::<LANES>(bytes))
-        }
-
-        #[inline(always)]
-        fn put_part(to: &mut [u8], value: Vector) {
-            let bytes: [u8; LANES] = transmute!(value);
-            scatter(to, &bytes);
-        }
     };
 }
 pub(super) use lanes;

@@ -24,3 +24,20 @@ fn double(word: usize) -> usize {
     let lost = (carries << 8).wrapping_sub(carries);
     ((word << 1) & all(0xfe)) ^ (lost & all(gf256::POLYNOMIAL))
 }
+
+/// Byte by byte, and once for all kernels: firmware has little memory, and blocks of whole words.
+#[inline(never)]
+fn load_part(bytes: &[u8]) -> Vector {
+    let mut all = [0; LANES];
+    for (to, from) in all.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    transmute!(all)
+}
+
+#[inline(never)]
+fn put_part(to: &mut [u8], value: Vector) {
+    for (to, from) in to.iter_mut().zip(value.as_bytes()) {
+        *to = *from;
+    }
+}

@@ -163,7 +163,7 @@ pub use operation::{AboveMark, Finish, Phase, Policy, Scope};
 pub use record::{FlushId, RecordSeq};
 pub use region::RegionRecord;
 pub use reshape::{Clearance, Direction, ReshapeMark};
-pub use sync_core::{Return, SyncCore, rows_at_risk};
+pub use sync_core::{Return, SyncCore, rows_at_risk, rows_missed};
 pub use throttle::Limits;
 pub use ticket::Ticket;
 pub use time::Time;

@@ -24,7 +24,7 @@ mod state_tables;
 mod steering;
 
 pub use membership::Return;
-pub use restart::rows_at_risk;
+pub use restart::{rows_at_risk, rows_missed};
 
 use crate::bad_range::{BadRanges, Filling};
 use crate::command::Status;

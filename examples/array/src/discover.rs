@@ -17,12 +17,14 @@
 //! store shares these bytes until it edits them.
 
 mod bound;
+mod choice;
 mod inventory;
 mod overlap;
 mod source;
 
 pub use bound::MetadataBound;
-pub use inventory::{FoundArray, FoundBranch, FoundFinding, FoundMember, RawField};
+pub use choice::{Choice, utc};
+pub use inventory::{FoundArray, FoundBranch, FoundFinding, FoundMember, RawField, RowsOfSet};
 pub use overlap::SharedBlocks;
 pub use source::{ReadAt, Source, discover_members};
 

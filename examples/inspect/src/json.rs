@@ -6,11 +6,12 @@
 //! format's own text.
 
 use crate::disks::{Inspection, places};
+use crate::forked::Settlement;
 use crate::readiness::Readiness;
 use crate::show::{finding_text, offset_bytes, secondary_name, severity_name};
 use crate::size::{chunk_bytes, level_name, md_name};
 use crate::verdict;
-use raid_array::discover::{FoundArray, FoundBranch, FoundDisk, FoundFinding, RawField};
+use raid_array::discover::{Choice, FoundArray, FoundDisk, FoundFinding, RawField};
 use raid_array::trust::Accept;
 use raid_core::array::MemberDescriptor;
 use serde::Serialize;
@@ -122,6 +123,13 @@ struct Branch<'a> {
     sequence: Option<u64>,
     unix_seconds: Option<u64>,
     without: Vec<BranchPlace>,
+    /// The command that reads the array as this history has it.
+    run: String,
+    /// The disks that are given back as new ones if it is kept, and the command for that.
+    give_back_disks: Vec<usize>,
+    give_back: String,
+    /// What is lost then.
+    lost: String,
 }
 
 #[derive(Serialize)]
@@ -245,7 +253,9 @@ fn array<'a>(inspection: &'a Inspection, array: &'a FoundArray) -> Array<'a> {
         refusal: refusal.map(|refusal| refusal.to_string()),
         forced,
         members: places(array).iter().map(|place| member(inspection, array, place)).collect(),
-        branches: array.branches.iter().map(|found| branch(inspection, found)).collect(),
+        branches: (crate::forked::settlements(inspection, array).into_iter())
+            .map(|(choice, settled)| branch(inspection, choice, settled))
+            .collect(),
         raw: Raw(array.raw.iter().collect()),
     }
 }
@@ -267,7 +277,8 @@ fn forced<'a>(inspection: &'a Inspection, array: &FoundArray) -> Forced<'a> {
     Forced { readable: refusal.is_none(), refusal, on_trust: on_trust.collect() }
 }
 
-fn branch<'a>(inspection: &'a Inspection, found: &FoundBranch) -> Branch<'a> {
+fn branch<'a>(inspection: &'a Inspection, choice: Choice<'_>, settled: Settlement) -> Branch<'a> {
+    let found = choice.kept;
     let without = found.failed.iter();
     Branch {
         number: found.number,
@@ -278,6 +289,10 @@ fn branch<'a>(inspection: &'a Inspection, found: &FoundBranch) -> Branch<'a> {
         without: without
             .map(|place| BranchPlace { set: place.set, slot_in_set: place.slot.0 })
             .collect(),
+        run: settled.run,
+        give_back_disks: choice.given_back,
+        give_back: settled.give_back,
+        lost: settled.lost,
     }
 }
 

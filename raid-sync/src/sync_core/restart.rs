@@ -45,7 +45,7 @@ use crate::mark::Mark;
 use crate::member::{Members, Redundancy};
 use crate::operation::{Family, family};
 use crate::record::Records;
-use crate::region::{DirtyLog, Grain};
+use crate::region::{DirtyLog, Grain, RegionRecord};
 use crate::throttle::Throttle;
 use crate::ticket::Tickets;
 use crate::time::Clock;
@@ -276,6 +276,34 @@ pub fn rows_at_risk<const REGIONS: usize>(
     }
     for (region, record) in found.regions.iter().enumerate() {
         if record.dirty() {
+            let (start, end) = (grain.start(region), grain.end(region));
+            to(Rows { start, len: end.0.saturating_sub(start.0) });
+        }
+    }
+}
+
+/// Gives the rows that these members have missed, as a record of the others says, whose `found` are its
+/// debtors and its regions: for the operator who must choose one of two histories. All rows where one of
+/// the members has no account. `REGIONS` is that of the core.
+pub fn rows_missed<const REGIONS: usize>(
+    rows: u64,
+    align: u64,
+    (debtors, regions): (&[Option<Debtor>], &[RegionRecord]),
+    members: SlotSet,
+    mut to: impl FnMut(Rows),
+) {
+    let grain = Grain::new(rows, align.max(1), REGIONS);
+    let (mut owing, mut known) = (0u8, SlotSet::EMPTY);
+    for (bit, debtor) in debtors.iter().enumerate() {
+        let Some(debtor) = debtor.filter(|debtor| members.contains(debtor.slot)) else { continue };
+        owing |= u32::try_from(bit).ok().and_then(|bit| 1u8.checked_shl(bit)).unwrap_or(0);
+        known.insert(debtor.slot);
+    }
+    if !known.contains_all(members) || regions.len() != grain.count {
+        return to(Rows::new(0, rows));
+    }
+    for (region, record) in regions.iter().enumerate() {
+        if record.debt() & owing != 0 {
             let (start, end) = (grain.start(region), grain.end(region));
             to(Rows { start, len: end.0.saturating_sub(start.0) });
         }

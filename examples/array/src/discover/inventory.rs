@@ -3,6 +3,7 @@
 
 use raid_core::array::{ArrayDescriptor, ArrayId, MemberDescriptor, Place};
 use raid_core::metadata::{Branch, DiskDescriptor, Finding, Inventory, Subject};
+use raid_core::units::Rows;
 
 /// A field as stored, named as the format's text names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,17 @@ pub struct FoundBranch {
     pub unix_seconds: Option<u64>,
     /// Places that it calls failed or missing, in ascending order.
     pub failed: Vec<Place>,
+    /// Rows that it has written without them; `None` if that is not recorded.
+    pub written: Option<Vec<RowsOfSet>>,
+}
+
+/// Rows of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowsOfSet {
+    /// The set.
+    pub set: u16,
+    /// The rows.
+    pub rows: Rows,
 }
 
 impl FoundArray {
@@ -168,6 +180,7 @@ impl Inventory for Collector {
                 sequence: branch.sequence,
                 unix_seconds: branch.unix_seconds,
                 failed: Vec::new(),
+                written: None,
             });
             array.branches.len() - 1
         });

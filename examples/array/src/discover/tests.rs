@@ -178,6 +178,7 @@ fn the_parts_of_a_history_are_joined_and_the_newest_comes_first() {
         sequence: Some(7),
         unix_seconds: None,
         failed: vec![Place { set: 0, slot: Slot(1) }],
+        written: None,
     };
     let older = FoundBranch {
         number: 1,

@@ -16,18 +16,22 @@ use super::replay::Replay;
 use super::returning::key_of;
 use super::{Core, Engine, Event, REGIONS, Seat, Set, Stats};
 use crate::backplane::{Backplane, IoId, MemberIo, Transfer};
-use crate::discover::{Discovery, FoundArray, FoundMember};
+use crate::discover::{Discovery, FoundArray, FoundBranch, FoundMember, RowsOfSet};
 use crate::engine::journal::Journal;
 use crate::member::MemberError;
 use crate::store::Store;
 use crate::sync_log::{LogFormat, SyncLog};
 use crate::trust::{Accept, Risk, Taken};
-use raid_core::array::{ArrayId, ArrayState, Initialisation, MemberDescriptor, MemberState};
+use raid_core::array::{
+    ArrayDescriptor, ArrayId, ArrayState, Initialisation, MemberDescriptor, MemberState,
+};
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
 use raid_core::metadata::{Capabilities, Finding, FormatWriter, Severity};
 use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
-use raid_sync::{Config, Found, Limits, MemberKey, Redundancy, Refusal, Start, rows_at_risk};
+use raid_sync::{
+    Config, Found, Limits, MemberKey, Redundancy, Refusal, Start, rows_at_risk, rows_missed,
+};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// How to start an array.
@@ -67,10 +71,6 @@ fn permitted(
 ) -> Result<Vec<Taken>, OpenError> {
     let name = |disk: usize| discovery.disks.get(disk).map_or("?", |disk| disk.name.as_str());
     let state = found.descriptor.state;
-    if state == ArrayState::Forked {
-        let names = discovery.disks.iter().map(|disk| disk.name.clone()).collect();
-        return Err(OpenError::Forked { branches: found.branches.clone(), names });
-    }
     let members = || found.members.iter().filter_map(|member| member.descriptor.disk);
     // Whatever is left of the array: what the metadata contradicts is not the engine's to settle.
     let about = |finding: &Finding| match finding.array {
@@ -112,6 +112,35 @@ fn permitted(
     }
 }
 
+/// Which rows a history of a forked array has written without the members that it calls absent, as the
+/// records of its own disks say.
+fn note_rows(branch: &mut FoundBranch, store: &Store, format: &dyn LogFormat, found: &FoundArray) {
+    let FoundArray { descriptor: ArrayDescriptor { id, geometry, .. }, .. } = found;
+    let Ok(layout) = Layout::new(geometry) else { return };
+    let mut own = store.clone();
+    let others = |disk: &usize| !branch.disks.contains(disk);
+    (0..own.disks.len()).filter(others).for_each(|disk| own.disks[disk].pieces.clear());
+    let mut written = Vec::new();
+    for set in 0..geometry.sets {
+        let Some(log) = own.view(|disks| format.log(disks, *id, set)) else { return };
+        let absent = branch.failed.iter().filter(|place| place.set == set);
+        let absent: SlotSet = absent.map(|place| place.slot).collect();
+        let align = if geometry.parity_strips() > 0 { layout.row_unit() } else { 1 };
+        let found = (log.debtors.as_slice(), log.regions.as_slice());
+        rows_missed::<REGIONS>(layout.rows(), align, found, absent, |rows| {
+            match written.last_mut() {
+                Some(RowsOfSet { set: of, rows: last })
+                    if *of == set && last.end() == rows.start =>
+                {
+                    last.len += rows.len;
+                }
+                _ => written.push(RowsOfSet { set, rows }),
+            }
+        });
+    }
+    branch.written = Some(written);
+}
+
 /// Carries out one transfer and waits for it.
 pub(super) fn transfer(
     backplane: &mut dyn Backplane,
@@ -148,8 +177,16 @@ impl Engine {
         let found = (discovery.arrays.iter())
             .find(|found| found.descriptor.id == array && found.format_name == format.name())
             .ok_or(OpenError::NoSuchArray(array))?;
-        let trusted = permitted(discovery, found, options.accept)?;
         let store = Store::from_discovery(discovery, found);
+        if found.descriptor.state == ArrayState::Forked {
+            let names = discovery.disks.iter().map(|disk| disk.name.clone()).collect();
+            let mut branches = found.branches.clone();
+            if let Some(log) = options.log {
+                branches.iter_mut().for_each(|branch| note_rows(branch, &store, log, found));
+            }
+            return Err(OpenError::Forked { branches, names, format: format.name() });
+        }
+        let trusted = permitted(discovery, found, options.accept)?;
         for (disk, expected) in store.disks.iter().map(|disk| disk.shape).enumerate() {
             let found = backplane.shape(disk);
             if !store.disks[disk].pieces.is_empty() && found != expected {
@@ -299,15 +336,16 @@ impl Engine {
             journal.request_open();
         }
         let parked = VecDeque::new();
-        let named = SlotSet::EMPTY;
+        let (failures, unledgered, named, rests) = (0, 0, SlotSet::EMPTY, false);
         Ok(Set {
             core,
             slots,
             journal,
-            failures: 0,
+            failures,
             needs_ledger,
-            unledgered: 0,
+            unledgered,
             named,
+            rests,
             parked,
             retry_at: None,
         })

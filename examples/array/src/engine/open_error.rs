@@ -2,7 +2,7 @@
 //! Why an array was not started.
 
 use super::replay::JournalFault;
-use crate::discover::FoundBranch;
+use crate::discover::{Choice, FoundBranch};
 use crate::member::MemberError;
 use crate::trust::Taken;
 use raid_core::array::ArrayId;
@@ -37,6 +37,8 @@ pub enum OpenError {
         branches: Vec<FoundBranch>,
         /// The names of the disks, by index.
         names: Vec<String>,
+        /// Name of the format.
+        format: &'static str,
     },
     /// Discovery refuses the array: two disks of one identity, records that contradict each other.
     Contradiction {
@@ -88,7 +90,7 @@ impl fmt::Display for OpenError {
             Self::Geometry(error) => write!(f, "{error}"),
             Self::Unsupported(what) => write!(f, "cannot be run: {what}"),
             Self::NoState { set } => write!(f, "no run-time state of set {set} in the metadata"),
-            Self::Forked { branches, names } => write_branches(f, branches, names),
+            Self::Forked { branches, names, format } => write_branches(f, branches, names, format),
             Self::Contradiction { reasons } => {
                 f.write_str("the disks contradict each other")?;
                 reasons.iter().try_for_each(|reason| write!(f, "; {reason}"))?;
@@ -115,35 +117,26 @@ impl fmt::Display for OpenError {
     }
 }
 
-/// The histories of a forked array, and how to choose one.
+/// The histories of a forked array, what settles it in favour of each, and what is lost then.
 fn write_branches(
     f: &mut fmt::Formatter<'_>,
     branches: &[FoundBranch],
     names: &[String],
+    format: &str,
 ) -> fmt::Result {
+    let named = |disks: &[usize]| -> String {
+        let names = disks.iter().map(|disk| names.get(*disk).map_or("?", String::as_str));
+        names.collect::<Vec<_>>().join(", ")
+    };
     f.write_str("its disks ran apart, and each history has writes that the others lack")?;
-    for branch in branches {
-        write!(f, "; history {}: disks", branch.number)?;
-        for disk in &branch.disks {
-            write!(f, " {}", names.get(*disk).map_or("?", String::as_str))?;
-        }
-        if let Some(sequence) = branch.sequence {
-            write!(f, ", last record {sequence}")?;
-        }
-        if let Some(seconds) = branch.unix_seconds {
-            write!(f, ", written at Unix time {seconds}")?;
-        }
-        if !branch.failed.is_empty() {
-            f.write_str(", without")?;
-            branch
-                .failed
-                .iter()
-                .try_for_each(|at| write!(f, " set {} slot {}", at.set, at.slot))?;
-        }
+    for choice in Choice::all(branches) {
+        let Choice { kept, given_back, .. } = &choice;
+        let (own, others) = (named(&kept.disks), named(given_back));
+        write!(f, "; history {}: {own}, {}", kept.number, kept.last_record())?;
+        write!(f, ": to keep it, start with {own} alone, then give back {others} as new disks, ")?;
+        write!(f, "to be filled; lost then is {}", choice.lost(format))?;
     }
-    f.write_str(
-        "; start with the disks of one history only, then give the others back to be filled",
-    )
+    f.write_str("; nothing was written")
 }
 
 /// What a forced start may lose; the first few ranges, and how many rows in all.

@@ -15,10 +15,11 @@ use raid_core::array::{
     MemberId, MemberState, Name, Place, Placement, QNumbering, Secondary,
 };
 use raid_core::metadata::{
-    ArrayRequest, Capabilities, ChangeError, DiskBuffer, DiskDescriptor, DiskShape, DiskView,
-    Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState, Stamp, Step,
+    ArrayRequest, Branch, Capabilities, ChangeError, DiskBuffer, DiskDescriptor, DiskShape,
+    DiskView, Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};
+use raid_sync::{Seen, SplitBrain, freshest};
 
 // The bytes of that are those with which the sync engine is tested on its own.
 #[path = "../../../../raid-sync/tests/support/native.rs"]
@@ -236,6 +237,39 @@ fn newest_of(disks: &[DiskView<'_>]) -> Option<(Record, Vec<Option<u64>>)> {
     Some((newest, own))
 }
 
+/// The two histories of an array whose disks ran apart, the newer one first, by the rule of the sync
+/// engine; none if they did not.
+fn branches(disks: &[DiskView<'_>]) -> Vec<(Record, Vec<usize>)> {
+    let members: Vec<(usize, Record, Seen)> = (disks.iter().enumerate())
+        .filter_map(|(disk, view)| {
+            let (record, log) = newest_copy(view.get(area(view.shape))?)?;
+            let slot = record.places.iter().position(|place| *place == record.own_disk + 1)?;
+            let generation = Image::decode(log)?.1.generation;
+            let seen = Seen {
+                slot: Slot(slot as u8),
+                generation,
+                number: record.sequence,
+                absent: record.slots_of(record.failed, 0),
+                filling: record.slots_of(record.rebuilding, 0),
+                stamp: 0,
+            };
+            Some((disk, record, seen))
+        })
+        .collect();
+    let seen: Vec<Seen> = members.iter().map(|(.., seen)| *seen).collect();
+    let Err(SplitBrain { one, other }) = freshest(&seen, 64) else { return Vec::new() };
+    let out = |mine: &Seen, theirs: &Seen| (mine.absent | mine.filling).contains(theirs.slot);
+    let history = |lead: Slot| {
+        let (_, record, lead) = members.iter().find(|(.., seen)| seen.slot == lead)?;
+        let own = members.iter().filter(|(.., seen)| !out(lead, seen) && !out(seen, lead));
+        Some((record.clone(), own.map(|(disk, ..)| *disk).collect()))
+    };
+    let mut both: Vec<(Record, Vec<usize>)> =
+        [one, other].into_iter().filter_map(history).collect();
+    both.sort_by_key(|(record, _)| std::cmp::Reverse(record.sequence));
+    both
+}
+
 impl<const LOG: bool> Format for Kind<LOG> {
     fn name(&self) -> &'static str {
         if LOG { "native" } else { "toy" }
@@ -290,16 +324,37 @@ impl<const LOG: bool> Format for Kind<LOG> {
             });
         }
         let whole = members.iter().all(|member| member.state == MemberState::InSync);
+        let branches = if LOG { branches(disks) } else { Vec::new() };
         into.array(&ArrayDescriptor {
             id: record.id(),
             name: Name::new(b"toy"),
             geometry: record.geometry(),
             size: Blocks(0),
-            state: if whole { ArrayState::Optimal } else { ArrayState::Degraded },
+            state: match branches.is_empty() {
+                false => ArrayState::Forked,
+                true if whole => ArrayState::Optimal,
+                true => ArrayState::Degraded,
+            },
             clean: record.open == 0,
             initialisation: Initialisation::Full,
         });
         members.iter().for_each(|member| into.member(member));
+        let failed = |record: &Record| -> Vec<Place> {
+            let sets = (0..record.sets as u16).flat_map(|set| {
+                record.slots_of(record.failed, set).iter().map(move |slot| Place { set, slot })
+            });
+            sets.collect()
+        };
+        for (number, (record, disks)) in (0..).zip(&branches) {
+            into.branch(&Branch {
+                array: record.id(),
+                number,
+                disks,
+                sequence: Some(record.sequence),
+                unix_seconds: None,
+                failed: &failed(record),
+            });
+        }
     }
 
     fn writer(&self) -> Option<&dyn FormatWriter> {

@@ -2,6 +2,7 @@
 //! The inspector against disks that other implementations wrote, against damaged ones, and as a
 //! program.
 
+mod apart;
 mod bench;
 mod block_size;
 mod damage;

@@ -18,6 +18,7 @@ use crate::format::Ddf;
 use crate::guard;
 use crate::update::copies::Copies;
 use crate::update::survey::Live;
+use crate::update::survey::Survey;
 use crate::update::{activate, bad_blocks, condition, import, run_time};
 use raid_core::array::{ArrayId, MemberId, Place};
 use raid_core::metadata::{
@@ -206,8 +207,9 @@ impl FormatWriter for $format {
     }
 
     /// The array does not matter: a revision is that of the whole configuration.
-    fn read_only(&self, disks: &[DiskView<'_>], _: ArrayId) -> Option<ChangeError> {
-        self.profile().permit(&disks).err()
+    fn read_only(&self, disks: &[DiskView<'_>], array: ArrayId) -> Option<ChangeError> {
+        let obstacle = || Survey::obstacle(&disks, array.into());
+        self.profile().permit(&disks).err().or_else(obstacle)
     }
 
     fn guard(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {

@@ -59,8 +59,8 @@ use raid_core::metadata::{ChangeError, FormatWriter, Stamp};
 use raid_core::stripe::ComputeError;
 use raid_core::units::{Extent, Lba, Row, Slot, SlotSet};
 use raid_sync::{
-    Command, Finish, FlushId, MemberKey, Notice, Refusal, Status, SyncCore, Time, Unexpected,
-    WaitFor, WindowId,
+    Command, Finish, FlushId, MemberKey, Notice, Refusal, SyncCore, Time, Unexpected, WaitFor,
+    WindowId,
 };
 use request::PendingRequest;
 use row::RowTask;
@@ -316,16 +316,6 @@ impl Engine {
     #[must_use]
     pub fn array(&self) -> ArrayId {
         self.array
-    }
-
-    /// State of a set's sync engine; [`state_of_set`](Self::state_of_set) for a number that may be
-    /// wrong.
-    ///
-    /// # Panics
-    /// There is no such set.
-    #[must_use]
-    pub fn status(&self, set: u16) -> Status {
-        self.sets[usize::from(set)].core.status()
     }
 
     /// Number of sets.

@@ -21,6 +21,8 @@ pub struct DiskMetadata {
     pub pieces: Vec<(Lba, Arc<Vec<u8>>)>,
     /// Whether commits write this disk.
     pub live: bool,
+    /// Whether it carries metadata that is not of this configuration: it is nobody's blank disk.
+    pub foreign: bool,
 }
 
 /// What the format of `array` says of a disk.
@@ -36,7 +38,7 @@ impl DiskMetadata {
             let bytes = vec![0; area.len.0 as usize * shape.block_size as usize];
             (area.start, Arc::new(bytes))
         });
-        Self { shape, pieces: zeroed.collect(), live: true }
+        Self { shape, pieces: zeroed.collect(), live: true, foreign: false }
     }
 }
 
@@ -65,7 +67,7 @@ impl Store {
 
     /// Adds room for a new disk, zeroed, at index `disk`.
     pub fn insert(&mut self, format: &dyn FormatWriter, disk: usize, shape: DiskShape) {
-        let nothing = DiskMetadata { shape, pieces: Vec::new(), live: false };
+        let nothing = DiskMetadata { shape, pieces: Vec::new(), live: false, foreign: false };
         self.disks.resize(self.disks.len().max(disk + 1), nothing);
         self.disks[disk] = DiskMetadata::blank(format, shape);
     }
@@ -110,6 +112,7 @@ impl Store {
                 shape: found.shape,
                 pieces: pieces.iter().map(|piece| (piece.at, Arc::clone(&piece.bytes))).collect(),
                 live: own.is_some_and(|(own, _)| own.spare && !of_all(&own) || in_use(index)),
+                foreign: own.is_none() && !found.claims.is_empty(),
             }
         };
         Self { disks: discovery.disks.iter().enumerate().map(disk).collect() }

@@ -10,7 +10,7 @@ use array::{create, create_on, options, start, start_on};
 use format::{NATIVE, TOY};
 use raid_array::backplane::Simulated;
 use raid_array::engine::{Engine, OpenError, Options};
-use raid_array::workload::Rig;
+use raid_array::workload::{ArrayEngine, Rig};
 use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
 use raid_core::units::{Blocks, Lba, Rows, Slot, SlotSet};
 use raid_sync::{Finish, Notice, Refusal, Time};

@@ -14,7 +14,7 @@ use raid_array::engine::{OpenError, Options};
 use raid_array::formats::FORMATS;
 use raid_array::member::Member;
 use raid_array::store::Store;
-use raid_array::workload::{Rig, write_all as write};
+use raid_array::workload::{ArrayEngine, Rig, write_all as write};
 use raid_core::array::{
     ArrayId, Geometry, Level, MemberState, Place, Placement, QNumbering, Secondary,
 };

@@ -9,7 +9,7 @@ mod format;
 use array::{create, options, start};
 use raid_array::backplane::Backplane;
 use raid_array::engine::{Event, Request};
-use raid_array::workload::Rig;
+use raid_array::workload::{ArrayEngine, Rig};
 use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
 use raid_core::units::{Blocks, Extent, Slot};
 use raid_sync::Time;

@@ -20,7 +20,7 @@ use raid_array::engine::{Engine, OpenError, Options};
 use raid_array::member::Member;
 use raid_array::sync_log::LogFormat;
 use raid_array::trust::Accept;
-use raid_array::workload::{Oracle, Rig};
+use raid_array::workload::{ArrayEngine, Oracle, Rig};
 use raid_core::array::{ArrayId, Geometry, Level, Place, Placement, QNumbering, Secondary};
 use raid_core::metadata::{FormatWriter, Operation};
 use raid_core::units::{Blocks, Slot};

@@ -66,6 +66,10 @@ pub(crate) struct Survey {
     twin_sound: DiskSet,
 }
 
+/// Why a disk refuses an update. The format has one state a disk, not one a volume.
+const FORGETFUL: &str = "its records say that another array ran without a disk of this array; an \
+                         update would take that back; read this array, copy it elsewhere";
+
 /// A configuration record in memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordAt {
@@ -127,8 +131,30 @@ impl Survey {
             && let Some(speaker) = dissenting_speaker(disks, guid)
         {
             survey = Self::spoken_for(disks, survey.guid, Some((speaker, guid)))?;
+            if let Some(disk) = survey.forgetful(disks, guid) {
+                return Err(ChangeError::Disk { disk, what: FORGETFUL });
+            }
         }
         survey.virtual_disk(disks, guid).map(|_| survey).ok_or(none)
+    }
+
+    /// A member of the array on which an update would take back what the disk knows of another one: that it ran
+    /// without a disk that the lists of this update count in. A disk that is no member of the array is
+    /// [spared](Self::spare_accusers) instead; a member has to be written.
+    fn forgetful(&self, disks: &dyn Disks, array: Guid) -> Option<usize> {
+        let newest = self.physical_disks(disks)?;
+        (0..disks.count()).filter(|index| *index != self.newest).find(|index| {
+            let counted_in = self.reference(disks, *index).is_some_and(|me| {
+                let entry = newest.find(self.order, me);
+                entry.is_some_and(|entry| entry.pd_state(self.order).is_usable())
+            });
+            let own = self.member(disks, *index).zip(self.reference(disks, *index));
+            let member = own.is_some_and(|((_, _, structure), me)| {
+                let mut own = structure.volumes().filter(|record| record.vd_guid == array);
+                own.any(|record| self.references(disks, record).any(|them| them == me))
+            });
+            counted_in && member && self.is_accuser(disks, *index, Some(array), true)
+        })
     }
 
     fn do_lists_agree(&self, disks: &dyn Disks) -> bool {
@@ -153,6 +179,12 @@ impl Survey {
         };
         let survey = Self::knowing(disks, &knows)?.ok_or(none)?;
         survey.reference_of(disks, guid).map(|_| survey).ok_or(none)
+    }
+
+    /// Why no update of array `guid` can be written, if a disk is in the way.
+    pub(crate) fn obstacle(disks: &dyn Disks, guid: Guid) -> Option<ChangeError> {
+        let forgets = |why: &ChangeError| matches!(why, ChangeError::Disk { what: FORGETFUL, .. });
+        Self::of_array(disks, guid).err().filter(forgets)
     }
 
     /// The configuration of the first disk that knows what is looked for.
@@ -265,7 +297,7 @@ impl Survey {
                 (Some(newest), Some(own)) => updates_between(newest, own) == 1,
                 _ => false,
             };
-            if index != self.newest && !one_behind && self.is_accuser(disks, index, array) {
+            if index != self.newest && !one_behind && self.is_accuser(disks, index, array, false) {
                 spared = true;
             } else {
                 members.insert(index);
@@ -283,7 +315,16 @@ impl Survey {
 
     /// Whether a disk is a member of arrays other than this one, one of which it knows to have run
     /// without a disk that the newest lists count in.
-    fn is_accuser(&self, disks: &dyn Disks, index: usize, array: Option<Guid>) -> bool {
+    ///
+    /// A member of this array is none, unless `members` asks for those: then what it knows of this
+    /// array does not count.
+    fn is_accuser(
+        &self,
+        disks: &dyn Disks,
+        index: usize,
+        array: Option<Guid>,
+        members: bool,
+    ) -> bool {
         let Some((_, _, structure)) = self.member(disks, index) else { return false };
         let (Some(own), Some(newest)) = (structure.physical_disks(), self.physical_disks(disks))
         else {
@@ -297,13 +338,16 @@ impl Survey {
             self.references(disks, record).any(|element| Some(element) == reference)
         };
         let holds = |record: &&VdConfiguration| names(record, me);
-        if array.is_some_and(|array| {
-            structure.volumes().filter(holds).any(|record| record.vd_guid == array)
-        }) || !me.and_then(|me| state(own, me)).is_some_and(PdState::is_usable)
+        if !members
+            && array.is_some_and(|array| {
+                structure.volumes().filter(holds).any(|record| record.vd_guid == array)
+            })
+            || !me.and_then(|me| state(own, me)).is_some_and(PdState::is_usable)
         {
             return false;
         }
-        structure.volumes().filter(holds).any(|record| {
+        let others = structure.volumes().filter(holds);
+        others.filter(|record| !members || Some(record.vd_guid) != array).any(|record| {
             self.references(disks, record).any(|reference| {
                 let gone = |list| state(list, reference).is_some_and(PdState::is_gone);
                 gone(own) && !gone(newest)

@@ -11,7 +11,7 @@ use raid_array::formats::FORMATS;
 use raid_array::member::{FileMember, Member};
 use raid_array::store::{CommitStep, DiskMetadata, Store};
 use raid_array::trust::Accept;
-use raid_array::workload::Oracle;
+use raid_array::workload::{ArrayEngine, Oracle};
 use raid_core::array::{Initialisation, Name};
 use raid_core::backend::Backend;
 use raid_core::metadata::{ArrayRequest, DiskShape, FormatWriter, Stamp, Step};
@@ -210,7 +210,7 @@ fn metadata(format: &'static dyn FormatWriter, discovery: &Discovery) -> Result<
     let metadata = |disk: &FoundDisk| {
         let claim = disk.claims.iter().find(|claim| claim.format_name == format.name())?;
         let pieces = claim.pieces.iter().map(|piece| (piece.at, piece.bytes.clone())).collect();
-        Some(DiskMetadata { shape: disk.shape, pieces, live: true })
+        Some(DiskMetadata { shape: disk.shape, pieces, live: true, foreign: false })
     };
     let disks: Option<Vec<_>> = discovery.disks.iter().map(metadata).collect();
     Ok(Store { disks: disks.ok_or("a disk has no metadata")? })

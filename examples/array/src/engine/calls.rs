@@ -157,7 +157,7 @@ impl From<Refusal> for CallError {
 }
 
 impl Engine {
-    /// State of a set's sync engine.
+    /// State of the sync engine of a set.
     ///
     /// # Errors
     /// [`CallError::NoSuchSet`].
@@ -217,13 +217,17 @@ impl Engine {
         Ok(())
     }
 
-    /// Lets the paused operation of a set go on.
+    /// Lets the paused operation of a set go on, or what ended at a row that no member gives: without this
+    /// call that is tried again after a while.
     ///
     /// # Errors
     /// There is no such set, or nothing is paused there.
     pub fn resume(&mut self, now: Time, set: u16) -> Result<(), CallError> {
         let index = self.known_set(set)?;
-        self.sets[index].core.resume(now)?;
+        match self.sets[index].retry_at {
+            Some(_) => self.start_owed(index),
+            None => self.sets[index].core.resume(now)?,
+        }
         self.run(now);
         Ok(())
     }
@@ -306,7 +310,8 @@ impl Engine {
         if self.commits.names_disk(disk) {
             return Err(CallError::Promised { disk });
         }
-        let used = self.store.disks.get(disk).is_some_and(|known| known.live);
+        let known = self.store.disks.get(disk);
+        let used = known.is_some_and(|known| known.live || known.foreign);
         let found = self.look_up(disk);
         if used || found.member || found.spare {
             return Err(CallError::InUse { disk });
@@ -370,8 +375,17 @@ impl Engine {
         if let Some(spare) = trial.disks.get_mut(disk) {
             spare.live = true;
         }
-        let tried = trial.edit(|disks| format.activate(disks, array, place, disk, stamp));
-        tried.map_err(CallError::Format)
+        loop {
+            let tried = trial.edit(|disks| format.activate(disks, array, place, disk, stamp));
+            let Err(why) = tried else { return Ok(()) };
+            // Another disk that refuses is left out of the commit, and fails alone.
+            match why.refusing_disk().filter(|other| *other != disk) {
+                Some(other) if trial.disks.get(other).is_some_and(|other| other.live) => {
+                    trial.disks[other].live = false;
+                }
+                _ => return Err(CallError::Format(why)),
+            }
+        }
     }
 
     /// What the metadata says of a disk.

@@ -486,12 +486,12 @@ impl Engine {
         let live = |disk: &usize| {
             self.store.disks.get(*disk).is_some_and(|known| known.live) && about != Some(*disk)
         };
-        match *why {
-            ChangeError::Disk { disk, .. } | ChangeError::Damaged { disk, .. } => {
-                Some(disk).filter(live)
-            }
-            _ if about.is_some() => None,
-            _ => (0..self.store.disks.len()).filter(live).find(|disk| {
+        match why.refusing_disk() {
+            // Who wrote that disk has newer records: nobody is written over them.
+            Some(_) if matches!(why, ChangeError::MovedOn { .. }) => None,
+            Some(disk) => Some(disk).filter(live),
+            None if about.is_some() => None,
+            None => (0..self.store.disks.len()).filter(live).find(|disk| {
                 let mut trial = self.store.clone();
                 trial.disks[*disk].live = false;
                 self.edit_in(&mut trial, job, record, stamp).is_ok()

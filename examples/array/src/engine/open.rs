@@ -336,7 +336,7 @@ impl Engine {
             journal.request_open();
         }
         let parked = VecDeque::new();
-        let (failures, unledgered, named, rests) = (0, 0, SlotSet::EMPTY, false);
+        let (failures, unledgered, named) = (0, 0, SlotSet::EMPTY);
         Ok(Set {
             core,
             slots,
@@ -345,7 +345,6 @@ impl Engine {
             needs_ledger,
             unledgered,
             named,
-            rests,
             parked,
             retry_at: None,
         })

@@ -5,7 +5,7 @@ use crate::harness::{
     FORMATS, each_array, geometry, good, options, place, shape, start, starts, whole, work,
 };
 use raid_array::member::Member;
-use raid_array::workload::{Caches, Call, Machine};
+use raid_array::workload::{ArrayEngine, Caches, Call, Machine};
 use raid_core::array::Level;
 use raid_core::units::{Extent, Lba, Slot, SlotSet};
 use raid_sync::{Limits, Return};

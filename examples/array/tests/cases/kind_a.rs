@@ -7,7 +7,7 @@ use crate::harness::{
 };
 use raid_array::engine::Request;
 use raid_array::member::Member;
-use raid_array::workload::{Caches, Call, Kept, Machine, Rig, Running};
+use raid_array::workload::{ArrayEngine, Caches, Call, Kept, Machine, Rig, Running};
 use raid_core::array::Level;
 use raid_core::layout::{Layout, Role};
 use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};

@@ -3,7 +3,7 @@
 
 use crate::harness::{ASR, DDF, DDF_MARKS, UnderTest, geometry, good, place, start, work};
 use raid_array::store::Store;
-use raid_array::workload::{Caches, Call, Kept, Machine, Rig};
+use raid_array::workload::{ArrayEngine, Caches, Call, Kept, Machine, Rig};
 use raid_core::array::{ArrayState, Initialisation, Level, Name};
 use raid_core::metadata::{ArrayRequest, ChangeError, Stamp};
 use raid_core::units::{Extent, Slot};

@@ -4,7 +4,7 @@
 use crate::harness::{
     ASR, DDF, DDF_MARKS, UnderTest, geometry, good, options, place, start, whole, work,
 };
-use raid_array::workload::{Caches, Call, Machine, Running};
+use raid_array::workload::{ArrayEngine, Caches, Call, Machine, Running};
 use raid_core::array::Level;
 use raid_sync::Limits;
 

@@ -9,11 +9,11 @@ use crate::refusing::{Refusal, refusing};
 use raid_array::backplane::Backplane;
 use raid_array::engine::Options;
 use raid_array::member::MemoryMember;
-use raid_array::workload::{Caches, Call, Machine};
+use raid_array::workload::{ArrayEngine, Caches, Call, Machine, Running};
 use raid_core::array::Level;
 use raid_core::layout::{Layout, Role};
 use raid_core::units::{Lba, Slot};
-use raid_sync::Limits;
+use raid_sync::{Finish, Limits, Notice};
 
 /// Case G1.
 #[test]
@@ -259,4 +259,75 @@ fn blocks_beside_an_unreadable_one_are_not_computed_from_parity_that_is_owed_a_r
         }
     }
     assert!(owed > 0, "no life owed a resync");
+}
+
+/// Case G2. A resync that meets a row which no member gives ends; begun again at once it would
+/// end there again.
+#[test]
+fn a_resync_that_ends_at_an_unreadable_row_rests_and_goes_on_when_an_operator_asks() {
+    let mut machine = Machine::create(NATIVE_FORMAT, geometry(Level::Raid1, 2, 1), 0, 3).unwrap();
+    let mut running = start(&mut machine, 0, &[0, 1]).unwrap();
+    work(&mut running.rig, 150);
+    running.cut(&mut machine, Caches::KeepAny);
+    let limits = Limits { min_rate: 1, max_rate: 1, rows_per_window: 16, ..options().limits };
+    let slowly = Options { limits, ..options() };
+    let mut running = machine.start::<UnderTest>(0, &[0, 1], slowly).unwrap();
+    assert!(running.rig.engine.status(0).owed_regions > 100, "a resync is owed");
+    let rows = 200..300;
+    let both = |row| [0, 1].map(|disk| (disk, Lba(row)));
+    rows.clone().flat_map(both).for_each(|(disk, at)| running.faults(disk).make_unreadable(at));
+    running.call(Call::Limit(options().limits)).unwrap();
+    rests(&mut running, |why| matches!(why, Finish::Unreadable(row) if rows.contains(&row.0)));
+    rows.clone().flat_map(both).for_each(|(disk, at)| running.faults(disk).make_readable(at));
+    resumes(&mut running);
+    running.rig.adopt_all();
+    good(&running.rig, "resumed");
+}
+
+/// Case G2.
+#[test]
+fn a_rebuild_without_room_for_bad_ranges_rests_and_goes_on_when_an_operator_asks() {
+    let mut machine = Machine::create(NATIVE_FORMAT, geometry(Level::Raid1, 2, 1), 1, 3).unwrap();
+    let mut running = start(&mut machine, 0, &[0, 1, 2]).unwrap();
+    work(&mut running.rig, 150);
+    running.rig.flush();
+    running.call(Call::Fail(place(0, 1))).unwrap();
+    assert!(running.rig.wait_until(|rig| rig.engine.is_idle()));
+    // Twice as many ranges as the list has room for.
+    let rows = (100..356).step_by(2);
+    rows.clone().for_each(|row| running.faults(0).make_unreadable(Lba(row)));
+    running.call(Call::TakeSpare(place(0, 1), 2)).unwrap();
+    rests(&mut running, |why| matches!(why, Finish::NoRoomForBadRanges(_)));
+    rows.for_each(|row| running.faults(0).make_readable(Lba(row)));
+    resumes(&mut running);
+}
+
+/// What is owed ends for that reason, and an event says so; then nothing is done before a deadline.
+fn rests(running: &mut Running<UnderTest>, why: impl Fn(Finish) -> bool) {
+    let mut steps = 0;
+    let ended = |(_, notice): &(u16, Notice)| match notice {
+        Notice::Finished { why, .. } => Some(*why),
+        _ => None,
+    };
+    let rests = running.rig.wait_until(|rig| {
+        steps += 1;
+        assert!(steps < 50_000, "what is owed is begun again and again");
+        rig.notices.iter().any(|notice| ended(notice).is_some()) && rig.engine.is_idle()
+    });
+    assert!(rests, "an event says that it ended");
+    let reasons: Vec<Finish> = running.rig.notices.iter().filter_map(ended).collect();
+    assert!(matches!(reasons[..], [one] if why(one)), "{reasons:?}");
+    let rig = &running.rig;
+    assert!(!rig.engine.has_io() && rig.engine.deadline() > Some(rig.now()));
+}
+
+/// It goes on when it is asked to, and ends.
+fn resumes(running: &mut Running<UnderTest>) {
+    let now = running.rig.now();
+    running.rig.engine.resume(now, 0).unwrap();
+    assert!(running.rig.wait_until(|rig| {
+        let status = rig.engine.status(0);
+        whole(&status) && status.owed_regions == 0
+    }));
+    assert!(running.rig.engine.resume(now, 7).unwrap_err().to_string().contains("no set 7"));
 }

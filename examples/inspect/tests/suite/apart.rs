@@ -41,11 +41,8 @@ impl Bed {
     ) -> Option<Self> {
         let writer = format.writer()?;
         let shape = DiskShape { blocks: Blocks(80 << 11), block_size: 512 };
-        let mut bed = Self {
-            writer,
-            images: vec![Arc::new(SparseImage::zeroed(80 << 20)); disks],
-            time: 1_700_000_000,
-        };
+        let blank = Arc::new(SparseImage::zeroed(80 << 20));
+        let mut bed = Self { writer, images: vec![blank; disks], time: 1_700_000_000 };
         let mut store = Store::for_new_disks(writer, &vec![shape; disks]);
         let stamp = bed.stamp();
         store.edit(|disks| writer.initialise(disks, stamp)).unwrap();

@@ -11,7 +11,7 @@ use super::report::{Latency, Report, Stage, WrongSector, bytes};
 use super::shape::{self, ChosenLevel, Options};
 use raid_array::engine;
 use raid_array::formats::FORMATS;
-use raid_array::workload::{Oracle, Rig};
+use raid_array::workload::{ArrayEngine, Oracle, Rig};
 use raid_core::array::{ArrayId, Geometry, Level, MemberState};
 use raid_core::metadata::{DiskShape, Format, FormatWriter, Stamp};
 use raid_sync::{Limits, Time};

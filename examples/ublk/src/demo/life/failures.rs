@@ -3,7 +3,7 @@
 
 use super::Life;
 use crate::demo::bar::Bar;
-use raid_array::workload::Rig;
+use raid_array::workload::{ArrayEngine, Rig};
 use raid_core::array::{Level, Place};
 use raid_core::units::Slot;
 

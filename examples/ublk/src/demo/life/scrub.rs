@@ -4,7 +4,7 @@
 use super::Life;
 use crate::demo::bar::Bar;
 use raid_array::engine;
-use raid_array::workload::{Rig, SECTOR};
+use raid_array::workload::{ArrayEngine, Rig, SECTOR};
 use raid_core::array::{Level, Place};
 use raid_core::layout::Role;
 use raid_core::metadata::Operation;

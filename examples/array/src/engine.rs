@@ -20,6 +20,7 @@
 //! | `commit` | records: metadata commits, one at a time |
 //! | `guard` | no commit over what another program wrote |
 //! | `journal`, `replay` | the row ledger, while the set runs and at a start |
+//! | `head` | which record a ledger belongs to |
 //! | `returning` | a disk that left comes back to its place |
 //! | `group` | I/O that is waited for together |
 
@@ -27,6 +28,7 @@ mod calls;
 mod commit;
 mod group;
 mod guard;
+mod head;
 mod journal;
 mod open;
 mod open_error;
@@ -51,6 +53,7 @@ use crate::sync_log::LogFormat;
 use crate::trust::Taken;
 use commit::Commits;
 use group::{Ask, Groups, Sent};
+use head::Heads;
 use journal::Journal;
 use raid_core::array::{ArrayId, Geometry, Place};
 use raid_core::backend::Backend;
@@ -280,6 +283,7 @@ pub struct Engine {
     looks: HashMap<(usize, WindowId, Row), u8>,
     requests: BTreeMap<RequestId, PendingRequest>,
     commits: Commits,
+    heads: Heads,
     /// What the metadata of each disk looked like after the last commit that reached it.
     committed: HashMap<usize, u64>,
     /// Disks whose metadata in memory is not what they hold: a commit failed there, or they came back with

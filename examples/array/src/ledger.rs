@@ -8,7 +8,7 @@
 //!
 //! It lives in the part of the format's reserve that is left to the implementation
 //! ([`workspace`](raid_core::metadata::FormatWriter::workspace)), on as many members as may still
-//! fail, plus one.
+//! fail, plus one, and on those that are being filled.
 //!
 //! ```text
 //! block 0            head: array, set, epoch, who holds the epoch
@@ -23,6 +23,10 @@
 //!   gone. So everything in the old one is in place by then, on whoever may be believed later.
 //! * The head names the members that hold all batches of the epoch. Others have the head alone, so
 //!   that no older one of theirs is believed: their empty ledger proves nothing.
+//! * The head names the members that are gone or being filled, and the update of the disk's metadata that
+//!   it belongs to: each commit first puts the update it makes beside the one before. So a ledger counts
+//!   only for a record that was written knowing of it. After another implementation's update, which
+//!   may have changed rows, or where a record names others than those who are gone, it does not.
 
 use raid_core::array::ArrayId;
 use raid_core::units::{Extent, Slot, SlotSet};
@@ -33,8 +37,8 @@ pub const BLOCK: usize = 512;
 /// Blocks of a workspace that a ledger uses at most: 32 MiB.
 pub const MAX_BLOCKS: u64 = 1 << 16;
 
-// The first head named no holders.
-const HEAD_MAGIC: &[u8; 8] = b"RROWLED2";
+// The first head named no holders, the second neither who is gone nor an update.
+const HEAD_MAGIC: &[u8; 8] = b"RROWLED3";
 const BATCH_MAGIC: &[u8; 8] = b"RROWBTCH";
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISCSI);
 /// Bytes of a fragment's entry in a batch.
@@ -58,35 +62,89 @@ pub struct Head {
     pub epoch: u64,
     /// The members that hold all of its batches.
     pub holders: SlotSet,
+    /// Members that are gone or being filled: without them rows are written.
+    pub gone: SlotSet,
+    /// The set was owed a resync when the epoch began: what other members hold cannot be computed in rows
+    /// that the ledger never saw.
+    pub owed: bool,
+    /// The update of the disk's metadata before the newest commit, and after it. `None` where the
+    /// format counts none.
+    pub updates: [Option<u64>; 2],
+}
+
+impl Head {
+    /// Whether it counts on a disk whose metadata is of this update and says that these members are gone or
+    /// being filled.
+    #[must_use]
+    pub fn covers(&self, update: Option<u64>, untrusted: SlotSet) -> bool {
+        self.updates.contains(&update) && !untrusted.is_empty() && untrusted.contains_all(self.gone)
+    }
+}
+
+/// The set that a ledger belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetId {
+    /// The array.
+    pub array: ArrayId,
+    /// Its set.
+    pub set: u16,
 }
 
 /// Bytes of a head that are not zero.
-const HEAD: usize = 84;
+const HEAD: usize = 132;
 
-/// One block that says to whom the ledger belongs, which epoch is current, and who holds it.
+fn put_slots(into: &mut [u8], slots: SlotSet) {
+    for slot in slots.iter() {
+        into[slot.index() / 8] |= 1 << (slot.0 % 8);
+    }
+}
+
+fn slots_in(map: &[u8]) -> SlotSet {
+    let named = (0..=u8::MAX).filter(|slot| map[usize::from(slot / 8)] >> (slot % 8) & 1 != 0);
+    named.map(Slot).collect()
+}
+
+/// One block that says to whom the ledger belongs, which epoch is current, who holds it, who is gone, and
+/// of which update of the metadata it is.
 #[must_use]
-pub fn encode_head(array: ArrayId, set: u16, head: Head) -> Vec<u8> {
+pub fn encode_head(of: SetId, head: Head) -> Vec<u8> {
     let mut block = vec![0; BLOCK];
     block[..8].copy_from_slice(HEAD_MAGIC);
-    block[8..32].copy_from_slice(&array.0);
-    block[32..34].copy_from_slice(&set.to_be_bytes());
+    block[8..32].copy_from_slice(&of.array.0);
+    block[32..34].copy_from_slice(&of.set.to_be_bytes());
     block[40..48].copy_from_slice(&head.epoch.to_be_bytes());
-    for slot in head.holders.iter() {
-        block[48 + slot.index() / 8] |= 1 << (slot.0 % 8);
+    block[34] = u8::from(head.owed) << 2;
+    put_slots(&mut block[48..80], head.holders);
+    put_slots(&mut block[80..112], head.gone);
+    for (number, update) in head.updates.into_iter().enumerate() {
+        block[34] |= u8::from(update.is_some()) << number;
+        let at = 112 + 8 * number;
+        block[at..at + 8].copy_from_slice(&update.unwrap_or(0).to_be_bytes());
     }
     let crc = CRC.checksum(&block[..HEAD - 4]);
     block[HEAD - 4..HEAD].copy_from_slice(&crc.to_be_bytes());
     block
 }
 
-/// What the block says, if it is the head of this set's ledger.
+/// What the block says, if it is the head of a ledger, and of which.
 #[must_use]
-pub fn decode_head(block: &[u8], array: ArrayId, set: u16) -> Option<Head> {
-    let epoch = u64::from_be_bytes(block.get(40..48)?.try_into().ok()?);
-    let map = block.get(48..80)?;
-    let holders = (0..=u8::MAX).filter(|slot| map[usize::from(slot / 8)] >> (slot % 8) & 1 != 0);
-    let head = Head { epoch, holders: holders.map(Slot).collect() };
-    (block.get(..HEAD)? == &encode_head(array, set, head)[..HEAD]).then_some(head)
+pub fn decode_head(block: &[u8]) -> Option<(SetId, Head)> {
+    let bytes = block.get(..HEAD)?;
+    let u64_at = |at: usize| Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+    let set = u16::from_be_bytes(bytes.get(32..34)?.try_into().ok()?);
+    let of = SetId { array: ArrayId(bytes.get(8..32)?.try_into().ok()?), set };
+    let update = |number: usize| {
+        let counted = bytes.get(34)? >> number & 1 == 1;
+        Some(if counted { Some(u64_at(112 + 8 * number)?) } else { None })
+    };
+    let head = Head {
+        epoch: u64_at(40)?,
+        holders: slots_in(bytes.get(48..80)?),
+        gone: slots_in(bytes.get(80..112)?),
+        owed: bytes.get(34)? >> 2 & 1 == 1,
+        updates: [update(0)?, update(1)?],
+    };
+    (bytes == &encode_head(of, head)[..HEAD]).then_some((of, head))
 }
 
 /// A batch as written: a whole number of blocks.
@@ -219,18 +277,37 @@ mod tests {
     }
 
     #[test]
-    fn a_head_reads_back_for_its_own_set_alone_and_no_flipped_bit_is_overlooked() {
+    fn a_head_reads_back_as_it_was_written_and_no_flipped_bit_is_overlooked() {
         let holders = [0, 7, 8, 63, 64, 255].map(Slot).into_iter().collect();
-        let head = Head { epoch: 5, holders };
-        let block = encode_head(ARRAY, 1, head);
-        assert_eq!(decode_head(&block, ARRAY, 1), Some(head));
-        assert_eq!(decode_head(&block, ARRAY, 0), None, "another set's");
-        assert_eq!(decode_head(&block, ArrayId([8; 24]), 1), None, "another array's");
+        let gone = [1, 254].map(Slot).into_iter().collect();
+        let of = SetId { array: ARRAY, set: 1 };
+        let head = Head { epoch: 5, holders, gone, owed: false, updates: [Some(6), None] };
+        for updates in [[Some(6), Some(u64::MAX)], [None, Some(0)], [None; 2]] {
+            for owed in [false, true] {
+                let head = Head { owed, updates, ..head };
+                assert_eq!(decode_head(&encode_head(of, head)), Some((of, head)));
+            }
+        }
+        let block = encode_head(of, head);
         for bit in 0..HEAD * 8 {
             let mut flipped = block.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(decode_head(&flipped, ARRAY, 1), None, "bit {bit}");
+            assert_eq!(decode_head(&flipped), None, "bit {bit}");
         }
+    }
+
+    #[test]
+    fn a_head_counts_for_its_own_updates_and_while_those_are_gone_that_it_names() {
+        let slots = |slots: &[u8]| slots.iter().copied().map(Slot).collect::<SlotSet>();
+        let (holders, gone) = (slots(&[0]), slots(&[1]));
+        let head = Head { epoch: 5, holders, gone, owed: false, updates: [Some(6), Some(7)] };
+        assert!(head.covers(Some(6), slots(&[1])) && head.covers(Some(7), slots(&[1, 2])));
+        for update in [Some(5), Some(8), None] {
+            assert!(!head.covers(update, slots(&[1])), "update {update:?}");
+        }
+        assert!(!head.covers(Some(6), slots(&[2])), "another one is gone");
+        let head = Head { gone: SlotSet::EMPTY, ..head };
+        assert!(!head.covers(Some(6), SlotSet::EMPTY), "nobody is gone");
     }
 
     #[test]
@@ -264,7 +341,7 @@ mod tests {
             }
             bytes.truncate(cut);
             let _ = decode(&bytes, 5);
-            let _ = decode_head(&bytes, ARRAY, 1);
+            let _ = decode_head(&bytes);
         }
     }
 }

@@ -134,7 +134,9 @@ impl<const N: usize> DirtyLog<N> {
 
     /// When the next sweep is due, if there is anything to sweep.
     pub(crate) fn sweep_from(&self, idle: u64) -> Option<u64> {
-        let any = self.grain.count > 1 && self.dirty > 0;
+        // Where regions are recorded, one that is owed a resync stays dirty until it has ended.
+        let kept = if self.by_region { self.owed } else { 0 };
+        let any = self.grain.count > 1 && self.dirty > kept;
         any.then_some(self.swept_at.saturating_add(idle))
     }
 

@@ -5,7 +5,7 @@ use super::rig::*;
 use super::scenarios;
 use crate::world::native::{self, Image};
 use crate::*;
-use raid_core::metadata::RuntimeState;
+use raid_core::metadata::{Capabilities, RuntimeState};
 use raid_core::units::{Rows, Slot};
 use std::vec::Vec;
 
@@ -62,5 +62,29 @@ scenarios! {
         let read = core.admit(Time(1), Rows::new(0, 1), Access::Reconstruct);
         let Admit::Go(read) = read else { panic!("the window writes only slot 2: {read:?}") };
         assert!(!read.read.contains(Slot(2)));
+    }
+}
+
+#[test]
+fn a_forced_start_without_one_member_comes_to_rest() {
+    let nameless = Capabilities { failure: false, ..flag_only() };
+    for format in [flag_only(), nameless, native::capabilities()] {
+        let set = Config { absent: slots(&[2]), ..parity() };
+        let unclean = RuntimeState { clean: false, ..clean() };
+        let mut core = Core::new(set, &unclean, format, Start::Force).unwrap();
+        let (mut now, mut waits) = (Time(1), 0);
+        loop {
+            while let Some(command) = core.poll(now) {
+                match command {
+                    Command::Persist { seq, .. } => core.persisted(now, seq, NONE).unwrap(),
+                    Command::Flush { id, .. } => core.flushed(now, id, NONE).unwrap(),
+                    Command::Wake(_) | Command::Notice(_) => {}
+                    Command::Copy { .. } => panic!("nothing can be copied"),
+                }
+            }
+            let Some(deadline) = core.deadline() else { break };
+            (now, waits) = (deadline, waits + 1);
+            assert!(waits < 20, "{format:?}: a deadline for ever");
+        }
     }
 }

@@ -74,7 +74,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         let clean = (self.tickets.writes() == 0 && self.tracks_writes())
             .then(|| self.log.clean_from(limits.clean_after_idle))
             .flatten();
-        let sweep = self.log.sweep_from(limits.clean_after_idle).filter(|_| self.tracks_writes());
+        // While the format hides who has failed, a sweep makes nothing clean.
+        let hidden = !self.members.failed.is_empty() && !self.capabilities.failure;
+        let sweeps = self.tracks_writes() && !hidden;
+        let sweep = self.log.sweep_from(limits.clean_after_idle).filter(|_| sweeps);
         let moved = self.position_to_record().is_some();
         let checkpoint = moved.then(|| self.checkpointed.saturating_add(limits.checkpoint_every));
         let due = [window, clean, sweep, checkpoint]

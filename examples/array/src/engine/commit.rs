@@ -177,6 +177,11 @@ impl Commits {
         }
     }
 
+    /// Whether disks are being written.
+    pub(super) fn is_writing(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.stage == Stage::Writing)
+    }
+
     /// Whether what is being written is this set's.
     pub(super) fn is_about(&self, set: usize) -> bool {
         self.run.as_ref().is_some_and(|run| run.job.is_about(set))
@@ -407,9 +412,12 @@ impl Engine {
             self.commits.returning.push((place, disk, same));
             return self.retry_joins();
         }
-        if !self.is_guarded(job) {
+        // Both write the head of a journal, and the later one must be the one that stays.
+        let begins = |set: usize| self.sets[set].journal.writes_head() || self.wants_epoch(set);
+        if (0..self.sets.len()).any(begins) || !self.is_guarded(job) {
             return;
         }
+        let before = if self.heads.is_empty() { Vec::new() } else { self.updates() };
         let mut record = None;
         if let Job::Record { set, seq } = job {
             let Some(state) = self.record(set, seq) else {
@@ -419,9 +427,11 @@ impl Engine {
             for slot in state.failed.iter() {
                 if let Some(disk) = self.sets[set].slots[slot.index()].disk {
                     self.store.disks[disk].live = false;
+                    self.heads.remove(disk);
                 }
             }
             let named = state.failed | state.rebuilding;
+            self.heads.only_gone(self.set_id(set), named);
             let Set { failures, journal, needs_ledger, .. } = &mut self.sets[set];
             journal.in_use |= *needs_ledger && !named.is_empty();
             if let Some(run) = &mut self.commits.run {
@@ -435,9 +445,13 @@ impl Engine {
         let live: Vec<usize> =
             (0..self.store.disks.len()).filter(|disk| self.store.disks[*disk].live).collect();
         self.stats.commits += 1;
+        let after = if self.heads.is_empty() { Vec::new() } else { self.updates() };
+        let update = |of: &[Option<u64>], disk: usize| of.get(disk).copied().flatten();
         let mut steps = BTreeMap::new();
         for disk in live {
-            steps.insert(disk, VecDeque::from(self.store.commit_steps(self.format, disk)));
+            let mut own = self.tie(disk, [update(&before, disk), update(&after, disk)]);
+            own.extend(self.store.commit_steps(self.format, disk));
+            steps.insert(disk, VecDeque::from(own));
         }
         let disks: Vec<usize> = steps.keys().copied().collect();
         if let Some(run) = &mut self.commits.run {
@@ -687,6 +701,9 @@ impl Engine {
                     own.journal.close();
                     // A member that failed while the record was written needs the ledger again.
                     own.needs_ledger &= run.failures != own.failures;
+                }
+                if run.named.is_empty() {
+                    self.heads.forget(self.set_id(set));
                 }
                 self.record_stored(set, seq, &run.stored);
             }

@@ -66,6 +66,10 @@ pub(super) struct Journal {
     under_way: usize,
     /// A new epoch was asked for.
     renew: bool,
+    /// The heads that the replay of a start relied on, by disk.
+    pub(super) replayed: Vec<(usize, Head)>,
+    /// Disks with a head that it did not rely on.
+    pub(super) passed_over: Vec<usize>,
 }
 
 impl Journal {
@@ -84,6 +88,8 @@ impl Journal {
             held: Vec::new(),
             under_way: 0,
             renew: false,
+            replayed: Vec::new(),
+            passed_over: Vec::new(),
         }
     }
 
@@ -96,6 +102,11 @@ impl Journal {
     pub(super) fn request_open(&mut self) {
         self.renew = true;
         self.open = false;
+    }
+
+    /// Whether a new epoch is being begun.
+    pub(super) fn writes_head(&self) -> bool {
+        matches!(self.stage, Stage::Flushing | Stage::WritingHead | Stage::FlushingHead)
     }
 
     /// Rows that wait, for the caller to answer otherwise.
@@ -183,12 +194,22 @@ impl Engine {
         }
         if journal.renew || (journal.open && self.epoch_is_over(set)) {
             let old_counts = journal.in_use && !recorded;
-            if journal.under_way == 0 && self.sets[set].unledgered == 0 && !old_counts {
+            let idle = journal.under_way == 0 && self.sets[set].unledgered == 0;
+            if idle && !old_counts && !self.commits.is_writing() {
                 self.begin_epoch(set);
             }
         } else if journal.open && recorded && !journal.queue.is_empty() {
             self.append_batch(set);
         }
+    }
+
+    /// Whether a journal that counts must move to other members, and waits for its rows alone. A record that goes
+    /// first could be found with no holder of the old epoch.
+    pub(super) fn wants_epoch(&self, set: usize) -> bool {
+        let own = &self.sets[set];
+        let journal = &own.journal;
+        let counts = journal.in_use && !own.has_failed() && own.losses_recorded();
+        counts && (journal.renew || (journal.open && self.epoch_is_over(set)))
     }
 
     /// A set that has failed: nothing more is written, and whoever waits is answered.
@@ -256,7 +277,7 @@ impl Engine {
 
     fn append_batch(&mut self, set: usize) {
         let journal = &self.sets[set].journal;
-        let copies = journal.holders & self.sets[set].in_sync();
+        let copies = journal.holders & self.sets[set].live();
         let room = (journal.blocks() - journal.next_block) as usize * BLOCK;
         let all = (journal.blocks() - 1) as usize * BLOCK;
         let mut rows = Vec::new();
@@ -318,7 +339,7 @@ impl Engine {
         if self.sets[set].has_failed() {
             return self.stop_journal(set);
         }
-        let needed = self.sets[set].needs_ledger;
+        let (needed, in_sync) = (self.sets[set].needs_ledger, self.sets[set].in_sync());
         let journal = &mut self.sets[set].journal;
         match std::mem::replace(&mut journal.stage, Stage::Idle) {
             Stage::Idle => {}
@@ -326,8 +347,11 @@ impl Engine {
             Stage::Flushing if worked != all => journal.request_open(),
             Stage::Flushing => self.write_head(set),
             Stage::WritingHead | Stage::FlushingHead if worked.is_empty() => journal.request_open(),
-            // Nobody holds the batch: its rows must not be written. They wait for a new epoch.
-            Stage::Appending(rows) | Stage::FlushingBatch(rows) if worked.is_empty() => {
+            // Nobody who would be believed holds the batch: its rows must not be written. They wait for a
+            // new epoch.
+            Stage::Appending(rows) | Stage::FlushingBatch(rows)
+                if (worked & in_sync).is_empty() =>
+            {
                 journal.under_way -= rows.len();
                 rows.into_iter().rev().for_each(|row| journal.queue.push_front(row));
                 journal.request_open();
@@ -341,7 +365,7 @@ impl Engine {
                 journal.holders = journal.holders & worked;
                 journal.next_block = 1;
                 journal.number = 0;
-                match journal.holders.is_empty() {
+                match (journal.holders & in_sync).is_empty() {
                     true => journal.request_open(),
                     false => journal.open = needed,
                 }
@@ -359,22 +383,44 @@ impl Engine {
         self.pump_journal(set);
     }
 
-    /// All that the old epoch held is in place.
-    fn write_head(&mut self, set: usize) {
-        let holders = self.wanted_holders(set);
-        if holders.is_empty() {
-            return self.no_room_for_a_ledger(set);
-        }
+    /// A number that no epoch of the set has had.
+    pub(super) fn next_epoch(&mut self, set: usize) -> u64 {
+        // A disk may come with batches of a number that was used before.
         let random = self.random.u32(..);
         let journal = &mut self.sets[set].journal;
-        // A disk may come with batches of a number that was used before.
         journal.epoch = ((journal.epoch >> 32) + 1) << 32 | u64::from(random);
+        journal.epoch
+    }
+
+    /// All that the old epoch held is in place.
+    fn write_head(&mut self, set: usize) {
+        let wanted = self.wanted_holders(set);
+        if wanted.is_empty() {
+            return self.no_room_for_a_ledger(set);
+        }
+        // Those that are being filled hold it as well: the record that calls them in sync may be the last
+        // before another holder is lost.
+        let own = &self.sets[set];
+        let holders = wanted | (own.live().without(own.in_sync()) & own.journal.with_room());
+        let epoch = self.next_epoch(set);
+        let journal = &mut self.sets[set].journal;
         journal.holders = holders;
         journal.stage = Stage::WritingHead;
-        let head = Head { epoch: journal.epoch, holders };
-        let block = ledger::encode_head(self.array, set as u16, head);
+        let (of, updates) = (self.set_id(set), self.updates());
+        let gone = self.sets[set].all().without(self.sets[set].in_sync());
+        let owed = self.sets[set].core.status().owed_regions > 0;
         let to = self.sets[set].live() & self.sets[set].journal.with_room();
-        self.write_ledger(set, to, 0, block);
+        let mut ios = Vec::new();
+        for slot in to.iter() {
+            let space = self.sets[set].journal.space.get(slot.index()).copied().flatten();
+            let Some((space, disk)) = space.zip(self.disk_of(set, slot)) else { continue };
+            let update = updates.get(disk).copied().flatten();
+            let head = Head { epoch, holders, gone, owed, updates: [update; 2] };
+            self.heads.put(disk, of, head);
+            let bytes = ledger::encode_head(of, head);
+            ios.push((slot, u32::from(slot.0), Transfer::Write { at: space.start, bytes }));
+        }
+        self.start_on(set, Owner::Journal(set), ios);
     }
 
     /// Rows cannot be kept whole over a power cut, so none is written.

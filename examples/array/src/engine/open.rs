@@ -11,6 +11,7 @@
 
 use super::commit::Commits;
 use super::group::Groups;
+use super::head::Heads;
 use super::open_error::OpenError;
 use super::replay::Replay;
 use super::returning::key_of;
@@ -27,8 +28,8 @@ use raid_core::array::{
 };
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
-use raid_core::metadata::{Capabilities, Finding, FormatWriter, Severity};
-use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
+use raid_core::metadata::{Capabilities, Finding, FormatWriter, Operation, Severity};
+use raid_core::units::{Extent, Lba, Row, Rows, Slot, SlotSet};
 use raid_sync::{
     Config, Found, Limits, MemberKey, Redundancy, Refusal, Start, rows_at_risk, rows_missed,
 };
@@ -218,6 +219,7 @@ impl Engine {
             looks: HashMap::new(),
             requests: BTreeMap::new(),
             commits: Commits::default(),
+            heads: Heads::default(),
             committed: HashMap::new(),
             unlike: HashSet::new(),
             events: trusted.into_iter().map(Event::Trusted).collect(),
@@ -230,6 +232,18 @@ impl Engine {
         for set in 0..geometry.sets {
             let opened = engine.open_set(found, set, backplane, &options)?;
             engine.sets.push(opened);
+        }
+        engine.carry_others(discovery, backplane);
+        for set in 0..engine.sets.len() {
+            let of = engine.set_id(set);
+            for (disk, head) in std::mem::take(&mut engine.sets[set].journal.replayed) {
+                engine.heads.put(disk, of, head);
+            }
+            let passed_over = std::mem::take(&mut engine.sets[set].journal.passed_over);
+            if !passed_over.is_empty() {
+                let epoch = engine.next_epoch(set);
+                passed_over.into_iter().for_each(|disk| engine.heads.end(disk, of, epoch));
+            }
         }
         for set in 0..engine.sets.len() {
             engine.commits.request_alignment(set);
@@ -264,7 +278,7 @@ impl Engine {
         }
         let (format, array) = (self.format, self.array);
         let state = self.store.view(|disks| format.state(disks, array, set));
-        let state = state.ok_or(OpenError::NoState { set })?;
+        let mut state = state.ok_or(OpenError::NoState { set })?;
         let space = slots.iter().map(|seat| self.journal_space(seat.disk?)).collect();
         let mut journal = Journal::new(space);
         let replayed = self.replay_ledger(&mut journal, &slots, set, &state, backplane)?;
@@ -272,6 +286,11 @@ impl Engine {
             Replay::Impossible(fault) => Some(Box::new(fault)),
             Replay::NotNeeded | Replay::Done => None,
         };
+        // What a format without marks cannot say of the time before the loss, the journal says.
+        let owed = journal.replayed.iter().any(|(_, head)| head.owed);
+        if owed && !format.capabilities().mark {
+            (state.operation, state.mark) = (Some(Operation::Resync), Row(0));
+        }
         let unrecorded = !format.capabilities().failure && !absent.is_empty();
         let start = match unrecorded && options.accept.accepts(Risk::UnrecordedFailure) {
             _ if replayed == Replay::Done => Start::LedgerReplayed,

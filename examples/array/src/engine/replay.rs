@@ -4,6 +4,7 @@
 //! | found | then |
 //! |---|---|
 //! | the metadata says that nobody is missing, or that the stop was clean | what a ledger holds is old: it is not replayed |
+//! | the newest head belongs to another update of the metadata, or names others who are gone | not replayed: rows may have been written since |
 //! | every batch up to the end, from the members that the newest head names | replayed |
 //! | a block that may belong to a batch and that none of them gives | not replayed: the set is not covered |
 //!
@@ -16,7 +17,7 @@ use super::open::transfer;
 use super::open_error::OpenError;
 use super::{Engine, Seat};
 use crate::backplane::{Backplane, Transfer};
-use crate::ledger::{self, BLOCK, Fragment, Head};
+use crate::ledger::{self, BLOCK, Fragment, Head, SetId};
 use raid_core::metadata::RuntimeState;
 use raid_core::units::{Extent, Lba, Slot, SlotSet};
 use std::fmt;
@@ -27,6 +28,22 @@ use std::fmt;
 pub enum JournalFault {
     /// No member that is in sync gives the head of a ledger of this set.
     NoHead,
+    /// The metadata was updated by a program that keeps no journal.
+    Outdated {
+        /// Which disk.
+        disk: usize,
+        /// The update that its metadata is of.
+        found: Option<u64>,
+        /// The updates that its journal belongs to.
+        expected: [Option<u64>; 2],
+    },
+    /// The metadata names other members than those without which rows were written.
+    OthersGone {
+        /// Members that the journal names as gone or being filled.
+        journal: SlotSet,
+        /// Members that the metadata names.
+        metadata: SlotSet,
+    },
     /// None of the members that hold the newest epoch is here and in sync.
     NoCopy {
         /// Who holds it.
@@ -54,6 +71,24 @@ impl fmt::Display for JournalFault {
             Self::NoHead => {
                 f.write_str("no member that is in sync has a write journal of this set")
             }
+            Self::Outdated { disk, found, expected: [before, after] } => {
+                let number = |update: &Option<u64>| {
+                    update.map_or_else(|| "none".to_owned(), |update| update.to_string())
+                };
+                write!(
+                    f,
+                    "disk {disk}: the write journal belongs to update {} or {} of the metadata, found \
+                     {}: another program has updated it since",
+                    number(before),
+                    number(after),
+                    number(found)
+                )
+            }
+            Self::OthersGone { journal, metadata } => write!(
+                f,
+                "the write journal was begun when slots {journal:?} were gone, the metadata names \
+                 slots {metadata:?}"
+            ),
             Self::NoCopy { holders } => {
                 write!(
                     f,
@@ -137,32 +172,37 @@ impl Engine {
         backplane: &mut dyn Backplane,
     ) -> Result<Replay, OpenError> {
         let untrusted = state.failed | state.rebuilding;
-        let mut newest: Option<Head> = None;
-        let mut copies: Vec<(Slot, OneCopy)> = Vec::new();
+        let own = SetId { array: self.array, set };
+        let mut heads: Vec<(Slot, OneCopy, Head)> = Vec::new();
         let spaces = slots.iter().zip(&journal.space);
         for (slot, (seat, space)) in (0u8..).map(Slot).zip(spaces) {
             let (Some(disk), Some(space)) = (seat.disk, *space) else { continue };
             let copy = OneCopy { disk, space };
-            // Epochs are counted on from whatever any disk says, but only members in sync are believed.
             let block = copy.read(backplane, 0, 1).unwrap_or_default();
-            let head = ledger::decode_head(&block, self.array, set);
-            journal.epoch = journal.epoch.max(head.map_or(0, |head| head.epoch));
-            if untrusted.contains(slot) {
-                continue;
-            }
-            copies.push((slot, copy));
-            if head.is_some_and(|head| newest.is_none_or(|newest| head.epoch > newest.epoch)) {
-                newest = head;
-            }
+            let head = ledger::decode_head(&block).filter(|(of, _)| *of == own);
+            heads.extend(head.map(|(_, head)| (slot, copy, head)));
         }
+        // Epochs are counted on from whatever any disk says, but only members in sync are believed.
+        let epochs = heads.iter().map(|(.., head)| head.epoch);
+        journal.epoch = epochs.fold(journal.epoch, u64::max);
+        journal.passed_over = heads.iter().map(|(_, copy, _)| copy.disk).collect();
         if untrusted.is_empty() || state.clean {
             return Ok(Replay::NotNeeded);
         }
-        let Some(Head { epoch, holders }) = newest else {
+        let believed = heads.iter().filter(|(slot, ..)| !untrusted.contains(*slot));
+        let Some(epoch) = believed.clone().map(|(.., head)| head.epoch).max() else {
             return Ok(Replay::Impossible(JournalFault::NoHead));
         };
-        copies.retain(|(slot, _)| holders.contains(*slot));
-        let copies: Vec<OneCopy> = copies.into_iter().map(|(_, copy)| copy).collect();
+        let newest: Vec<&(Slot, OneCopy, Head)> =
+            believed.clone().filter(|(.., head)| head.epoch == epoch).collect();
+        if let Some(fault) = self.not_covered(&newest, untrusted) {
+            return Ok(Replay::Impossible(fault));
+        }
+        // A holder may not have the newest head yet: then it has no batch of that epoch either. The blocks
+        // of a disk without any head of this set may be another journal's.
+        let holders = newest.first().map_or(SlotSet::EMPTY, |(.., head)| head.holders);
+        let copies = believed.filter(|(slot, ..)| holders.contains(*slot));
+        let copies: Vec<OneCopy> = copies.map(|(_, copy, _)| *copy).collect();
         if copies.is_empty() {
             return Ok(Replay::Impossible(JournalFault::NoCopy { holders }));
         }
@@ -170,7 +210,30 @@ impl Engine {
             Ok(fragments) => self.write_fragments(fragments, slots, backplane)?,
             Err(fault) => return Ok(Replay::Impossible(fault)),
         }
+        let relied_on = heads.iter().filter(|(.., head)| head.epoch == epoch);
+        journal.replayed = relied_on.map(|(_, copy, head)| (copy.disk, *head)).collect();
+        journal.passed_over.clear();
         Ok(Replay::Done)
+    }
+
+    /// Why none of these heads belongs to the metadata that was found.
+    fn not_covered(
+        &self,
+        heads: &[&(Slot, OneCopy, Head)],
+        untrusted: SlotSet,
+    ) -> Option<JournalFault> {
+        let updates = self.updates();
+        let update = |disk: usize| updates.get(disk).copied().flatten();
+        if heads.iter().any(|(_, copy, head)| head.covers(update(copy.disk), untrusted)) {
+            return None;
+        }
+        heads.first().map(|(_, OneCopy { disk, .. }, head)| {
+            let (found, expected) = (update(*disk), head.updates);
+            match expected.contains(&found) {
+                true => JournalFault::OthersGone { journal: head.gone, metadata: untrusted },
+                false => JournalFault::Outdated { disk: *disk, found, expected },
+            }
+        })
     }
 
     /// All fragments of an epoch, in order.

@@ -13,6 +13,7 @@ mod failures_heard;
 mod harness_itself;
 mod kind_a;
 mod kind_b;
+mod kind_b_records;
 mod kind_c;
 mod kind_c_parts;
 mod kind_c_spares;

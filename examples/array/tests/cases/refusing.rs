@@ -18,6 +18,8 @@ pub(crate) enum Refusal {
     NamesNobody,
     /// Every new spare that comes after the creation.
     Spares,
+    /// Room for a write journal.
+    Journals,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,7 @@ impl FormatWriter for Refusing {
     }
 
     fn workspace(&self, disk: &DiskView<'_>) -> Option<Extent> {
-        self.inner.workspace(disk)
+        self.inner.workspace(disk).filter(|_| self.refusal != Refusal::Journals)
     }
 
     fn initialise(&self, disks: &mut [DiskBuffer<'_>], stamp: Stamp) -> Result<(), ChangeError> {
@@ -106,7 +108,8 @@ impl FormatWriter for Refusing {
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
         let disk = self.disk;
-        if self.refusal != Refusal::Spares && disks.get(disk).is_some_and(|disk| disk.live) {
+        let records = matches!(self.refusal, Refusal::NamesTheDisk | Refusal::NamesNobody);
+        if records && disks.get(disk).is_some_and(|disk| disk.live) {
             let what = "a field that this test made up";
             return Err(match self.refusal {
                 Refusal::NamesTheDisk => {

@@ -81,8 +81,10 @@ const NOT_MENDED: &[(&str, u64)] = &[
     ("ddf, raid1 of 2", 0),
     ("ddf, raid1 of 3", 2),
     ("ddf, raid6 of 4", 0),
+    ("ddf, raid6, raid10, raid1", 0),
     ("ddf, raid6, raid10, raid1", 3),
     ("ddf with marks, raid1 of 2", 0),
+    ("ddf with marks, raid6, raid10, raid1", 0),
     ("ddf with marks, raid6, raid10, raid1", 3),
 ];
 

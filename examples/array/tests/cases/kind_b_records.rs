@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Kind B: a write journal counts only for the record that was written knowing of it.
+
+use crate::harness::{
+    DDF, NATIVE_FORMAT, TOY_FORMAT, UnderTest, geometry, good, lives, options, place, start, work,
+};
+use crate::refusing::{Refusal, refusing};
+use raid_array::engine::{OpenError, Options};
+use raid_array::trust::{Accept, Risk};
+use raid_array::workload::{ArrayEngine, Caches, Call, Kept, Machine, Running};
+use raid_core::array::Level;
+use raid_core::units::Slot;
+
+fn forced() -> Options {
+    Options { accept: Accept::NOTHING.and(Risk::UncleanDegraded), ..options() }
+}
+
+/// Everything written so far is on the disks, and nothing is under way.
+fn at_rest(running: &mut Running<UnderTest>) {
+    running.rig.settle();
+    running.rig.flush();
+}
+
+/// An array that runs without one member, which the disks say.
+fn short_of(machine: &mut Machine, disks: &[usize], slot: u8) -> Running<UnderTest> {
+    let mut running = start(machine, 0, disks).unwrap();
+    running.call(Call::Fail(place(0, slot))).unwrap();
+    running.rig.work_until(|rig| {
+        let status = rig.engine.status(0);
+        status.failed.contains(Slot(slot)) && !status.unrecorded
+    });
+    running
+}
+
+/// The same disks in the hands of a program that keeps no journal.
+fn without_journal(kept: &Kept) -> Kept {
+    refusing(kept, 0, Refusal::Journals)
+}
+
+/// Case B5.
+#[test]
+fn a_journal_is_not_replayed_over_what_another_program_has_written_since() {
+    for kept in [TOY_FORMAT, NATIVE_FORMAT, DDF] {
+        for (level, slots) in [(Level::Raid5, 3), (Level::Raid6, 4)] {
+            let mut machine = Machine::create(kept, geometry(level, slots, 1), 0, 7).unwrap();
+            let disks: Vec<usize> = (0..usize::from(slots)).collect();
+            let name = format!("{} {level:?}", kept.name);
+            let mut running = short_of(&mut machine, &disks, 1);
+            work(&mut running.rig, 300);
+            at_rest(&mut running);
+            good(&running.rig, &name);
+            running.cut(&mut machine, Caches::KeepNothing);
+            machine.exchange_format(without_journal(&kept));
+            let mut running = machine.start::<UnderTest>(0, &disks, forced()).unwrap();
+            running.rig.adopt_all();
+            work(&mut running.rig, 600);
+            at_rest(&mut running);
+            good(&running.rig, &name);
+            running.cut(&mut machine, Caches::KeepNothing);
+            machine.exchange_format(kept);
+            match start(&mut machine, 0, &disks) {
+                Err(error @ OpenError::Refused { .. }) => {
+                    let words = error.to_string();
+                    assert!(words.contains("write journal belongs to update"), "{name}: {words}");
+                }
+                Err(error) => panic!("{name}: {error}"),
+                Ok(mut running) => {
+                    running.rig.adopt_all();
+                    good(&running.rig, &name);
+                    panic!("{name}: the journal of another time counts");
+                }
+            }
+            // The risk that it named is none here: nothing was in flight.
+            let mut running = machine.start::<UnderTest>(0, &disks, forced()).unwrap();
+            running.rig.adopt_all();
+            good(&running.rig, &name);
+            let mut steps = 0;
+            while running.rig.step() {
+                steps += 1;
+                assert!(steps < 2000, "{name}: never comes to rest");
+            }
+        }
+    }
+}
+
+/// A RAID-5 of four disks, beside a mirror of two of them.
+fn two_volumes(seed: u64) -> Machine {
+    let volumes = [geometry(Level::Raid5, 4, 1), geometry(Level::Raid1, 2, 1)];
+    let disks: [&[usize]; 2] = [&[0, 1, 2, 3], &[0, 1]];
+    Machine::create_volumes(DDF, &[(volumes[0], disks[0]), (volumes[1], disks[1])], 4, 0, seed)
+        .unwrap()
+}
+
+/// Case B5.
+#[test]
+fn a_journal_still_counts_after_the_other_volume_of_its_disks_has_run() {
+    for seed in 0..lives(4) {
+        let mut machine = two_volumes(seed);
+        let all = [0, 1, 2, 3];
+        let mut running = short_of(&mut machine, &all, 3);
+        work(&mut running.rig, 100 + 7 * seed);
+        good(&running.rig, "the first run");
+        running.cut(&mut machine, Caches::KeepAny);
+        for runs in 0..2 {
+            let mut running = start(&mut machine, 1, &all).unwrap();
+            running.rig.adopt_all();
+            work(&mut running.rig, 300);
+            if runs == 1 {
+                at_rest(&mut running);
+                running.call(Call::Stop).unwrap();
+                assert!(running.rig.wait_until(|rig| rig.engine.is_idle()));
+            }
+            good(&running.rig, "the other volume");
+            running.cut(&mut machine, Caches::KeepAny);
+        }
+        let mut running = start(&mut machine, 0, &all).unwrap();
+        running.rig.adopt_all();
+        good(&running.rig, &format!("seed {seed}"));
+    }
+}
+
+/// Case B5. The journal was begun when one disk had left; its record was never written. The other volume
+/// then records that another disk is gone.
+#[test]
+fn a_journal_covers_no_loss_that_it_was_not_begun_for() {
+    let mut met = 0;
+    for seed in 0..lives(2) {
+        for ios in (60..200).step_by(20) {
+            let mut machine = two_volumes(seed);
+            let mut running = start(&mut machine, 0, &[0, 1, 2, 3]).unwrap();
+            work(&mut running.rig, 700);
+            running.rig.backplane.faults(3).pull();
+            running.rig.work_until(|rig| rig.engine.status(0).failed.contains(Slot(3)));
+            work(&mut running.rig, ios);
+            running.cut(&mut machine, Caches::KeepAny);
+            let mut running = start(&mut machine, 1, &[0, 2, 3]).unwrap();
+            work(&mut running.rig, 300);
+            running.cut(&mut machine, Caches::KeepAny);
+            match start(&mut machine, 0, &[0, 2, 3]) {
+                Err(error @ OpenError::Refused { .. }) => {
+                    met += u64::from(error.to_string().contains("write journal belongs to update"));
+                }
+                Err(error) => panic!("seed {seed}: {error}"),
+                Ok(mut running) => {
+                    running.rig.adopt_all();
+                    good(&running.rig, &format!("seed {seed}, {ios} I/Os"));
+                }
+            }
+        }
+    }
+    assert!(met > 0, "no start met the journal of another loss");
+}
+
+/// Case B5. The record of a loss reaches the spare alone, with the journal that was begun for it; the members
+/// run on without the spare, and their records have the same numbers.
+#[test]
+fn a_journal_of_a_record_that_a_spare_alone_stored_covers_nothing() {
+    let mut met = 0;
+    for kept in [TOY_FORMAT, NATIVE_FORMAT, DDF] {
+        for ios in (20..140).step_by(10) {
+            let mut machine = Machine::create(kept, geometry(Level::Raid5, 3, 1), 1, ios).unwrap();
+            let name = format!("{}, {ios} I/Os", kept.name);
+            let mut running = start(&mut machine, 0, &[0, 1, 2, 3]).unwrap();
+            work(&mut running.rig, 600);
+            running.call(Call::Fail(place(0, 1))).unwrap();
+            work(&mut running.rig, ios);
+            (0..3).for_each(|disk| running.rig.backplane.hold(disk));
+            work(&mut running.rig, 60);
+            running.cut(&mut machine, Caches::KeepNothing);
+            let Ok(mut running) = start(&mut machine, 0, &[0, 1, 2]) else { continue };
+            if !running.rig.engine.status(0).failed.is_empty() {
+                running.cut(&mut machine, Caches::KeepNothing);
+                continue;
+            }
+            met += 1;
+            running.rig.adopt_all();
+            work(&mut running.rig, 150);
+            good(&running.rig, &name);
+            running.cut(&mut machine, Caches::KeepAny);
+            if let Ok(mut running) = start(&mut machine, 0, &[0, 1, 2, 3]) {
+                running.rig.adopt_all();
+                good(&running.rig, &name);
+            }
+        }
+    }
+    assert!(met > 6, "the members ran on without the spare {met} times only");
+}

@@ -18,7 +18,7 @@ use raid_core::metadata::{Capabilities, Operation, RuntimeState};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use raid_sync::{
     AboveMark, Access, Config, CopyResult, Found, Generation, Limits, MemberKey, Policy,
-    Redundancy, Scope, Start, SyncCore,
+    Redundancy, Scope, Seen, Start, SyncCore,
 };
 use world::World;
 
@@ -193,7 +193,9 @@ fn call(input: &mut Input<'_>, world: &mut World<Core>, members: u16, size: u64)
         }
         12 => {
             let (slot, seen) = (slot(input), Generation(input.below(6)));
-            world.refusable(|core| core.member_returned(slot, key(slot.0), seen).map(|_| ()));
+            world.refusable(|core| {
+                core.member_returned(slot, key(slot.0), &Seen::plain(slot, seen)).map(|_| ())
+            });
         }
         13 => {
             let above =

@@ -123,6 +123,19 @@ pub fn freshest(records: &[Seen], bits: u8) -> Result<Option<Freshest>, SplitBra
 }
 
 impl Seen {
+    /// A record that calls nobody absent.
+    #[must_use]
+    pub const fn plain(slot: Slot, generation: Generation) -> Self {
+        let (absent, filling) = (SlotSet::EMPTY, SlotSet::EMPTY);
+        Self { slot, generation, number: 0, absent, filling, stamp: 0 }
+    }
+
+    /// Whether its member went on without these members, which have gone on without it: no order can be
+    /// proven, and [`freshest`] refuses them together, whatever their generations.
+    pub(crate) fn went_on_without(&self, members: SlotSet) -> bool {
+        !members.is_empty() && (self.absent | self.filling).contains_all(members)
+    }
+
     /// Whether this record says that the other's member is not to be believed: it takes no part, or is
     /// being filled.
     fn accuses(&self, other: &Self) -> bool {
@@ -163,6 +176,25 @@ mod tests {
             absent,
             filling: SlotSet::EMPTY,
             stamp: 0,
+        }
+    }
+
+    /// Case C8.
+    #[test]
+    fn a_returning_member_is_refused_where_a_start_would_refuse_its_record() {
+        for (absent, filling) in (0u64..8).flat_map(|a| (0u64..8).map(move |f| (a, f))) {
+            for generation in [3, 4, 5] {
+                let slots =
+                    |bits: u64| (0..3u8).filter(|slot| bits >> slot & 1 == 1).map(Slot).collect();
+                let theirs = Seen {
+                    absent: slots(absent & 3),
+                    filling: slots(filling & 3),
+                    ..seen(2, generation, 9, &[])
+                };
+                let here = [seen(0, 4, 7, &[2]), seen(1, 4, 7, &[2]), theirs];
+                let members = SlotSet::first(2);
+                assert_eq!(theirs.went_on_without(members), freshest(&here, 32).is_err());
+            }
         }
     }
 

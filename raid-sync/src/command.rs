@@ -176,8 +176,8 @@ pub enum Notice {
         rows: Rows,
         /// How many of them differ.
         differing: u64,
-        /// They were put right.
-        repaired: bool,
+        /// How many of those were put right.
+        repaired: u64,
     },
     /// The list of bad ranges is four fifths full, or full.
     BadRanges(Filling),
@@ -201,6 +201,8 @@ pub struct CopyResult {
     pub unreadable: u64,
     /// Rows that differed.
     pub mismatched: u64,
+    /// How many of those were put right: what nothing proves is left as it is.
+    pub repaired: u64,
 }
 
 impl CopyResult {
@@ -213,6 +215,7 @@ impl CopyResult {
             good: rows,
             unreadable: 0,
             mismatched: 0,
+            repaired: 0,
         }
     }
 }

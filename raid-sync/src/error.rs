@@ -87,7 +87,11 @@ impl fmt::Display for Refusal {
                  disk takes its place"
             ),
             Self::Diverged(slot) => {
-                write!(f, "the disk for slot {slot} was written without the others")
+                write!(
+                    f,
+                    "the disk for slot {slot} was written without the others: start it alone to keep \
+                     its data, or wipe it and add it as a new disk"
+                )
             }
             Self::Config { what, found, expected } => {
                 write!(f, "{what}: found {found}, expected {expected}")

@@ -41,6 +41,7 @@ use crate::throttle::Throttle;
 use crate::ticket::Tickets;
 use crate::time::Clock;
 use crate::window::Windows;
+use core::num::NonZeroU64;
 use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, Operation, RuntimeState};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
@@ -127,7 +128,7 @@ struct News {
     needs_spare: SlotSet,
     marks: Option<Marks>,
     finished: Option<(Operation, Finish)>,
-    mismatch: Option<(Rows, u64, bool)>,
+    mismatch: Option<(Rows, NonZeroU64, u64)>,
     filling: Option<Filling>,
 }
 

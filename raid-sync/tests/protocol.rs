@@ -410,6 +410,27 @@ fn a_repair_counts_and_fixes_only_what_still_differs_under_the_lock() {
     assert_eq!(core.status().mismatches, 1);
 }
 
+/// Case E8. What a caller left as it was, because nothing proves it, is not reported as repaired.
+#[test]
+fn a_repair_reports_how_many_rows_were_put_right() {
+    for repaired in 0..=2 {
+        let mut core = mirror(2, clean());
+        core.start(NOW, Operation::Repair, AboveMark::Skip).unwrap();
+        let (first, _) = window(&settle(&mut core));
+        let differs = CopyResult { mismatched: 2, ..CopyResult::good(4) };
+        core.copied(NOW, first, differs).unwrap();
+        settle(&mut core);
+        core.copied(NOW, first, CopyResult { repaired, ..differs }).unwrap();
+        let told = settle(&mut core).into_iter().find_map(|command| match command {
+            Command::Notice(Notice::Mismatch { differing, repaired, .. }) => {
+                Some((differing, repaired))
+            }
+            _ => None,
+        });
+        assert_eq!(told, Some((2, repaired)));
+    }
+}
+
 #[test]
 fn a_range_ends_at_a_border_and_pauses() {
     let mut core = mirror(2, clean());

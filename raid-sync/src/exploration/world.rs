@@ -393,7 +393,7 @@ impl World {
             let (key, seen) = self.identity(scenario, slot);
             if away
                 && self.left.returns > 0
-                && self.core.clone().member_returned(slot, key, seen).is_ok()
+                && self.core.clone().member_returned(slot, key, &Seen::plain(slot, seen)).is_ok()
             {
                 actions.push(Action::Return(slot));
             }
@@ -437,7 +437,7 @@ impl World {
                 member.dead = false;
                 member.cells = member.cells.map(|cell| Cell::of(cell.values()[0]));
                 let (key, seen) = self.identity(scenario, slot);
-                self.core.member_returned(slot, key, seen).map_err(refused)?;
+                self.core.member_returned(slot, key, &Seen::plain(slot, seen)).map_err(refused)?;
             }
             Action::Pause => {
                 self.left.steering -= 1;

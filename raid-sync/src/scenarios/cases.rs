@@ -162,7 +162,10 @@ fn a_set_that_fails_wakes_everybody_and_says_first_that_it_has_failed() {
     for slot in [Slot(0), Slot(1)] {
         assert_eq!(rig.core.can_join(slot), Err(refused));
         assert_eq!(rig.core.member_joined(slot), Err(refused));
-        assert_eq!(rig.core.member_returned(slot, MemberKey(2), Generation(0)), Err(refused));
+        assert_eq!(
+            rig.core.member_returned(slot, MemberKey(2), &Seen::plain(slot, Generation(0))),
+            Err(refused)
+        );
     }
     assert!(rig.core == before, "a refusal changes nothing");
 }
@@ -184,7 +187,8 @@ fn a_second_disk_for_a_place_whose_rebuild_runs_is_refused_and_changes_nothing()
         let refused = Refusal::Occupied(slot);
         assert_eq!(rig.core.can_join(slot), Err(refused));
         assert_eq!(rig.core.member_joined(slot), Err(refused));
-        let other = rig.core.member_returned(slot, MemberKey(77), Generation(0));
+        let other =
+            rig.core.member_returned(slot, MemberKey(77), &Seen::plain(slot, Generation(0)));
         assert_eq!(other, Err(refused));
         assert!(rig.core == before, "a refusal changes nothing");
     }

@@ -166,7 +166,7 @@ scenarios! {
             Notice::Mismatch { rows, differing, repaired } => Some((*rows, *differing, *repaired)),
             _ => None,
         }).collect();
-        assert_eq!(told, [(Rows::new(4, 4), 1, false), (Rows::new(4, 4), 1, true)]);
+        assert_eq!(told, [(Rows::new(4, 4), 1, 0), (Rows::new(4, 4), 1, 1)]);
         rig.assert_whole();
     }
 

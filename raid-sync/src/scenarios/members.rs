@@ -150,9 +150,12 @@ scenarios! {
         rig.restart_from(0, &[1]);
         let newer = rig.disks[1].record().unwrap().1.generation;
         let key = rig.disks[1].key;
-        let ahead = Generation(newer.0 + 5);
-        let refused = rig.core.member_returned(Slot(1), key, ahead);
-        assert_eq!(refused, Err(Refusal::Diverged(Slot(1))));
+        for (more, absent) in [(5, NONE), (0, slots(&[0]))] {
+            let ahead = Generation(newer.0 + more);
+            let own = Seen { absent, ..Seen::plain(Slot(1), ahead) };
+            let refused = rig.core.member_returned(Slot(1), key, &own);
+            assert_eq!(refused, Err(Refusal::Diverged(Slot(1))), "{more} generations ahead");
+        }
     }
 
     fn scenario_24_a_member_returns_after_some_writes() {
@@ -215,7 +218,7 @@ scenarios! {
             rig.settle();
             let key = rig.disks[1].key;
             let old = Generation(u64::MAX - 3);
-            assert_eq!(rig.core.member_returned(Slot(1), key, old), Ok(Return::Full));
+            assert_eq!(rig.core.member_returned(Slot(1), key, &Seen::plain(Slot(1), old)), Ok(Return::Full));
         }
     }
 
@@ -241,7 +244,7 @@ scenarios! {
         rig.fail(1);
         let seen = rig.disks[1].record().unwrap().1.generation;
         rig.disks[1] = crate::world::disk::Disk::new(16, 0xdead);
-        assert_eq!(rig.core.member_returned(Slot(1), MemberKey(4711), seen), Ok(Return::Full));
+        assert_eq!(rig.core.member_returned(Slot(1), MemberKey(4711), &Seen::plain(Slot(1), seen)), Ok(Return::Full));
         rig.run();
         rig.assert_whole();
     }

@@ -228,6 +228,7 @@ impl Rig {
             result.mismatched += u64::from(differs && wanted.verify != Verify::Overwrite);
             let writes = wanted.verify == Verify::Overwrite || differs;
             if writes && wanted.verify != Verify::Compare {
+                result.repaired += u64::from(differs && wanted.verify != Verify::Overwrite);
                 for slot in wanted.targets.iter().filter(|slot| slot != source) {
                     self.disks[slot.index()].write(row, truth, false);
                 }
@@ -386,13 +387,16 @@ impl Rig {
     pub(crate) fn give_back(&mut self, slot: u8) -> Result<Return, Refusal> {
         let disk = &self.disks[usize::from(slot)];
         let seen = disk.record().unwrap().1.generation;
-        self.core.member_returned(Slot(slot), disk.key, seen)
+        self.core.member_returned(Slot(slot), disk.key, &Seen::plain(Slot(slot), seen))
     }
 
     pub(crate) fn replace(&mut self, slot: u8) {
         let mut new = Disk::new(self.config.rows, 0xdead);
         new.key = MemberKey(1000 + u64::from(slot));
-        let returned = self.core.member_returned(Slot(slot), new.key, Generation(0));
+        let returned = {
+            let seen = Seen::plain(Slot(slot), Generation(0));
+            self.core.member_returned(Slot(slot), new.key, &seen)
+        };
         assert_eq!(returned, Ok(Return::Full));
         self.disks[usize::from(slot)] = new;
     }

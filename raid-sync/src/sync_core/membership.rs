@@ -7,10 +7,12 @@
 //! | the same disk, account lost or not kept | everything |
 //! | the same disk, with an older generation | everything |
 //! | the same disk, with a newer generation | refused: it was written without the others |
+//! | a disk whose own record calls every member absent that holds the data | refused: it was written without the others |
 //! | another disk | everything |
 
 use super::{NAMED, SyncCore};
-use crate::debt::{Debtor, Generation, MemberKey};
+use crate::assembly::Seen;
+use crate::debt::{Debtor, MemberKey};
 use crate::defect::Defect;
 use crate::error::Refusal;
 use crate::mark::Mark;
@@ -182,19 +184,23 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         self.seat(slot, MemberKey(0))
     }
 
-    /// A disk with this identity sits in the slot of a failed member; its own record shows the
-    /// generation `seen`. If it is the disk that left, it is owed only what it missed.
+    /// A disk with this identity sits in the slot of a failed member; `seen` is its own record. If it is
+    /// the disk that left, it is owed only what it missed.
     ///
     /// # Errors
     /// As [`can_join`](Self::can_join); [`Refusal::Diverged`] if it was written without the
-    /// others.
+    /// others: by the same rule as at a start, see [`freshest`](crate::freshest).
     pub fn member_returned(
         &mut self,
         slot: Slot,
         id: MemberKey,
-        seen: Generation,
+        seen: &Seen,
     ) -> Result<Return, Refusal> {
         self.can_join(slot)?;
+        if seen.went_on_without(self.members.trusted()) {
+            return Err(Refusal::Diverged(slot));
+        }
+        let seen = seen.generation;
         let bits = self.generation_bits();
         let account = self.debtors.get(slot).copied();
         let same = self.has(Defect::AnyIdentity)

@@ -237,6 +237,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             return Some(Notice::BadRanges(filling));
         }
         if let Some((rows, differing, repaired)) = news.mismatch.take() {
+            let differing = differing.get();
             return Some(Notice::Mismatch { rows, differing, repaired });
         }
         let (operation, why) = news.finished.take()?;

@@ -10,6 +10,7 @@ use crate::operation::{Family, Finish, Phase};
 use crate::record::{FlushId, Raise, RecordSeq, Stream};
 use crate::time::Time;
 use crate::window::{State, WindowId, Windows};
+use core::num::NonZeroU64;
 use raid_core::array::Initialisation;
 use raid_core::metadata::Operation;
 use raid_core::units::{Row, Rows, SlotSet};
@@ -57,7 +58,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             counters.mismatches = counters.mismatches.saturating_add(result.mismatched);
             counters.unreadable = counters.unreadable.saturating_add(bad);
             if result.mismatched > 0 && family == Family::Scrub {
-                self.tell_mismatch(rest, result.mismatched);
+                self.tell_mismatch(rest, &result);
             }
             self.part_done(window, rest.len);
         }
@@ -151,18 +152,20 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         self.advance_done();
     }
 
-    fn tell_mismatch(&mut self, rows: Rows, differing: u64) {
-        let repaired = self.running.is_some_and(|running| running.operation == Operation::Repair);
-        let (rows, differing) = match self.news.mismatch {
-            Some((told, before, _)) => {
+    fn tell_mismatch(&mut self, rows: Rows, result: &CopyResult) {
+        let (differing, repaired) = (result.mismatched, result.repaired.min(result.mismatched));
+        let (rows, differing, repaired) = match self.news.mismatch {
+            Some((told, before, mended)) => {
                 let start = told.start.min(rows.start);
                 let end = told.end().max(rows.end());
                 let len = end.0.saturating_sub(start.0);
-                (Rows { start, len }, before.saturating_add(differing))
+                let mended = mended.saturating_add(repaired);
+                (Rows { start, len }, before.get().saturating_add(differing), mended)
             }
-            None => (rows, differing),
+            None => (rows, differing, repaired),
         };
-        self.news.mismatch = Some((rows, differing, repaired));
+        self.news.mismatch =
+            NonZeroU64::new(differing).map(|differing| (rows, differing, repaired));
     }
 
     /// The copies differed while users could write: they may have been caught in the middle of a

@@ -534,7 +534,7 @@ fn every_row_of_the_table_of_members_holds() {
 #[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
 fn every_row_of_the_table_of_returns_holds() {
     let table = rows(include_str!("membership.rs"), "| who comes to the slot | owes |");
-    assert_eq!(table.len(), 5);
+    assert_eq!(table.len(), 6);
     for row in table {
         let [who, owes] = row[..] else { panic!("{row:?}") };
         let mut rig = Rig::mirror(2);
@@ -546,6 +546,7 @@ fn every_row_of_the_table_of_returns_holds() {
         rig.settle();
         let account = *rig.core.debtors.get(Slot(1)).unwrap();
         let key = rig.disks[1].key;
+        let mut alone = slots(&[]);
         let (id, seen) = match who {
             "the disk that left, with the generation in which it left" => (key, account.left),
             "the same disk, account lost or not kept" => {
@@ -559,9 +560,16 @@ fn every_row_of_the_table_of_returns_holds() {
                 (key, Generation(account.left.0.wrapping_add(1)))
             }
             "another disk" => (MemberKey(1000), account.left),
+            "a disk whose own record calls every member absent that holds the data" => {
+                alone = slots(&[0]);
+                (key, account.left)
+            }
             other => panic!("no test knows {other}"),
         };
-        let answer = rig.core.member_returned(Slot(1), id, seen);
+        let seen = Seen { absent: alone, ..Seen::plain(Slot(1), seen) };
+        let before = rig.core.clone();
+        let answer = rig.core.member_returned(Slot(1), id, &seen);
+        assert!(answer.is_ok() || rig.core == before, "a refusal changes nothing");
         let (all, owed) = (
             rig.core.log.grain.count as u32,
             rig.core.log.debts(rig.core.debtors.bits(slots(&[1]))),
@@ -949,7 +957,10 @@ fn every_row_of_the_table_of_recorded_regions_holds() {
                         rig.run();
                         if state.failed.contains(Slot(2)) {
                             let key = rig.disks[2].key;
-                            let returned = rig.core.member_returned(Slot(2), key, Generation(3));
+                            let returned = {
+                                let seen = Seen::plain(Slot(2), Generation(3));
+                                rig.core.member_returned(Slot(2), key, &seen)
+                            };
                             assert!(matches!(returned, Ok(Return::Partial { .. })), "{context}");
                             rig.run();
                         }

@@ -19,7 +19,8 @@ impl World<'_> {
         let record = disk.record().map(|(_, image)| image.generation);
         if let (Some(seen), true) = (record, choice >> 16 & 1 == 1) {
             let key = disk.key;
-            let returned = self.core.member_returned(slot, key, seen);
+            let returned =
+                self.core.member_returned(slot, key, &raid_sync::Seen::plain(slot, seen));
             self.say(|| format!("   {returned:?}"));
             if let Ok(returned) = returned {
                 self.seen.partial += u64::from(returned != Return::Full);

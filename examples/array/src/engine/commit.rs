@@ -22,7 +22,7 @@ use raid_core::metadata::{
     Subject,
 };
 use raid_core::units::{Extent, Row, Slot, SlotSet};
-use raid_sync::{RecordSeq, Refusal};
+use raid_sync::{RecordSeq, Refusal, Seen};
 use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Clone, Copy, Debug)]
@@ -758,7 +758,7 @@ impl Engine {
             let key = self.sets[set].slots[slot.index()].key;
             let core = &mut self.sets[set].core;
             let generation = core.status().generation;
-            let joined = match core.member_returned(slot, key, generation) {
+            let joined = match core.member_returned(slot, key, &Seen::plain(slot, generation)) {
                 // The disk that left was made anew for this place.
                 Err(Refusal::Diverged(_)) => core.member_joined(slot),
                 other => other.map(|_| ()),

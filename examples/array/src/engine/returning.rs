@@ -2,15 +2,17 @@
 //! A disk that left comes back to its place.
 //!
 //! Its own metadata is read and compared with what was last written to it: if a byte differs, it is
-//! another disk, or was written without the others, and all rows are copied. If not, the sync engine
-//! knows which regions it has missed.
+//! another disk, or another program wrote it, and all rows are copied, unless it has run alone: then the
+//! array has forked, and the user chooses. If not, the sync engine knows which regions it has missed.
 
 use super::group::{Ask, Results};
 use super::{CallError, Engine, Event, Owner, Set};
 use crate::backplane::Transfer;
-use raid_core::array::{MemberDescriptor, Place};
-use raid_sync::{MemberKey, Refusal};
+use raid_core::array::{ArrayDescriptor, ArrayId, ArrayState, MemberDescriptor, Place};
+use raid_core::metadata::{DiskDescriptor, Finding, Inventory, Subject};
+use raid_sync::{MemberKey, Refusal, Seen};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 /// Who a member's disk is: a digest of its identity that the next start finds again.
 pub(super) fn key_of(member: &MemberDescriptor) -> MemberKey {
@@ -62,8 +64,24 @@ impl Engine {
             let why = CallError::Unread { place, disk };
             return self.events.push_back(Event::NotTaken { place, disk, why });
         };
-        let same = self.committed.get(&disk) == Some(&fingerprint(read.into_iter()));
+        let same = self.committed.get(&disk) == Some(&fingerprint(read.iter().copied()));
+        if !same && self.went_on_alone(disk, &read) {
+            let why = Refusal::Diverged(place.slot).into();
+            return self.events.push_back(Event::NotTaken { place, disk, why });
+        }
         self.commits.request_return(place, disk, same);
+    }
+
+    /// Whether discovery would find a fork, were the array started with this on a disk that returns: the disk
+    /// has run without the others, which have gone on without it.
+    fn went_on_alone(&self, disk: usize, read: &[&[u8]]) -> bool {
+        let mut with = self.store.clone();
+        for ((_, held), read) in with.disks[disk].pieces.iter_mut().zip(read) {
+            *held = Arc::new(read.to_vec());
+        }
+        let mut found = FindFork { array: self.array, forked: false };
+        with.view(|disks| self.format.assemble(disks, &mut found));
+        found.forked
     }
 
     /// Reports it to the sync engine; `false` if it cannot take the disk just now.
@@ -72,7 +90,7 @@ impl Engine {
         let Some(seat) = slots.get_mut(place.slot.index()) else { return true };
         let key = if same { seat.key } else { MemberKey(0) };
         let seen = core.account(place.slot).map_or(core.status().generation, |own| own.left);
-        match core.member_returned(place.slot, key, seen) {
+        match core.member_returned(place.slot, key, &Seen::plain(place.slot, seen)) {
             Err(Refusal::Busy) => return false,
             Err(why) => {
                 self.events.push_back(Event::NotTaken { place, disk, why: why.into() });
@@ -90,4 +108,20 @@ impl Engine {
         self.start_owed(usize::from(place.set));
         true
     }
+}
+
+/// Whether a format reports that an array has forked.
+struct FindFork {
+    array: ArrayId,
+    forked: bool,
+}
+
+impl Inventory for FindFork {
+    fn disk(&mut self, _: &DiskDescriptor) {}
+    fn array(&mut self, array: &ArrayDescriptor) {
+        self.forked |= array.id == self.array && array.state == ArrayState::Forked;
+    }
+    fn member(&mut self, _: &MemberDescriptor) {}
+    fn raw(&mut self, _: Subject, _: &'static str, _: u64) {}
+    fn finding(&mut self, _: &Finding) {}
 }

@@ -331,7 +331,7 @@ impl Engine {
     }
 
     fn end_window(&mut self, index: usize, write_failed: SlotSet) {
-        let task = self.windows.remove(index);
+        let mut task = self.windows.remove(index);
         let set = task.set;
         self.note_failures(set, write_failed);
         let rebuild = matches!(task.copy.operation, Operation::Rebuild { .. });
@@ -341,11 +341,16 @@ impl Engine {
                 self.sets[set].core.rewritten(*slot, Rows::new(at.start.0, at.len.0));
             }
         }
+        // Where a member could not be written, not all of it was put right.
+        task.mismatches.iter_mut().for_each(|found| found.repaired &= write_failed.is_empty());
         let mismatched = task.mismatches.iter().map(|mismatch| mismatch.rows.len).sum();
+        let mended = task.mismatches.iter().filter(|mismatch| mismatch.repaired);
+        let repaired = mended.map(|mismatch| mismatch.rows.len).sum();
         let confirmed = self.is_confirmed(&task);
         let WindowTask { read_failed, unreadable, copy: Copy { window, rows, .. }, .. } = task;
         let good = rows.len;
-        let result = CopyResult { read_failed, write_failed, good, mismatched, unreadable };
+        let result =
+            CopyResult { read_failed, write_failed, good, mismatched, repaired, unreadable };
         let taken = self.sets[set].core.copied(self.now, window, result);
         self.expect(set, taken);
         if confirmed {

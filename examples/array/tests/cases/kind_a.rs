@@ -11,7 +11,7 @@ use raid_array::workload::{ArrayEngine, Caches, Call, Kept, Machine, Rig, Runnin
 use raid_core::array::Level;
 use raid_core::layout::{Layout, Role};
 use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
-use raid_sync::Limits;
+use raid_sync::{Limits, Notice};
 
 /// Blocks of a strip of the arrays below.
 const STRIP: u64 = 16;
@@ -320,6 +320,12 @@ fn a_row_with_an_unreadable_block_and_wrong_parity_is_reported_and_left_as_it_is
         let before = read(&mut running.rig);
         let found = scrub(&mut running, true);
         assert_eq!(found, [(Rows::new(row, 1), SlotSet::EMPTY, false)], "seed {seed}");
+        // Nor does the sync engine say so.
+        let told = running.rig.notices.drain(..).find_map(|(_, notice)| match notice {
+            Notice::Mismatch { differing, repaired, .. } => Some((differing, repaired)),
+            _ => None,
+        });
+        assert_eq!(told, Some((1, 0)), "seed {seed}");
         assert_eq!(read(&mut running.rig), before, "seed {seed}: the row was changed");
         // Once the block can be read again everything is proven.
         let disk = running.rig.backplane.faults(data);

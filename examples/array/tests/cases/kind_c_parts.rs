@@ -391,3 +391,28 @@ fn an_activation_that_was_cut_leaves_a_state_in_the_metadata_wherever_it_was_cut
         }
     }
 }
+
+/// Cases C1, C8. A disk leaves, runs alone in another program, and is given back while the others run.
+#[test]
+fn a_disk_that_ran_alone_is_not_filled_over_by_the_array_that_it_left() {
+    for kept in [DDF, DDF_MARKS, ASR, NATIVE_FORMAT] {
+        let mut machine = Machine::create(kept, geometry(Level::Raid1, 2, 1), 0, 5).unwrap();
+        run(&mut machine, 0, &[0, 1]);
+        let mut elsewhere = machine.second_program();
+        let mut running = start(&mut machine, 0, &[0, 1]).unwrap();
+        running.call(Call::Fail(place(0, 1))).unwrap();
+        work(&mut running.rig, 100);
+        assert!(running.rig.wait_until(|rig| rig.engine.is_idle()));
+        run(&mut elsewhere, 0, &[1]);
+        running.rig.refused.clear();
+        running.call(Call::Return(place(0, 1))).unwrap();
+        work(&mut running.rig, 100);
+        let refused = running.rig.refused.join("; ");
+        assert!(refused.contains("written without the others"), "{}: {refused:?}", kept.name);
+        assert!(running.rig.engine.status(0).failed.contains(Slot(1)), "{}", kept.name);
+        stop(&mut machine, running);
+        // What it wrote there is still there.
+        let alone = read(&mut elsewhere, 0, &[1]);
+        stop(&mut elsewhere, alone);
+    }
+}

@@ -84,12 +84,22 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoSuchArray(id) => write!(f, "no array {id} was found"),
-            Self::ReadOnlyFormat(name) => write!(f, "{name} metadata cannot be written yet"),
+            Self::NoSuchArray(id) => {
+                write!(f, "no array {id} on the disks given; check the identity and the disks")
+            }
+            Self::ReadOnlyFormat(name) => {
+                write!(f, "{name} metadata cannot be written yet; the array can only be read")
+            }
             Self::ReadOnly(why) => write!(f, "the array can only be read: {why}"),
             Self::Geometry(error) => write!(f, "{error}"),
-            Self::Unsupported(what) => write!(f, "cannot be run: {what}"),
-            Self::NoState { set } => write!(f, "no run-time state of set {set} in the metadata"),
+            Self::Unsupported(what) => {
+                write!(f, "the array cannot be run: {what}; it can only be read")
+            }
+            Self::NoState { set } => write!(
+                f,
+                "no run-time state of set {set} in the metadata of the disks given; give more of the \
+                 array's disks"
+            ),
             Self::Forked { branches, names, format } => write_branches(f, branches, names, format),
             Self::Contradiction { reasons } => {
                 f.write_str("the disks contradict each other")?;
@@ -112,7 +122,11 @@ impl fmt::Display for OpenError {
                  again and look for arrays on what was opened",
                 found.blocks.0, found.block_size, expected.blocks.0, expected.block_size
             ),
-            Self::Member { disk, error } => write!(f, "disk {disk}: {error}"),
+            Self::Member { disk, error } => write!(
+                f,
+                "disk {disk} failed while the write journal was read or replayed: {error}; start \
+                 without it"
+            ),
         }
     }
 }

@@ -72,6 +72,10 @@ fn an_update_that_was_cut_is_seen_until_the_disk_is_read_again() {
         again.media = media;
         again.reread();
         assert_eq!(moved(&again, &again.media), [None; 5], "cut after {cut} steps");
+        // An update of other disks commits this one as it was read: both copies are the good one then.
+        let mut unedited = again.clone();
+        unedited.commit();
+        assert_eq!(moved(&unedited, &unedited.media), [None; 5], "cut after {cut} steps, unedited");
         again.set_state(array, 0, &state_of(false, &[], &[])).unwrap();
         again.commit();
         assert_eq!(moved(&again, &again.media), [None; 5], "cut after {cut} steps");

@@ -673,11 +673,13 @@ impl<E: ArrayEngine> Life<E> {
                     return Ok(true);
                 }
                 if forked {
+                    self.run = Some(run);
                     return Err(Finding(format!(
                         "started from {order:?}, though histories with promises differ"
                     )));
                 }
                 if sights.contains(&Sight::Nothing) {
+                    self.run = Some(run);
                     return Err(Finding(format!(
                         "started from {order:?}, none of which was a member"
                     )));

@@ -85,6 +85,7 @@ const NOT_MENDED: &[(&str, u64)] = &[
     ("ddf, raid6, raid10, raid1", 3),
     ("ddf with marks, raid1 of 2", 0),
     ("ddf with marks, raid6, raid10, raid1", 0),
+    ("ddf with marks, raid6, raid10, raid1", 1),
     ("ddf with marks, raid6, raid10, raid1", 3),
 ];
 

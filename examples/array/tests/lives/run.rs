@@ -437,13 +437,14 @@ impl<E: ArrayEngine> Run<E> {
                 journaled(&oracle.map, &before)
             };
             for slot in status.failed.without(before.failed).iter() {
-                let hurt = self.seen[index].hurt.contains(slot);
                 let disk = seats.get(slot.index()).copied().flatten();
+                let ill =
+                    |disk: Option<usize>| disk.is_some_and(|own| self.plugged.disks[own].is_ill());
+                let ill = (0u8..).map(Slot).zip(&seats).filter(|(_, disk)| ill(**disk));
+                let hurt = self.seen[index].hurt | ill.map(|(slot, _)| slot).collect();
                 // Of a set that has failed all members count as failed.
-                let spare = self.spare(machine);
-                let enough = usize::from(self.seen[index].hurt.len()) > spare;
-                let ill = disk.is_some_and(|disk| self.plugged.disks[disk].is_ill());
-                let explained = hurt || ill || (status.set_failed && enough);
+                let enough = usize::from(hurt.len()) > self.spare(machine);
+                let explained = hurt.contains(slot) || (status.set_failed && enough);
                 if !explained {
                     return Err(Finding(format!(
                         "set {set}, slot {}: failed though nobody hurt it; {before:?}",

@@ -240,7 +240,7 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// Whether a disk that has no say carries the update after the speaker's, which the members were
-    /// not reached by, and reads from nobody whom the speaker knows to be out.
+    /// not reached by, and reads from nobody whom the speaker knows to be out or being filled.
     fn is_continued_by(
         &self,
         speaker: &SetRecord<'a>,
@@ -257,7 +257,7 @@ impl<'a> VirtualDisk<'a> {
         };
         next && !heard.contains(newest.index())
             && self.carriers().all(|claim| {
-                !speaker.accuses(&claim) || speaker.predates(&claim) || still_out(&claim)
+                speaker.counts_in(&claim) || speaker.predates(&claim) || still_out(&claim)
             })
     }
 

@@ -115,3 +115,33 @@ fn a_disk_that_ran_alone_before_it_knew_that_it_is_being_filled_is_a_fork() {
     assert_eq!(states(&made.assemble(), "volume"), [Failed, InSync]);
     assert_eq!(states(&on(&made, &[1]), "volume"), [Missing, InSync]);
 }
+
+/// Case C10.
+#[test]
+fn a_spare_that_knows_another_history_does_not_make_a_disk_in_sync_that_is_being_filled() {
+    // Disk 1 ran alone with a spare, disk 3, and counted one further. Disk 0 has the history that counts;
+    // in it disk 2 is being filled in the place of disk 1.
+    let mut made = Plan { disks: 4, ..RAID1 }.build();
+    made.on(&[0, 1, 2, 3], |made, disk, kind| {
+        made.record(disk, kind).primary_element_count = U16::new(BIG, 2);
+        for spare in [2, 3] {
+            let records = made.disk_records(disk, kind);
+            records.entries[spare].set_pd_type(BIG, PdType::GLOBAL_SPARE);
+        }
+    });
+    made.on_disk(3, |made, kind| made.slot(3, kind, 0).fill(0xFF));
+    made.on(&[0, 2], |made, disk, kind| {
+        let records = made.disk_records(disk, kind);
+        records.entries[2].set_pd_type(BIG, PdType::PARTICIPATING);
+        records.entries[2].set_pd_state(BIG, FILLED);
+        records.entries[1].set_pd_state(BIG, FAILED);
+        let record = made.record(disk, kind);
+        record.sequence_number = U32::new(BIG, 4);
+        record.elements_mut(16).unwrap().references[1] = U32::new(BIG, reference(2));
+    });
+    made.set_state(&[3], 0, ABSENT);
+    made.set_sequence(&[0, 2], 20);
+    made.set_sequence(&[3], 21);
+    let told = on(&made, &[0, 2, 3]);
+    assert_eq!(states(&told, "volume"), [InSync, Rebuilding], "{:?}", told.findings);
+}

@@ -34,7 +34,7 @@ fn parity(criterion: &mut Criterion) {
 
 fn race(criterion: &mut Criterion, cell: &Cell) {
     let mut arena = Arena::new(cell.operation, cell.disks, cell.len, cell.bytes, cell.placement);
-    let mut rows = arena.rows();
+    let mut rows = arena.rows(1);
     let mut group = criterion.benchmark_group(format!(
         "{}/{} disks/{}/{} B/{}",
         cell.operation, cell.disks, cell.set, cell.len, cell.placement

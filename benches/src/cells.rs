@@ -5,6 +5,7 @@ use crate::caches::Caches;
 use crate::contenders::{self, Contender, Role};
 use crate::paired::{Effort, Times, race};
 use crate::stripes::{Arena, Operation, Placement};
+use raid_core::backend::Locality;
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::time::Duration;
@@ -25,6 +26,18 @@ pub enum Set {
 impl Set {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::L1, Self::L2, Self::Llc, Self::Dram];
+}
+
+impl Set {
+    /// What a caller knows who knows this.
+    #[must_use]
+    pub fn locality(self) -> Locality {
+        match self {
+            Self::L1 | Self::L2 => Locality::Cached,
+            Self::Llc => Locality::LastLevel,
+            Self::Dram => Locality::Memory,
+        }
+    }
 }
 
 impl fmt::Display for Set {
@@ -71,7 +84,7 @@ impl Cell {
                     Set::L1 => (caches.l1 / 2, caches.l1 * 3 / 4),
                     Set::L2 => (caches.l2 / 2, caches.l2 * 3 / 4),
                     Set::Llc => (caches.llc / 4, caches.llc * 3 / 4),
-                    Set::Dram => (caches.llc * 6, usize::MAX),
+                    Set::Dram => (caches.llc * 4, usize::MAX),
                 };
                 let lens: &[usize] = match (set, quick) {
                     (Set::L1, _) => &[4 << 10, 2 << 10, 1 << 10, 512],
@@ -113,9 +126,9 @@ impl Cell {
     fn effort(self, quick: bool) -> Effort {
         let (repetitions, micros, settling) = match self.set {
             Set::L1 => (21, 200, 3),
-            Set::L2 => (21, 400, 1),
-            Set::Llc => (15, 1000, 1),
-            Set::Dram => (11, 1000, 0),
+            Set::L2 => (15, 400, 1),
+            Set::Llc => (9, 800, 1),
+            Set::Dram => (7, 1000, 0),
         };
         let repetitions = if quick { (repetitions / 2) | 1 } else { repetitions };
         Effort { repetitions, slice: Duration::from_micros(micros), settling }
@@ -126,16 +139,21 @@ impl Cell {
     /// # Errors
     ///
     /// Says which contender computes something else than the others.
-    pub fn measure(self, quick: bool, only: &dyn Fn(&str) -> bool) -> Result<Value, String> {
-        // Where memory happens to be matters in the first level: several times elsewhere, then.
+    pub fn measure(
+        self,
+        quick: bool,
+        seed: u64,
+        only: &dyn Fn(&str) -> bool,
+    ) -> Result<Value, String> {
+        // Where memory happens to be matters, most of all in the first level: several times elsewhere.
         let rounds = if self.set == Set::L1 { 5 } else { 1 };
-        let mut arenas: Vec<Arena> = (0..rounds)
-            .map(|_| Arena::new(self.operation, self.disks, self.len, self.bytes, self.placement))
-            .collect();
         let mut times: Vec<Times> = Vec::new();
         let mut count = 0;
-        for arena in &mut arenas {
-            let mut rows = arena.rows();
+        for round in 0..rounds {
+            let mut arena =
+                Arena::new(self.operation, self.disks, self.len, self.bytes, self.placement);
+            let seed = seed.wrapping_add(round);
+            let mut rows = arena.rows(seed);
             count = rows.len();
             let mut contenders = self.contenders();
             contenders.retain(|one| only(&one.name));
@@ -146,7 +164,7 @@ impl Cell {
                     }
                 }
             }
-            let here = race(&mut contenders, &mut rows, self.effort(quick));
+            let here = race(&mut contenders, &mut rows, self.effort(quick), seed);
             if times.is_empty() {
                 times = here;
             } else {
@@ -162,7 +180,8 @@ impl Cell {
     /// Who takes part here.
     #[must_use]
     pub fn contenders(&self) -> Vec<Contender> {
-        let mut contenders = contenders::all(self.operation, self.disks, self.len);
+        let mut contenders =
+            contenders::all(self.operation, self.disks, self.len, self.set.locality());
         contenders.retain(|one| self.wanted(&one.name, one.role));
         contenders
     }
@@ -170,7 +189,7 @@ impl Cell {
     /// Beyond the caches, all but the slowest wait for memory; and ISA-L and streaming stores fault on
     /// blocks that are not aligned.
     fn wanted(self, name: &str, role: Role) -> bool {
-        let aligned_only = name.starts_with("isal") || name == "limit-rw-nt";
+        let aligned_only = name.starts_with("isal") || name.starts_with("limit-rw-nt");
         if self.placement == Placement::Misaligned && aligned_only {
             return false;
         }
@@ -184,7 +203,7 @@ impl Cell {
     }
 
     fn report(self, times: &[Times], bytes: usize) -> Value {
-        let is_ours = |one: &&Times| matches!(one.role, Role::Ours { .. });
+        let is_ours = |one: &&Times| one.role == Role::Ours;
         let gigabytes = |one: &Times| bytes as f64 / one.median();
         let mut ratios = Map::new();
         for own in times.iter().filter(is_ours) {
@@ -201,7 +220,7 @@ impl Cell {
             .iter()
             .map(|one| {
                 let role = match one.role {
-                    Role::Ours { .. } => "ours",
+                    Role::Ours => "ours",
                     Role::Peer => "peer",
                     Role::PeerOf(isa) => isa,
                     Role::Limit => "limit",

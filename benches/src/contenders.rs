@@ -2,6 +2,7 @@
 //! Who takes part in a comparison: our backends, the limits of the machine, and others' libraries.
 
 use crate::stripes::{Operation, Stripe};
+use raid_core::backend::Locality;
 use std::fmt;
 
 mod limits;
@@ -15,11 +16,8 @@ mod isal;
 /// What a contender is to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// A backend of ours, with plain or with streaming stores.
-    Ours {
-        /// Stores go past the cache.
-        streaming: bool,
-    },
+    /// A backend of ours.
+    Ours,
     /// The best that another library has for this machine.
     Peer,
     /// A kernel of another library for one instruction set, to compare with ours for the same.
@@ -84,10 +82,11 @@ impl Contender {
     }
 }
 
-/// All that take part in an operation on rows of `disks` data disks in blocks of `len` bytes.
+/// All that take part in an operation on rows of `disks` data disks in blocks of `len` bytes, which are
+/// there.
 #[must_use]
-pub fn all(operation: Operation, disks: usize, len: usize) -> Vec<Contender> {
-    let mut all = ours::contenders(operation);
+pub fn all(operation: Operation, disks: usize, len: usize, locality: Locality) -> Vec<Contender> {
+    let mut all = ours::contenders(operation, locality);
     all.extend(limits::contenders(operation));
     #[cfg(all(feature = "peers", isal))]
     all.extend(isal::contenders(operation, disks, len));
@@ -111,5 +110,6 @@ pub fn attendance() -> Vec<String> {
         ),
         #[cfg(not(feature = "peers"))]
         String::from("other libraries: SKIPPED, built without feature `peers`"),
+        String::from("Linux lib/raid6 and SnapRAID: SKIPPED, no way to build them from here yet"),
     ]
 }

@@ -5,8 +5,9 @@
 use crate::contenders::{Contender, Role};
 use crate::stripes::Stripe;
 use fastrand::Rng;
+use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
@@ -72,15 +73,20 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 
 /// Times all contenders on the same rows.
 #[must_use]
-pub fn race(contenders: &mut [Contender], rows: &mut [Stripe<'_>], effort: Effort) -> Vec<Times> {
-    let mut rng = Rng::with_seed(7);
+pub fn race(
+    contenders: &mut [Contender],
+    rows: &mut [Stripe<'_>],
+    effort: Effort,
+    seed: u64,
+) -> Vec<Times> {
+    let mut rng = Rng::with_seed(seed);
     let passes: Vec<u32> = contenders
         .iter_mut()
         .map(|contender| {
             pass(contender, rows);
-            let began = Instant::now();
+            let began = cpu_time();
             pass(contender, rows);
-            let once = began.elapsed().max(Duration::from_nanos(20));
+            let once = (cpu_time() - began).max(Duration::from_nanos(20));
             let passes = effort.slice.as_nanos().div_ceil(once.as_nanos());
             u32::try_from(passes).unwrap_or(u32::MAX).max(1)
         })
@@ -97,15 +103,21 @@ pub fn race(contenders: &mut [Contender], rows: &mut [Stripe<'_>], effort: Effor
             for _ in 0..effort.settling {
                 pass(&mut contenders[turn], rows);
             }
-            let began = Instant::now();
+            let began = cpu_time();
             for _ in 0..passes[turn] {
                 pass(&mut contenders[turn], rows);
             }
-            let took = began.elapsed().as_secs_f64() * 1e9;
+            let took = (cpu_time() - began).as_secs_f64() * 1e9;
             times[turn].nanoseconds.push(took / f64::from(passes[turn]));
         }
     }
     times
+}
+
+/// The time of this thread on a CPU: what others do meanwhile does not count.
+fn cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
 fn pass(contender: &mut Contender, rows: &mut [Stripe<'_>]) {

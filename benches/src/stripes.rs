@@ -50,8 +50,8 @@ impl Operation {
     #[must_use]
     pub fn disks(self) -> &'static [usize] {
         match self {
-            Self::Xor => &[4, 8, 16],
-            Self::Generate => &[4, 8, 10, 16],
+            Self::Xor => &[2, 4, 8, 16],
+            Self::Generate | Self::Check | Self::RecoverDataData => &[4, 8, 16],
             _ => &[8],
         }
     }
@@ -136,13 +136,13 @@ impl Arena {
         if len < PAGE { len + room } else { len.next_multiple_of(PAGE) + room }
     }
 
-    /// Fills the memory and hands out the rows.
-    pub fn rows(&mut self) -> Vec<Stripe<'_>> {
+    /// Fills the memory and hands out the rows, placed by the seed.
+    pub fn rows(&mut self, seed: u64) -> Vec<Stripe<'_>> {
         let (operation, disks, len) = (self.operation, self.disks, self.len);
         let start =
             self.memory.as_ptr().addr().next_multiple_of(PAGE) - self.memory.as_ptr().addr();
         let stride = Self::stride(len, self.placement);
-        let mut rng = Rng::with_seed(1);
+        let mut rng = Rng::with_seed(seed);
         let mut blocks: Vec<&mut [u8]> = self.memory[start..].chunks_exact_mut(stride).collect();
         for block in &mut blocks {
             rng.fill(block);

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! benches, bin `ratios` ──▶ target/bench.json ──▶ README.md           one glance
-//!                                             └─▶ docs/benchmarks.md   every cell, what was missed and why
+//!                                             └─▶ docs/benchmarks.md   every cell, those behind marked
 //! ```
 //!
 //! With `--quick` fewer cells in fewer repetitions, and a table on the terminal only. With `--only` and

@@ -3,7 +3,7 @@
 //! the tables of it.
 //!
 //! ```text
-//! cargo run --release -p raid-benches --features peers --bin ratios -- [--quick] [--show] [OPERATION…]
+//! cargo run --release -p raid-benches --features peers --bin ratios -- [--quick] [--show] [--seed=NUMBER] [OPERATION…]
 //! ```
 
 use raid_benches::caches::Caches;
@@ -23,6 +23,9 @@ fn main() -> ExitCode {
         arguments.iter().find_map(|argument| argument.strip_prefix(name)).map(str::to_owned)
     };
     let (set, only) = (value("--set="), value("--only="));
+    // Not chosen by anybody, unless somebody wants the same again.
+    let seed = value("--seed=").and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| fastrand::u64(..100_000));
     let wanted: Vec<&String> =
         arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
     let caches = Caches::of_this_machine();
@@ -51,7 +54,7 @@ fn main() -> ExitCode {
             cell.len,
             cell.placement
         );
-        match cell.measure(quick, &only) {
+        match cell.measure(quick, seed, &only) {
             Ok(result) => {
                 if show {
                     print_speeds(&result);
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
             "cpu": cpu(),
             "detected": Backend::detect().name(),
             "caches": caches,
+            "seed": seed,
             "attendance": contenders::attendance(),
             "machine": machine::measure(),
             "cells": results,

@@ -7,7 +7,8 @@
 //! | `limit-rw` | and stores all that is written |
 //! | `limit-rw-nt` | the stores past the cache |
 //!
-//! Nothing else: it is the widest registers of the machine, in steps of 256 bytes of each block.
+//! Nothing else, by the widest registers of the machine. Each in steps of several sizes, which the name
+//! ends with: the best of them is the limit.
 
 use super::{Contender, Proof, Role};
 use crate::stripes::{Operation, Stripe};
@@ -25,11 +26,14 @@ pub(super) fn contenders(operation: Operation) -> Vec<Contender> {
     if !wide && !std::arch::is_x86_feature_detected!("avx") {
         return Vec::new();
     }
-    let mut all = vec![limit("limit-read", wide, 0)];
-    if operation != Operation::Check {
-        all.push(limit("limit-rw", wide, 1));
-        if operation != Operation::Update {
-            all.push(limit("limit-rw-nt", wide, 2));
+    let mut all = Vec::new();
+    for step in [64, 256, 512, 4096] {
+        all.push(limit("limit-read", wide, 0, step));
+        if operation != Operation::Check {
+            all.push(limit("limit-rw", wide, 1, step));
+            if operation != Operation::Update {
+                all.push(limit("limit-rw-nt", wide, 2, step));
+            }
         }
     }
     all
@@ -37,7 +41,7 @@ pub(super) fn contenders(operation: Operation) -> Vec<Contender> {
 
 /// `stores`: 0 none, 1 plain, 2 past the cache.
 #[cfg(target_arch = "x86_64")]
-fn limit(name: &str, wide: bool, stores: u8) -> Contender {
+fn limit(name: &str, wide: bool, stores: u8, step: usize) -> Contender {
     let pass = match (wide, stores) {
         (true, 0) => x86::wide_read,
         (true, 1) => x86::wide_write,
@@ -53,12 +57,15 @@ fn limit(name: &str, wide: bool, stores: u8) -> Contender {
             usize::from(!parts.x.is_empty()) + usize::from(!parts.y.is_empty())
         };
         let (read, written) = row.pointers().split_at(row.pointers().len() - outputs);
-        // SAFETY: all blocks of the row have `len` bytes, which is a multiple of 256; those written
+        // SAFETY: all blocks of the row have `len` bytes, which is a multiple of the step; those written
         // are the row's own, which is borrowed exclusively. The instructions were detected.
-        unsafe { pass(read, written, len) };
+        unsafe { pass(read, written, len, step.min(len)) };
         true
     };
-    Contender { proof: Proof::Nothing, ..Contender::new(name, Role::Limit, Box::new(run)) }
+    Contender {
+        proof: Proof::Nothing,
+        ..Contender::new(format!("{name}-{step}"), Role::Limit, Box::new(run))
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -69,14 +76,19 @@ mod x86 {
         ($name:ident, $feature:literal, $load:literal, $store:literal, $register:literal, $bytes:literal) => {
             /// # Safety
             ///
-            /// - Blocks of `len` bytes, a multiple of 256, at each address; nobody else uses those
+            /// - Blocks of `len` bytes, a multiple of `width`, which is one of 64, at each address; nobody else uses those
             ///   that are written.
             /// - The CPU has the instructions.
             #[target_feature(enable = $feature)]
-            pub(super) unsafe fn $name(read: &[*mut u8], written: &[*mut u8], len: usize) {
-                for step in (0..len).step_by(256) {
+            pub(super) unsafe fn $name(
+                read: &[*mut u8],
+                written: &[*mut u8],
+                len: usize,
+                width: usize,
+            ) {
+                for step in (0..len).step_by(width) {
                     for block in read {
-                        for at in (step..step + 256).step_by($bytes) {
+                        for at in (step..step + width).step_by($bytes) {
                             // SAFETY: reads inside the block.
                             unsafe {
                                 asm!(
@@ -92,7 +104,7 @@ mod x86 {
                         continue;
                     }
                     for block in written {
-                        for at in (step..step + 256).step_by($bytes) {
+                        for at in (step..step + width).step_by($bytes) {
                             // SAFETY: writes inside the block.
                             unsafe {
                                 asm!(

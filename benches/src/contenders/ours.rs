@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Every backend that this machine can run, for rows in a cache, and for rows in memory where that differs.
+//! Every backend that this machine can run.
 
 use super::{Contender, Proof, Role, Run};
 use crate::stripes::Operation;
@@ -7,39 +7,39 @@ use crate::stripes::Stripe;
 use raid_core::backend::{Backend, Locality};
 use raid_core::gf256;
 
-pub(super) fn contenders(operation: Operation) -> Vec<Contender> {
-    let mut all = Vec::new();
-    for backend in Backend::available() {
-        let run = run(backend.with_locality(Locality::Cached), operation);
-        all.push(Contender::new(backend.name(), Role::Ours { streaming: false }, run));
-        let plain = ["bytes", "words"].contains(&backend.name());
-        if !plain {
-            let run = run_streaming(backend, operation);
-            let name = format!("{}+nt", backend.name());
-            all.push(Contender::new(name, Role::Ours { streaming: true }, run));
-        }
+/// Each backend, told where the rows are; and the best one as it is without being told, and as it is
+/// wherever rows can be, by which the two are judged.
+pub(super) fn contenders(operation: Operation, locality: Locality) -> Vec<Contender> {
+    let ours = |name: String, backend| Contender::new(name, Role::Ours, run(backend, operation));
+    let mut all: Vec<Contender> = Backend::available()
+        .map(|backend| ours(backend.name().into(), backend.with_locality(locality)))
+        .collect();
+    let best = Backend::detect();
+    all.push(ours(format!("{} untold", best.name()), best));
+    for (name, other) in [
+        ("cached", Locality::Cached),
+        ("last level", Locality::LastLevel),
+        ("memory", Locality::Memory),
+    ] {
+        all.push(ours(format!("{} {name}", best.name()), best.with_locality(other)));
     }
     if operation == Operation::Generate {
-        all.extend(by_element());
+        all.push(by_element(best.with_locality(locality)));
     }
     all
 }
 
 /// The best kernels with the other numbering of Q: by element, as DDF has it, with P and Q themselves in
 /// the middle of the list, where they cost most.
-fn by_element() -> [Contender; 2] {
-    [Locality::Cached, Locality::Memory].map(|locality| {
-        let backend = Backend::detect().with_locality(locality);
-        let run = move |row: &mut Stripe<'_>| {
-            let row = row.parts();
-            backend.pq_generate(row.x, row.y, row.by_element).is_ok()
-        };
-        let streaming = locality == Locality::Memory;
-        let name = format!("{}{} by element", backend.name(), if streaming { "+nt" } else { "" });
-        let mut one = Contender::new(name, Role::Ours { streaming }, Box::new(run));
-        one.proof = Proof::Own(Box::new(is_by_element));
-        one
-    })
+fn by_element(backend: Backend) -> Contender {
+    let run = move |row: &mut Stripe<'_>| {
+        let row = row.parts();
+        backend.pq_generate(row.x, row.y, row.by_element).is_ok()
+    };
+    let mut one =
+        Contender::new(format!("{} by element", backend.name()), Role::Ours, Box::new(run));
+    one.proof = Proof::Own(Box::new(is_by_element));
+    one
 }
 
 /// Whether P and Q are those of the data by element.
@@ -54,10 +54,6 @@ fn is_by_element(row: &mut Stripe<'_>) -> bool {
         }
         (row.x[column], row.y[column]) == (p, q)
     })
-}
-
-fn run_streaming(backend: Backend, operation: Operation) -> Run {
-    run(backend.with_locality(Locality::Memory), operation)
 }
 
 fn run(backend: Backend, operation: Operation) -> Run {

@@ -14,6 +14,8 @@ pub(super) struct Report {
     pub(super) cpu: String,
     /// The kernels that `Backend::detect` chooses.
     pub(super) best: String,
+    /// What rows were placed and contenders ordered by.
+    pub(super) seed: u64,
     /// What one core can do at most: see `benches/src/machine.rs`.
     pub(super) machine: Vec<Runner>,
 }
@@ -67,6 +69,7 @@ impl Report {
             attendance: strings(&value["attendance"]),
             caches: ["l1", "l2", "llc"].map(|name| value["caches"][name].as_u64().unwrap_or(0)),
             cpu: value["cpu"].as_str().unwrap_or_default().to_owned(),
+            seed: value["seed"].as_u64().unwrap_or_default(),
             best: value["detected"].as_str().unwrap_or_default().to_owned(),
         })
     }
@@ -103,40 +106,7 @@ pub(super) struct Runner {
     pub(super) speed: f64,
 }
 
-impl Report {
-    /// What the arithmetic of a backend alone could do, if that was measured.
-    pub(super) fn arithmetic(&self, operation: &str, backend: &str) -> Option<f64> {
-        let probe = match (operation, backend) {
-            ("generate", backend) => backend,
-            ("xor", backend) if backend.starts_with("avx512") => "xor 512",
-            ("xor", backend) if backend.starts_with("avx2") => "xor 256",
-            _ => return None,
-        };
-        self.machine.iter().find(|one| one.name == probe).map(|one| one.speed)
-    }
-
-    /// How many times as fast a cell is with blocks at different places in their pages.
-    pub(super) fn in_other_lines(&self, cell: &Cell, own: &Runner) -> Option<f64> {
-        let other = self.cells.iter().find(|other| {
-            (&other.operation, other.disks, &other.set, other.len)
-                == (&cell.operation, cell.disks, &cell.set, 64 << 10)
-                && other.placement == "lines"
-        })?;
-        let same = self.cells.iter().find(|same| {
-            (&same.operation, same.disks, &same.set, same.len)
-                == (&cell.operation, cell.disks, &cell.set, 64 << 10)
-                && same.placement == "pages"
-        })?;
-        Some(other.named(&own.name)?.speed / same.named(&own.name)?.speed)
-    }
-}
-
 impl Cell {
-    /// How far the middle half of somebody's times reaches, as a part of the median.
-    pub(super) fn spread(&self, runner: &Runner) -> Option<f64> {
-        self.value["spreads"][&runner.name].as_f64()
-    }
-
     /// Those of a role, the fastest first.
     fn runners(&self, wanted: impl Fn(&str, &str) -> bool) -> Vec<Runner> {
         let mut all: Vec<Runner> = self.value["speeds"]
@@ -153,10 +123,15 @@ impl Cell {
         all
     }
 
-    /// These kernels of ours, with plain or with streaming stores, whichever is faster here.
+    /// These kernels of ours, told where the rows are.
     pub(super) fn ours(&self, backend: &str) -> Option<Runner> {
-        let own = |name: &str| name == backend || name.strip_suffix("+nt") == Some(backend);
-        self.runners(|name, role| role == "ours" && own(name)).into_iter().next()
+        self.named(backend)
+    }
+
+    /// The same wherever rows can be, the fastest first.
+    pub(super) fn forced(&self, backend: &str) -> Option<Runner> {
+        let own = ["cached", "last level", "memory"].map(|place| format!("{backend} {place}"));
+        self.runners(|name, _| own.iter().any(|own| own == name)).into_iter().next()
     }
 
     /// The fastest of the other libraries, at their best or with kernels of any instruction set.
@@ -176,9 +151,11 @@ impl Cell {
     /// The loads and stores of the operation, whichever way they are faster.
     pub(super) fn limit(&self) -> Option<Runner> {
         let reads_only = self.operation == "check";
-        self.runners(|name, role| role == "limit" && (reads_only || name != "limit-read"))
-            .into_iter()
-            .next()
+        self.runners(|name, role| {
+            role == "limit" && (reads_only || !name.starts_with("limit-read"))
+        })
+        .into_iter()
+        .next()
     }
 
     pub(super) fn named(&self, name: &str) -> Option<Runner> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `docs/benchmarks.md`: every cell, the goals that were missed, and what the cells have in common
+//! `docs/benchmarks.md`: every cell, those behind marked, and what the cells have in common
 //! that were.
 
 use super::cells::{Cell, Report, Runner};
@@ -10,18 +10,18 @@ const HEAD: &str = "\
 
 Written by `cargo xtask bench`, which anyone can run; `--quick` prints a few cells in seconds, `--only OPERATION`
 races one operation again. The same contenders on the same rows under criterion, whose reports compare one run with the
-next: `cargo bench -p raid-benches --features peers --bench parity`.
+next: `cargo bench -p raid-benches --features peers --bench parity`. Earlier figures: [history](history).
 
 Every contender does the same to the same rows in the same run, in a random order in each repetition, after its
-result was compared with arithmetic of its own. A ratio is the median of the ratios inside a repetition, and says how
-many times as fast we are. GB/s are gigabytes read per second, medians. Rows are scattered over memory; blocks
-begin with a page (`pages`), each in another line of its page (`lines`), or where no vector is aligned (`8 bytes off`:
-ISA-L cannot do that). Ours is what `Backend::detect` chooses, with plain or with streaming stores (`+nt`), whichever is
-faster. The limit is the loads and stores of the operation without its arithmetic, plain or past the cache, whichever
-is faster; in the first level it is loose. For recovery the other libraries have a general code, with tables made
-beforehand; for updates they have a difference and a multiplication. reed-solomon-erasure and
-reed-solomon-simd compute other codes than RAID-6, which is verified by what they recover with them, and take part in
-`generate` only.
+result was compared with arithmetic of its own. Times are those of the thread on a CPU. A ratio is the median of the ratios inside a
+repetition, and says how many times as fast we are. GB/s are gigabytes read per second, medians. Rows are scattered over
+memory; blocks begin with a page (`pages`), each in another line of its page (`lines`), or where no vector is aligned (`8 bytes
+off`: ISA-L cannot do that). **Ours is what a caller gets** from `Backend::detect` who says where the rows are (`Locality`):
+in a cache (L1, L2), in the last level, in memory. The limit is the loads and stores of the operation without its arithmetic, the best of
+several loops: steps of 64 to 4096 bytes, plain and past the cache; in the first level it is loose. For recovery the other
+libraries have a general code, with tables made beforehand; ISA-L's check is also raced as generate and compare, its
+update as one `ec_encode_data` over old, new, P and Q. reed-solomon-erasure and reed-solomon-simd compute other codes than
+RAID-6, which is verified by what they recover with them, and take part in `generate` only.
 
 ";
 
@@ -30,18 +30,83 @@ pub(super) fn text(report: &Report) -> String {
     let [l1, l2, llc] = report.caches.map(|bytes| bytes >> 10);
     let _ = writeln!(
         text,
-        "This run: {}, caches of {l1} KiB, {l2} KiB and {llc} KiB; kernels `{}`; {}.\n",
+        "This run: {}, caches of {l1} KiB, {l2} KiB and {llc} KiB; kernels `{}`; seed {}; {}.\n",
         report.cpu,
         report.best,
+        report.seed,
         report.attendance.join("; ")
     );
+    levels(&mut text, report);
+    choices(&mut text, report);
     machine(&mut text, report);
     cells(&mut text, report);
     numberings(&mut text, report);
     instruction_sets(&mut text, report);
     portable(&mut text, report);
-    missed(&mut text, report);
     text
+}
+
+/// Cells with less than that of the best peer are behind it.
+const BEHIND: f64 = 0.97;
+
+fn median(values: &mut [f64]) -> String {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).map_or(String::from("–"), |middle| format!("{middle:.2}"))
+}
+
+/// Every level in a line.
+fn levels(text: &mut String, report: &Report) {
+    text.push_str("## At a glance\n\n");
+    text.push_str(
+        "Blocks of 2 KiB and more that begin with a page: ours ÷ the best peer, and ÷ the limit.\n\n\
+         | set | cells | median | least | less than 0.97 | ÷ limit, up to 8 disks | ÷ limit, 16 disks |\n\
+         |---|--:|--:|--:|--:|--:|--:|\n",
+    );
+    for set in super::summary::SETS {
+        let wanted =
+            |cell: &&Cell| cell.set == set && cell.len >= 2048 && cell.placement == "pages";
+        let (mut ratios, mut few, mut many) = (Vec::new(), Vec::new(), Vec::new());
+        for cell in report.cells.iter().filter(wanted) {
+            let Some(own) = cell.ours(&report.best) else { continue };
+            ratios.extend(cell.any_peer().map(|peer| cell.ratio(&own, &peer)));
+            let part = cell.limit().map(|limit| cell.ratio(&own, &limit));
+            if cell.disks > 8 { many.extend(part) } else { few.extend(part) }
+        }
+        let least = ratios.iter().copied().fold(f64::NAN, f64::min);
+        let behind = ratios.iter().filter(|ratio| **ratio < BEHIND).count();
+        let _ = writeln!(
+            text,
+            "| {set} | {} | {} | {least:.2} | {behind} | {} | {} |",
+            ratios.len(),
+            median(&mut ratios),
+            median(&mut few),
+            median(&mut many)
+        );
+    }
+    text.push('\n');
+}
+
+/// What a caller gets against the best choice there was.
+fn choices(text: &mut String, report: &Report) {
+    text.push_str("## The choice\n\n");
+    text.push_str(
+        "What a caller gets who says where the rows are, and who says nothing, ÷ the best of what these kernels do for any\n\
+         place: the part of the cells that is within 3 %.\n\n| set | cells | told | untold |\n|---|--:|--:|--:|\n",
+    );
+    for set in super::summary::SETS {
+        let (mut cells, mut told, mut untold) = (0_u32, 0_u32, 0_u32);
+        for cell in report.cells.iter().filter(|cell| cell.set == set) {
+            let Some(best) = cell.forced(&report.best) else { continue };
+            let near =
+                |name: &str| cell.named(name).is_some_and(|one| cell.ratio(&one, &best) >= BEHIND);
+            cells += 1;
+            told += u32::from(near(&report.best));
+            untold += u32::from(near(&format!("{} untold", report.best)));
+        }
+        let part = |of: u32| 100.0 * f64::from(of) / f64::from(cells.max(1));
+        let _ = writeln!(text, "| {set} | {cells} | {:.0} % | {:.0} % |", part(told), part(untold));
+    }
+    text.push('\n');
 }
 
 fn machine(text: &mut String, report: &Report) {
@@ -91,7 +156,7 @@ fn by_element(cell: &Cell, own: &Runner) -> Option<Runner> {
 }
 
 fn cells(text: &mut String, report: &Report) {
-    text.push_str("## All cells\n\n");
+    text.push_str("## All cells\n\nLess than 0.97 of the best peer is bold.\n\n");
     text.push_str("| operation | disks | set | block | placement | ours | GB/s | best peer | GB/s | ratio | of the limit |\n");
     text.push_str("|---|--:|---|--:|---|---|--:|---|--:|--:|--:|\n");
     for cell in &report.cells {
@@ -99,7 +164,10 @@ fn cells(text: &mut String, report: &Report) {
         let (peer, ratio) = match cell.any_peer() {
             Some(peer) => (
                 format!("{} | {:.1}", peer.name, peer.speed),
-                format!("{:.2}", cell.ratio(&own, &peer)),
+                match cell.ratio(&own, &peer) {
+                    behind if behind < BEHIND => format!("**{behind:.2}**"),
+                    ratio => format!("{ratio:.2}"),
+                },
             ),
             None => (String::from("– | –"), String::from("–")),
         };
@@ -128,16 +196,15 @@ fn size(bytes: u64) -> String {
 }
 
 /// Narrower backends against the kernels that others have for the same instructions.
-const NARROWER: [(&str, f64); 4] =
-    [("avx512", 1.6), ("avx2_gfni", 1.1), ("avx2", 1.3), ("ssse3", 1.0)];
+const FORCED: [&str; 5] = ["avx512_gfni", "avx512", "avx2_gfni", "avx2", "ssse3"];
 
 fn instruction_sets(text: &mut String, report: &Report) {
     text.push_str("\n## The same instructions\n\n");
-    text.push_str("Each narrower backend against the fastest kernel of others for the same instruction set, 8 disks.\n\n");
+    text.push_str("Each backend against the fastest kernel of others for the same instruction set, 8 disks.\n\n");
     text.push_str("| operation | set | block | backend | GB/s | peer | GB/s | ratio |\n");
     text.push_str("|---|---|--:|---|--:|---|--:|--:|\n");
     for cell in report.cells.iter().filter(|cell| main(cell)) {
-        for (isa, _) in NARROWER {
+        for isa in FORCED {
             let (Some(own), Some(peer)) = (cell.ours(isa), cell.peer_of(isa)) else { continue };
             let _ = writeln!(
                 text,
@@ -181,126 +248,7 @@ fn portable(text: &mut String, report: &Report) {
     }
 }
 
-/// Eight disks, blocks at the start of pages: what the goals are about.
+/// Eight disks, blocks at the start of pages.
 fn main(cell: &Cell) -> bool {
     cell.disks == 8 && cell.placement == "pages"
-}
-
-/// Times as fast as the best peer that we want to be.
-fn goal(cell: &Cell) -> f64 {
-    if !main(cell) {
-        return 1.0;
-    }
-    let [l1, l2, llc, dram] = match cell.operation.as_str() {
-        "xor" => [1.35, 1.08, 1.04, 1.08],
-        "generate" => [1.4, 1.12, 1.1, 1.25],
-        "check" => [6.0, 4.3, 1.3, 1.25],
-        "recover DD" => [2.0, 1.6, 1.07, 1.3],
-        "recover DP" => [2.1, 1.7, 1.08, 1.3],
-        _ => [1.65, 1.08, 1.0, 1.15],
-    };
-    match (cell.set.as_str(), cell.len) {
-        ("L1", _) => l1,
-        ("L2", _) => l2,
-        ("LLC", _) => llc,
-        (_, 4096) if dram > 1.1 => dram - 0.1,
-        _ => dram,
-    }
-}
-
-/// Of the limit, where memory is the limit.
-const OF_LIMIT: f64 = 0.93;
-
-fn missed(text: &mut String, report: &Report) {
-    text.push_str("\n## Goals that were missed\n\n");
-    text.push_str(REASONS);
-    text.push_str("| operation | disks | set | block | placement | against | ratio | goal | ours of the limit | theirs | reason |\n");
-    text.push_str("|---|--:|---|--:|---|---|--:|--:|--:|--:|---|\n");
-    for cell in &report.cells {
-        let Some(own) = cell.ours(&report.best) else { continue };
-        let limit = cell.limit();
-        let of_limit =
-            |runner: &Runner| limit.as_ref().map_or(f64::NAN, |limit| cell.ratio(runner, limit));
-        let mut row = |other: &str, ratio: f64, goal: f64, ours: f64, theirs: f64, reason: &str| {
-            let theirs = if theirs.is_nan() { "–".into() } else { format!("{theirs:.2}") };
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} | {} | {other} | {ratio:.2} | {goal:.2} | {ours:.2} | {theirs} | {reason} |",
-                cell.operation,
-                cell.disks,
-                cell.set,
-                size(cell.len),
-                cell.placement
-            );
-        };
-        let ours = of_limit(&own);
-        if let Some(peer) = cell.any_peer() {
-            let ratio = cell.ratio(&own, &peer);
-            if ratio < goal(cell) {
-                let reason = reason(report, cell, &own, ours, ratio / goal(cell));
-                row(&peer.name, ratio, goal(cell), ours, ours / ratio, &reason);
-            }
-        }
-        let waits = matches!(cell.set.as_str(), "LLC" | "DRAM");
-        if waits && ours < OF_LIMIT {
-            let reason = reason(report, cell, &own, ours, ours / OF_LIMIT);
-            row("the limit", ours, OF_LIMIT, ours, f64::NAN, &reason);
-        }
-        if !main(cell) {
-            continue;
-        }
-        if let Some(other) = by_element(cell, &own) {
-            let ratio = cell.ratio(&other, &own);
-            if ratio < 1.0 {
-                let of_other = of_limit(&other);
-                let reason = match cell.set.as_str() {
-                    "L1" => "E".into(),
-                    _ => reason(report, cell, &other, of_other, ratio),
-                };
-                row("Q by element: by data disk", ratio, 1.0, of_other, ours, &reason);
-            }
-        }
-        for (isa, goal) in NARROWER {
-            let (Some(own), Some(peer)) = (cell.ours(isa), cell.peer_of(isa)) else { continue };
-            let goal = if cell.operation == "generate" && !waits { goal } else { 1.0 };
-            let ratio = cell.ratio(&own, &peer);
-            if ratio < goal {
-                let against = format!("{isa}: {}", peer.name);
-                let ours = of_limit(&own);
-                let reason = reason(report, cell, &own, ours, ratio / goal);
-                row(&against, ratio, goal, ours, ours / ratio, &reason);
-            }
-        }
-    }
-}
-
-const REASONS: &str = "\
-The goals were set on an Intel CPU with two 512-bit loads a cycle and a first level of 48 KiB in 12 ways, whose memory
-is slow next to its core. Each reason is a measurement of this run; where none of them holds, the cell says so.
-
-- **W**: we are at the limit of the machine, within 7 %: nothing is left to be ahead by.
-- **A**: we are at what the arithmetic alone can do, at the part of it that is named: with the same instructions, and as
-  many for a byte, nobody can be far ahead.
-- **S**: blocks at different places in their pages are faster by the factor named (blocks of 64 KiB): all begin with a
-  page, and the eight ways of the first level hold no more than eight such lines.
-- **N**: the middle half of the times of this cell reaches as far as is named, farther than what is missing.
-- **E**: the elements of P and Q are two of ten in the arithmetic of Q; eight tenths are what that leaves.
-
-";
-
-/// What was measured that explains a cell: `part` of its goal was reached.
-fn reason(report: &Report, cell: &Cell, own: &Runner, of_limit: f64, part: f64) -> String {
-    let backend = own.name.trim_end_matches("+nt");
-    let arithmetic = report.arithmetic(&cell.operation, backend).map(|most| own.speed / most);
-    let elsewhere = report.in_other_lines(cell, own);
-    let spread = cell.spread(own);
-    if of_limit >= OF_LIMIT {
-        return "W".into();
-    }
-    match (arithmetic, elsewhere, spread) {
-        (Some(of_most), ..) if of_most >= 0.85 => format!("A {of_most:.2}"),
-        (_, Some(factor), _) if factor >= 1.03 => format!("S {factor:.2}"),
-        (.., Some(spread)) if spread >= 1.0 - part => format!("N {:.0} %", spread * 100.0),
-        _ => "not measured".into(),
-    }
 }

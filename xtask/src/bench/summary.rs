@@ -42,7 +42,7 @@ pub(super) fn table(report: &Report) -> String {
     }
     let _ = write!(
         text,
-        "\nKernels `{}` on {}. Peers: {}. Limit: the same loads and stores without arithmetic.",
+        "\nKernels `{}` on {}. Peers: {}. Limit: the same loads and stores without arithmetic, the best of several loops. All cells, those behind included: [docs/benchmarks.md](docs/benchmarks.md).",
         report.best,
         report.cpu,
         report.attendance.join("; ")

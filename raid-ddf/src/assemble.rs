@@ -17,6 +17,7 @@ mod descent;
 pub(crate) mod half_created;
 mod member;
 mod note;
+mod overlap;
 mod report;
 pub(crate) mod state;
 mod virtual_disk;
@@ -113,7 +114,7 @@ impl<'a> Assembly<'a> {
     }
 
     /// Words of scratch with which an assembly of these disks looks at nothing twice: three a disk,
-    /// two a configuration record.
+    /// three a configuration record.
     #[must_use]
     pub fn scratch_words(disks: &dyn Disks) -> usize {
         Self::searched_scratch_words(disks, AnchorSearch::NONE)
@@ -423,8 +424,12 @@ impl<'a> Configuration<'a> {
     ) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
         let this = *self;
         let assembly = self.assembly;
-        let noted = assembly.records.iter().filter_map(move |note| {
-            let (index, slot) = note.may_be(&volume, set).filter(|(index, _)| {
+        let (all, of_set) = match set {
+            None => (assembly.records, None),
+            Some(set) => (&[][..], Some(note::of_set(assembly.records, &volume, set))),
+        };
+        let noted = all.iter().chain(of_set.into_iter().flatten()).filter_map(move |note| {
+            let (index, slot) = note.may_be(&volume).filter(|(index, _)| {
                 // Disks past the last that is noted completely are looked through below.
                 *index < assembly.indexed
             })?;

@@ -105,6 +105,8 @@ faults! {
     RecordTwice = 433, Warning, "two configuration records of one set on one disk: the newest counts";
     SpannedAsStriped = 434, Note, "equal sets under the code for spanning, as mdadm stores RAID-10: striped";
     NeverInitialised = 435, Note, "initialisation never recorded, as LSI leaves volumes in use";
+    ManyExtents = 437, Refusal, "extents on one disk: more than are compared";
+    ManyPlaces = 438, Refusal, "places of the volumes: more than are reported";
     RecordOneBehind = 430, Warning, "configuration record one behind the newest, as after an interrupted update";
 }
 

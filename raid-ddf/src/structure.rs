@@ -27,9 +27,9 @@ use crate::virtual_disk_records::VirtualDiskRecords;
 use raid_core::units::{Blocks, Extent, Lba};
 use zerocopy::FromBytes;
 
-/// Most configuration records of a disk that are looked at: one a volume that a configuration may
-/// have. Writers provide for 2 to 65.
-const MAX_RECORDS: usize = 4096;
+/// Most configuration records of a disk that are looked at: some work grows with their square. Writers
+/// provide for 2 to 65.
+const MAX_RECORDS: usize = 1024;
 
 /// A copy whose header was found sound.
 #[derive(Clone, Copy, Debug)]

@@ -5,13 +5,16 @@
 #[path = "support/disks.rs"]
 mod support;
 
+#[path = "support/large.rs"]
+mod large;
+
 /// The list itself.
 #[path = "../src/finding.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod list;
 
 use list::Fault;
-use raid_core::metadata::Severity;
+use raid_core::metadata::{Lookup, Severity};
 use raid_ddf::{
     AnchorSearch, BadBlockLog, ByteOrder, CopyKind, CrcVariant, DdfHeader, DdfSearch, Guid,
     PdState, PdType, Record, Section, U16, U32, U64, VdCondition, VdConfiguration, VdFlags, seal,
@@ -71,6 +74,41 @@ fn anchor_at(from_end: u64, window: u64) -> Told {
         })
         .collect();
     support::assemble_as(&format, &disks)
+}
+
+/// Volumes of a configuration with that many entries for disks, of which two are present.
+fn large_volumes(disks: u16, volumes: &[large::Volume]) -> Told {
+    let tables = large::Tables { disks, volumes: 15, partitions: 3, ..large::MDADM };
+    let made = large::Large::new(2, tables, volumes);
+    let shape = made.shape();
+    let disks: Vec<_> = made
+        .pieces()
+        .iter()
+        .map(|pieces| {
+            let pieces = pieces.iter().map(|piece| (piece.at, piece.bytes.to_vec())).collect();
+            support::Disk { shape, pieces, answer: Lookup::Complete }
+        })
+        .collect();
+    support::assemble(&disks)
+}
+
+/// Two volumes of 255 disks that leave open how long their extents are: a thousand entries are passed over
+/// for each slot to know.
+fn many_extents() -> Told {
+    let volume = |start| {
+        let sets = vec![(0..255).collect()];
+        large::Volume { level: (0x00, 0x00, 0xFF), sets, start, blocks: 0 }
+    };
+    large_volumes(1023, &[volume(0), volume(1 << 18)])
+}
+
+/// Two volumes of 255 sets of 255, of which two disks are present.
+fn many_places() -> Told {
+    let volume = |start| {
+        let sets = (0..255).map(|set| vec![usize::from(set > 0) * 7; 255]).collect();
+        large::Volume { level: (0x01, 0x00, 0x03), sets, start, blocks: 1 << 10 }
+    };
+    large_volumes(15, &[volume(0), volume(1 << 10)])
 }
 
 /// Disk 0 with blocks that cannot be read.
@@ -400,6 +438,8 @@ fn one_array() -> Vec<(Fault, Told)> {
                 lists.references[1] = lists.references[0];
             }),
         ),
+        (Fault::ManyExtents, many_extents()),
+        (Fault::ManyPlaces, many_places()),
         (Fault::BlockCountUnset, records(|record| record.block_count = U64::new(BIG, 0))),
         (Fault::FarLayout, level(0x11, 1, 0xFF, mdadm)),
         (Fault::GraidQualifier, level(0x06, 0, 0xFF, graid)),

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What makes a volume unusable although its disks are at hand: disks that contradict each other.
 //!
-//! Who has gone on without whom is judged in [`descent`](super::descent).
+//! Who has gone on without whom is judged in [`descent`](super::descent), who claims the same blocks in
+//! [`overlap`](super::overlap).
 
 use super::VirtualDisk;
 use super::virtual_disk::{SetRecord, codes_of};
 use crate::finding::Fault;
 use crate::header::Section;
-use crate::virtual_disk_records::VdCondition;
-use raid_core::array::MemberState;
 use raid_core::metadata::Finding;
-use raid_core::units::{Extent, Slot};
+use raid_core::units::Slot;
 
 /// What findings call a configuration record.
 pub(super) const RECORD: &str = "virtual disk configuration record";
@@ -92,65 +91,12 @@ impl<'a> VirtualDisk<'a> {
             }
         }
     }
-
-    /// Tells of blocks of a disk that this volume claims twice, or another one as well: the first of
-    /// each record, for a record can claim 255 extents, and each of them 255 others of each record.
-    fn tell_overlaps(&self, tell: &mut dyn FnMut(Finding)) {
-        let in_sync = |claim: &SetRecord<'a>| self.condition(&claim.disk) == MemberState::InSync;
-        for mine in self.claims().filter(in_sync) {
-            if let Some((extent, theirs)) = self.first_overlap(&mine) {
-                let found = Some(theirs.start.0);
-                let expected = extent.end().map(|end| end.0);
-                let finding = about(Fault::ExtentsOverlap, &mine);
-                tell(Finding { found, expected, ..finding });
-            }
-        }
-    }
-
-    /// The first extent of a record that another one on its disk overlaps, and that one.
-    fn first_overlap(&self, mine: &SetRecord<'a>) -> Option<(Extent, Extent)> {
-        let disk = mine.disk;
-        let mut others = disk.records().filter_map(|slot| SetRecord::in_slot(disk, &slot));
-        others.find_map(|other| {
-            let same = core::ptr::eq(mine.record, other.record);
-            let listed = self.configuration.listed(&other.record.vd_guid);
-            let live = listed.is_some_and(|(_, entry)| entry.condition() != VdCondition::Deleted);
-            // An old record of the same set says nothing.
-            let old = !same && is_same_set(mine, &other);
-            if !live || old {
-                return None;
-            }
-            self.extents(mine).find_map(|(index, extent)| {
-                let mut theirs = self.extents(&other);
-                let theirs = theirs
-                    .find(|(slot, theirs)| extent.overlaps(*theirs) && !(same && *slot <= index))?;
-                Some((extent, theirs.1))
-            })
-        })
-    }
-
-    /// The extents that a disk's own record gives to the disk itself, by their slots.
-    fn extents(&self, claim: &SetRecord<'a>) -> impl Iterator<Item = (usize, Extent)> + use<'a> {
-        let len = claim.block_count().unwrap_or_else(|| self.member_blocks(claim));
-        let (own, order) = (claim.disk.reference(), claim.disk.order());
-        let lists = claim.elements();
-        let slots = lists.references.iter().zip(lists.starting_blocks).enumerate();
-        slots.filter_map(move |(slot, (reference, start))| {
-            let start = raid_core::units::Lba(start.present(order).unwrap_or(0));
-            (own == Some(reference.get(order))).then_some((slot, Extent { start, len }))
-        })
-    }
 }
 
 /// A finding about a configuration record.
 pub(super) fn about(fault: Fault, record: &SetRecord<'_>) -> Finding {
     let at = Some(record.at);
     Finding { copy: RECORD, at, ..fault.on(Some(record.disk.index())) }
-}
-
-fn is_same_set(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> bool {
-    mine.record.vd_guid.matches(&other.record.vd_guid)
-        && mine.record.secondary_element_seq == other.record.secondary_element_seq
 }
 
 /// Where two records of one number name different members: what they say there.

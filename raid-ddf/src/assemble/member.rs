@@ -19,13 +19,20 @@ impl<'a> VirtualDisk<'a> {
     /// What fills a place.
     #[must_use]
     pub fn member(&self, place: Place) -> MemberDescriptor {
-        self.member_of(self.set_record(place.set).as_ref(), place.set, place.slot)
+        self.member_of(self.measured_set(place.set).as_ref(), place.set, place.slot)
+    }
+
+    /// The record of a set, and the blocks that each of its members gives: to know these may take a look at
+    /// every disk of the configuration for each member.
+    pub(super) fn measured_set(&self, set: u16) -> Option<(SetRecord<'a>, Blocks)> {
+        let record = self.set_record(set)?;
+        Some((record, self.member_blocks(&record)))
     }
 
     /// As [`member`](Self::member), with the set's record at hand.
     pub(super) fn member_of(
         &self,
-        set: Option<&SetRecord<'a>>,
+        set: Option<&(SetRecord<'a>, Blocks)>,
         number: u16,
         slot: Slot,
     ) -> MemberDescriptor {
@@ -36,7 +43,7 @@ impl<'a> VirtualDisk<'a> {
     /// and disk are the member's.
     pub(super) fn judge_member(
         &self,
-        set: Option<&SetRecord<'a>>,
+        set: Option<&(SetRecord<'a>, Blocks)>,
         number: u16,
         slot: Slot,
     ) -> (MemberDescriptor, Option<Finding>) {
@@ -49,10 +56,10 @@ impl<'a> VirtualDisk<'a> {
             len: Blocks(0),
             state: MemberState::Missing,
         };
-        let Some(set) = set else { return (absent, None) };
+        let Some((set, common)) = set else { return (absent, None) };
         let Some(reference) = set.reference(slot) else { return (absent, None) };
         let start = set.start(slot);
-        let len = self.extent_len(set, slot);
+        let len = self.extent_len(set, *common, slot);
         let entry = self.speaker.entry_of(reference);
         let holder = self.configuration.holder(reference);
         let guid = entry.map(|entry| entry.pd_guid).or_else(|| holder.map(|disk| disk.guid()));
@@ -119,11 +126,11 @@ impl<'a> VirtualDisk<'a> {
         }
     }
 
-    /// Blocks that a slot's member gives. In a concatenation each member's own record says.
-    pub(super) fn extent_len(&self, set: &SetRecord<'a>, slot: Slot) -> Blocks {
-        let common = || self.member_blocks(set);
+    /// Blocks that a slot's member gives: what all give in `common`. In a concatenation each member's own
+    /// record says.
+    pub(super) fn extent_len(&self, set: &SetRecord<'a>, common: Blocks, slot: Slot) -> Blocks {
         if PrimaryLevel::from_byte(set.record.primary_raid_level) != PrimaryLevel::Concat {
-            return common();
+            return common;
         }
         let holder = set.reference(slot).and_then(|reference| self.configuration.holder(reference));
         let own = holder.and_then(|disk| {
@@ -133,7 +140,7 @@ impl<'a> VirtualDisk<'a> {
                 count => Some(Blocks(count)),
             }
         });
-        own.unwrap_or_else(common)
+        own.unwrap_or(common)
     }
 }
 

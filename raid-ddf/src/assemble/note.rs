@@ -15,6 +15,7 @@ use crate::integer::ByteOrder;
 use crate::locate::{AnchorSearch, CopyKind, HeaderCrc, find_anchor};
 use crate::structure::{ConfigurationRecord, Structure};
 use bitflags::bitflags;
+use core::ops::Range;
 use raid_core::metadata::Finding;
 use raid_core::units::Lba;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -44,6 +45,9 @@ pub(crate) struct RecordNote {
     disk: u32,
     slot: u32,
     set: u32,
+    /// Of the list of notes: which note is the one at this place by volume, set, disk, and slot.
+    by_set: u32,
+    unused: u32,
 }
 
 const _: () = assert!(size_of::<DiskNote>() == 8 * DISK_WORDS);
@@ -52,7 +56,7 @@ const _: () = assert!(size_of::<RecordNote>() == 8 * RECORD_WORDS);
 /// Words of scratch for a disk.
 pub(crate) const DISK_WORDS: usize = 3;
 /// Words of scratch for a configuration record.
-pub(crate) const RECORD_WORDS: usize = 2;
+pub(crate) const RECORD_WORDS: usize = 3;
 
 const NO_ENTRY: u16 = u16::MAX;
 
@@ -182,6 +186,12 @@ pub(super) fn index_records(
     notes: usize,
     records: &mut [RecordNote],
 ) -> usize {
+    let noted = note_records(assembly, notes, records);
+    sort_by_set(records);
+    noted
+}
+
+fn note_records(assembly: &Assembly<'_>, notes: usize, records: &mut [RecordNote]) -> usize {
     let mut room = records.iter_mut();
     for index in 0..notes {
         let Some(disk) = assembly.disk(index) else { continue };
@@ -193,6 +203,7 @@ pub(super) fn index_records(
                 disk: number(index),
                 slot: number(slot.index),
                 set: record.secondary_element_seq.into(),
+                ..RecordNote::default()
             };
         }
     }
@@ -201,11 +212,85 @@ pub(super) fn index_records(
     notes
 }
 
+/// Volume, set, disk, and slot.
+type Key = [u32; 4];
+
 impl RecordNote {
-    /// The disk and the slot, if the record may be of this virtual disk and set.
-    pub(super) fn may_be(&self, volume: &Guid, set: Option<u16>) -> Option<(usize, usize)> {
-        let same_set = set.is_none_or(|set| self.set == u32::from(set));
-        let same = same_set && self.disk != u32::MAX && self.volume == digest(volume);
+    const fn key(&self) -> Key {
+        [self.volume, self.set, self.disk, self.slot]
+    }
+}
+
+/// The note at a place of the order by sets.
+fn at_place(records: &[RecordNote], place: usize) -> Option<&RecordNote> {
+    records.get(at(records.get(place)?.by_set))
+}
+
+/// Orders the notes by sets, where they are: a heap that is emptied from its top.
+fn sort_by_set(records: &mut [RecordNote]) {
+    records.iter_mut().enumerate().for_each(|(index, note)| note.by_set = number(index));
+    let count = records.len();
+    (0..count / 2).rev().for_each(|top| sink(records, top, count));
+    for end in (1..count).rev() {
+        swap(records, 0, end);
+        sink(records, 0, end);
+    }
+}
+
+fn swap(records: &mut [RecordNote], one: usize, other: usize) {
+    let by_set = |place| records.get(place).map(|note: &RecordNote| note.by_set);
+    let (Some(first), Some(second)) = (by_set(one), by_set(other)) else { return };
+    for (place, by_set) in [(one, second), (other, first)] {
+        if let Some(note) = records.get_mut(place) {
+            note.by_set = by_set;
+        }
+    }
+}
+
+/// Lets what is at the top of a heap that ends before `end` sink to where it belongs.
+fn sink(records: &mut [RecordNote], top: usize, end: usize) {
+    let mut top = top;
+    loop {
+        let left = top.saturating_mul(2).saturating_add(1);
+        let children = [left, left.saturating_add(1)].into_iter().filter(|child| *child < end);
+        let key = |place: &usize| at_place(records, *place).map(RecordNote::key);
+        let Some(largest) = children.max_by_key(key) else { return };
+        if key(&largest) <= key(&top) {
+            return;
+        }
+        swap(records, top, largest);
+        top = largest;
+    }
+}
+
+/// The notes that may be of one set of a volume, by disk and slot.
+pub(super) fn of_set<'a>(
+    records: &'a [RecordNote],
+    volume: &Guid,
+    set: u16,
+) -> impl Iterator<Item = &'a RecordNote> + use<'a> {
+    let places = places_of_set(records, volume, set, RecordNote::key);
+    places.filter_map(|place| at_place(records, place))
+}
+
+/// Their places. `key` looks at one note.
+fn places_of_set(
+    records: &[RecordNote],
+    volume: &Guid,
+    set: u16,
+    key: impl Fn(&RecordNote) -> Key,
+) -> Range<usize> {
+    let wanted = [digest(volume), set.into()];
+    let of = |note: &RecordNote| key(note).first_chunk::<2>().copied();
+    let place = |note: &RecordNote| records.get(at(note.by_set)).and_then(of);
+    let from = records.partition_point(|note| place(note) < Some(wanted));
+    from..records.partition_point(|note| place(note) <= Some(wanted))
+}
+
+impl RecordNote {
+    /// The disk and the slot, if the record may be of this virtual disk.
+    pub(super) fn may_be(&self, volume: &Guid) -> Option<(usize, usize)> {
+        let same = self.disk != u32::MAX && self.volume == digest(volume);
         same.then(|| (at(self.disk), at(self.slot)))
     }
 }
@@ -240,4 +325,55 @@ fn number(index: usize) -> u32 {
 
 fn at(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::cell::Cell;
+    use std::vec::Vec;
+
+    const SETS: u16 = 254;
+
+    fn guid(number: u8) -> Guid {
+        Guid([number; 24])
+    }
+
+    /// As many sets of each of two volumes, each with a record on each of two disks, in no order.
+    fn notes() -> Vec<RecordNote> {
+        let one = |number: u32| RecordNote {
+            volume: digest(&guid((number % 2) as u8)),
+            disk: number / 2 % 2,
+            slot: number / 4,
+            // 85 and 254 have no factor in common.
+            set: number / 4 * 85 % u32::from(SETS),
+            ..RecordNote::default()
+        };
+        let mut notes: Vec<RecordNote> = (0..4 * u32::from(SETS)).map(one).collect();
+        // Room that is left over.
+        notes.extend([RecordNote { disk: u32::MAX, ..RecordNote::default() }; 9]);
+        sort_by_set(&mut notes);
+        notes
+    }
+
+    #[test]
+    fn the_records_of_a_set_are_found_without_a_look_at_all_others() {
+        let (notes, looks) = (notes(), Cell::new(0));
+        let counted = |note: &RecordNote| {
+            looks.set(looks.get() + 1);
+            note.key()
+        };
+        for set in 0..SETS {
+            let places = places_of_set(&notes, &guid(1), set, counted);
+            let found: Vec<&RecordNote> = of_set(&notes, &guid(1), set).collect();
+            assert_eq!(places.len(), found.len());
+            assert_eq!(found.iter().map(|note| note.disk).collect::<Vec<_>>(), [0, 1], "{set}");
+            let right =
+                |note: &&RecordNote| note.set == u32::from(set) && note.volume == digest(&guid(1));
+            assert!(found.iter().all(right), "{found:?}");
+        }
+        assert!(looks.get() <= usize::from(SETS) * 2 * 12, "{} looks", looks.get());
+        assert_eq!(of_set(&notes, &guid(2), 0).count(), 0);
+        assert_eq!(of_set(&[], &guid(1), 0).count(), 0);
+    }
 }

@@ -17,9 +17,15 @@ use raid_core::array::{MemberDescriptor, MemberState};
 use raid_core::metadata::{DiskDescriptor, Finding, Inventory, Subject};
 use raid_core::units::{Lba, Slot};
 
+/// Most places of volumes that are reported, all volumes together: more than 1023 disks with 64 volumes
+/// each fill. A record of 1 KiB can speak of ten thousand, and each is reported whether a disk fills it or
+/// not.
+const MAX_PLACES: u32 = 1 << 16;
+
 impl Assembly<'_> {
     /// Tells everything; what is wrong with single disks was told when they were judged.
     pub fn report(&self, into: &mut dyn Inventory) {
+        let mut left = MAX_PLACES;
         for configuration in self.configurations() {
             for disk in configuration.disks() {
                 configuration.report_disk(&disk, into);
@@ -27,7 +33,18 @@ impl Assembly<'_> {
             configuration.report_lists(into);
             configuration.report_records(into);
             for volume in configuration.volumes() {
-                volume.report(into);
+                let places = u32::from(volume.sets()).saturating_mul(volume.slots().into());
+                match left.checked_sub(places) {
+                    Some(rest) => {
+                        left = rest;
+                        volume.report(into);
+                    }
+                    None => {
+                        let (found, expected) = (Some(places.into()), Some(left.into()));
+                        let fault = volume.about_entry(Fault::ManyPlaces);
+                        into.finding(&Finding { found, expected, ..fault });
+                    }
+                }
             }
         }
     }
@@ -383,7 +400,7 @@ impl VirtualDisk<'_> {
     }
 
     fn report_set(&self, id: ArrayId, number: u16, into: &mut dyn Inventory) {
-        let set = self.set_record(number);
+        let set = self.measured_set(number);
         let array = Some(id);
         if let (None, Some(lead)) = (set, self.lead()) {
             let (found, expected) = (Some(number.into()), Some(self.sets().into()));
@@ -393,7 +410,7 @@ impl VirtualDisk<'_> {
         for slot in (0..self.slots()).filter_map(|slot| u8::try_from(slot).ok().map(Slot)) {
             let (member, finding) = self.judge_member(set.as_ref(), number, slot);
             into.member(&member);
-            if let Some(set) = &set {
+            if let Some((set, _)) = &set {
                 self.report_element(set, &member, into);
             }
             if let Some(finding) = finding {

@@ -322,9 +322,9 @@ impl<'a> VirtualDisk<'a> {
     pub(super) fn capacity(&self) -> Option<Blocks> {
         let geometry = self.geometry()?;
         if geometry.level == Level::Concat {
-            let set = self.set_record(0)?;
+            let (set, common) = self.measured_set(0)?;
             let slots = (0..self.slots()).filter_map(|slot| u8::try_from(slot).ok());
-            let mut sizes = slots.map(|slot| self.extent_len(&set, Slot(slot)));
+            let mut sizes = slots.map(|slot| self.extent_len(&set, common, Slot(slot)));
             return sizes.try_fold(Blocks(0), Blocks::checked_add);
         }
         if self.codes.is_some_and(|codes| !codes.equal_sets) {
@@ -347,7 +347,7 @@ impl<'a> VirtualDisk<'a> {
             return ArrayState::Failed;
         }
         let states = (0..geometry.sets).map(|set| {
-            let set_record = self.set_record(set);
+            let set_record = self.measured_set(set);
             let slots = (0..geometry.slots).filter_map(|slot| u8::try_from(slot).ok().map(Slot));
             let readable: SlotSet = slots
                 .filter(|slot| {

@@ -19,13 +19,6 @@ use std::thread;
 /// Of the clock, for all targets together.
 const SECONDS: usize = 150;
 
-/// Targets of which this step runs the seeds alone, and why: a new input would fail it by chance.
-const SEEDS_ALONE: [(&str, &str); 3] = [
-    ("engine_open", "64 MiB of metadata a disk are more than the 64 MiB of an input"),
-    ("several_formats", "64 MiB of metadata a disk are more than the 64 MiB of an input"),
-    ("sync_calls", "one finding of a long run is not decided"),
-];
-
 pub(super) const NEEDS: &[Need] = &[Need::Compiler(NIGHTLY, &[]), Need::CargoTool("fuzz")];
 
 pub(crate) fn all(shell: &mut Shell) -> Outcome {
@@ -43,8 +36,7 @@ pub(crate) fn all(shell: &mut Shell) -> Outcome {
         for _ in 0..at_once {
             scope.spawn(|| {
                 while let Some(name) = { held(&queue).pop_front() } {
-                    let alone = SEEDS_ALONE.iter().any(|(other, _)| *other == name);
-                    if let Err(why) = run(name, (!alone).then_some(seconds)) {
+                    if let Err(why) = run(name, seconds) {
                         held(&failures).push(why);
                     }
                 }
@@ -55,10 +47,7 @@ pub(crate) fn all(shell: &mut Shell) -> Outcome {
     let left = untracked(shell)?;
     failures.extend(left.difference(&before).map(|file| format!("{file} was left behind")));
     if failures.is_empty() {
-        let seeds: Vec<String> =
-            SEEDS_ALONE.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-        let seeds = seeds.join("; ");
-        Ok(format!("{count} targets, {seconds} s each, {at_once} at a time; seeds alone: {seeds}"))
+        Ok(format!("{count} targets, {seconds} s each, {at_once} at a time"))
     } else {
         Err(Stop::Failed(failures.join("; ")))
     }
@@ -76,9 +65,9 @@ fn untracked(shell: &mut Shell) -> Result<BTreeSet<String>, Stop> {
     Ok(shell.run(&mut list)?.lines().map(String::from).collect())
 }
 
-/// `cargo fuzz run` for that many seconds, or over the seeds alone. What is found on the way is kept apart
-/// from the seeds under version control.
-fn command(name: &str, seconds: Option<usize>) -> io::Result<Command> {
+/// `cargo fuzz run` for that many seconds. What is found on the way is kept apart from the seeds under
+/// version control.
+fn command(name: &str, seconds: usize) -> io::Result<Command> {
     let found = target().join("ci/corpus").join(name);
     fs::create_dir_all(&found)?;
     let mut command = cargo(&format!("+{NIGHTLY} fuzz run {name}"));
@@ -88,14 +77,13 @@ fn command(name: &str, seconds: Option<usize>) -> io::Result<Command> {
         command.arg(seeds);
     }
     // A machine of two busy processors must not fail for an input that the target's own limits allow.
-    let length = seconds
-        .map_or_else(|| String::from("-runs=0"), |seconds| format!("-max_total_time={seconds}"));
+    let length = format!("-max_total_time={seconds}");
     command.arg("--").args([length.as_str(), "-timeout=120", "-len_control=0"]);
     Ok(command)
 }
 
 /// Runs one target; else why it failed.
-fn run(name: &str, seconds: Option<usize>) -> Result<(), String> {
+fn run(name: &str, seconds: usize) -> Result<(), String> {
     let failed = |error: io::Error| format!("{name} could not be run: {error}");
     let mut shell = Shell::new(&format!("fuzz-{name}")).map_err(failed)?;
     match shell.try_run(&mut command(name, seconds).map_err(failed)?) {
@@ -135,7 +123,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
         }
     };
     let status =
-        command(name, Some(seconds)).and_then(|mut command| command.current_dir(root()).status());
+        command(name, seconds).and_then(|mut command| command.current_dir(root()).status());
     match status {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,

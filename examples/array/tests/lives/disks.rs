@@ -72,6 +72,13 @@ impl Disk {
         self.medium.split_off(&blocks);
     }
 
+    /// All its faults end.
+    pub(crate) fn heal(&mut self) {
+        self.unreadable.clear();
+        self.unwritable.clear();
+        (self.bad_flushes, self.lies, self.gone) = (0, false, false);
+    }
+
     /// Whether something that it is asked will fail.
     pub(crate) fn is_ill(&self) -> bool {
         !self.unreadable.is_empty() || !self.unwritable.is_empty() || self.bad_flushes > 0

@@ -11,7 +11,9 @@ use fastrand::Rng;
 use raid_array::engine::OpenError;
 use raid_array::workload::{ArrayEngine, Call};
 use raid_core::metadata::Operation;
+use raid_core::units::Slot;
 use raid_sync::{Limits, Phase, Refusal, Status, Time};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A life that is being lived.
@@ -892,33 +894,73 @@ impl<E: ArrayEngine> Life<E> {
         }
     }
 
-    /// Faults end: everything is answered, and the set ends in its best state.
+    /// Faults end: each volume is started once more from all disks, everything is answered, and the sets
+    /// end in their best state, also after a stop and a new start.
     fn end(&mut self) -> Result<(), Finding> {
-        let Some(mut run) = self.run.take() else { return Ok(()) };
-        let ended = self.end_of(&mut run);
-        self.run = Some(run);
-        ended
+        for volume in 0..self.machine.volumes.len() {
+            if self.over {
+                return Ok(());
+            }
+            for disk in self.machine.disks.iter_mut().flatten() {
+                disk.heal();
+            }
+            if self.run.is_none() || self.machine.volumes.len() > 1 {
+                self.start(volume, Which::All, (false, false), false)?;
+            }
+            let Some(mut run) = self.run.take() else { continue };
+            let ended = self.end_of(&mut run);
+            self.run = Some(run);
+            if ended? {
+                self.begin_again(volume)?;
+            }
+        }
+        Ok(())
     }
 
-    fn end_of(&mut self, run: &mut Run<E>) -> Result<(), Finding> {
+    /// Whether the volume was stopped clean; it was not if a set has failed.
+    fn end_of(&mut self, run: &mut Run<E>) -> Result<bool, Finding> {
         for disk in 0..run.order.len() {
+            run.plugged.disks[disk].heal();
+            // Who is away comes back when the array knows that it was: it may have lost its cache.
+            run.plugged.disks[disk].gone = run.away.contains(&disk);
             run.plugged.release(disk);
             run.plugged.delays[disk] = 0;
         }
         run.settle(&mut self.machine)?;
         self.resume(run)?;
+        run.rest(&mut self.machine)?;
+        for (place, disk) in run.working(&self.machine) {
+            if run.away.contains(&disk) {
+                let failed = run.call(&mut self.machine, Call::Fail(place))?;
+                failed.map_err(|why| Finding(format!("{place:?} cannot be failed: {why}")))?;
+            }
+        }
+        for disk in std::mem::take(&mut run.away) {
+            run.plugged.plug(disk);
+        }
+        let mut refused = BTreeMap::new();
+        for round in 0..3 {
+            if run.set_failed() {
+                break;
+            }
+            self.make_whole(run, round, &mut refused)?;
+            run.rest(&mut self.machine)?;
+        }
         let machine = &mut self.machine;
         run.settle(machine)?;
-        run.rest(machine)?;
         run.sweep(machine)?;
         if run.set_failed() {
-            return Ok(());
+            return Ok(false);
         }
         for set in 0..run.sets(machine) {
             let status = *run.status(set);
-            if !status.rebuilding.is_empty() {
+            let hopeless = |slot| refused.contains_key(&(set, slot));
+            let whole = status.rebuilding.is_empty() && status.failed.iter().all(hopeless);
+            let idle = status.operation.is_none()
+                && (status.owed_regions == 0 || !status.failed.is_empty());
+            if !whole || !idle {
                 return Err(Finding(format!(
-                    "set {set} does not end in its best state: {status:?}"
+                    "set {set} does not end in its best state: {status:?}, refused {refused:?}"
                 )));
             }
             if run.call(machine, Call::Scrub { set, repair: false })?.is_ok() {
@@ -929,6 +971,91 @@ impl<E: ArrayEngine> Life<E> {
                 }
             }
         }
+        let stopped = run.call(machine, Call::Stop)?;
+        stopped.map_err(|why| Finding(format!("cannot be stopped: {why}")))?;
+        run.rest(machine)?;
+        for set in 0..run.sets(machine) {
+            let status = run.status(set);
+            if !status.clean && status.failed.is_empty() && !status.set_failed {
+                return Err(Finding(format!("set {set} was stopped and is not clean: {status:?}")));
+            }
+        }
+        Ok(!run.set_failed())
+    }
+
+    /// Puts back what left; where that is refused, or did not help before, a spare. Keeps why a place
+    /// stays empty: nothing is free, or the reasons that were given.
+    fn make_whole(
+        &mut self,
+        run: &mut Run<E>,
+        round: u8,
+        refused: &mut BTreeMap<(u16, Slot), String>,
+    ) -> Result<(), Finding> {
+        for (place, disk) in run.failed(&self.machine) {
+            let mut why = String::from("no disk");
+            if disk.is_some() && round == 0 {
+                match run.call(&mut self.machine, Call::Return(place))? {
+                    Ok(()) => {
+                        self.story.push(format!("       end: {place:?} returns"));
+                        continue;
+                    }
+                    Err(reason) => why = reason,
+                }
+            }
+            let spares: Vec<usize> = (0..run.order.len())
+                .filter(|disk| run.order[*disk] >= self.machine.members)
+                .collect();
+            let mut taken = false;
+            for spare in spares {
+                match run.call(&mut self.machine, Call::TakeSpare(place, spare))? {
+                    Ok(()) => {
+                        self.story.push(format!("       end: {place:?} takes spare"));
+                        taken = true;
+                        break;
+                    }
+                    Err(reason) => why = format!("{why}; spare: {reason}"),
+                }
+            }
+            match taken {
+                true => refused.remove(&(place.set, place.slot)),
+                false => refused.insert((place.set, place.slot), why),
+            };
+            run.rest(&mut self.machine)?;
+        }
         Ok(())
+    }
+
+    /// After a clean stop nothing is lost, whatever caches do: the same disks start, clean and as whole
+    /// as they were.
+    fn begin_again(&mut self, volume: usize) -> Result<(), Finding> {
+        let Some(run) = self.run.take() else { return Ok(()) };
+        let order = run.order.clone();
+        let short = |status: &Status| status.failed | status.rebuilding;
+        let before: Vec<_> = run.statuses().map(short).collect();
+        let clean = run.statuses().all(|own| own.clean);
+        self.story.push(String::from("       stopped"));
+        run.cut(&mut self.machine, Cache::Lost, &mut self.counts);
+        if !self.try_start(volume, &order, false)? {
+            if !clean {
+                // Short, and owed what only a whole set can pay.
+                return Ok(());
+            }
+            let last = self.story.last().cloned().unwrap_or_default();
+            return Err(Finding(format!("does not start after a clean stop: {last}")));
+        }
+        if self.over {
+            return Ok(());
+        }
+        let Some(mut run) = self.run.take() else { return Ok(()) };
+        let after: Vec<_> = run.statuses().map(short).collect();
+        let owed = run.statuses().any(|own| own.owed_regions > 0 && own.failed.is_empty());
+        let swept = match before == after && !owed {
+            true => run.sweep(&mut self.machine),
+            false => {
+                Err(Finding(format!("after a clean stop it is another: {before:?}, {after:?}")))
+            }
+        };
+        self.run = Some(run);
+        swept
     }
 }

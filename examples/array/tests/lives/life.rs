@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Lives a plan: carries out its steps, and asks the oracle at every start.
 
-use crate::disks::Cache;
-use crate::machine::{Birth, Copied, Machine};
+use crate::disks::{Cache, Disk};
+use crate::machine::{Birth, Copied, Machine, look};
 use crate::oracle::Sight;
 use crate::plan::{Off, Step, Where, Which, is_off, plan};
 use crate::run::{Finding, Run};
@@ -33,6 +33,8 @@ struct Life<E> {
     banned: Vec<usize>,
     /// A set can lose nothing more: its members come back, or spares take their places.
     mend: bool,
+    /// An older copy of a disk has taken its place.
+    copied_back: bool,
     /// Nothing more is tried.
     over: bool,
     story: Vec<String>,
@@ -67,6 +69,7 @@ pub(crate) fn live_plan<E: ArrayEngine>(birth: &Birth, seed: u64, steps: &[Step]
         left: Vec::new(),
         banned: Vec::new(),
         mend: false,
+        copied_back: false,
         over: false,
         story: Vec::new(),
     };
@@ -706,7 +709,7 @@ impl<E: ArrayEngine> Life<E> {
                 self.story
                     .push(format!("   --- volume {volume} on {order:?}: {error}; {sights:?}"));
                 self.counts.count(Kind::Refused);
-                self.may_refuse(volume, order, &sights, &error, force)?;
+                self.may_refuse(volume, order, &error)?;
                 Ok(false)
             }
         }
@@ -766,36 +769,37 @@ impl<E: ArrayEngine> Life<E> {
         }
     }
 
-    /// A start was refused: may it be?
-    fn may_refuse(
-        &self,
-        volume: usize,
-        order: &[usize],
-        sights: &[Sight],
-        error: &OpenError,
-        force: bool,
-    ) -> Result<(), Finding> {
-        let volume = &self.machine.volumes[volume];
-        let several = |sight: &Sight| *sight != Sight::One;
-        if sights.iter().any(several) || is_off(Off::Subsets) {
+    /// A start was refused for rows that were in flight: there must have been some, and a member missing.
+    fn may_refuse(&self, volume: usize, order: &[usize], error: &OpenError) -> Result<(), Finding> {
+        let wrong = |why: &str| {
+            Err(Finding(format!("refused from {order:?} without a reason: {error}: but {why}")))
+        };
+        let ill = |disk: &usize| self.machine.disks[*disk].as_ref().is_some_and(Disk::is_ill);
+        if order.iter().any(ill) || self.copied_back || is_off(Off::Subsets) {
             return Ok(());
         }
-        let geometry = &volume.geometry;
-        let slots = usize::from(geometry.slots);
-        let parities = usize::from(geometry.parity_strips());
+        // A format may keep one record for all volumes.
+        let mut volumes = 0..self.machine.volumes.len();
+        let apart = volumes.any(|volume| self.several(volume, order));
+        let volume = &self.machine.volumes[volume];
+        let slots = usize::from(volume.geometry.slots);
+        let parities = usize::from(volume.geometry.parity_strips());
         let needed = if parities == 0 { 1 } else { slots - parities };
-        for tree in &volume.oracle.trees {
-            let know = tree.up_to_date(order).len();
-            if know < needed {
-                return Ok(());
+        let sets = volume.oracle.trees.iter().map(|tree| tree.can_serve(order));
+        let sets: Vec<(Vec<usize>, bool)> = sets.collect();
+        let OpenError::Refused { set, why: Refusal::DirtyAndDegraded { .. }, .. } = error else {
+            return Ok(());
+        };
+        let (serve, clean) = &sets[usize::from(*set)];
+        match parities {
+            _ if apart => Ok(()),
+            0 => wrong("each copy of a mirror tells all"),
+            _ if serve.len() == slots => wrong("no member is missing"),
+            _ if *clean && serve.len() >= needed => {
+                wrong("it was stopped clean, and nothing was owed")
             }
-            if parities > 0 && know < slots && !volume.journaled {
-                // Perhaps unclean, and short.
-                return Ok(());
-            }
+            _ => Ok(()),
         }
-        let _ = (error, force);
-        Ok(())
     }
 
     fn cut(&mut self, at: Where, within: u64, cache: Cache) -> Result<(), Finding> {
@@ -859,6 +863,7 @@ impl<E: ArrayEngine> Life<E> {
             let lost = self.machine.disks[number].as_ref().map_or(0, |own| own.lost_by_lie);
             disk.lost_by_lie = lost;
             self.machine.disks[number] = Some(disk);
+            self.copied_back = true;
             for (volume, knew) in self.machine.volumes.iter_mut().zip(knew) {
                 for (tree, tip) in volume.oracle.trees.iter_mut().zip(knew) {
                     tree.set_tip(number, tip);
@@ -888,8 +893,12 @@ impl<E: ArrayEngine> Life<E> {
             disk.resize(blocks);
             self.counts.count(Kind::Resized);
             self.story.push(format!("       disk {number} has {blocks} blocks"));
+            // Records at the end of a disk are lost so; others may still be found.
+            let discovery = look(self.machine.kept.format, std::slice::from_ref(disk));
             for volume in &mut self.machine.volumes {
-                volume.oracle.trees.iter_mut().for_each(|tree| tree.set_tip(number, None));
+                if !discovery.arrays.iter().any(|found| found.descriptor.id == volume.id) {
+                    volume.oracle.trees.iter_mut().for_each(|tree| tree.set_tip(number, None));
+                }
             }
         }
     }
@@ -1032,7 +1041,7 @@ impl<E: ArrayEngine> Life<E> {
         let order = run.order.clone();
         let short = |status: &Status| status.failed | status.rebuilding;
         let before: Vec<_> = run.statuses().map(short).collect();
-        let clean = run.statuses().all(|own| own.clean);
+        let clean = run.statuses().all(|own| own.clean && own.owed_regions == 0);
         self.story.push(String::from("       stopped"));
         run.cut(&mut self.machine, Cache::Lost, &mut self.counts);
         if !self.try_start(volume, &order, false)? {

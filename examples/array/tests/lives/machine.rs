@@ -101,7 +101,13 @@ impl Birth {
             }
             disks.push(disk);
         }
-        Ok(Self { kept, name: name.to_owned(), disks, volumes })
+        // A format may keep one array on a disk, and take the second for the first.
+        let found = look(format, &disks).arrays;
+        let is_found = |id: &ArrayId| found.iter().any(|found| found.descriptor.id == *id);
+        match volumes.iter().all(|(id, ..)| is_found(id)) {
+            true => Ok(Self { kept, name: name.to_owned(), disks, volumes }),
+            false => Err(ChangeError::Unsupported("several volumes on the same disks")),
+        }
     }
 }
 

@@ -79,6 +79,7 @@ const NOT_MENDED: &[(&str, u64)] = &[
     ("ddf with marks, raid1 beside raid1", 0),
     ("ddf with marks, raid1 beside raid1", 2),
     ("ddf with marks, raid1 of 2", 0),
+    ("ddf with marks, raid5 beside raid1", 1),
     ("ddf with marks, raid6, raid10, raid1", 0),
     ("ddf with marks, raid6, raid10, raid1", 1),
     ("ddf with marks, raid6, raid10, raid1", 2),

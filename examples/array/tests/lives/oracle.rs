@@ -23,7 +23,7 @@ use raid_array::workload::{Content, read_stamp, write_stamp};
 use raid_core::array::Geometry;
 use raid_core::layout::Layout;
 use raid_core::units::{Extent, Rows, Slot, SlotSet};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A version of a sector; 0 is "never written".
@@ -47,6 +47,8 @@ struct Sector {
     /// What another copy may hold.
     other: Vec<Version>,
     lost: Option<Excuse>,
+    /// What was lost is covered by a write that is in a cache: until a cut.
+    covered: bool,
     /// Nothing was submitted since the start.
     fresh: bool,
 }
@@ -54,6 +56,10 @@ struct Sector {
 impl Sector {
     fn new() -> Self {
         Self { versions: vec![0], fresh: true, ..Self::default() }
+    }
+
+    fn excuse(&self) -> Option<Excuse> {
+        self.lost.filter(|_| !self.covered)
     }
 
     fn in_flight(&self) -> bool {
@@ -158,6 +164,7 @@ impl Book {
             }
             sector.versions.drain(..sector.durable);
             (sector.durable, sector.acknowledged) = (0, 0);
+            sector.covered = false;
             sector.fresh = true;
         }
         self.dead = SlotSet::EMPTY;
@@ -190,7 +197,7 @@ impl Book {
         let mut lost = 0;
         for (sector, (_, slot, row)) in self.sectors.iter_mut().zip(&map.places[set]) {
             if slots.contains(*slot) && self.hole[*row as usize] && rows(*row) {
-                sector.lost = Some(why);
+                (sector.lost, sector.covered) = (Some(why), false);
                 lost += 1;
             }
         }
@@ -219,6 +226,8 @@ struct Node {
     /// Whether something was promised between its parent's end and its own.
     promised: bool,
     end: Option<Book>,
+    /// It ended in a clean stop, and nothing was owed.
+    clean: bool,
 }
 
 /// All histories of one set.
@@ -227,6 +236,8 @@ pub(crate) struct Tree {
     nodes: Vec<Node>,
     /// The last that each disk (by its number in the machine) knows of.
     tips: BTreeMap<usize, usize>,
+    /// Disks that hold all rows as of what they know, and a durable record says so.
+    whole: BTreeSet<usize>,
     now: Book,
     current: usize,
     /// Members that died so far, in any history.
@@ -249,9 +260,10 @@ pub(crate) enum Sight {
 impl Tree {
     pub(crate) fn new(map: &Map, set: usize, members: impl Iterator<Item = usize>) -> Self {
         let now = Book::new(map, set);
-        let root = Node { parent: None, promised: false, end: Some(now.clone()) };
-        let tips = members.map(|disk| (disk, 0)).collect();
-        Self { nodes: vec![root], tips, now, current: 0, deaths: 0 }
+        let root = Node { parent: None, promised: false, end: Some(now.clone()), clean: true };
+        let tips: BTreeMap<usize, usize> = members.map(|disk| (disk, 0)).collect();
+        let whole = tips.keys().copied().collect();
+        Self { nodes: vec![root], tips, whole, now, current: 0, deaths: 0 }
     }
 
     fn path(&self, node: usize) -> Vec<usize> {
@@ -326,7 +338,7 @@ impl Tree {
         let mut now = end(first).clone();
         newest.iter().skip(1).for_each(|other| now.merge(end(*other)));
         self.now = now;
-        self.nodes.push(Node { parent: Some(first), promised: false, end: None });
+        self.nodes.push(Node { parent: Some(first), promised: false, end: None, clean: false });
         self.current = self.nodes.len() - 1;
     }
 
@@ -346,6 +358,24 @@ impl Tree {
             Some(tip) => self.tips.insert(disk, tip),
             None => self.tips.remove(&disk),
         };
+        // What the other one holds is not followed.
+        self.whole.remove(&disk);
+    }
+
+    /// A disk holds all rows, and a durable record says so; or it does not.
+    pub(crate) fn holds_all(&mut self, disk: usize, holds: bool) {
+        match holds {
+            true => self.whole.insert(disk),
+            false => self.whole.remove(&disk),
+        };
+    }
+
+    /// Of these disks, those that know the newest history and hold all rows; and whether it ended clean.
+    pub(crate) fn can_serve(&self, disks: &[usize]) -> (Vec<usize>, bool) {
+        let serve: Vec<usize> =
+            self.up_to_date(disks).into_iter().filter(|disk| self.whole.contains(disk)).collect();
+        let clean = self.newest(disks).iter().all(|tip| self.nodes[*tip].clean);
+        (serve, clean)
     }
 
     pub(crate) fn known(&self, disk: usize) -> bool {
@@ -368,7 +398,7 @@ impl Tree {
         end.cut(map, set, journaled);
         let (old, new) = (self.current, self.nodes.len());
         self.nodes[old].end = Some(end);
-        self.nodes.push(Node { parent: Some(old), promised: false, end: None });
+        self.nodes.push(Node { parent: Some(old), promised: false, end: None, clean: false });
         self.current = new;
         for (disk, tip) in &mut self.tips {
             if *tip == old && !disks.contains(disk) {
@@ -423,11 +453,12 @@ impl Tree {
         }
     }
 
-    /// The power goes.
-    pub(crate) fn cut(&mut self, map: &Map, set: usize, journaled: bool) {
+    /// The power goes; `clean`: a durable record says that nothing was under way or owed.
+    pub(crate) fn cut(&mut self, map: &Map, set: usize, journaled: bool, clean: bool) {
         let mut end = self.now.clone();
         end.cut(map, set, journaled);
         self.nodes[self.current].end = Some(end);
+        self.nodes[self.current].clean = clean;
     }
 
     fn submit(&mut self, index: usize, version: Version) {
@@ -442,11 +473,12 @@ impl Tree {
         let sector = &mut self.now.sectors[index];
         let Some(at) = sector.versions.iter().rposition(|own| *own == version) else { return };
         sector.acknowledged = sector.acknowledged.max(at);
-        if !unnoticed && version > unsure {
-            sector.lost = None;
-        }
+        sector.covered |= !unnoticed && version > unsure;
         if durable && at > sector.durable {
             sector.durable = at;
+            if sector.covered {
+                sector.lost = None;
+            }
             self.nodes[self.current].promised = true;
         }
     }
@@ -471,7 +503,7 @@ impl Tree {
             version.and_then(|version| sector.versions.iter().rposition(|own| *own == version));
         match position {
             Some(position) if position >= floor => Ok(Some(position)),
-            _ if lost.is_some() || sector.lost.is_some() => Ok(None),
+            _ if lost.is_some() || sector.excuse().is_some() => Ok(None),
             _ => {
                 let allowed = sector.versions.get(floor..).unwrap_or_default().to_vec();
                 Err(Wrong { sector: at, found, allowed })
@@ -534,7 +566,7 @@ impl Oracle {
         let floors = (at.start.0..at.start.0 + at.len.0).map(|sector| {
             let (set, index) = self.map.sets[sector as usize];
             let own = &self.trees[set].now.sectors[index];
-            (own.acknowledged, own.versions[own.acknowledged], own.lost)
+            (own.acknowledged, own.versions[own.acknowledged], own.excuse())
         });
         Floor { start: at.start.0, floors: floors.collect() }
     }
@@ -549,6 +581,9 @@ impl Oracle {
             let at = at.min(own.acknowledged);
             if at > own.durable {
                 own.durable = at;
+                if own.covered && *version > tree.now.unsure {
+                    own.lost = None;
+                }
                 tree.nodes[tree.current].promised = true;
             }
         }
@@ -560,7 +595,7 @@ impl Oracle {
             let (set, index) = self.map.sets[sector as usize];
             let tree = &self.trees[set];
             let least = (*at_least).min(tree.now.sectors[index].acknowledged);
-            let excuse = lost.or(tree.now.sectors[index].lost);
+            let excuse = lost.or(tree.now.sectors[index].excuse());
             let found = tree.check(index, sector, self.seed, least, chunk, *lost)?;
             self.compared.count(excuse.filter(|_| found.is_none()));
         }
@@ -584,7 +619,7 @@ impl Oracle {
         for (sector, chunk) in (at.start.0..).zip(bytes.chunks_exact(512)) {
             let (set, index) = self.map.sets[sector as usize];
             let tree = &mut self.trees[set];
-            let excuse = tree.now.sectors[index].lost;
+            let excuse = tree.now.sectors[index].excuse();
             let least = tree.now.sectors[index].acknowledged;
             let found = tree.check(index, sector, self.seed, least, chunk, None)?;
             self.compared.count(excuse.filter(|_| found.is_none()));

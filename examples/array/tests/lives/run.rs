@@ -482,7 +482,13 @@ impl<E: ArrayEngine> Run<E> {
             }
             for (slot, seat) in (0u8..).map(Slot).zip(&seats) {
                 let Some(disk) = *seat else { continue };
-                let joining = status.rebuilding.contains(slot) && status.unrecorded;
+                let filled = status.rebuilding.contains(slot);
+                let joining = filled && status.unrecorded;
+                if filled {
+                    oracle.trees[index].holds_all(self.order[disk], false);
+                } else if !status.failed.contains(slot) && !status.unrecorded {
+                    oracle.trees[index].holds_all(self.order[disk], true);
+                }
                 if !status.failed.contains(slot) && !joining && !self.away.contains(&disk) {
                     oracle.trees[index].knows(self.order[disk]);
                 }
@@ -556,7 +562,9 @@ impl<E: ArrayEngine> Run<E> {
         loop {
             // A degraded set that is owed a resync stays unclean.
             let busy = |status: &Status| {
-                let unclean = !status.clean && status.owed_regions == 0;
+                // What is owed by a whole set is paid, if need be after another try.
+                let unclean =
+                    !status.clean && (status.owed_regions == 0 || status.failed.is_empty());
                 let runs = status.operation.is_some() && status.phase != Phase::Paused;
                 !status.set_failed && (runs || unclean)
             };
@@ -676,7 +684,9 @@ impl<E: ArrayEngine> Run<E> {
             let oracle = &mut volume.oracle;
             let journaled = journaled(&oracle.map, &seen.status);
             volume.journaled |= journaled;
-            oracle.trees[set].cut(&oracle.map, set, journaled);
+            let Status { clean, unrecorded, owed_regions, .. } = seen.status;
+            let clean = clean && !unrecorded && owed_regions == 0;
+            oracle.trees[set].cut(&oracle.map, set, journaled, clean);
         }
         let disks = self.plugged.cut(cache);
         machine.give_back(&self.order, disks);

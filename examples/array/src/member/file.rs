@@ -43,7 +43,10 @@ impl FileMember {
             file.set_len(0)?;
             let bytes = blocks * 512;
             file.set_len(bytes)?;
-            reserve(&file, bytes)?;
+            reserve(&file, bytes).inspect_err(|_| {
+                // What was reserved so far; the error of the reservation says more than one of this.
+                let _ = file.set_len(0);
+            })?;
             let shape = DiskShape { blocks: Blocks(blocks), block_size: 512 };
             Ok(Self { path: path.to_owned(), identity, shape, file, direct: None, synced: true })
         };

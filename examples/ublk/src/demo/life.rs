@@ -76,10 +76,10 @@ pub(crate) fn live(options: &Options) -> Result<Report, String> {
     };
     let report = life.run();
     match &report {
-        Ok(report) if report.good && temporary => {
-            // What cannot be removed from a temporary folder is no failure of the array.
-            let _ = std::fs::remove_dir_all(&dir);
-        }
+        // What cannot be removed from a temporary folder is no failure of the array.
+        Ok(report) if report.good && temporary => drop(std::fs::remove_dir_all(&dir)),
+        // There never was an array to look at.
+        Err(_) if temporary && life.stages.is_empty() => drop(std::fs::remove_dir_all(&dir)),
         _ => eprintln!("the members' files are kept in {}", dir.display()),
     }
     report

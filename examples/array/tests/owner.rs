@@ -5,10 +5,18 @@ use raid_array::member::{FileMember, Holder, Member, Unowned, writer};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{env, fs};
 
 /// What the second process is asked to hold.
 const HOLD: &str = "RAID_ARRAY_TEST_HOLD";
+
+/// One test at a time: a process that is being started has the open files of all others until it becomes
+/// another program, and their locks with them.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A folder of its own for a test, removed at the end.
 struct Folder(PathBuf);
@@ -66,6 +74,7 @@ fn hold_if_asked() {
 #[test]
 fn a_disk_that_another_process_writes_is_refused_under_every_name_until_it_is_killed() {
     hold_if_asked();
+    let _alone = alone();
     let folder = Folder::new("two-processes");
     let disk = folder.disk("d0.img");
     let (hard, soft) = (folder.0.join("hard.img"), folder.0.join("soft.img"));
@@ -101,6 +110,7 @@ fn a_disk_that_another_process_writes_is_refused_under_every_name_until_it_is_ki
 /// Case C5.
 #[test]
 fn one_disk_under_two_names_is_opened_once_or_not_at_all() {
+    let _alone = alone();
     let folder = Folder::new("two-names");
     let (first, second) = (folder.disk("a.img"), folder.disk("b.img"));
     let (hard, soft) = (folder.0.join("hard.img"), folder.0.join("soft.img"));

@@ -29,7 +29,7 @@ use crate::disk_bytes::Disks;
 use crate::finding::Fault;
 use crate::guid::Guid;
 use crate::header::Section;
-use crate::physical_disk_records::PdState;
+use crate::physical_disk_records::{PdState, PdType};
 use crate::sequence::{compare_kept, compare_sequences, updates_between};
 use crate::update::disk_set::DiskSet;
 use core::cmp::Ordering;
@@ -240,7 +240,8 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// Whether a disk that has no say carries the update after the speaker's, which the members were
-    /// not reached by, and reads from nobody whom the speaker knows to be out or being filled.
+    /// not reached by, and reads from nobody whom the speaker knows to be out: one that the speaker is
+    /// filling may be in sync by now, unless that list does not know it as a member at all.
     fn is_continued_by(
         &self,
         speaker: &SetRecord<'a>,
@@ -255,9 +256,16 @@ impl<'a> VirtualDisk<'a> {
             let entry = claim.disk.reference().and_then(|them| newest.entry_of(them));
             entry.is_none_or(|entry| !entry.pd_state(newest.order()).is_usable())
         };
+        let filled = |claim: &SetRecord<'a>| {
+            let entry = claim.disk.reference().and_then(|them| newest.entry_of(them));
+            let member = PdType::PARTICIPATING;
+            !speaker.accuses(claim)
+                && entry.is_some_and(|entry| entry.pd_type(newest.order()).contains(member))
+        };
         next && !heard.contains(newest.index())
             && self.carriers().all(|claim| {
-                speaker.counts_in(&claim) || speaker.predates(&claim) || still_out(&claim)
+                let counted = speaker.counts_in(&claim) || filled(&claim);
+                counted || speaker.predates(&claim) || still_out(&claim)
             })
     }
 

@@ -78,18 +78,11 @@ const SHAPES: [Shape; 10] = [
 const NOT_MENDED: &[(&str, u64)] = &[
     ("ddf with marks, raid1 beside raid1", 0),
     ("ddf with marks, raid1 beside raid1", 2),
-    ("ddf with marks, raid1 of 2", 0),
     ("ddf with marks, raid5 beside raid1", 1),
-    ("ddf with marks, raid6, raid10, raid1", 0),
-    ("ddf with marks, raid6, raid10, raid1", 1),
     ("ddf with marks, raid6, raid10, raid1", 2),
-    ("ddf with marks, raid6, raid10, raid1", 3),
     ("ddf, raid1 beside raid1", 0),
     ("ddf, raid1 beside raid1", 2),
-    ("ddf, raid6 of 4", 0),
-    ("ddf, raid6, raid10, raid1", 0),
     ("ddf, raid6, raid10, raid1", 2),
-    ("ddf, raid6, raid10, raid1", 3),
 ];
 
 fn number(name: &str) -> Option<u64> {

@@ -12,7 +12,8 @@ use std::path::PathBuf;
 pub struct Arguments {
     /// Search the last 32 MiB of disks that have no metadata where it belongs
     ///
-    /// Finds what a controller put elsewhere, and what a smaller disk that was copied had. All of it is read.
+    /// Finds what a controller put elsewhere, and what a smaller disk that was copied had. It is read until an
+    /// anchor is found.
     #[arg(long, global = true)]
     pub search: bool,
     /// Leave out a disk: its path, file name, or place on the command line as d0, d1, …

@@ -34,7 +34,7 @@ const X86_64: &[Hot] = &[
     hot("x86::avx2::pq_check", &[("vpshufb", "ymm", 4), ("vpaddb", "ymm", 4)], 34),
     hot("x86::avx2::pq_update", &[("vpshufb", "ymm", 8)], 80),
     hot("x86::avx2_gfni::pq_generate", &[("vgf2p8affineqb", "ymm", 4)], 22),
-    hot("x86::narrow::p_generate", &[("vpxord", "zmm", 8)], 20),
+    hot("x86::avx512::p_generate", &[("vpxord", "zmm", 8)], 20),
     hot("x86::avx512::pq_generate", &[("vpshufb", "zmm", 8), ("vpternlogq", "zmm", 12)], 56),
     hot(
         "x86::avx512_gfni::pq_generate",
@@ -52,7 +52,7 @@ const X86_64: &[Hot] = &[
         40,
     ),
     // What plain Rust is vectorised to.
-    hot("portable::bytes::p_generate", &[("xorps", "xmm", 8)], 26),
+    hot("portable::bytes::p_generate", &[("xorps", "xmm", 4), ("pxor", "xmm", 4)], 26),
     hot("portable::bytes::pq_generate", &[("paddb", "xmm", 4), ("pxor", "xmm", 8)], 80),
 ];
 
@@ -111,8 +111,11 @@ fn newest_assembly(folder: &std::path::Path) -> Result<String, Stop> {
 
 impl Hot {
     fn look(&self, assembly: &str) -> Result<(), String> {
-        let body = body(assembly, self.kernel).ok_or("not in the object")?;
-        let loops = innermost_loops(&body);
+        let bodies = bodies(assembly, self.kernel);
+        if bodies.is_empty() {
+            return Err(String::from("not in the object"));
+        }
+        let loops: Vec<_> = bodies.iter().flat_map(|body| innermost_loops(body)).collect();
         let fits = |inner: &&[&str]| {
             inner.len() <= self.length
                 && self.contains.iter().all(|(name, registers, count)| {
@@ -134,23 +137,28 @@ impl Hot {
     }
 }
 
-/// The lines of a function: instructions and labels.
-fn body<'a>(assembly: &'a str, kernel: &str) -> Option<Vec<&'a str>> {
+/// The lines of a function, instructions and labels: of the kernel, and of what it is made of for each step,
+/// whose name ends in `_by`.
+fn bodies<'a>(assembly: &'a str, kernel: &str) -> Vec<Vec<&'a str>> {
     let mut lines = assembly.lines();
-    lines.find(|line| {
+    let mut bodies = Vec::new();
+    let begins = |line: &str| {
         line.strip_suffix(':').is_some_and(|label| {
             let name = format!("{:#}", demangle(label));
-            name.strip_prefix("raid_core::backend::").is_some_and(|name| name == kernel)
+            let name = name.strip_prefix("raid_core::backend::").unwrap_or_default();
+            name == kernel || name.strip_suffix("_by") == Some(kernel)
         })
-    })?;
-    Some(
-        lines
+    };
+    while lines.by_ref().any(begins) {
+        let body = lines
+            .by_ref()
             .take_while(|line| !line.trim_start().starts_with(".Lfunc_end"))
             .map(str::trim)
             .filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("//"))
-            .filter(|line| line.ends_with(':') || !line.starts_with('.'))
-            .collect(),
-    )
+            .filter(|line| line.ends_with(':') || !line.starts_with('.'));
+        bodies.push(body.collect());
+    }
+    bodies
 }
 
 /// The instructions between a label and a jump back to it, where no other such pair is inside.
@@ -199,7 +207,7 @@ _ZN9raid_core7backend3x864avx211pq_generate17h0123456789abcdefE:
     #[test]
     fn the_inner_loop_is_the_one_that_is_judged() {
         let kernel = "x86::avx2::pq_generate";
-        let loops = innermost_loops(&body(ASSEMBLY, kernel).unwrap());
+        let loops = innermost_loops(&bodies(ASSEMBLY, kernel)[0]);
         assert_eq!(loops.len(), 1);
         assert_eq!(loops[0].len(), 3);
         assert!(hot(kernel, &[("vpxor", "ymm", 1)], 3).look(ASSEMBLY).is_ok());

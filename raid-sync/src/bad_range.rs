@@ -226,6 +226,10 @@ impl<const N: usize> BadRanges<N> {
     /// Takes `rows` out of the entries that `of` names; the parts outside stay.
     fn cut(&mut self, slot: Slot, rows: Rows, of: impl Fn(&Entry) -> bool) -> bool {
         let (start, end) = (rows.start.0, rows.end().0);
+        // No rows are inside of nothing: the two parts beside them would join again, for ever.
+        if start >= end {
+            return true;
+        }
         let hit = |entry: &Entry| {
             entry.slot == slot.0 && entry.start < end && start < entry.end && of(entry)
         };
@@ -251,7 +255,7 @@ impl<const N: usize> BadRanges<N> {
             let bad = old.slot == slot.0 && old.content == Content::Bad;
             bad && old.start <= entry.start && entry.end <= old.end
         };
-        if self.list().iter().any(known) {
+        if start >= end || self.list().iter().any(known) {
             return true;
         }
         if !(self.cut(slot, rows, |_| true) && self.insert(entry)) {
@@ -266,6 +270,9 @@ impl<const N: usize> BadRanges<N> {
     /// part of a range from the rest, it stays bad.
     pub(crate) fn heal(&mut self, slots: SlotSet, rows: Rows) {
         let (start, end) = (rows.start.0, rows.end().0);
+        if start >= end {
+            return;
+        }
         let hit = |entry: &Entry| {
             entry.content == Content::Bad
                 && slots.contains(Slot(entry.slot))
@@ -335,6 +342,16 @@ mod tests {
 
     fn rows(start: u64, len: u64) -> Rows {
         Rows::new(start, len)
+    }
+
+    #[test]
+    fn a_call_about_no_rows_changes_nothing_and_ends() {
+        let mut list = BadRanges::<4>::new(4);
+        assert!(list.add(Slot(0), rows(4, 8)));
+        let before = list.clone();
+        list.heal(SlotSet::of(Slot(0)), rows(6, 0));
+        assert!(list.add(Slot(0), rows(6, 0)) && list.add(Slot(0), rows(40, 0)));
+        assert!(list == before);
     }
 
     #[test]

@@ -252,15 +252,15 @@ impl<'a> VirtualDisk<'a> {
             (Some(newest), Some(own)) => updates_between(newest, own) == 1,
             _ => false,
         };
+        let listed =
+            |claim: &SetRecord<'a>| claim.disk.reference().and_then(|them| newest.entry_of(them));
         let still_out = |claim: &SetRecord<'a>| {
-            let entry = claim.disk.reference().and_then(|them| newest.entry_of(them));
-            entry.is_none_or(|entry| !entry.pd_state(newest.order()).is_usable())
+            listed(claim).is_none_or(|entry| !entry.pd_state(newest.order()).is_usable())
         };
         let filled = |claim: &SetRecord<'a>| {
-            let entry = claim.disk.reference().and_then(|them| newest.entry_of(them));
             let member = PdType::PARTICIPATING;
             !speaker.accuses(claim)
-                && entry.is_some_and(|entry| entry.pd_type(newest.order()).contains(member))
+                && listed(claim).is_some_and(|entry| entry.pd_type(newest.order()).contains(member))
         };
         next && !heard.contains(newest.index())
             && self.carriers().all(|claim| {

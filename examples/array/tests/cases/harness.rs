@@ -7,7 +7,7 @@
 use crate::format::{NATIVE, TOY};
 use raid_array::engine::{Engine, OpenError, Options};
 use raid_array::trust::Accept;
-use raid_array::workload::{Kept, Machine, Rig, Running};
+use raid_array::workload::{Caches, Call, Kept, Machine, Rig, Running};
 use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
 use raid_core::backend::Backend;
 use raid_core::units::{Blocks, Slot};
@@ -106,6 +106,15 @@ pub(crate) fn wait(rig: &mut Rig<UnderTest>, ios: u64) {
 #[track_caller]
 pub(crate) fn good(rig: &Rig<UnderTest>, what: &str) {
     assert!(rig.tally.is_good(), "{what}: {:?} {:?}", rig.tally.wrong, rig.tally.errors);
+}
+
+/// Stops cleanly, and cuts the power: what was not flushed is lost.
+pub(crate) fn stop(machine: &mut Machine, mut running: Running<UnderTest>) {
+    running.rig.flush();
+    running.call(Call::Stop).unwrap();
+    assert!(running.rig.wait_until(|rig| rig.engine.is_idle()));
+    good(&running.rig, machine.kept().name);
+    running.cut(machine, Caches::KeepNothing);
 }
 
 /// How many lives a case lives: `few` in an ordinary run, as many times as many as `RAID_ARRAY_LIVES`

@@ -2,8 +2,8 @@
 //! Kind C: volumes that ran on parts of their disks, and the disks brought together again.
 
 use crate::harness::{
-    ASR, DDF, DDF_MARKS, NATIVE_FORMAT, TOY_FORMAT, UnderTest, geometry, good, place, start, wait,
-    whole, work,
+    ASR, DDF, DDF_MARKS, NATIVE_FORMAT, TOY_FORMAT, UnderTest, geometry, good, place, start, stop,
+    wait, whole, work,
 };
 use raid_array::backplane::{Backplane, Simulated};
 use raid_array::engine::OpenError;
@@ -21,14 +21,6 @@ fn run(machine: &mut Machine, volume: usize, disks: &[usize]) {
         .unwrap_or_else(|why| panic!("volume {volume} on {disks:?}: {why}"));
     work(&mut running.rig, 150);
     stop(machine, running);
-}
-
-fn stop(machine: &mut Machine, mut running: Running<UnderTest>) {
-    running.rig.flush();
-    running.call(Call::Stop).unwrap();
-    assert!(running.rig.wait_until(|rig| rig.engine.is_idle()));
-    good(&running.rig, machine.kept().name);
-    running.cut(machine, Caches::KeepNothing);
 }
 
 /// Starts a volume from all disks, and reads all of it.

@@ -2,12 +2,13 @@
 //! Starts that discovery does not allow, and what is taken on trust.
 
 use crate::harness::{
-    ASR, DDF, DDF_MARKS, NATIVE_FORMAT, TOY_FORMAT, UnderTest, geometry, good, options, start, work,
+    ASR, DDF, DDF_MARKS, NATIVE_FORMAT, TOY_FORMAT, UnderTest, geometry, good, options, start,
+    stop, work,
 };
 use raid_array::discover::Discovery;
 use raid_array::engine::{OpenError, Options};
 use raid_array::trust::{Accept, Risk};
-use raid_array::workload::{ArrayEngine, Caches, Call, Kept, Machine, Running};
+use raid_array::workload::{ArrayEngine, Caches, Kept, Machine};
 use raid_core::array::{ArrayState, Level};
 use raid_core::units::Lba;
 
@@ -23,14 +24,6 @@ fn run(machine: &mut Machine, disks: &[usize]) {
     let mut running = start(machine, 0, disks).unwrap();
     work(&mut running.rig, 150);
     stop(machine, running);
-}
-
-fn stop(machine: &mut Machine, mut running: Running<UnderTest>) {
-    running.rig.flush();
-    running.call(Call::Stop).unwrap();
-    assert!(running.rig.wait_until(|rig| rig.engine.is_idle()));
-    good(&running.rig, machine.kept().name);
-    running.cut(machine, Caches::KeepNothing);
 }
 
 fn accepting(accept: Accept) -> Options {

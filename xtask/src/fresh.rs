@@ -25,7 +25,7 @@ use std::{env, fs};
 use system::System;
 
 /// Where the clone is, inside.
-const CLONE: &str = "/work/raid-rs";
+const CLONE: &str = "/srv/raid-rs";
 
 /// What a machine needs to make another one.
 const NEEDS: &[Need] = &[

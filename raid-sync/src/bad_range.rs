@@ -223,13 +223,9 @@ impl<const N: usize> BadRanges<N> {
         true
     }
 
-    /// Takes `rows` out of the entries that `of` names; the parts outside stay.
+    /// Takes `rows`, of which there are some, out of the entries that `of` names; the parts outside stay.
     fn cut(&mut self, slot: Slot, rows: Rows, of: impl Fn(&Entry) -> bool) -> bool {
         let (start, end) = (rows.start.0, rows.end().0);
-        // No rows are inside of nothing: the two parts beside them would join again, for ever.
-        if start >= end {
-            return true;
-        }
         let hit = |entry: &Entry| {
             entry.slot == slot.0 && entry.start < end && start < entry.end && of(entry)
         };
@@ -270,6 +266,7 @@ impl<const N: usize> BadRanges<N> {
     /// part of a range from the rest, it stays bad.
     pub(crate) fn heal(&mut self, slots: SlotSet, rows: Rows) {
         let (start, end) = (rows.start.0, rows.end().0);
+        // No rows cut a range into two parts, which join again: it would be found for ever.
         if start >= end {
             return;
         }

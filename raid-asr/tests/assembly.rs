@@ -554,6 +554,7 @@ fn a_replaced_disk_that_comes_back_is_in_no_place() {
     let found = assemble(&disks);
     assert_eq!((states(&found), found.arrays[0].state), (vec![InSync, InSync], Optimal));
     assert_eq!(told(&found, finding::NOT_IN_NEWEST).disk, Some(2));
+    assert!(!found.has(finding::STALE), "it is no member any more");
 }
 
 #[test]

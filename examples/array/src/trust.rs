@@ -45,6 +45,15 @@ impl Risk {
         Self::UnrecordedFailure,
     ];
 
+    /// Those that somebody who only reads can take.
+    pub const OF_READERS: [Self; 5] = [
+        Self::UncleanDegraded,
+        Self::NeverInitialised,
+        Self::DeclaredFailed,
+        Self::TwoFormats,
+        Self::SharedBlocks,
+    ];
+
     /// Its name for command lines and JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {

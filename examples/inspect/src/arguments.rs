@@ -86,9 +86,9 @@ pub struct CatArguments {
 }
 
 fn risk(name: &str) -> Result<Risk, String> {
-    Risk::named(name).ok_or_else(|| {
-        let names: Vec<_> = Risk::ALL.into_iter().map(Risk::name).collect();
-        format!("no such risk; expected one of {}", names.join(", "))
+    Risk::OF_READERS.into_iter().find(|risk| risk.name() == name).ok_or_else(|| {
+        let names: Vec<_> = Risk::OF_READERS.into_iter().map(Risk::name).collect();
+        format!("no such risk of a reader; expected one of {}", names.join(", "))
     })
 }
 

@@ -137,6 +137,11 @@ impl Inspection {
         self.unopened.get(disk)?.as_deref()
     }
 
+    /// Whether a disk is open and nothing is known of it beyond its metadata.
+    pub(crate) fn is_at_hand(&self, disk: usize) -> bool {
+        self.open_error(disk).is_none() && !self.remarks.iter().any(|remark| remark.disk == disk)
+    }
+
     /// Whether a disk could not be opened, or not be read.
     #[must_use]
     pub fn has_io_errors(&self) -> bool {

@@ -54,7 +54,10 @@ pub use show::report as text_report;
 pub use verdict::ExitCode;
 
 use raid_array::formats::{FORMATS, SEARCHING};
+use raid_array::member::Identity;
+use std::fs::Metadata;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 /// Does what the command line says.
 pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
@@ -92,9 +95,39 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
         Command::Cat(what) => cat::run(&inspection, what, out, err),
     };
     match done {
-        Ok(code) => code,
+        Ok(code) => {
+            if code != ExitCode::Consistent && !arguments.search {
+                suggest_search(&inspection, err);
+            }
+            code
+        }
         Err(error) => after_output(ExitCode::Consistent, Err(error), err),
     }
+}
+
+/// Where something is missing, it may stand elsewhere on the disks on which nothing was found.
+fn suggest_search(inspection: &Inspection, err: &mut dyn Write) {
+    let bare: Vec<&str> = (inspection.discovery.disks.iter().enumerate())
+        .filter(|(disk, found)| found.claims.is_empty() && inspection.is_at_hand(*disk))
+        .map(|(disk, _)| inspection.disk_name(disk))
+        .collect();
+    if !bare.is_empty() {
+        let names = bare.join(", ");
+        let _ = writeln!(
+            err,
+            "raid-inspect: no metadata where it belongs on {names}; --search looks for it in the \
+             last 32 MiB too"
+        );
+    }
+}
+
+/// The disk on the command line that the standard output, of which this is the metadata, would write
+/// to: its own bytes would be appended to it, or stand in place of it.
+#[must_use]
+pub fn output_is_a_disk<'a>(arguments: &'a Arguments, output: &Metadata) -> Option<&'a Path> {
+    let output = Identity::of(output)?;
+    let of = |path: &Path| std::fs::metadata(path).ok().and_then(|found| Identity::of(&found));
+    arguments.paths().iter().map(PathBuf::as_path).find(|path| of(path) == Some(output))
 }
 
 /// The exit code after writing the output ended like this: a reader that went away is no error.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! One line for every disk and every array, the words in a fixed order.
+//! One line for every disk and every array, the words in a fixed order, and one for all findings.
 
 use crate::disks::{Inspection, is_readable, places};
 use crate::readiness::Readiness;
+use crate::show::severity_name;
 use crate::size::{human, level_name};
 use raid_array::trust::Accept;
+use raid_core::metadata::Severity;
 use std::io::{self, Write};
 
 /// Writes the lines.
@@ -51,6 +53,18 @@ pub(crate) fn report(inspection: &Inspection, out: &mut dyn Write) -> io::Result
         if let Err(refusal) = Readiness::of(inspection, array, Accept::NOTHING) {
             writeln!(out, "array {}: not readable: {refusal}", descriptor.name)?;
         }
+    }
+    let findings = &inspection.discovery.findings;
+    let counts: Vec<String> = [Severity::Refusal, Severity::Damage, Severity::Warning]
+        .into_iter()
+        .map(|severity| {
+            (severity, findings.iter().filter(|f| f.finding.severity == severity).count())
+        })
+        .filter(|(_, count)| *count > 0)
+        .map(|(severity, count)| format!("{} {count}", severity_name(severity)))
+        .collect();
+    if !counts.is_empty() {
+        writeln!(out, "findings: {}; raid-inspect show names them", counts.join(", "))?;
     }
     Ok(())
 }

@@ -22,20 +22,19 @@ use std::process::ExitCode;
 pub(crate) fn main(options: &Options) -> ExitCode {
     match life::live(options) {
         Ok(report) => {
-            if options.json {
-                match serde_json::to_string_pretty(&report) {
-                    Ok(json) => {
-                        let _ = writeln!(std::io::stdout(), "{json}");
-                    }
-                    Err(error) => {
-                        eprintln!("raid-ublk: {error}");
-                        return ExitCode::from(4);
-                    }
+            let text = match options.json {
+                true => serde_json::to_string_pretty(&report).map_err(std::io::Error::from),
+                false => Ok(report.to_string()),
+            };
+            match text.and_then(|text| writeln!(std::io::stdout(), "{text}")) {
+                // A reader who has seen enough is no reason to call it a failure.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    eprintln!("raid-ublk: standard output: {error}");
+                    ExitCode::from(4)
                 }
-            } else {
-                let _ = writeln!(std::io::stdout(), "{report}");
+                _ if report.good => ExitCode::SUCCESS,
+                _ => ExitCode::FAILURE,
             }
-            if report.good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
             eprintln!("raid-ublk: {error}");

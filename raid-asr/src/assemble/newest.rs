@@ -133,9 +133,11 @@ impl<'a> Newest<'a> {
             if other.disk == self.member.disk {
                 continue;
             }
-            self.report_age(&other, report);
             self.report_split_brain(disks, &other, report);
-            if !self.member.tree.disks().any(|(_, line)| line.raidmagic.get() == other.drivemagic) {
+            if self.member.tree.disks().any(|(_, line)| line.raidmagic.get() == other.drivemagic) {
+                self.report_age(&other, report);
+            } else {
+                // It was replaced: that its copy was left behind is no damage to the array.
                 let place = report.line(&other, other.own);
                 report.tell(place.finding(finding::NOT_IN_NEWEST, other.drivemagic));
             }

@@ -7,6 +7,7 @@ use raid_testdata::{Scenario, SparseImage, scenario};
 use serde_json::Value;
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -339,4 +340,56 @@ fn output_that_cannot_be_written_gives_4() {
         assert_eq!(code(&output), 4, "{arguments:?}");
         assert!(text(&output.stderr).contains("standard output"), "{arguments:?}");
     }
+}
+
+fn overwrite(path: &Path, offset: u64, bytes: &[u8]) {
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(bytes, offset).unwrap();
+}
+
+#[test]
+fn a_scan_counts_what_show_names() {
+    let folder = Folder::new("counts");
+    let paths = folder.disks(&scenario("ddf-mdadm", "raid1-2d"));
+    let end = fs::metadata(&paths[0]).unwrap().len();
+    // The checksum of the anchor's identity stays what it was.
+    overwrite(&paths[0], end - 512 + 8, &[0x55; 4]);
+    let output = run(&["scan"], &paths);
+    assert_eq!(code(&output), 3);
+    assert!(text(&output.stdout).contains("\nfindings: damage "), "{}", text(&output.stdout));
+}
+
+#[test]
+fn a_disk_on_which_nothing_is_found_makes_it_suggest_the_search() {
+    let folder = Folder::new("suggest");
+    let paths = folder.disks(&scenario("ddf-mdadm", "raid1-2d"));
+    let end = fs::metadata(&paths[1]).unwrap().len();
+    overwrite(&paths[1], end - 512, &[0; 512]);
+    let output = run(&["scan"], &paths);
+    let name = paths[1].display();
+    let hint = format!("no metadata where it belongs on {name}; --search looks for it");
+    assert!(text(&output.stderr).contains(&hint), "{}", text(&output.stderr));
+    let output = run(&["scan", "--search"], &paths);
+    assert!(!text(&output.stderr).contains("--search"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn an_output_that_leads_to_a_disk_given_is_refused_and_nothing_is_written() {
+    let folder = Folder::new("onto");
+    let paths = folder.disks(&scenario("ddf-mdadm", "raid1-2d"));
+    let before = fs::read(&paths[0]).unwrap();
+    let onto = fs::OpenOptions::new().append(true).open(&paths[0]).unwrap();
+    let output = command(&["cat"], &paths).stdout(onto).output().unwrap();
+    assert_eq!(code(&output), 4);
+    assert!(text(&output.stderr).contains("is the standard output too"));
+    assert!(fs::read(&paths[0]).unwrap() == before);
+}
+
+#[test]
+fn a_risk_that_no_reader_takes_is_no_choice() {
+    let folder = Folder::new("norisk");
+    let paths = folder.disks(&scenario("ddf-mdadm", "raid1-2d"));
+    let output = run(&["cat", "--accept", "unrecorded-failure"], &paths);
+    assert_eq!(code(&output), 4);
+    assert!(text(&output.stderr).contains("expected one of unclean-degraded, "));
 }

@@ -197,9 +197,10 @@ impl Life<'_> {
         );
         self.say(&format!("1. {name}"));
         self.say(&format!(
-            "   members: files of {} in {}; chunk {}; placement {}; seed {}",
+            "   members: files of {} in {} ({}); chunk {}; placement {}; seed {}",
             bytes(self.disk.blocks.0 * 512),
             self.dir.display(),
+            if self.options.dir.is_some() { "kept" } else { "removed at the end" },
             bytes(geometry.strip.0 * 512),
             geometry.placement.name(),
             self.seed

@@ -16,10 +16,11 @@ use raid_core::metadata::RuntimeState;
 use raid_core::units::Slot;
 use rig::{Rig, Stepped, geometry};
 
-use ArrayState::{Degraded, Forked, Optimal};
+use ArrayState::{Degraded, Failed, Forked, Optimal};
 use MemberState::{InSync, Missing};
 
 const GIVEN_UP: u8 = 0x03;
+const FILLED: u8 = 0x24;
 
 /// A mirror, for chains of starts.
 #[derive(Clone)]
@@ -238,7 +239,6 @@ fn a_table_that_places_a_disk_counts_only_if_nobody_went_on_without_it() {
 /// Case C11.
 #[test]
 fn a_disk_that_is_being_filled_knows_of_those_that_the_array_went_on_without() {
-    const FILLED: u8 = 0x24;
     // Mirror of three: disk 0 was given up, disk 1 came back and is being filled from disk 2.
     let lines = one_level(1, 3);
     let mut filled = given_up(&lines, 9, &[0]);
@@ -269,6 +269,27 @@ fn a_disk_that_is_being_filled_knows_of_those_that_the_array_went_on_without() {
         let found = assemble(&[Disk::new(magic(0), &taken_back), Disk::new(magic(1), &alone)]);
         assert_eq!((found.arrays[0].state, found.branches.len()), (Forked, 2), "{generation}");
     }
+}
+
+/// An older copy of the source of a rebuild takes its place: what the target knows of it does not make the
+/// copy the source, nor those members again who were given up meanwhile.
+#[test]
+fn a_disk_that_is_being_filled_knows_that_its_source_is_an_older_copy() {
+    let lines = |sequence, given: &[usize]| {
+        let mut lines = given_up(&one_level(1, 3), sequence, given);
+        lines[1].state = FILLED;
+        lines
+    };
+    let (older, newest) = (lines(5, &[]), lines(9, &[2]));
+    let disk = |at: u32| Disk::new(magic(at), if at == 0 { &newest } else { &older });
+    let found = assemble(&[disk(0), disk(1), disk(2)]);
+    let expected = [MemberState::Rebuilding, MemberState::Stale, MemberState::Failed];
+    assert_eq!((found.arrays[0].state, states(&found).as_slice()), (Failed, &expected[..]));
+    // One generation behind it missed the update that the power cut.
+    let older = lines(8, &[]);
+    let disk = |at: u32| Disk::new(magic(at), if at == 0 { &newest } else { &older });
+    let found = assemble(&[disk(0), disk(1), disk(2)]);
+    assert_eq!(states(&found), [MemberState::Rebuilding, InSync, InSync]);
 }
 
 /// A witness that went from one history to the other decides, if it carries the newer table itself.

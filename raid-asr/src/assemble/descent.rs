@@ -15,10 +15,11 @@
 //! | given up | being filled | `x` is the later one if both count in another disk. Else a fork: the table that took `x` back may not have reached it |
 //!
 //! Members that count themselves in have a say; a spare has none. Nor has a disk that is being filled, as long
-//! as a member is present that its table counts in: that one knows the same, and better. Where none is, the disk
+//! as a member is present that its table counts in: that one knows the same, and better, unless it is an older
+//! copy of its disk, two generations behind. Where none is, the disk
 //! is a *witness*: its table is of a history that those have made, and members that this history went on
-//! without are the earlier ones. It is a fork if they have gone on as well and count in nobody whom the
-//! witness counts in.
+//! without are the earlier ones, and so are older copies. It is a fork if they have gone on as well and count in
+//! nobody whom the witness counts in.
 
 use super::newest::{compare, compare_generations, sequence};
 use super::{Member, members_of};
@@ -74,12 +75,16 @@ pub(crate) fn heard(disks: &dyn Disks, raidmagic: u32) -> impl Iterator<Item = M
     members_of(disks, raidmagic).filter(|member| counts_itself_in(member) && is_trusted(member))
 }
 
-/// Of the disks that are being filled the one with the newest table, if nobody is heard whom it counts in.
+/// Of the disks that are being filled the one with the newest table, if nobody is heard whom it counts in,
+/// and who is not behind what it knows.
 pub(crate) fn witness(disks: &dyn Disks, raidmagic: u32) -> Option<Member<'_>> {
     let is_filled = |member: &Member<'_>| word(member, member.drivemagic) == Word::Filling;
     let filled = members_of(disks, raidmagic).filter(|member| is_filled(member));
     filled.filter(is_trusted).max_by(compare).filter(|witness| {
-        !heard(disks, raidmagic).any(|member| word(witness, member.drivemagic) == Word::In)
+        let knows = |member: &Member<'_>| {
+            word(witness, member.drivemagic) == Word::In && !is_overtaken(member, witness)
+        };
+        !heard(disks, raidmagic).any(|member| knows(&member))
     })
 }
 
@@ -96,7 +101,8 @@ fn outlives(witness: &Member<'_>, member: &Member<'_>) -> bool {
     let (theirs, ours) = (word(witness, member.drivemagic), word(member, witness.drivemagic));
     let later = || compare_generations(witness, member) == Ordering::Greater;
     match (theirs, ours) {
-        (Word::In, _) => false,
+        // What the disk had then it has no more.
+        (Word::In, _) => is_overtaken(member, witness),
         (Word::GivenUp, Word::In | Word::Filling) => !is_overtaken(witness, member),
         (_, Word::In | Word::Filling) => later(),
         _ => later() && share_a_disk(witness, member),
@@ -122,7 +128,8 @@ fn supersedes(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_>) -> boo
 }
 
 /// Whether the accused is further on than its accuser can have let it come: a disk that is counted in
-/// is never two generations behind. Then neither explains the other. No time is asked: clocks go back.
+/// is never two generations behind. Then neither explains the other, and one that the accused counts in is an
+/// older copy of its disk. No time is asked: clocks go back.
 fn is_overtaken(accuser: &Member<'_>, accused: &Member<'_>) -> bool {
     matches!(sequence(accused).wrapping_sub(sequence(accuser)), 2..=0x7FFF)
 }

@@ -128,6 +128,11 @@ impl Records {
         self.waited = self.waited.max(Some(seq));
     }
 
+    /// Whether somebody is parked under a record that is not durable yet.
+    pub(crate) const fn is_awaited(&self) -> bool {
+        self.waited.is_some()
+    }
+
     pub(crate) fn issue(
         &mut self,
         to: SlotSet,

@@ -62,11 +62,19 @@ impl<const N: usize> DirtyLog<N> {
         self.owed = 0;
     }
 
-    /// Never written: nothing needs to agree until it is.
-    pub(crate) fn unwritten(&mut self) {
-        for region in self.regions.iter_mut().take(self.grain.count) {
-            region.set(State::Unwritten);
-            region.0 &= !OWED;
+    /// Never written: nothing needs to agree until it is. A region with a `busy` write, or one that a
+    /// write waits for, is about to be written: it stays dirty and is owed, as after a first write.
+    pub(crate) fn unwritten(&mut self, waited: bool, busy: impl Fn(Rows) -> bool) {
+        let grain = self.grain;
+        for (index, region) in self.regions.iter_mut().take(grain.count).enumerate() {
+            let rows = Rows { start: grain.start(index), len: grain.rows };
+            let awaited = waited && matches!(region.state(), State::Wanted | State::Writing);
+            if awaited || busy(rows) {
+                region.0 |= OWED;
+            } else {
+                region.set(State::Unwritten);
+                region.0 &= !OWED;
+            }
         }
         self.recount();
     }

@@ -125,7 +125,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     fn owe(&mut self, operation: Operation, scope: Scope) {
         let everything = Rows::new(0, self.config.rows);
         if scope == Scope::Unwritten {
-            self.log.unwritten();
+            let tickets = &self.tickets;
+            self.log.unwritten(self.records.is_awaited(), |rows| tickets.is_written(rows));
+            self.equalise = Mark::ZERO;
+            self.back = None;
             self.owed = None;
         } else if self.owed.is_none() || scope == Scope::All {
             self.equalise = Mark::ZERO;
@@ -297,6 +300,8 @@ mod tests {
     use crate::region::RegionRecord;
     use crate::scenarios::rig::*;
     use crate::world::native;
+    use raid_core::array::Initialisation;
+    use raid_core::metadata::{Capabilities, RuntimeState};
     use std::vec::Vec;
 
     fn unwritten(rig: &mut Rig) -> Result<(), Refusal> {
@@ -339,6 +344,43 @@ mod tests {
         assert_eq!(recorded(&rig), [never, RegionRecord(0), never, never], "known after the cut");
         let read = rig.core.plan_read(Rows::new(4, 4), NONE).unwrap();
         assert_eq!(read.from, slots(&[0, 1]));
+    }
+
+    #[test]
+    fn a_write_that_waits_for_a_record_is_woken_though_the_set_is_initialised_without_a_copy() {
+        // Each record fails on a member, and a format that cannot name it has nothing else to record.
+        let nameless = Capabilities { failure: false, ..native::capabilities() };
+        let running = RuntimeState { initialisation: Initialisation::Running, ..clean() };
+        let mut rig = Rig::new(config(3), running, nameless);
+        rig.hold_records = true;
+        let Admit::Wait(WaitFor::Record(first)) = rig.admit(5, 1, PLAIN) else {
+            panic!("a clean region is not written")
+        };
+        rig.settle();
+        unwritten(&mut rig).unwrap();
+        for failed in [2, 1] {
+            rig.record(slots(&[failed]));
+            rig.settle();
+        }
+        rig.run();
+        let woken = |wait: &WaitFor| matches!(wait, WaitFor::Record(seq) if *seq >= first);
+        assert!(rig.woken.iter().any(woken), "{first:?} was never woken: {:?}", rig.woken);
+    }
+
+    #[test]
+    fn a_write_in_flight_while_the_set_is_initialised_without_a_copy_leaves_its_region_owed() {
+        let mut rig = Rig::mirror(2);
+        let grant = rig.go(5, 1);
+        unwritten(&mut rig).unwrap();
+        // The power goes while one member holds the write and the other does not.
+        rig.disks[0].write(5, 77, false);
+        rig.settle();
+        rig.power_cut(&[true, true], &[]);
+        rig.run();
+        assert_eq!(rig.copied, [Rows::new(4, 4)], "the region of the write");
+        assert_eq!((rig.disks[0].read(5), rig.disks[1].read(5)), (77, 77), "{grant:?}");
+        let never = RegionRecord::new(false, true, 0);
+        assert_eq!(recorded(&rig), [never, RegionRecord(0), never, never]);
     }
 
     #[test]

@@ -19,10 +19,6 @@ use std::thread;
 /// Of the clock, for all targets together.
 const SECONDS: usize = 150;
 
-/// Targets of which this step runs the seeds alone, and why: a new input would fail it by chance.
-const SEEDS_ALONE: [(&str, &str); 1] =
-    [("sync_calls", "a write that waits for a record for ever was found and is not mended yet")];
-
 pub(super) const NEEDS: &[Need] = &[Need::Compiler(NIGHTLY, &[]), Need::CargoTool("fuzz")];
 
 pub(crate) fn all(shell: &mut Shell) -> Outcome {
@@ -51,10 +47,7 @@ pub(crate) fn all(shell: &mut Shell) -> Outcome {
     let left = untracked(shell)?;
     failures.extend(left.difference(&before).map(|file| format!("{file} was left behind")));
     if failures.is_empty() {
-        let alone: Vec<String> =
-            SEEDS_ALONE.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-        let alone = alone.join("; ");
-        Ok(format!("{count} targets, {seconds} s each, {at_once} at a time; seeds alone: {alone}"))
+        Ok(format!("{count} targets, {seconds} s each, {at_once} at a time"))
     } else {
         Err(Stop::Failed(failures.join("; ")))
     }
@@ -96,9 +89,6 @@ fn run(name: &str, seconds: usize) -> Result<(), String> {
     let mut shell = Shell::new(&format!("fuzz-{name}")).map_err(failed)?;
     let mut command = command(name, seconds).map_err(failed)?;
     command.arg("-seed=1");
-    if SEEDS_ALONE.iter().any(|(alone, _)| *alone == name) {
-        command.arg("-runs=0");
-    }
     match shell.try_run(&mut command) {
         Ok((Some(status), _)) if status.success() => Ok(()),
         Ok((_, output)) => {

@@ -17,6 +17,7 @@ mod kernels;
 mod miri;
 mod no_panic;
 mod policy;
+mod proof;
 mod report;
 mod room;
 pub(crate) mod shell;

@@ -6,7 +6,7 @@
 
 use super::toolchain::{MSRV, Need};
 use super::{Outcome, bare, cross, examples, fuzz, host, instructions, kernels, miri, no_panic};
-use super::{policy, toolchain};
+use super::{policy, proof, toolchain};
 use crate::ci::shell::Shell;
 use crate::{cases, explore, vm};
 use std::time::Duration;
@@ -137,6 +137,14 @@ pub(super) const STEPS: &[Step] = &[
     )
     .beside()
     .alone_in(&["target/loom"]),
+    step(
+        "proof",
+        100,
+        "the sync protocol is proven by two solvers, and defects are seen",
+        proof::all,
+    )
+    .needs(proof::NEEDS)
+    .beside(),
     step("aarch64-linux", 90, "the NEON kernels under emulation", cross::aarch64)
         .needs(cross::AARCH64_NEEDS)
         .alone_in(&["target/aarch64-unknown-linux-gnu"]),
@@ -159,6 +167,8 @@ pub(super) const STEPS: &[Step] = &[
 
 /// What `--thorough` adds: hours rather than minutes.
 pub(super) const DEEP: &[Step] = &[
+    step("deep-proof", 240, "every planted defect breaks the proof", proof::vacuity)
+        .needs(proof::NEEDS),
     step("deep-exploration", 3600, "the sync core's deep explorations", explore::exploration),
     step("deep-crash", 3600, "a hundred thousand power cuts of the sync core", explore::crash),
     step("deep-power", 7200, "arrays through power cuts, many lives of each", explore::power),

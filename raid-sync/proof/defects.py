@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The planted defects: those of `src/defect.rs` that the model has, those that it has not, with the reason,
+and those of the model alone."""
+
+# Of src/defect.rs, in its order: each breaks the proof.
+OF_THE_CODE = (
+    "SkipWindowCheck", "OpenWithoutDraining", "DrainAnyWindow", "WindowEndsEarly", "RouteByDone",
+    "SkipStraddlingWrite", "ReadByIssued", "MarkAtIssue", "RaiseWithoutFlush", "FlushTargetOnly",
+    "SkipRecheck", "DirtyAfterWrite", "DirtyUntilCleanCompletes", "ForgetDebtWhenClean", "AcknowledgeEarly",
+    "FlushNotGated", "SameSequence", "TwoRecords", "AnyIdentity", "TrustMarkAfterUnclean",
+    "PauseKeepsWindows", "AbortAdvancesDone", "CountFillingLegs", "NewestByStamp", "EndAtCursor",
+    "AllowOverlap", "TrustBeforeRecord", "ForgetLog",
+)
+
+# Of src/defect.rs: not in the model, and why.
+OUTSIDE = {
+    "RecordToFailed": "serves progress: a record that also goes to a failed member breaks nothing here",
+    "ForgetWaiters": "progress: who waits for a window is not in the model",
+    "LetIntoClosing": "progress: the window waits for the intruder, and copies after it",
+    "UnsignedThrottle": "time: the throttle is not in the model",
+    "NoMinimumRate": "time: the throttle is not in the model",
+    "BadRangeAfterDone": "bad ranges are not in the model yet",
+    "RepairAtFirstLook": "scrubs are not in the model yet",
+    "CheckWrites": "scrubs are not in the model yet",
+    "SyncWritesUncharged": "`owe_rows` is not in the model yet: without it nobody who is away holds an owed row",
+    "MergeSplitBrain": "which disk went on alone is not in the model yet",
+    "StartDegradedDirty": "parity is not in the model yet",
+    "OverwriteSources": "a change of shape is not in the model: no format records its positions",
+}
+
+# Of the model alone: guards that no defect of the code takes away.
+OF_THE_MODEL = {
+    "WritesUncharged": "a write that is not sent to a member is not charged to it",
+    "DirtyBeforeDurable": "writes start before all hold the dirty record whom it trusts",
+    "CleanUnderWrites": "a region is cleaned under a write",
+    "ForgetDebtOfLeaver": "a member that leaves is owed nothing for regions that are not clean",
+    "SeatUnnamed": "a disk is seated before a record says that the one before it has failed",
+    "CopyFromAnybody": "a copy reads members that are not trusted",
+    "ReadAnyTrusted": "where copies may differ, anybody answers",
+    "KeepMarkOfOthers": "a member that is put off keeps the position of the pass",
+    "RebuildFirst": "a rebuild starts while copies differ",
+    "DirtyNotConfirmed": "after a start a dirty record that was found counts without being written again",
+    "FoundIsConfirmed": "after a start whoever the found record names counts as named on all",
+    "ForgetOwed": "a record does not say which rows are owed a resync",
+}
+
+# A few for every run of CI, of different kinds: routing, flush, order of records, names, start.
+FEW = ("RouteByDone", "RaiseWithoutFlush", "SameSequence", "AcknowledgeEarly", "ForgetLog")
+
+ALL = (*OF_THE_CODE, *OF_THE_MODEL)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The proof says something: under the invariant every action can happen, in a set of three members and two
+regions; and each planted defect breaks the proof.
+
+    vacuity.py [--few | --defects NAME,NAME…]
+"""
+import argparse
+import multiprocessing
+import sys
+import time
+
+import z3
+
+import defects
+import model
+from invariant import INVARIANT
+from model import ACTIONS
+from prove import by_z3, parameters_of, step
+from solve import Z3, smt
+from state import State, signature
+from terms import MEMBER, ROW, restart_names, term, var
+
+SECONDS = 20
+
+
+def can_happen(action):
+    assumed, _, _, _ = step(action)
+    terms, solver, s = Z3(), z3.Solver(), State()
+    solver.set("timeout", SECONDS * 1000)
+    members = [var(f"member{number}", MEMBER) for number in range(3)]
+    rows = [var(f"row{number}", ROW) for number in range(2)]
+    apart = s.region_of(rows[0]) != s.region_of(rows[1])
+    scene = [apart, ~s.set_failed(), s.volatile(members[0]), s.volatile(members[1])]
+    solver.add(z3.Distinct(*map(terms.of, members)), z3.Distinct(*map(terms.of, rows)))
+    solver.add(*[terms.of(fact) for fact in (*assumed, *scene)])
+    return action, str(solver.check())
+
+
+def text_of(action, of_conjuncts):
+    """What an action says, or the invariant, with variables named alike each time."""
+    restart_names()
+    s = State()
+    if of_conjuncts:
+        return [smt(conjunct(s)) for conjunct in INVARIANT.values()]
+    guards, updates = ACTIONS[action].apply(s, parameters_of(ACTIONS[action])[0])
+    at = lambda name: [var(f"at{place}", sort) for place, sort in enumerate(signature(name)[0])]
+    changed = [name + smt(term(update(*at(name)))) for name, update in updates.items()]
+    return [smt(guard) for _, guard in guards] + changed
+
+
+def breaks(defect):
+    """The first obligations that do not hold with this defect."""
+    began, broken = time.time(), []
+    for action in ACTIONS:
+        same = True
+        for of_conjuncts in (False, True):
+            model.plant(None)
+            right = text_of(action, of_conjuncts)
+            model.plant(defect)
+            same &= text_of(action, of_conjuncts) == right
+        if same:
+            continue
+        results = by_z3((action, list(INVARIANT), defect, SECONDS, False))
+        broken += [f"{action} / {name}" for _, name, verdict, _, _ in results if verdict == "sat"]
+        if broken:
+            break
+    return defect, broken, time.time() - began
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    options.add_argument("--few", action="store_true")
+    options.add_argument("--defects")
+    options = options.parse_args()
+    chosen = defects.FEW if options.few else defects.ALL
+    if options.defects:
+        chosen = options.defects.split(",")
+    began, wrong = time.time(), 0
+    with multiprocessing.Pool(2) as pool:
+        for action, verdict in pool.imap(can_happen, list(ACTIONS)):
+            if verdict != "sat":
+                wrong += 1
+                print(f"NEVER HAPPENS: {action} ({verdict})", flush=True)
+        for defect, broken, took in pool.imap_unordered(breaks, chosen):
+            wrong += not broken
+            print(f"{defect:26} {'breaks' if broken else 'BREAKS NOTHING':14} {took:5.1f} s  "
+                  f"{', '.join(broken[:2])}", flush=True)
+    print(f"{len(ACTIONS)} actions, {len(chosen)} defects, {wrong} wrong, {time.time() - began:.1f} s")
+    sys.exit(wrong > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,8 @@
 //!    │          │
 //!  formats    store, ledger
 //! ```
+//!
+//! `nbd` is by itself: a server for whatever can be read or written.
 
 pub mod backplane;
 pub mod discover;
@@ -13,6 +15,7 @@ pub mod engine;
 pub mod formats;
 pub mod ledger;
 pub mod member;
+pub mod nbd;
 pub mod store;
 pub mod sync_log;
 pub mod trust;

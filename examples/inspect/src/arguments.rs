@@ -57,20 +57,18 @@ pub enum Command {
     },
     /// Write an array's bytes to the standard output, whether healthy or degraded
     Cat(CatArguments),
+    /// Serve arrays over NBD, read only, to be mounted, copied or searched by other programs
+    ///
+    /// Every array that can be read is an export of its name, or the one that is named. Ends with Ctrl-C.
+    Serve(ServeArguments),
 }
 
-/// What `cat` is to write.
+/// Which array is read, and in spite of what.
 #[derive(Clone, Debug, Args)]
-pub struct CatArguments {
+pub struct Choice {
     /// The array: its name, or its identity or the beginning of it
     #[arg(long, value_name = "NAME|ID")]
     pub array: Option<String>,
-    /// First byte
-    #[arg(long, value_name = "BYTES", default_value_t = 0)]
-    pub offset: u64,
-    /// How many bytes, up to the end of the array if not given
-    #[arg(long, value_name = "BYTES")]
-    pub length: Option<u64>,
     /// Accept every risk; what was taken on trust is listed on the standard error output
     #[arg(long)]
     pub force: bool,
@@ -85,6 +83,34 @@ pub struct CatArguments {
     pub paths: Vec<PathBuf>,
 }
 
+/// What `cat` is to write.
+#[derive(Clone, Debug, Args)]
+pub struct CatArguments {
+    /// The array.
+    #[command(flatten)]
+    pub choice: Choice,
+    /// First byte
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    pub offset: u64,
+    /// How many bytes, up to the end of the array if not given
+    #[arg(long, value_name = "BYTES")]
+    pub length: Option<u64>,
+}
+
+/// Where `serve` is to listen.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArguments {
+    /// The arrays.
+    #[command(flatten)]
+    pub choice: Choice,
+    /// A socket of this name, which is removed at the end
+    #[arg(long, value_name = "PATH", required_unless_present = "port", conflicts_with = "port")]
+    pub socket: Option<PathBuf>,
+    /// A port of this machine, which no other machine reaches; 0: any that is free
+    #[arg(long, value_name = "NUMBER")]
+    pub port: Option<u16>,
+}
+
 fn risk(name: &str) -> Result<Risk, String> {
     Risk::OF_READERS.into_iter().find(|risk| risk.name() == name).ok_or_else(|| {
         let names: Vec<_> = Risk::OF_READERS.into_iter().map(Risk::name).collect();
@@ -92,7 +118,7 @@ fn risk(name: &str) -> Result<Risk, String> {
     })
 }
 
-impl CatArguments {
+impl Choice {
     /// The risks that are accepted.
     #[must_use]
     pub fn accepted(&self) -> Accept {
@@ -113,7 +139,8 @@ impl Arguments {
     pub fn paths(&self) -> &[PathBuf] {
         match &self.command {
             Command::Scan { paths } | Command::Show { paths, .. } => paths,
-            Command::Cat(what) => &what.paths,
+            Command::Cat(what) => &what.choice.paths,
+            Command::Serve(what) => &what.choice.paths,
         }
     }
 }

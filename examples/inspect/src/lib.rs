@@ -5,6 +5,7 @@
 //! raid-inspect scan PATH…                one line per disk and array
 //! raid-inspect show [--json] PATH…       everything that the metadata says, and what is wrong
 //! raid-inspect cat [--array NAME|ID] PATH…   the bytes of an array to the standard output
+//! raid-inspect serve --socket FILE PATH…     arrays over NBD, read only
 //!
 //! --search                               also what stands elsewhere near the end of a disk
 //! --without DISK                         as if that disk had not been given
@@ -12,14 +13,14 @@
 //!
 //! paths ──▶ disks ──discover──▶ Inspection ──▶ scan, show, json
 //!                                   │
-//!                               readiness ──▶ reader ──▶ cat
+//!                               readiness ──▶ reader ──▶ cat, serve
 //! ```
 //!
 //! | exit code | meaning |
 //! |---|---|
-//! | 0 | all found is consistent; `cat`: all bytes were written |
+//! | 0 | all found is consistent; `cat`: all bytes were written; `serve`: it was told to end |
 //! | 1 | an array is degraded, and can be read |
-//! | 2 | an array cannot be read, or `cat` was refused |
+//! | 2 | an array cannot be read, or `cat` or `serve` was refused |
 //! | 3 | metadata is damaged, or copies disagree |
 //! | 4 | a disk cannot be read, or the command line is wrong |
 //! | 8 | two formats claim one disk |
@@ -30,6 +31,7 @@
 
 mod arguments;
 mod cat;
+mod chosen;
 mod copies;
 mod disks;
 mod forked;
@@ -39,12 +41,13 @@ mod progress;
 mod reader;
 mod readiness;
 mod scan;
+mod serve;
 mod show;
 mod size;
 mod table;
 mod verdict;
 
-pub use arguments::{Arguments, CatArguments, Command};
+pub use arguments::{Arguments, CatArguments, Choice, Command, ServeArguments};
 pub use copies::{Remark, RemarkKind};
 pub use disks::Inspection;
 pub use json::report as json_report;
@@ -93,6 +96,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
             json::report(&inspection, out).map(|()| verdict::of(&inspection))
         }
         Command::Cat(what) => cat::run(&inspection, what, out, err),
+        Command::Serve(what) => serve::run(&inspection, what, out, err),
     };
     match done {
         Ok(code) => {

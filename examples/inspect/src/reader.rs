@@ -112,6 +112,18 @@ impl<'a> ArrayReader<'a> {
         }
     }
 
+    /// Another reader of the same array, to read at the same time.
+    pub(crate) fn twin(&self) -> Self {
+        Self {
+            inspection: self.inspection,
+            descriptor: self.descriptor,
+            ready: Arc::clone(&self.ready),
+            backend: self.backend,
+            slab: Vec::new(),
+            complaints: Vec::new(),
+        }
+    }
+
     /// Bytes of the array.
     #[must_use]
     pub fn size(&self) -> u64 {

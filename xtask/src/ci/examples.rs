@@ -62,6 +62,20 @@ pub(crate) fn interop(shell: &mut Shell) -> Outcome {
     host::tests_run(&shell.run(tests.env("CARGO_PROFILE_TEST_OPT_LEVEL", "2"))?)
 }
 
+pub(super) const NBD_NEEDS: &[Need] = &[
+    Need::Program("nbdinfo", "libnbd-bin"),
+    Need::Program("nbdcopy", "libnbd-bin"),
+    Need::Program("qemu-img", "qemu-utils"),
+    Need::Program("qemu-io", "qemu-utils"),
+    Need::Program("fio", "fio"),
+];
+
+/// Other people's NBD clients at our server.
+pub(crate) fn nbd(shell: &mut Shell) -> Outcome {
+    let tests = "test -p raid-array -p raid-inspect --test nbd --test suite -- --ignored";
+    host::tests_run(&shell.run(&mut cargo(tests))?)
+}
+
 /// Unpacks the images of a folder, and says where they are.
 fn unpack(shell: &mut Shell, folder: &str) -> Result<Vec<PathBuf>, Stop> {
     let to = target().join("ci/images").join(folder);

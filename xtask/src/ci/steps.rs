@@ -161,6 +161,8 @@ pub(super) const STEPS: &[Step] = &[
         .beside(),
     step("interop", 60, "mdadm, blkid and wipefs on images of disks", examples::interop)
         .needs(examples::INTEROP_NEEDS),
+    step("nbd", 60, "nbdinfo, nbdcopy, qemu and fio at the NBD server", examples::nbd)
+        .needs(examples::NBD_NEEDS),
     step("inspect", 60, "raid-inspect on the images of other implementations", examples::inspect)
         .needs(&[Need::Program("xz", "xz-utils")]),
 ];

@@ -12,6 +12,7 @@ mod mutations;
 mod on_disk;
 mod program;
 mod readiness;
+mod serve;
 mod twice;
 mod verdicts;
 mod volumes;

@@ -40,7 +40,7 @@ impl Drop for Folder {
     }
 }
 
-fn command(arguments: &[&str], paths: &[PathBuf]) -> Command {
+pub(crate) fn command(arguments: &[&str], paths: &[PathBuf]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_raid-inspect"));
     command.args(arguments).args(paths);
     command

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `serve`: what an NBD client reads of arrays, healthy and short of a member.
+
+use crate::program::{Folder, code, command, run, text};
+use raid_testdata::scenario;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// The program, serving.
+struct Serving {
+    child: Child,
+    /// What it said before it began.
+    lines: Vec<String>,
+}
+
+impl Serving {
+    fn start(arguments: &[&str], paths: &[PathBuf]) -> Self {
+        let mut command = command(arguments, paths);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut lines = Vec::new();
+        for line in output.lines() {
+            lines.push(line.unwrap());
+            if lines.last().is_some_and(|line| line.starts_with("served until")) {
+                break;
+            }
+        }
+        Self { child, lines }
+    }
+
+    /// Tells it to end, as Ctrl-C does; how it ended.
+    fn end(mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+/// Bytes of an export, read in pieces with simple replies.
+fn read(socket: &Path, name: &str, len: usize) -> Vec<u8> {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    let take = |stream: &mut UnixStream, len: usize| {
+        let mut bytes = vec![0; len];
+        stream.read_exact(&mut bytes).unwrap();
+        bytes
+    };
+    take(&mut stream, 18);
+    let mut hello = b"\0\0\0\x03IHAVEOPT\0\0\0\x01".to_vec();
+    hello.extend((name.len() as u32).to_be_bytes());
+    hello.extend(name.as_bytes());
+    stream.write_all(&hello).unwrap();
+    let told = take(&mut stream, 10);
+    assert_eq!(told[..8], (len as u64).to_be_bytes());
+    assert_eq!(told[9] & 2, 2, "it is read only");
+    let mut bytes = Vec::new();
+    while bytes.len() < len {
+        let own = (len - bytes.len()).min(100_000);
+        let mut request = b"\x25\x60\x95\x13\0\0\0\0\0\0\0\0\0\0\0\0".to_vec();
+        request.extend((bytes.len() as u64).to_be_bytes());
+        request.extend((own as u32).to_be_bytes());
+        stream.write_all(&request).unwrap();
+        assert_eq!(take(&mut stream, 16)[4..8], [0; 4], "an error");
+        bytes.extend(take(&mut stream, own));
+    }
+    bytes
+}
+
+#[test]
+fn arrays_are_served_under_their_names_and_short_of_a_member_too() {
+    let folder = Folder::new("serve");
+    let socket = folder.0.join("socket");
+    let scenario = scenario("ddf-mdadm", "multi-6vd");
+    let paths = folder.disks(&scenario);
+    let serving = Serving::start(&["serve", "--socket", socket.to_str().unwrap()], &paths);
+    for volume in &scenario.volumes {
+        let line = format!("array {}, ", volume.name);
+        assert!(serving.lines.iter().any(|own| own.starts_with(&line)), "{:?}", serving.lines);
+        let whole = volume.pattern.bytes(0, volume.size_bytes as usize);
+        assert!(read(&socket, &volume.name, whole.len()) == whole, "{}", volume.name);
+    }
+    assert_eq!(serving.end(), Some(0));
+    assert!(!socket.exists());
+
+    let scenario = raid_testdata::scenario("ddf-mdadm", "raid5-n-restart-3d-64k");
+    let volume = &scenario.volumes[0];
+    let whole = volume.pattern.bytes(0, volume.size_bytes as usize);
+    let paths = folder.disks(&scenario);
+    let serving = Serving::start(&["serve", "--socket", socket.to_str().unwrap()], &paths[1..]);
+    assert!(read(&socket, "", whole.len()) == whole);
+    assert_eq!(serving.end(), Some(0));
+}
+
+#[test]
+fn what_cannot_be_read_is_not_served() {
+    let folder = Folder::new("unserved");
+    let socket = folder.0.join("socket");
+    let paths = folder.disks(&scenario("ddf-mdadm", "raid5-n-restart-3d-64k"));
+    let output = run(&["serve", "--socket", socket.to_str().unwrap()], &paths[..1]);
+    assert_eq!(code(&output), 2, "{}", text(&output.stderr));
+    assert!(!socket.exists());
+    let output = run(&["serve"], &paths);
+    assert_eq!(code(&output), 4, "neither a socket nor a port");
+}
+
+#[test]
+#[ignore = "needs libnbd-bin: cargo xtask ci nbd"]
+fn nbdcopy_brings_out_an_array_that_is_short_of_a_member() {
+    let folder = Folder::new("nbdcopy");
+    let scenario = scenario("ddf-mdadm", "raid6-n-restart-5d-32k");
+    let volume = &scenario.volumes[0];
+    let paths = folder.disks(&scenario);
+    let serving = Serving::start(&["serve", "--port", "0"], &paths[2..]);
+    let uri = serving.lines[0].rsplit_once(' ').unwrap().1;
+    assert!(uri.starts_with("nbd://127.0.0.1:"), "{uri}");
+    let to = folder.0.join("copy");
+    assert!(Command::new("nbdcopy").arg(uri).arg(&to).status().unwrap().success());
+    let whole = volume.pattern.bytes(0, volume.size_bytes as usize);
+    assert!(std::fs::read(&to).unwrap() == whole);
+    assert_eq!(serving.end(), Some(0));
+}

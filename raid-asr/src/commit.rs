@@ -88,12 +88,7 @@ pub(crate) fn erase_step<'a>(
     let at = match locate(bytes) {
         Located::Found(found) => match found.table {
             Ok(copy) => copy.at,
-            Err(TableFault::Record { at, .. } | TableFault::Unreadable { at })
-                if at != found.at =>
-            {
-                at
-            }
-            Err(_) => crate::build::area(disk.shape)?.start,
+            Err(TableFault::Record { at, .. } | TableFault::Unreadable { at }) => at,
         },
         Located::Trace(_) => crate::build::area(disk.shape)?.start,
         Located::Unread(_) | Located::Absent => return None,

@@ -442,6 +442,30 @@ fn a_cut_while_disks_are_made_or_erased_leaves_no_array_of_the_old_table() {
     assert!(gone.media[0].read(SMALL.blocks.0 - 17, 17).iter().all(|byte| *byte == 0));
 }
 
+/// A table may stand elsewhere than every known writer puts it, and be one that cannot be used.
+#[test]
+fn a_table_is_erased_where_the_disk_points_to_block_by_block_and_a_flush_ends_it() {
+    let mut disk = generator::Disk::new(generator::magic(0), &generator::one_level(1, 2));
+    disk.pointer = Some(100);
+    let mut table = disk.table();
+    table[0x0D] = 32; // The size of a line.
+    let mut rig = Rig::of_images(&[disk.image()]);
+    rig.buffers[0].pieces.retain(|(at, _)| *at != Lba(100));
+    rig.buffers[0].pieces.push((Lba(100), table));
+    let at = |step: &Stepped| match step {
+        Stepped::Write(at, bytes) => {
+            assert_eq!(*bytes, [0; 512]);
+            Some(*at)
+        }
+        Stepped::Flush => None,
+    };
+    let written: Vec<Option<u64>> = rig.steps(0, true).iter().map(at).collect();
+    let mut expected = vec![Some(disk.blocks - 1), None];
+    expected.extend((100..116).map(Some));
+    expected.push(None);
+    assert_eq!(written, expected);
+}
+
 /// A second cut, in the update that follows the first one, loses neither what the first left.
 #[test]
 #[cfg_attr(miri, ignore = "thousands of power cuts")]

@@ -60,7 +60,7 @@ use raid_core::backend::Backend;
 use raid_core::layout::Layout;
 use raid_core::metadata::{ChangeError, FormatWriter, Stamp};
 use raid_core::stripe::ComputeError;
-use raid_core::units::{Extent, Lba, Row, Slot, SlotSet};
+use raid_core::units::{Extent, Lba, Slot, SlotSet};
 use raid_sync::{
     Command, Finish, FlushId, MemberKey, Notice, Refusal, SyncCore, Time, Unexpected, WaitFor,
     WindowId,
@@ -280,7 +280,7 @@ pub struct Engine {
     ready: VecDeque<RowId>,
     windows: Vec<WindowTask>,
     /// How often the rows of a window were looked at in this pass.
-    looks: HashMap<(usize, WindowId, Row), u8>,
+    looks: HashMap<(usize, WindowId), u8>,
     requests: BTreeMap<RequestId, PendingRequest>,
     commits: Commits,
     heads: Heads,

@@ -5,6 +5,7 @@ use super::rig::*;
 use crate::world::native;
 use crate::*;
 use raid_core::units::{Rows, Slot};
+use std::vec::Vec;
 
 #[test]
 fn a_bad_range_that_is_written_during_a_flush_stays_on_the_list_until_the_next_one() {
@@ -53,4 +54,53 @@ fn a_write_to_a_parity_set_heals_no_bad_range_but_of_those_that_were_written() {
     assert_eq!(rig.done(&grant, &[]), Ack::Now);
     rig.settle();
     assert_eq!(rig.last_record().bad, [BadRange { slot: Slot(0), rows: Rows::new(5, 1) }]);
+}
+
+#[test]
+fn a_resync_leaves_a_member_out_in_its_bad_rows_alone() {
+    let parity = Config { redundancy: Redundancy::Parity(1), ..config(3) };
+    let mut rig = Rig::new(parity, clean(), native::capabilities());
+    let grant = rig.go(5, 1);
+    assert!(rig.core.unwritable(Slot(0), Rows::new(5, 1)));
+    assert!(matches!(rig.done(&grant, &[]), Ack::After(_)));
+    rig.settle();
+    rig.core.owe_rows(Rows::new(4, 4)).unwrap();
+    rig.start_held();
+    let mut commanded = Vec::new();
+    while let Some(wanted) = rig.copies.first() {
+        commanded.push((wanted.rows, wanted.from));
+        rig.copy();
+        rig.settle();
+    }
+    let (all, others) = (slots(&[0, 1, 2]), slots(&[1, 2]));
+    let rows = |start, len| Rows::new(start, len);
+    assert_eq!(commanded, [(rows(4, 1), all), (rows(5, 1), others), (rows(6, 2), all)]);
+}
+
+#[test]
+fn a_resync_passes_by_a_row_that_the_list_says_nobody_gives() {
+    let mut rig = Rig::mirror(2);
+    let grant = rig.go(5, 1);
+    for slot in [0, 1] {
+        assert!(rig.core.unwritable(Slot(slot), Rows::new(5, 1)));
+    }
+    assert!(matches!(rig.done(&grant, &[]), Ack::After(_)));
+    rig.settle();
+    rig.disks[1].write(9, 99, true);
+    rig.core.owe_rows(Rows::new(0, ROWS)).unwrap();
+    rig.run();
+    assert_eq!((rig.finished(), rig.core.owed()), ([Finish::Complete].into(), None));
+    assert_eq!(rig.disks[0].read(9), rig.disks[1].read(9), "what lies behind it agrees");
+    assert!(rig.core.plan_read(Rows::new(5, 1), NONE).is_err());
+    assert_eq!(rig.last_record().bad.len(), 2, "it stays on the list");
+}
+
+/// It may be readable again later: the caller asks again.
+#[test]
+fn a_resync_ends_at_a_row_that_no_list_names() {
+    let mut rig = Rig::mirror(2);
+    rig.spoiled = [(0, 5), (1, 5)].into();
+    rig.core.owe_rows(Rows::new(0, ROWS)).unwrap();
+    rig.start();
+    assert_eq!(rig.finished(), [Finish::Unreadable(raid_core::units::Row(5))]);
 }

@@ -504,19 +504,23 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             Operation::Repair => (trusted, trusted, Verify::CompareAndFix(policy)),
             _ => (trusted, trusted, Verify::Overwrite),
         };
-        let from = from.without(bad);
-        let (from, rows) = match running.family() {
-            Family::Rebuild if !self.members.suffice(from) => {
-                // A source that is known to give back something else is none. Perhaps only in part.
+        // A member that cannot be read in some of these rows is as good as any in the others: without it they
+        // would be made to agree with what is computed for it, or with another copy. A rebuild may do without.
+        let apart = match running.family() {
+            Family::Rebuild => !self.members.suffice(from.without(bad)),
+            Family::Equalise | Family::Scrub => !look,
+        };
+        let (from, rows) = match apart && !bad.is_empty() {
+            true => {
                 let (here, end) = self.bad.at(rows.start, rows.end());
                 let len = end.0.saturating_sub(rows.start.0);
                 (trusted.without(here), Rows { len, ..rows })
             }
-            _ => (from, rows),
+            false => (from.without(bad), rows),
         };
         self.windows.command(window, rows.len);
-        if !self.members.suffice(from) && running.family() == Family::Rebuild {
-            self.unreadable(window, 0, rows, targets, Family::Rebuild);
+        if !self.members.suffice(from) && running.family() != Family::Scrub {
+            self.unreadable(window, 0, rows, targets, running.family());
             return None;
         }
         Some(Command::Copy { window, rows, operation, from, targets, verify })

@@ -106,7 +106,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     }
 
     /// A row that no source gives. A target takes it as a bad range, if there is room; then the rest of
-    /// the window goes on.
+    /// the window goes on. What has to agree passes it by, if the list says of enough members that they do not
+    /// give it: nothing that is read can disagree there.
     pub(super) fn unreadable(
         &mut self,
         window: WindowId,
@@ -122,6 +123,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             self.windows.put(window, State::Free);
             return;
         }
+        let passed = self.known_lost(lost).filter(|_| family == Family::Equalise);
+        if let Some(len) = passed {
+            return self.part_done(window, good.saturating_add(len));
+        }
         if !(rebuild && self.note_bad(targets, lost)) {
             self.windows.put(window, State::Free);
             return self.end(match rebuild {
@@ -130,6 +135,13 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             });
         }
         self.part_done(window, good.saturating_add(lost.len));
+    }
+
+    /// How many of these rows, from the first on, the members that the list does not name do not give.
+    fn known_lost(&self, rows: Rows) -> Option<u64> {
+        let (listed, end) = self.bad.at(rows.start, rows.end());
+        let lost = !self.members.suffice(self.members.trusted().without(listed));
+        lost.then_some(end.0.saturating_sub(rows.start.0))
     }
 
     /// Rows of a window are done; perhaps all of them.

@@ -275,8 +275,7 @@ impl Engine {
     /// Whether what a window found was seen with writers kept out. The sync engine asks for a second
     /// look at the same rows of the same window only after it has closed it.
     fn is_confirmed(&mut self, task: &WindowTask) -> bool {
-        let looks =
-            self.looks.entry((task.set, task.copy.window, task.copy.rows.start)).or_default();
+        let looks = self.looks.entry((task.set, task.copy.window)).or_default();
         *looks += 1;
         matches!(task.copy.verify, Verify::CompareAndFix(_)) || *looks > 1
     }

@@ -9,7 +9,7 @@ OF_THE_CODE = (
     "SkipRecheck", "DirtyAfterWrite", "DirtyUntilCleanCompletes", "ForgetDebtWhenClean", "AcknowledgeEarly",
     "FlushNotGated", "SameSequence", "TwoRecords", "AnyIdentity", "TrustMarkAfterUnclean",
     "PauseKeepsWindows", "AbortAdvancesDone", "CountFillingLegs", "NewestByStamp", "EndAtCursor",
-    "AllowOverlap", "TrustBeforeRecord", "ForgetLog",
+    "AllowOverlap", "TrustBeforeRecord", "ForgetLog", "RepairAtFirstLook", "CheckWrites",
 )
 
 # Of src/defect.rs: not in the model, and why.
@@ -20,8 +20,6 @@ OUTSIDE = {
     "UnsignedThrottle": "time: the throttle is not in the model",
     "NoMinimumRate": "time: the throttle is not in the model",
     "BadRangeAfterDone": "bad ranges are not in the model yet",
-    "RepairAtFirstLook": "scrubs are not in the model yet",
-    "CheckWrites": "scrubs are not in the model yet",
     "SyncWritesUncharged": "`owe_rows` is not in the model yet: without it nobody who is away holds an owed row",
     "MergeSplitBrain": "which disk went on alone is not in the model yet",
     "StartDegradedDirty": "parity is not in the model yet",

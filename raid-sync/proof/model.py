@@ -510,8 +510,8 @@ def persisted(s, p):
 
 @action(what="Operation", targets=(M, BOOL))
 def start(s, p):
-    """An operation starts. A rebuild needs copies that agree. Targets that were waiting are filled from now
-    on, and who is no target waits."""
+    """An operation starts. A rebuild and a scrub need copies that agree. Targets that were waiting are filled
+    from now on, and who is no target waits. A check is a scrub that commands no copy."""
     refill = p.what == Rebuild
     agree = planted("RebuildFirst") or forall(R, lambda r: ~s.owed(r))
     untrusted = lambda m: s.filling(m) | s.waiting(m)
@@ -522,7 +522,7 @@ def start(s, p):
         back = lambda rows: rows
     return [
         ("startable", (s.operation() == Nothing) & ~s.set_failed() & (p.what != Nothing)),
-        ("startable", implies(refill, agree)),
+        ("startable", implies(refill | (p.what == Scrub), agree)),
     ], {
         "operation": lambda: p.what, "preparing": lambda: TRUE, "lowered": lambda: TRUE,
         "finishing": lambda: FALSE,
@@ -561,9 +561,13 @@ def command_copy(s, p):
     """The writes before it are drained: the copy is commanded, from all who are trusted now."""
     here = lambda r: only(r, p.row)
     anybody = lambda m: trusted(s, m) | term(planted("CopyFromAnybody") and ~s.failed(m))
+    drained = planted("OpenWithoutDraining", "DrainAnyWindow") or ~s.in_flight(p.row)
+    if planted("RepairAtFirstLook", "CheckWrites"):
+        # What is seen without the lock is fixed at once.
+        drained = drained | (s.operation() == Scrub)
     return [
         ("next_copy", s.window(p.row) == Closing),
-        ("ready", planted("OpenWithoutDraining", "DrainAnyWindow") or ~s.in_flight(p.row)),
+        ("ready", drained),
     ], {
         "window": lambda r: ite(here(r), Active, s.window(r)),
         "source": lambda m, r: ite(here(r), anybody(m), s.source(m, r)),

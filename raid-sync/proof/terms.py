@@ -17,7 +17,7 @@ ENUMS = {
     "RegionState": ("Clean", "Wanted", "Writing", "Dirty", "CleanWanted"),
     "WindowState": ("Free", "Closing", "Active", "Copying", "Landed"),
     "StreamState": ("Idle", "Flushing", "Lowering", "Raising"),
-    "Operation": ("Nothing", "Rebuild", "Resync", "Repair"),
+    "Operation": ("Nothing", "Rebuild", "Resync", "Scrub"),
 }
 ENUM_OF = {value: sort for sort, values in ENUMS.items() for value in values}
 

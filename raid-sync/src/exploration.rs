@@ -10,6 +10,7 @@
 //! `cargo xtask explore` explores the large scenarios as well and prints the table of `docs/interlock.md`.
 
 mod cases;
+mod conformance;
 mod defects;
 mod member;
 mod oracle;
@@ -19,6 +20,7 @@ mod search;
 mod stripe;
 mod world;
 
+use defects::BROKEN;
 use scenario::{MIRROR, Scenario};
 use search::{Counterexample, Tally, exhaust, explore};
 use std::time::Instant;

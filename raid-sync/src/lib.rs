@@ -116,6 +116,8 @@ mod assembly;
 mod bad_range;
 mod command;
 mod config;
+#[cfg(test)]
+mod conformance;
 mod debt;
 mod defect;
 mod error;
@@ -128,6 +130,10 @@ mod log;
 mod mark;
 mod member;
 mod operation;
+#[cfg(test)]
+#[rustfmt::skip]
+#[allow(clippy::all, clippy::pedantic, unused_parens)]
+mod proven;
 mod record;
 mod region;
 mod reshape;

@@ -11,6 +11,8 @@
 //! | `report` | `copied`, `flushed`, `persisted` |
 //! | `poll` | `poll`, `deadline` |
 
+#[cfg(test)]
+mod abstraction;
 mod admission;
 #[cfg(test)]
 mod canonical;

@@ -7,7 +7,7 @@ use crate::defect::Defect;
 
 const REBUILD: Scenario = Scenario { rebuild: true, ..MIRROR };
 const FAILURE: Scenario = Scenario { failures: 1, crashes: 1, ..MIRROR };
-const BROKEN: &[(Defect, Scenario)] = &[
+pub(super) const BROKEN: &[(Defect, Scenario)] = &[
     (Defect::SkipWindowCheck, REBUILD),
     (Defect::OpenWithoutDraining, REBUILD),
     (Defect::WindowEndsEarly, REBUILD),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A member with a volatile cache, as everything that its medium may hold.
 
-use super::stripe::Value;
+use super::stripe::{MEMBERS, Value};
 use crate::{DEBTORS, Debtor, Generation, MemberKey, RegionRecord};
 use raid_core::metadata::RuntimeState;
+use std::hash::{Hash, Hasher};
 
 /// Rows of the set.
 pub(super) const ROWS: usize = 2;
@@ -51,6 +52,33 @@ impl Cell {
     }
 }
 
+/// What neither the core nor a format knows: states that differ in it only are the same.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ghost<T>(pub(super) T);
+
+impl<T> PartialEq for Ghost<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for Ghost<T> {}
+
+impl<T> Hash for Ghost<T> {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+/// How a record came about.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Issued {
+    /// Counted over all records of all runs.
+    pub(super) serial: u32,
+    /// Which disk sat in each slot.
+    pub(super) disks: [u64; MEMBERS],
+    /// Which rows were owed a resync, or not flushed since one.
+    pub(super) owed: [bool; ROWS],
+}
+
 /// What a record says; a region is a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Image {
@@ -59,11 +87,13 @@ pub(super) struct Image {
     pub(super) debtors: [Option<Debtor>; DEBTORS],
     /// None in a format that holds one flag for the set.
     pub(super) regions: Option<[RegionRecord; ROWS]>,
+    pub(super) issued: Ghost<Issued>,
 }
 
 impl Image {
     pub(super) const fn plain(state: RuntimeState) -> Self {
-        Self { state, generation: Generation(0), debtors: [None; DEBTORS], regions: None }
+        let issued = Ghost(Issued { serial: 0, disks: [0; MEMBERS], owed: [false; ROWS] });
+        Self { state, generation: Generation(0), debtors: [None; DEBTORS], regions: None, issued }
     }
 }
 

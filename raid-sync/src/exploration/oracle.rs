@@ -19,8 +19,15 @@ use std::format;
 use std::string::ToString;
 
 impl World {
-    /// Judges this state, and notes what users may have read in it.
-    pub(super) fn observe(&mut self, scenario: &Scenario) -> Verdict {
+    /// Judges this state.
+    pub(super) fn judge(&mut self, scenario: &Scenario) -> Verdict {
+        let seen = self.observe(scenario);
+        self.conforms(scenario)?;
+        if scenario.proven_only { Ok(()) } else { seen }
+    }
+
+    /// Judges it by what may be read, and notes what users may have read in it.
+    fn observe(&mut self, scenario: &Scenario) -> Verdict {
         if self.over {
             return Ok(());
         }
@@ -154,6 +161,9 @@ impl World {
 
     /// Nothing can happen any more: then nothing may be left to do.
     pub(super) fn at_rest(&self, scenario: &Scenario) -> Verdict {
+        if scenario.proven_only {
+            return Ok(());
+        }
         if self.over {
             // Nobody waits for a set that has failed.
             return match self.wishes.is_empty() && self.acks.is_empty() {

@@ -7,7 +7,7 @@
 //! one more member stays away. Members stay away only as far as a record that was acknowledged on all
 //! others allows: with fewer, data is gone whatever the core does.
 
-use super::member::{Cell, Image, Member, ROWS};
+use super::member::{Cell, Ghost, Image, Member, ROWS};
 use super::scenario::Scenario;
 use super::search::Fingerprint;
 use super::stripe::{COLUMNS, Value, renumbered, versions};
@@ -27,6 +27,7 @@ pub(super) struct Stopped {
     distrusted: SlotSet,
     journal: Journal,
     left: Left,
+    serials: Ghost<u32>,
 }
 
 /// What may be left of one member.
@@ -111,6 +112,7 @@ impl World {
             distrusted: self.distrusted,
             journal: self.journal,
             left,
+            serials: self.serials,
         };
         for away in away {
             let mut stopped = stopped.clone();
@@ -270,6 +272,7 @@ impl Stopped {
         world.blocks = self.blocks;
         world.distrusted = self.distrusted;
         world.journal = self.journal;
+        world.serials = self.serials;
         world.left = self.left;
         world.failed = world.core.status().failed;
         world.members = self.members;
@@ -278,7 +281,7 @@ impl Stopped {
         }
         world.pump(scenario)?;
         world.keep_journal(scenario)?;
-        world.observe(scenario)?;
+        world.judge(scenario)?;
         Ok(Some(world))
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct Scenario {
     pub(super) scrubs: u8,
     /// Power failures, each at any moment. After the last one the set is left alone until it rests.
     pub(super) crashes: u8,
+    /// The proven invariant alone judges.
+    pub(super) proven_only: bool,
     /// A rule that the core is made to break.
     pub(super) defect: Option<Defect>,
 }
@@ -77,6 +79,7 @@ pub(super) const MIRROR: Scenario = Scenario {
     journal: false,
     scrubs: 0,
     crashes: 2,
+    proven_only: false,
     defect: None,
 };
 

@@ -5,7 +5,7 @@
 //! take effect when they are reported. That loses nothing: at a power failure each part of a job that is
 //! not reported yet has landed or not, whatever the step at which it might have.
 
-use super::member::{Cell, Image, Member, ROWS};
+use super::member::{Cell, Ghost, Image, Issued, Member, ROWS};
 use super::scenario::{Scenario, Write};
 use super::search::Fingerprint;
 use super::stripe::{self, COLUMNS, GARBAGE, MEMBERS, Strip, Value, slot_of, strip_of, value};
@@ -40,15 +40,15 @@ pub(super) enum Purpose {
     Flush { id: FlushId, covered: Covered },
     Persist { seq: RecordSeq, to: SlotSet, number: u8, image: Box<Image> },
     Read(Copy),
-    Copied { window: WindowId, rows: u64, mismatched: u64 },
+    Copied { window: WindowId, at: Rows, mismatched: u64 },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Copy {
     window: WindowId,
-    rows: Rows,
+    pub(super) rows: Rows,
     operation: Operation,
-    from: SlotSet,
+    pub(super) from: SlotSet,
     targets: SlotSet,
     verify: Verify,
 }
@@ -57,7 +57,7 @@ pub(super) struct Copy {
 pub(super) struct Job {
     pub(super) purpose: Purpose,
     pub(super) legs: Vec<Leg>,
-    failed: SlotSet,
+    pub(super) failed: SlotSet,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,6 +125,8 @@ pub(super) struct World {
     /// Members of which a record says, on all others, that they are not to be trusted.
     pub(super) distrusted: SlotSet,
     pub(super) records: u8,
+    /// Records of all runs, this one and those before.
+    pub(super) serials: Ghost<u32>,
     pub(super) journal: Journal,
     pub(super) left: Left,
     pub(super) over: bool,
@@ -174,6 +176,11 @@ impl World {
             member.record = Some((0, Image::plain(found)));
             members.push(member);
         }
+        let mut disks = [0; MEMBERS];
+        disks.iter_mut().zip(&members).for_each(|(key, member)| *key = member.key);
+        for (_, image) in members.iter_mut().filter_map(|member| member.record.as_mut()) {
+            image.issued = Ghost(Issued { disks, ..Issued::default() });
+        }
         let mut blocks = [[block; COLUMNS]; ROWS];
         if scenario.unclean {
             // The newer version is Q's in a set with two parities.
@@ -191,6 +198,7 @@ impl World {
             blocks,
             distrusted: found.rebuilding,
             records: 0,
+            serials: Ghost(0),
             journal: Journal::default(),
             left: Left {
                 crashes: scenario.crashes,
@@ -235,8 +243,8 @@ impl World {
                     let Copy { window, rows, operation, from, targets, verify } = copy;
                     Fingerprint::of(&(4, window.index(), rows, operation, from, targets, verify))
                 }
-                Purpose::Copied { window, rows, mismatched } => {
-                    Fingerprint::of(&(5, window.index(), rows, mismatched, rest))
+                Purpose::Copied { window, at, mismatched } => {
+                    Fingerprint::of(&(5, window.index(), at.len, mismatched, rest))
                 }
             });
         }
@@ -461,7 +469,7 @@ impl World {
         }
         self.pump(scenario)?;
         self.keep_journal(scenario)?;
-        self.observe(scenario)
+        self.judge(scenario)
     }
 
     fn ask(&mut self, scenario: &Scenario, index: usize) -> Verdict {
@@ -587,6 +595,7 @@ impl World {
                         return Err(format!("a record goes to a failed member: {image:?}"));
                     }
                     self.records += 1;
+                    self.serials.0 += 1;
                     self.job(Purpose::Persist {
                         seq,
                         to,
@@ -614,15 +623,19 @@ impl World {
             state.operation = (!targets.is_empty()).then_some(Operation::Rebuild { targets });
             state.mark = Row(0);
         }
+        let mut disks = [0; MEMBERS];
+        disks.iter_mut().zip(&self.members).for_each(|(key, member)| *key = member.key);
+        let owed = self.owed_on_disk(scenario);
+        let issued = Ghost(Issued { serial: self.serials.0 + 1, disks, owed });
         if !scenario.regions {
-            return Some(Image::plain(state));
+            return Some(Image { issued, ..Image::plain(state) });
         }
         let log = self.core.log(seq)?;
         let mut regions = Vec::new();
         log.regions(|region| regions.push(region));
         let regions = regions.try_into().ok();
         let (generation, debtors) = (log.generation(), log.debtors());
-        Some(Image { state, generation, debtors, regions })
+        Some(Image { state, generation, debtors, regions, issued })
     }
 
     fn wake(&mut self, wake: WaitFor) {
@@ -743,9 +756,9 @@ impl World {
                 self.core.persisted(now, seq, failed).map_err(wrong)?;
             }
             Purpose::Read(copy) => self.copy(scenario, &copy)?,
-            Purpose::Copied { window, rows, mismatched } => {
+            Purpose::Copied { window, at, mismatched } => {
                 let write_failed = job.failed;
-                let result = CopyResult { write_failed, mismatched, ..CopyResult::good(rows) };
+                let result = CopyResult { write_failed, mismatched, ..CopyResult::good(at.len) };
                 self.core.copied(now, window, result).map_err(wrong)?;
             }
         }
@@ -812,8 +825,8 @@ impl World {
             }
         }
         legs.retain(|leg| leg.rows.iter().any(Option::is_some));
-        let (window, rows) = (copy.window, copy.rows.len);
-        let purpose = Purpose::Copied { window, rows, mismatched };
+        let (window, at) = (copy.window, copy.rows);
+        let purpose = Purpose::Copied { window, at, mismatched };
         self.jobs.push(Job { purpose, legs, failed: SlotSet::EMPTY });
         Ok(())
     }

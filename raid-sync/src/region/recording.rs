@@ -3,6 +3,8 @@
 
 use super::{DirtyLog, State};
 #[cfg(test)]
+use crate::proven::RegionState;
+#[cfg(test)]
 use raid_core::units::Row;
 use raid_core::units::Rows;
 
@@ -162,6 +164,23 @@ impl<const N: usize> DirtyLog<N> {
     /// Whether the region of this row is clean, and recorded so where regions are recorded.
     pub(crate) fn is_clean_at(&self, row: Row) -> bool {
         self.of(self.grain.of(row.0)).is_clean()
+    }
+
+    /// Whether the flush under way is to make the region of this row clean.
+    pub(crate) fn is_being_cleaned_at(&self, row: Row) -> bool {
+        self.of(self.grain.of(row.0)).state() == State::CleanWanted
+    }
+
+    /// The state of a region, or of the flag, as the proven model counts it.
+    pub(crate) fn recorded_state(&self, region: usize) -> RegionState {
+        let entry = if self.by_region { self.of(region) } else { self.flag };
+        match entry.state() {
+            State::Clean | State::Unwritten => RegionState::Clean,
+            State::Wanted => RegionState::Wanted,
+            State::Writing => RegionState::Writing,
+            State::Dirty | State::Resting => RegionState::Dirty,
+            State::CleanWanted => RegionState::CleanWanted,
+        }
     }
 
     /// Counts time from `now`; more than `idle` is as good as `idle`.

@@ -29,6 +29,8 @@ pub(crate) mod native;
 mod oracle;
 mod power;
 pub(crate) mod random;
+#[allow(dead_code)]
+pub(crate) mod scene;
 mod users;
 
 pub(crate) use act::{Act, Setup};

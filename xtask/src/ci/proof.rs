@@ -56,6 +56,7 @@ fn bring_solvers(shell: &mut Shell) -> Result<(), Stop> {
 pub(super) fn all(shell: &mut Shell) -> Outcome {
     bring_solvers(shell)?;
     shell.run(&mut python("check.py", &[]))?;
+    shell.run(&mut python("rust.py", &["--check"]))?;
     let said = shell.run(&mut python("prove.py", &[]))?;
     shell.run(&mut python("prove.py", &["--defect", "Relaxed"]))?;
     shell.run(&mut python("prove.py", &["--solver", "cvc5"]))?;

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Prints the invariant as Rust: `src/proven.rs`, which the tests of raid-sync evaluate in the states of the
+real core.
+
+    rust.py            prints it
+    rust.py --check    fails if src/proven.rs says something else
+"""
+import pathlib
+import sys
+
+from invariant import INVARIANT, readable
+from state import FIXED, STATE, State, signature
+from terms import BOOL, ENUMS, FLUSH, INT, MEMBER, REGION, ROW, Term, restart_names, var
+
+FILE = pathlib.Path(__file__).resolve().parent.parent / "src" / "proven.rs"
+# How many there are, and for how many there is room.
+ROOM = {MEMBER: ("members", 4), ROW: ("rows", 6), REGION: ("regions", 6), FLUSH: ("flushes", 2),
+        INT: ("records", 12)}
+
+
+def rust_sort(sort):
+    return {BOOL: "bool", INT: "i16", MEMBER: "usize", REGION: "usize"}.get(sort, sort)
+
+
+def free(term):
+    """The bound variables that a term mentions."""
+    if term.kind == "var":
+        return {term.parts[0]}
+    if term.kind in ("forall", "exists"):
+        return free(term.parts[1]) - {one.parts[0] for one in term.parts[0]}
+    return set().union(*(free(part) for part in term.parts if isinstance(part, Term)))
+
+
+def alternatives(term):
+    """A term as a list of which one must hold."""
+    if term.kind == "or":
+        return [one for part in term.parts for one in alternatives(part)]
+    if term.kind == "not" and term.parts[0].kind == "and":
+        return [one for part in term.parts[0].parts for one in alternatives(~part)]
+    return [term]
+
+
+def every(bound, body, outer=()):
+    """A quantifier as nested loops: what does not depend on an inner one is asked outside."""
+    if not bound:
+        return rust(body)
+    first, *rest = bound
+    inner = {one.parts[0] for one in rest}
+    parts = alternatives(body)
+    outside = [part for part in parts if not free(part) & inner]
+    inside = [part for part in parts if free(part) & inner]
+    texts = [rust(part) for part in outside]
+    if inside:
+        texts.append(every(rest, Term("or", tuple(inside), BOOL) if len(inside) > 1 else inside[0]))
+    count = ROOM[first.sort][0]
+    return f"(0..s.{count}).all(|{first.parts[0]}| {' || '.join(texts)})"
+
+
+def index(term):
+    return f"{rust(term)} as usize" if term.sort == INT and term.kind != "var" else rust(term)
+
+
+def value(term):
+    """A record's number is an index where it is bound, and a number where it is compared."""
+    return f"({rust(term)} as i16)" if term.kind == "var" and term.sort == INT else rust(term)
+
+
+def rust(term):
+    kind, parts = term.kind, term.parts
+    if kind == "bool":
+        return str(parts[0]).lower()
+    if kind == "int":
+        return str(parts[0])
+    if kind == "value":
+        return f"{term.sort}::{parts[0]}"
+    if kind == "var":
+        return parts[0]
+    if kind == "apply":
+        name, *at = parts
+        return f"s.{name}" + "".join(f"[{index(one)}]" for one in at)
+    if kind == "forall":
+        return every(list(parts[0]), parts[1])
+    if kind == "not":
+        return f"!{rust(parts[0])}" if parts[0].kind in ("apply", "forall") else f"!({rust(parts[0])})"
+    if kind in ("and", "or"):
+        return "(" + (" && " if kind == "and" else " || ").join(map(rust, parts)) + ")"
+    if kind == "ite":
+        return f"(if {rust(parts[0])} {{ {rust(parts[1])} }} else {{ {rust(parts[2])} }})"
+    sign = {"eq": "==", "iff": "==", "le": "<=", "lt": "<", "add": "+"}[kind]
+    return f"({value(parts[0])} {sign} {value(parts[1])})"
+
+
+def mentions(term, name):
+    if term.kind == "apply" and term.parts[0] == name:
+        return True
+    parts = term.parts[1:] if term.kind in ("forall", "exists") else term.parts
+    return any(mentions(part, name) for part in parts if isinstance(part, Term))
+
+
+HEAD = '''// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The proven invariant, as `proof/rust.py` prints it from the text that is proven: do not edit.
+//!
+//! A conjunct is a `fn(&Abstract) -> bool`. [`broken`] names the first that does not hold.
+'''
+
+
+def main():
+    lines = [HEAD]
+    for name, values in ENUMS.items():
+        lines.append("#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]")
+        lines.append(f"pub(crate) enum {name} {{\n    #[default]")
+        lines += [f"    {one}," for one in values] + ["}\n"]
+    lines.append("/// A state of the model, of a few members, rows and records.")
+    lines.append("#[derive(Clone, Debug, Default, PartialEq)]\npub(crate) struct Abstract {")
+    lines += [f"    pub(crate) {name}: usize," for name, _ in ROOM.values()]
+    for name in (*FIXED, *STATE):
+        arguments, sort = signature(name)
+        text = rust_sort(sort)
+        for one in reversed(arguments):
+            text = f"[{text}; {ROOM[one][1]}]"
+        lines.append(f"    pub(crate) {name}: {text},")
+    lines.append("}\n\nimpl Abstract {\n    /// What is not as in an empty state.")
+    lines.append("    pub(crate) fn told(&self) -> std::vec::Vec<std::string::String> {")
+    lines.append("        let (none, mut told) = (Self::default(), std::vec::Vec::new());")
+    for name in (*FIXED, *STATE):
+        lines.append(f"        if self.{name} != none.{name} {{ "
+                     f'told.push(std::format!("{name}: {{:?}}", self.{name})); }}')
+    lines.append('        told.iter().map(|text| text.replace("false", "-").replace("true", "x")).collect()\n    }')
+    lines.append("\n    /// Which parts are not as in an empty state.")
+    lines.append("    pub(crate) fn seen(&self) -> [bool; PARTS.len()] {\n        let none = Self::default();\n        [")
+    lines += [f"            self.{name} != none.{name}," for name in (*FIXED, *STATE)]
+    lines.append("        ]\n    }\n\n    /// Takes a part back to an empty state.")
+    lines.append("    pub(crate) fn forget(&mut self, part: usize) {\n        let none = Self::default();")
+    lines.append("        match part {")
+    lines += [f"            {place} => self.{name} = none.{name}," for place, name in enumerate((*FIXED, *STATE))]
+    lines.append("            _ => {}\n        }\n    }")
+    lines.append("}\n\n/// The parts of a state.\npub(crate) const PARTS: &[&str] = &[")
+    lines += [f'    "{name}",' for name in (*FIXED, *STATE)]
+    lines.append("];\n\ntype Conjunct = (&'static str, fn(&Abstract) -> bool);\n")
+    texts = {}
+    for name, conjunct in INVARIANT.items():
+        restart_names()
+        texts[name] = conjunct(State())
+    media = [name for name in texts if mentions(texts[name], "medium")]
+    for title, about, names in (
+            ("ALL", "Every conjunct.", list(texts)),
+            ("OF_MEDIA", "Those that speak of what is on a medium.", media)):
+        lines.append(f"/// {about}\npub(crate) const {title}: &[Conjunct] = &[")
+        lines += [f'    ("{name}", {name}),' for name in names]
+        lines.append("];\n")
+    for name, text in texts.items():
+        lines.append(f"/// {' '.join(INVARIANT[name].__doc__.split())}")
+        lines.append(f"fn {name}(s: &Abstract) -> bool {{\n    {rust(text)}\n}}\n")
+    member, row = var("m", MEMBER), var("r", ROW)
+    text = rust(readable(State(), member, row))
+    lines.append("/// Whether a read of row `r` may be answered by member `m`.")
+    lines.append(f"pub(crate) fn readable(s: &Abstract, m: usize, r: usize) -> bool {{\n    {text}\n}}\n")
+    lines.append("/// The first of these that does not hold.")
+    lines.append("pub(crate) fn broken(conjuncts: &[Conjunct], s: &Abstract) -> Option<&'static str> {")
+    lines.append("    conjuncts.iter().find(|(_, holds)| !holds(s)).map(|(name, _)| *name)\n}\n")
+    text = "\n".join(lines)
+    if sys.argv[1:] == ["--check"]:
+        if not FILE.exists() or FILE.read_text() != text:
+            sys.exit("raid-sync/src/proven.rs is not what proof/rust.py prints: print it again with `rust.py > src/proven.rs`")
+        print(f"src/proven.rs is what is proven: {len(texts)} conjuncts, {len(media)} of media")
+    else:
+        print(text, end="")
+
+
+if __name__ == "__main__":
+    main()

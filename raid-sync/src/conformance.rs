@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! A state of the real core and what surrounds it satisfies the invariant that is proven of the model.
+//!
+//! [`Scene`] is what surrounds the core, [`Abstract`] the state as the model counts it. What is on a medium may
+//! be any of several versions until a flush: every conjunct speaks of one row of one medium, and compares it
+//! only, so the oldest and the newest of them stand for all.
+
+use crate::proven::{ALL, Abstract, OF_MEDIA, PARTS, WindowState, broken, readable};
+use crate::sync_core::SyncCore;
+use crate::world::scene::{Copy, Record, Scene};
+use core::cell::{Cell, RefCell};
+use raid_core::metadata::Operation;
+use raid_core::units::{Row, Rows, Slot, SlotSet};
+use std::format;
+use std::string::String;
+
+std::thread_local! {
+    static FORGOTTEN: Cell<Option<usize>> = const { Cell::new(None) };
+    static WATCHED: Cell<bool> = const { Cell::new(false) };
+    static SEEN: RefCell<[bool; PARTS.len()]> = const { RefCell::new([false; PARTS.len()]) };
+}
+
+/// Leaves a part of the abstraction of this thread out, or none.
+pub(crate) fn forget(part: Option<usize>) {
+    FORGOTTEN.set(part);
+}
+
+/// Runs this, and returns which parts of the abstraction were ever filled.
+pub(crate) fn parts_seen(run: impl FnOnce()) -> [bool; PARTS.len()] {
+    WATCHED.set(true);
+    run();
+    WATCHED.set(false);
+    SEEN.replace([false; PARTS.len()])
+}
+
+/// Whether this state satisfies the invariant. `N` is the number of rows of a region where regions are kept.
+pub(crate) fn conforms<const T: usize, const W: usize, const R: usize, const B: usize>(
+    core: &SyncCore<T, W, R, B>,
+    scene: &Scene,
+) -> Result<(), String> {
+    let mut a = abstraction(core, scene);
+    if a.set_failed {
+        return Ok(());
+    }
+    if let Some(part) = FORGOTTEN.get() {
+        a.forget(part);
+    }
+    if WATCHED.get() {
+        SEEN.with_borrow_mut(|seen| {
+            seen.iter_mut().zip(a.seen()).for_each(|(all, one)| *all |= one);
+        });
+    }
+    let wrong = |name: &str, a: &Abstract| Err(format!("{name} does not hold: {:#?}", a.told()));
+    if let Some(name) = broken(ALL, &a) {
+        return wrong(name, &a);
+    }
+    for row in 0..a.rows {
+        let plan = core.plan_read(Rows::new(row as u64, 1), SlotSet::EMPTY);
+        let from = plan.map_or(SlotSet::EMPTY, |plan| plan.from);
+        if let Some(slot) = from.iter().find(|slot| !readable(&a, slot.index(), row)) {
+            return wrong(&format!("row {row} is read from slot {slot}: `readable`"), &a);
+        }
+    }
+    let mut several = false;
+    for (medium, disk) in a.medium.iter_mut().zip(&scene.disks) {
+        for (row, cell) in medium.iter_mut().zip(&disk.cells) {
+            several |= *row != cell.most;
+            *row = cell.most;
+        }
+    }
+    match broken(OF_MEDIA, &a).filter(|_| several) {
+        Some(name) => wrong(name, &a),
+        None => Ok(()),
+    }
+}
+
+fn each(slots: SlotSet, members: &mut [bool]) {
+    for (slot, member) in (0u8..).map(Slot).zip(members) {
+        *member = slots.contains(slot);
+    }
+}
+
+/// The state as the model counts it, the oldest versions on the media.
+pub(crate) fn abstraction<const T: usize, const W: usize, const R: usize, const B: usize>(
+    core: &SyncCore<T, W, R, B>,
+    scene: &Scene,
+) -> Abstract {
+    let mut a = Abstract {
+        members: scene.disks.len(),
+        rows: scene.rows.len(),
+        flushes: scene.flushes.len().min(2),
+        records: scene.records.len(),
+        ..Abstract::default()
+    };
+    core.abstraction(&mut a);
+    for (member, disk) in scene.disks.iter().enumerate() {
+        a.volatile[member] = scene.volatile;
+        a.disk[member] = disk.key as i16;
+        let place = scene.records.iter().position(|record| Some(record.serial) == disk.record);
+        a.record[member] = place.map_or(-1, |place| place as i16);
+        for (row, cell) in disk.cells.iter().enumerate() {
+            (a.cached[member][row], a.medium[member][row]) = (cell.now, cell.least);
+        }
+    }
+    records(&mut a, scene);
+    alone(&mut a, scene);
+    for (row, promise) in scene.rows.iter().enumerate() {
+        a.admitted[row] = promise.admitted;
+        a.acked[row] = promise.acknowledged;
+        a.promised[row] = promise.promised;
+        a.unanswered[row] = promise.held.is_some();
+        (a.completed[row], a.completed_fua[row]) =
+            promise.held.unwrap_or((promise.acknowledged, false));
+    }
+    for write in &scene.writes {
+        for (row, out) in &write.rows {
+            (a.in_flight[*row], a.fua[*row]) = (true, write.durable);
+            for member in 0..a.members {
+                a.leg[member][*row] = out.contains(Slot(member as u8));
+            }
+        }
+    }
+    for (flush, of) in scene.flushes.iter().enumerate().take(2) {
+        a.flush_open[flush] = true;
+        each(of.due, &mut a.flush_due[flush]);
+        for (row, version) in &of.versions {
+            a.flush_upto[flush][*row] = *version;
+        }
+    }
+    for row in 0..a.rows {
+        a.agreed[row] = agreed(&a, row);
+        a.buffer[row] = a.agreed[row];
+    }
+    scene.copies.iter().for_each(|copy| copies(&mut a, copy));
+    a
+}
+
+/// The version that the copies of a row agree on.
+fn agreed(a: &Abstract, row: usize) -> i16 {
+    let trusted = |m: usize| !a.failed[m] && !a.filling[m] && !a.waiting[m];
+    let counts = |m: &usize| trusted(*m) || (a.filling[*m] && a.held[*m][row]);
+    let before = (0..a.members).filter(counts).find(|m| a.leg[*m][row]);
+    match before {
+        _ if a.owed[row] => a.cached[a.speaker][row],
+        Some(member) => a.cached[member][row],
+        None if a.in_flight[row] => a.completed[row],
+        None => a.cached[a.speaker][row],
+    }
+}
+
+fn copies(a: &mut Abstract, copy: &Copy) {
+    for (row, value, out) in &copy.rows {
+        // What a scrub sees without the lock does not count.
+        if a.window[*row] != WindowState::Active {
+            continue;
+        }
+        for member in 0..a.members {
+            let slot = Slot(member as u8);
+            a.copying[member][*row] = copy.from.is_none() && out.contains(slot);
+            a.source[member][*row] = copy.from.is_some_and(|from| from.contains(slot));
+        }
+        if copy.from.is_none() {
+            a.window[*row] = WindowState::Copying;
+            a.buffer[*row] = value.unwrap_or(a.agreed[*row]);
+        }
+    }
+}
+
+/// Whether record `n` trusts this member only.
+fn trusts_only(a: &Abstract, n: usize, member: usize) -> bool {
+    (0..a.members).all(|m| a.rec_untrusted[n][m] == (m != member))
+}
+
+/// A single copy agrees with itself. In the model what was owed before stays owed until a flush, and until no
+/// start can find the record any more that says so; a record of the core that trusts one member need not
+/// say it, and nobody relies on it.
+fn alone(a: &mut Abstract, scene: &Scene) {
+    let differs =
+        |a: &Abstract, n: usize, row: usize| a.rec_dirty[n][a.region_of[row]] || a.rec_owed[n][row];
+    let earlier = |a: &Abstract, before: usize, member: usize, row: usize| {
+        let from = usize::try_from(a.confirmed).unwrap_or(0);
+        (from..before).any(|n| !trusts_only(a, n, member) && differs(a, n, row))
+    };
+    let trusted = |m: usize| !a.failed[m] && !a.filling[m] && !a.waiting[m];
+    let alone = (0..a.members).filter(|m| trusted(*m)).count() == 1;
+    for row in 0..a.rows {
+        for n in 0..a.records {
+            for member in 0..a.members {
+                let said = scene.records[n].owed.contains(&row) || earlier(a, n, member, row);
+                a.rec_owed[n][row] |= trusts_only(a, n, member) && said;
+            }
+        }
+        a.owed_on_disk[row] |= alone && earlier(a, a.records, a.speaker, row);
+    }
+}
+
+/// The records that a start may find, and which of them all hold whom it trusts.
+fn records(a: &mut Abstract, scene: &Scene) {
+    a.last = scene.records.len() as i16 - 1;
+    for (place, record) in scene.records.iter().enumerate() {
+        let Record { state, .. } = record;
+        each(state.failed, &mut a.rec_failed[place]);
+        each(state.failed | state.rebuilding, &mut a.rec_untrusted[place]);
+        for (member, disk) in record.disks.iter().enumerate() {
+            a.rec_disk[place][member] = *disk as i16;
+        }
+        let equalises = matches!(state.operation, Some(Operation::Resync | Operation::Initialise));
+        let filled = match state.operation {
+            Some(Operation::Rebuild { targets }) => targets,
+            _ => SlotSet::EMPTY,
+        };
+        for row in 0..a.rows {
+            let region = a.region_of[row];
+            let regions = record.regions.as_ref().and_then(|regions| regions.get(region));
+            a.rec_dirty[place][region] = regions.map_or(!state.clean, |region| region.dirty());
+            let owed = equalises && Row(row as u64) >= state.mark;
+            a.rec_owed[place][row] = owed && (regions.is_none() || state.clean);
+            for member in 0..a.members {
+                let slot = Slot(member as u8);
+                let named = (state.failed | state.rebuilding).contains(slot);
+                let below = filled.contains(slot) && Row(row as u64) < state.mark;
+                let is = |debtor: &Option<_>| {
+                    debtor.is_some_and(|debtor: crate::Debtor| debtor.slot == slot)
+                };
+                let bit = record.debtors.iter().position(is);
+                let owes = |bit| regions.is_none_or(|region| region.debt() >> bit & 1 != 0);
+                let account = bit.is_some_and(|bit| !owes(bit));
+                a.rec_held[place][member][row] = named && (below || account);
+            }
+        }
+        let trusted = |member: usize| !a.rec_untrusted[place][member];
+        let holds = |member: usize| a.record[member] >= place as i16;
+        if (0..a.members).all(|member| !trusted(member) || holds(member)) {
+            a.confirmed = place as i16;
+        }
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! The core as the proven model sees it: `docs/proof.md`.
+
+use super::SyncCore;
+use crate::operation::{Family, Phase};
+use crate::proven::{self, Abstract, StreamState, WindowState};
+use crate::record::{Raise, Stream};
+use crate::window::State;
+use raid_core::metadata::RuntimeState;
+use raid_core::units::{Row, Slot, SlotSet};
+
+/// A cursor, or what stands for one in a prepared record.
+type Below<'a> = &'a dyn Fn(Slot, Row) -> bool;
+
+impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
+    SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
+{
+    /// The part of the model's state that the core holds.
+    pub(crate) fn abstraction(&self, a: &mut Abstract) {
+        a.set_failed = self.set_failed;
+        a.speaker = self.members.trusted().lowest().map_or(0, Slot::index);
+        self.abstract_operation(a);
+        self.abstract_stream(a);
+        a.regions = if self.log.by_region { self.log.grain.count } else { 1 };
+        for row in 0..a.rows {
+            self.abstract_row(a, row);
+        }
+        let named = self.records.recorded.failed | self.records.recorded.rebuilding;
+        for member in 0..a.members {
+            let slot = Slot(member as u8);
+            a.failed[member] = self.members.failed.contains(slot);
+            a.filling[member] = self.members.filling.contains(slot);
+            a.waiting[member] = self.members.waiting.contains(slot);
+            a.named[member] = named.contains(slot);
+        }
+    }
+
+    fn abstract_operation(&self, a: &mut Abstract) {
+        a.preparing = self.running.is_some_and(|running| running.phase == Phase::Preparing);
+        a.operation = match self.running.map(|running| running.family()) {
+            None => proven::Operation::Nothing,
+            Some(Family::Rebuild) => proven::Operation::Rebuild,
+            Some(Family::Equalise) => proven::Operation::Resync,
+            Some(Family::Scrub) => proven::Operation::Scrub,
+        };
+    }
+
+    fn abstract_stream(&self, a: &mut Abstract) {
+        let none = SlotSet::EMPTY;
+        let (to, out) = match &self.records.stream {
+            Stream::Writing { to, .. } => (*to, none),
+            Stream::Flushing(_) => (none, self.records.flush_out.unwrap_or(none)),
+            _ => (none, none),
+        };
+        a.stream = match &self.records.stream {
+            Stream::Idle => StreamState::Idle,
+            Stream::Flushing(_) | Stream::Flushed(_) => StreamState::Flushing,
+            Stream::Writing { raise: None, .. } => StreamState::Lowering,
+            Stream::Writing { .. } => StreamState::Raising,
+        };
+        for member in 0..a.members {
+            a.addressed[member] = to.contains(Slot(member as u8));
+            a.flush_leg[member] = out.contains(Slot(member as u8));
+        }
+        let ends = |raise: Raise| {
+            let filling = self.members.filling;
+            raise.finish && !filling.is_empty() && !raise.image.rebuilding.intersects(filling)
+        };
+        a.finish = self.prepared().is_some_and(ends);
+        a.finishing = a.finish
+            && self.running.is_some_and(|running| {
+                running.phase == Phase::Finishing && running.family() == Family::Rebuild
+            });
+        // What is said of the members, against what is to be said.
+        let differs = |said: &RuntimeState, trusts_filled: bool| {
+            let filling = if trusts_filled { none } else { self.members.filling };
+            said.failed != self.members.failed
+                || said.rebuilding != (self.members.waiting | filling)
+        };
+        let first = self.records.last().0 == 0;
+        a.lowered = match &self.records.stream {
+            Stream::Writing { image, .. } => differs(image, a.finish),
+            _ => first || differs(&self.records.recorded, false),
+        };
+    }
+
+    fn prepared(&self) -> Option<Raise> {
+        match self.records.stream {
+            Stream::Flushing(raise) | Stream::Flushed(raise) => Some(raise),
+            Stream::Writing { raise, .. } => raise,
+            Stream::Idle => None,
+        }
+    }
+
+    fn abstract_row(&self, a: &mut Abstract, index: usize) {
+        let row = Row(index as u64);
+        let by_region = self.log.by_region;
+        let region = if by_region { self.log.grain.of(row.0) } else { 0 };
+        a.region_of[index] = region;
+        a.region[region] = self.log.recorded_state(region);
+        a.window[index] = match self.windows.state_at(row) {
+            State::Free | State::Looking => WindowState::Free,
+            State::Closing { .. } => WindowState::Closing,
+            State::Active | State::Recording { .. } => WindowState::Active,
+            State::Landed => WindowState::Landed,
+        };
+        // A single copy agrees with itself, once no copy that was commanded may change it any more.
+        let resync = a.operation == proven::Operation::Resync && self.windows.commanded();
+        let many = self.members.trusted().len() > 1 || resync;
+        let disagrees = self.log.disagrees(row);
+        let open = self.owed.is_some() || self.log.may_disagree();
+        a.owed[index] = open && many && row >= self.agreed_below() && disagrees;
+        // Behind one flag the regions remember what no flush has covered.
+        let cached = !by_region && !self.log.is_clean_at(row);
+        let stays = cached && !self.log.is_being_cleaned_at(row);
+        a.owed_on_disk[index] = a.owed[index] || cached || (by_region && disagrees && many);
+        a.owed_prepared[index] = a.owed[index] || stays || (by_region && disagrees && many);
+        let owes = |slot: Slot| self.debtors.bit(slot) & self.log.debt(row) != 0;
+        let account = |slot: Slot| self.debtors.bit(slot) != 0 && !owes(slot);
+        let below = |cursor: Row| {
+            move |slot: Slot, row: Row| self.members.filling.contains(slot) && row < cursor
+        };
+        let mark = self.prepared().and_then(|raise| raise.mark);
+        let rebuilds = a.operation == proven::Operation::Rebuild;
+        let mark = mark.filter(|_| rebuilds).unwrap_or(self.rebuild.durable);
+        let pick = |position: Below<'_>, slot| position(slot, row) || account(slot);
+        for member in 0..a.members {
+            let slot = Slot(member as u8);
+            if self.members.trusted().contains(slot) {
+                continue;
+            }
+            a.issued[member][index] = pick(&below(self.rebuild.issued), slot);
+            a.held[member][index] = pick(&below(self.rebuild.done), slot);
+            a.flushed[member][index] = pick(&below(self.rebuild.flushed), slot);
+            a.durable[member][index] = pick(&below(self.rebuild.durable), slot);
+            a.prepared[member][index] = pick(&below(mark), slot);
+        }
+    }
+}

@@ -4,7 +4,7 @@
 use crate::disks::{Cache, Disk};
 use crate::machine::{Birth, Copied, Machine, look};
 use crate::oracle::Sight;
-use crate::plan::{Off, Step, Where, Which, is_off, plan};
+use crate::plan::{Off, Step, Where, Which, is_off, is_often, plan};
 use crate::run::{Finding, Run};
 use crate::table::{Counts, Kind};
 use fastrand::Rng;
@@ -322,7 +322,17 @@ impl<E: ArrayEngine> Life<E> {
         let machine = &mut self.machine;
         let runs = |run: &Run<E>, set: &u16| run.status(*set).operation.is_some();
         let sets = 0..run.sets(machine);
-        let running: Vec<u16> = sets.clone().filter(|set| runs(run, set)).collect();
+        let mut running: Vec<u16> = sets.clone().filter(|set| runs(run, set)).collect();
+        let often = is_often(self.seed);
+        if often && running.is_empty() && run.set_is_short() {
+            // Only a whole set is scrubbed; one that is filled runs an operation as well.
+            self.mend(run)?;
+            let some =
+                |run: &Run<E>| !run.set_is_short() || sets.clone().any(|set| runs(run, &set));
+            run.work(&mut self.machine, 300, some)?;
+            running = sets.clone().filter(|set| runs(run, set)).collect();
+        }
+        let machine = &mut self.machine;
         let set = match running.len() {
             0 => {
                 let set = u16::from(pick) % run.sets(machine);
@@ -337,7 +347,8 @@ impl<E: ArrayEngine> Life<E> {
                 if started.is_err() {
                     return Ok(());
                 }
-                run.work(&mut self.machine, u64::from(pick % 16), |_| false)?;
+                let ios = if often { pick % 4 } else { pick % 16 };
+                run.work(&mut self.machine, u64::from(ios), |_| false)?;
                 set
             }
             many => running[usize::from(pick) % many],
@@ -356,8 +367,13 @@ impl<E: ArrayEngine> Life<E> {
         if !run.statuses().any(|own| own.phase == Phase::Paused) {
             let pick = self.random.u8(..);
             self.steer(run, Kind::Pause, pick)?;
-            let ios = self.random.u64(1..60);
-            run.work(&mut self.machine, ios, |_| false)?;
+            if is_often(self.seed) {
+                let paused = |run: &Run<E>| run.statuses().any(|own| own.phase == Phase::Paused);
+                run.work(&mut self.machine, 400, paused)?;
+            } else {
+                let ios = self.random.u64(1..60);
+                run.work(&mut self.machine, ios, |_| false)?;
+            }
         }
         self.resume(run)
     }
@@ -377,8 +393,7 @@ impl<E: ArrayEngine> Life<E> {
 
     /// A member fails where none has, so that a spare or a journal is needed.
     fn make_short(&mut self, run: &mut Run<E>) -> Result<(), Finding> {
-        let short = |status: &Status| !(status.failed | status.rebuilding).is_empty();
-        if !run.statuses().any(short) {
+        if !run.set_is_short() {
             let pick = self.random.u8(..);
             self.fail(run, pick)?;
         }
@@ -551,6 +566,22 @@ impl<E: ArrayEngine> Life<E> {
                 rest
             }
             Which::Alone => vec![all[self.random.usize(..all.len())]],
+            Which::Enough => {
+                let geometry = &self.machine.volumes[volume].geometry;
+                let needed = match geometry.parity_strips() {
+                    0 => 1,
+                    parities => usize::from(geometry.slots) - usize::from(parities),
+                };
+                let mut some = Vec::new();
+                for tree in trees {
+                    let mut members: Vec<usize> =
+                        all.iter().copied().filter(|disk| tree.known(*disk)).collect();
+                    self.random.shuffle(&mut members);
+                    some.extend(members.into_iter().take(needed));
+                }
+                some.sort_unstable();
+                if some.is_empty() { all } else { some }
+            }
             Which::Same if !before.is_empty() => {
                 before.iter().copied().filter(|disk| all.contains(disk)).collect()
             }

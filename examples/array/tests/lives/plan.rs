@@ -21,6 +21,8 @@ pub(crate) enum Which {
     Same,
     /// Those that the start before did not have, and as many of the others as are needed.
     Others,
+    /// Of each set as many members as it needs, and no spare.
+    Enough,
 }
 
 /// Where the power goes.
@@ -179,6 +181,14 @@ fn cache(random: &mut Rng) -> Cache {
 /// One life in so many has a disk that lies about flushes.
 const LIARS: u64 = 12;
 
+/// Seeds from here on live plans in which everything is frequent enough for the deep run.
+const OFTEN_FROM: u64 = 100_000;
+
+/// Whether the plan of this seed has the greater shares of what is rare.
+pub(crate) const fn is_often(seed: u64) -> bool {
+    seed >= OFTEN_FROM
+}
+
 /// What a round of a life aims at. What chance alone would bring too rarely has a share of its own;
 /// `cargo xtask explore` counts what came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,12 +198,29 @@ enum Aim {
     Apart,
     /// A start without a disk, by force, after a cut.
     Force,
+    /// A spare is seated while the power goes: the first spare, for later none may be free.
+    Seat,
 }
 
-const AIMS: [(u8, Aim); 3] = [(8, Aim::Anything), (3, Aim::Apart), (4, Aim::Force)];
+const AIMS: [(u8, Aim); 3] = [(7, Aim::Anything), (3, Aim::Apart), (5, Aim::Force)];
+
+const AIMS_BEFORE: [(u8, Aim); 3] = [(8, Aim::Anything), (3, Aim::Apart), (4, Aim::Force)];
+
+/// Of the first round: disks are clean and whole then, and spares are free.
+const FIRST_AIMS: [(u8, Aim); 4] =
+    [(3, Aim::Anything), (6, Aim::Apart), (5, Aim::Force), (8, Aim::Seat)];
 
 /// Where a round ends.
 const CUTS: [(u8, Where); 6] = [
+    (2, Where::Anywhere),
+    (1, Where::Record),
+    (3, Where::Journal),
+    (3, Where::Activation),
+    (3, Where::Rebuild),
+    (6, Where::Resync),
+];
+
+const CUTS_BEFORE: [(u8, Where); 6] = [
     (3, Where::Anywhere),
     (1, Where::Record),
     (3, Where::Journal),
@@ -227,6 +254,28 @@ enum Happens {
 }
 
 const EVENTS: [(u8, Happens); 19] = [
+    (17, Happens::Pull),
+    (1, Happens::TakeSpare),
+    (4, Happens::TakeSpareAgain),
+    (3, Happens::Return),
+    (2, Happens::Fail),
+    (5, Happens::Scrub),
+    (4, Happens::Repair),
+    (2, Happens::Pause),
+    (7, Happens::Resume),
+    (7, Happens::Abort),
+    (3, Happens::Limits),
+    (1, Happens::Stop),
+    (10, Happens::Hold),
+    (1, Happens::Lag),
+    (7, Happens::FailFlush),
+    (9, Happens::Unreadable),
+    (9, Happens::Unwritable),
+    (1, Happens::Settle),
+    (1, Happens::Sweep),
+];
+
+const EVENTS_BEFORE: [(u8, Happens); 19] = [
     (14, Happens::Pull),
     (1, Happens::TakeSpare),
     (4, Happens::TakeSpareAgain),
@@ -276,8 +325,10 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
     let random = &mut random;
     let mut steps = Vec::new();
     for round in 0..random.u8(2..6) {
-        let volume = random.usize(..volumes);
-        let aim = drawn(random, &AIMS);
+        let mut volume = random.usize(..volumes);
+        let first = is_often(seed) && round == 0;
+        let aims = if is_often(seed) { &AIMS[..] } else { &AIMS_BEFORE };
+        let aim = drawn(random, if first { &FIRST_AIMS } else { aims });
         let which = match random.u8(..12) {
             _ if round == 0 && random.u8(..4) > 0 => Which::All,
             0..4 => Which::All,
@@ -291,20 +342,30 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
         match aim {
             Aim::Anything => {}
             Aim::Apart => {
-                let some = match random.u8(..4) {
+                let some = match random.u8(..if is_often(seed) { 12 } else { 4 }) {
                     0 => Which::Alone,
                     1 => Which::Without(1),
-                    _ => Which::Without(2),
+                    2..4 => Which::Without(2),
+                    _ => Which::Enough,
                 };
                 for which in [some, Which::Others] {
-                    let insist = random.bool();
+                    let insist = random.bool() || some == Which::Enough;
                     let (shuffle, clock_back) = (false, false);
                     steps.push(Step::Start { volume, which, shuffle, clock_back, insist });
                     steps.push(Step::Work(random.u64(40..160)));
                     steps.push(cut(random, Where::Anywhere));
                 }
             }
+            Aim::Seat => {
+                steps.push(start(volume, Which::All));
+                steps.push(Step::Work(random.u64(1..60)));
+                steps.push(cut(random, Where::Activation));
+            }
             Aim::Force => {
+                if is_often(seed) {
+                    // Only a set with parity asks for force: the first one, where there is one.
+                    volume = 0;
+                }
                 steps.push(start(volume, Which::All));
                 steps.push(Step::Work(random.u64(40..160)));
                 steps.push(cut(random, Where::Anywhere));
@@ -313,7 +374,7 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
         steps.push(Step::Start {
             volume,
             which: match aim {
-                Aim::Anything => which,
+                Aim::Anything | Aim::Seat => which,
                 Aim::Apart => Which::All,
                 Aim::Force => Which::Short,
             },
@@ -337,8 +398,9 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
             steps.push(Step::Sweep);
         }
         steps.push(Step::Work(random.u64(1..100)));
-        for _ in 0..random.u8(1..8) {
-            steps.push(event(random));
+        let few = if is_often(seed) { 2..9 } else { 1..8 };
+        for _ in 0..random.u8(few) {
+            steps.push(event(random, if is_often(seed) { &EVENTS } else { &EVENTS_BEFORE }));
             if random.u8(..4) > 0 {
                 let most = if random.u8(..4) == 0 { 200 } else { 60 };
                 steps.push(Step::Work(random.u64(1..most)));
@@ -348,14 +410,21 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
             steps.push(Step::Stop);
             steps.push(Step::Wait(random.u64(1..20)));
         }
-        let at = drawn(random, &CUTS);
-        if at == Where::Resync {
+        let at = drawn(random, if is_often(seed) { &CUTS } else { &CUTS_BEFORE });
+        if at == Where::Resync && is_often(seed) {
+            // A whole set that users write to is what a resync is owed.
+            steps.push(Step::Return);
+            steps.push(Step::Work(random.u64(60..160)));
+            steps.push(cut(random, Where::Anywhere));
+            steps.push(start(volume, Which::All));
+        } else if at == Where::Resync {
             steps.push(cut(random, Where::Anywhere));
             steps.push(start(volume, Which::All));
             steps.push(Step::Work(random.u64(1..30)));
         }
         steps.push(cut(random, at));
         match random.u8(..6) {
+            5 if is_often(seed) => steps.push(Step::Clone(random.u8(..))),
             0..2 => steps.push(Step::Clone(random.u8(..))),
             2 => steps.push(Step::Resize { pick: random.u8(..), grow: random.bool() }),
             _ => {}
@@ -364,10 +433,10 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
     steps
 }
 
-fn event(random: &mut Rng) -> Step {
+fn event(random: &mut Rng, shares: &[(u8, Happens)]) -> Step {
     let pick = random.u8(..);
     let row = random.u16(..);
-    match drawn(random, &EVENTS) {
+    match drawn(random, shares) {
         Happens::Pull => {
             let cache = match random.u8(..4) {
                 0 => Cache::Stays,

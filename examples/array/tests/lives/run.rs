@@ -215,6 +215,11 @@ impl<E: ArrayEngine> Run<E> {
         self.seen.iter().any(|seen| seen.status.set_failed)
     }
 
+    /// Whether a set lacks a member, or is filling one.
+    pub(crate) fn set_is_short(&self) -> bool {
+        self.statuses().any(|own| !(own.failed | own.rebuilding).is_empty())
+    }
+
     pub(crate) fn status(&self, set: u16) -> &Status {
         &self.seen[usize::from(set)].status
     }

@@ -16,6 +16,10 @@ mod checkpoints;
 mod damage;
 #[path = "update/guard.rs"]
 mod guard;
+#[path = "update/habits.rs"]
+mod habits;
+#[path = "update/mdadm.rs"]
+mod mdadm;
 #[path = "update/others.rs"]
 mod others;
 #[path = "update/records.rs"]

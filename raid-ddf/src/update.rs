@@ -17,7 +17,8 @@
 //!
 //! PD_State belongs to the disk, not to one array on it. Where a disk serves several sets:
 //! - one set's failure is a failure for all, and only a rebuild takes it back;
-//! - rebuilding ends when no other array on the disk is degraded any more.
+//! - rebuilding ends when no other set on the disk waits for it any more; until then those that have
+//!   it in sync say so in their own records, see [`held`].
 //!
 //! VD_State and Init_State belong to the array, not to one set of it. Where there are several sets,
 //! each set's own state stands in the vendor's scratch space of its configuration records; see
@@ -35,6 +36,8 @@ pub(crate) mod checkpoint;
 pub(crate) mod condition;
 pub(crate) mod copies;
 pub(crate) mod disk_set;
+pub(crate) mod elsewhere;
+pub(crate) mod held;
 pub(crate) mod import;
 pub(crate) mod run_time;
 pub(crate) mod set_note;

@@ -18,6 +18,8 @@ mod damage;
 mod guard;
 #[path = "update/habits.rs"]
 mod habits;
+#[path = "update/held.rs"]
+mod held;
 #[path = "update/mdadm.rs"]
 mod mdadm;
 #[path = "update/others.rs"]

@@ -32,6 +32,7 @@ use crate::header::Section;
 use crate::physical_disk_records::{PdState, PdType};
 use crate::sequence::{compare_kept, compare_sequences, updates_between};
 use crate::update::disk_set::DiskSet;
+use crate::update::set_note::Note;
 use core::cmp::Ordering;
 use raid_core::array::{ArrayState, Secondary};
 use raid_core::metadata::Finding;
@@ -70,17 +71,57 @@ impl<'a> SetRecord<'a> {
             Word::Missing
         } else if state.contains(PdState::FAILED) || !state.contains(PdState::ONLINE) {
             Word::Out
-        } else if state.contains(PdState::REBUILDING) {
+        } else if state.contains(PdState::REBUILDING) && !self.holds(reference, set) {
             Word::Filling
         } else {
             Word::In
         }
     }
 
+    /// Whether it names the slot of this disk as one that holds the set's data although the disk is
+    /// being filled for another.
+    pub(super) fn holds(&self, reference: u32, set: u8) -> bool {
+        let own = set == self.record.secondary_element_seq;
+        let in_slot = |slot: &Slot| self.reference(*slot) == Some(reference);
+        own && self.has_note()
+            && self.held().is_some_and(|held| held.iter().any(|slot| in_slot(&slot)))
+    }
+
+    /// Whether anything stands in the vendor's scratch space.
+    fn has_note(&self) -> bool {
+        self.record.vendor_specific_scratch_space != [u8::MAX; 32]
+    }
+
+    /// The slots that it names so, as far as its note counts on its disk.
+    fn held(&self) -> Option<SlotSet> {
+        let who = |slot| {
+            let reference = self.reference(slot)?;
+            Some((reference, self.disk.entry_of(reference)?.pd_guid))
+        };
+        let note = Note::of_record(self.record, self.disk.order(), self.disk.sequence(), &who);
+        (!note.held.is_empty()).then_some(note.held)
+    }
+
+    /// What it says of a disk that the other record names, which is of its own set or another one: that
+    /// set's record of the same update says of its members what the standard has no place for.
+    fn word_by(&self, other: &Self, reference: u32) -> Word {
+        let set = other.record.secondary_element_seq;
+        match self.word_on(reference, set) {
+            Word::Filling
+                if set != self.record.secondary_element_seq
+                    && other.holds(reference, set)
+                    && says_the_same(&self.disk, &other.disk) =>
+            {
+                Word::In
+            }
+            word => word,
+        }
+    }
+
     /// What it says of the disk of another record.
     pub(super) fn word_on_disk_of(&self, other: &Self) -> Word {
         let reference = other.disk.reference();
-        reference.map_or(Word::Out, |them| self.word_on(them, other.record.secondary_element_seq))
+        reference.map_or(Word::Out, |them| self.word_by(other, them))
     }
 
     /// Whether its disk counts itself in.
@@ -255,7 +296,9 @@ impl<'a> VirtualDisk<'a> {
         let listed =
             |claim: &SetRecord<'a>| claim.disk.reference().and_then(|them| newest.entry_of(them));
         let still_out = |claim: &SetRecord<'a>| {
-            listed(claim).is_none_or(|entry| !entry.pd_state(newest.order()).is_usable())
+            let set = claim.record.secondary_element_seq;
+            let state = claim.disk.reference().and_then(|them| self.state_by(newest, set, them));
+            state.is_none_or(|state| !state.is_usable())
         };
         let filled = |claim: &SetRecord<'a>| {
             let member = PdType::PARTICIPATING;
@@ -274,9 +317,12 @@ impl<'a> VirtualDisk<'a> {
         let mut carriers = self.carriers();
         let Some(first) = carriers.next() else { return false };
         let list = list_of(&first.disk);
+        // What stands in the vendor's space may say more than the lists.
         list.is_none()
+            || first.has_note()
             || carriers.any(|claim| {
                 list_of(&claim.disk) != list
+                    || claim.has_note()
                     || (claim.sequence() != first.sequence()
                         && claim.record.secondary_element_seq == first.record.secondary_element_seq)
             })
@@ -354,11 +400,10 @@ impl<'a> VirtualDisk<'a> {
             return true;
         }
         let state = |record: &SetRecord<'a>| {
-            let set = record.record.secondary_element_seq;
             let slots = (0..geometry.slots).filter_map(|slot| u8::try_from(slot).ok().map(Slot));
             let held = |slot: &Slot| {
                 let reference = record.reference(*slot);
-                reference.is_some_and(|them| claim.word_on(them, set) == Word::In)
+                reference.is_some_and(|them| claim.word_by(record, them) == Word::In)
             };
             let readable: SlotSet = slots.filter(held).collect();
             set_state(&geometry, readable)
@@ -414,8 +459,30 @@ impl<'a> VirtualDisk<'a> {
 
     /// Whether the speaker counts the disk of a record in.
     pub(super) fn says_in(&self, claim: &SetRecord<'a>) -> bool {
-        let entry = claim.disk.reference().and_then(|them| self.speaker.entry_of(them));
-        entry.is_some_and(|entry| entry.pd_state(self.speaker.order()).is_usable())
+        let set = claim.record.secondary_element_seq;
+        let state = claim.disk.reference().and_then(|them| self.state_by(&self.speaker, set, them));
+        state.is_some_and(PdState::is_usable)
+    }
+
+    /// PD_State of a disk in a set as this disk's copy says, for this volume: what is being filled for
+    /// another one alone is usable.
+    pub(crate) fn state_by(
+        &self,
+        speaker: &DdfDisk<'a>,
+        set: u8,
+        reference: u32,
+    ) -> Option<PdState> {
+        let state = speaker.entry_of(reference)?.pd_state(speaker.order());
+        let holds = |claim: &SetRecord<'a>| claim.holds(reference, set);
+        let mut told = self.set_claims(set.into());
+        let own =
+            || self.set_claims(set.into()).find(|claim| claim.disk.index() == speaker.index());
+        let held = state.is_filling()
+            && match own() {
+                Some(own) => holds(&own),
+                None => told.any(|claim| says_the_same(&claim.disk, speaker) && holds(&claim)),
+            };
+        Some(if held { state.difference(PdState::REBUILDING) } else { state })
     }
 
     /// Whether a disk is one of two that have each gone on without the other, and not the newer.

@@ -9,6 +9,7 @@ use crate::finding::Fault;
 use crate::geometry::{Codes, Unmappable, joined_size};
 use crate::guid::Guid;
 use crate::header::Section;
+use crate::physical_disk_records::PdState;
 use crate::sequence::compare_sequences;
 use crate::structure::{ConfigurationRecord, RecordSlot};
 use crate::vd_configuration::{ElementLists, VdConfiguration};
@@ -169,6 +170,18 @@ impl<'a> VirtualDisk<'a> {
     /// State of a disk's data in this volume, its own records aside.
     pub(super) fn condition(&self, disk: &DdfDisk<'a>) -> MemberState {
         self.configuration.condition_by(&self.speaker, disk)
+    }
+
+    /// The same in a set: a disk that is being filled for another volume alone is in sync.
+    pub(super) fn condition_in(&self, disk: &DdfDisk<'a>, set: &SetRecord<'a>) -> MemberState {
+        let number = set.record.secondary_element_seq;
+        let state = || self.state_by(&self.speaker, number, disk.reference()?);
+        match self.condition(disk) {
+            MemberState::Rebuilding if state().is_some_and(PdState::is_usable) => {
+                MemberState::InSync
+            }
+            condition => condition,
+        }
     }
 
     /// The disks that hold a configuration record of it, with the record.

@@ -20,7 +20,9 @@
 //! is without its data until the other disk is filled.
 
 use super::array_state::update_arrays;
+use super::elsewhere;
 use super::run_time::edit_disk;
+use super::set_note;
 use super::spread::{change_record, clear_slot, edit_slot, free_slot, spread};
 use super::survey::{Live, Survey, set_of};
 use crate::build::extents::first_fit;
@@ -32,7 +34,7 @@ use crate::spare_assignment::{SpareAssignment, SpareType};
 use crate::vd_configuration::VdConfiguration;
 use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{ChangeError, DiskBuffer, Stamp};
-use raid_core::units::{Blocks, Lba};
+use raid_core::units::{Blocks, Lba, SlotSet};
 
 /// What was found sound before anything is edited.
 struct Plan {
@@ -64,6 +66,14 @@ pub(crate) fn activate(
         Some((slot, true)) => set_active(disks, survey, spare, slot, true),
         Some((slot, false)) => clear_slot(disks, survey, spare, slot),
         None => {}
+    }
+    set_note::share(disks, survey);
+    let own = (guid, place.set);
+    // The place is another disk's from now on.
+    set_note::hold(disks, survey, own, |held| held.without(SlotSet::of(place.slot)));
+    elsewhere::lower(disks, survey, guid);
+    if in_sync_everywhere(disks, survey, plan.reference) {
+        elsewhere::hold(disks, survey, own, plan.reference);
     }
     let lists = survey.element_slots(&Live(disks));
     let committed = !matches!(plan.assignment, Some((_, true)));
@@ -99,6 +109,13 @@ pub(crate) fn activate(
     update_arrays(disks, survey, guid, None, |_| {});
     spread(disks, survey, stamp);
     Ok(())
+}
+
+/// Whether a disk holds the data of every set that names it.
+fn in_sync_everywhere(disks: &[DiskBuffer<'_>], survey: &Survey, reference: u32) -> bool {
+    let live = Live(disks);
+    let entry = survey.physical_disks(&live).and_then(|all| all.find(survey.order, reference));
+    entry.is_some_and(|entry| entry.pd_state(survey.order).is_usable())
 }
 
 /// Lists the spare among those of the other sets that name the failed disk. A set that has eight

@@ -7,6 +7,7 @@
 //! what it takes to lose them all, less one.
 
 use super::run_time::geometry;
+use super::set_note;
 use super::spread::edit_newest;
 use super::survey::{Live, Survey};
 use crate::assemble::state::{join_sets, set_state as worth_of_set};
@@ -107,18 +108,10 @@ const fn rank(condition: VdCondition) -> u8 {
 /// What an array is worth by its level; `None` if its records do not tell.
 fn worth(disks: &dyn Disks, survey: &Survey, guid: Guid, vouched: Vouched) -> Option<Worth> {
     let (_, geometry) = geometry(disks, survey, guid)?;
-    let physical = survey.physical_disks(disks)?;
+    survey.physical_disks(disks)?;
     let readable = |set| {
-        let record = survey.record(disks, guid, set).and_then(|at| survey.at(disks, at));
-        let slots = (0u8..=u8::MAX).map(Slot);
-        let references =
-            record.into_iter().flat_map(|record| survey.references(disks, record)).zip(slots);
-        let readable = references.filter(|(reference, slot)| {
-            let state = physical.find(survey.order, *reference).map(|e| e.pd_state(survey.order));
-            let vouched = vouched.contains(set, *slot);
-            state.is_some_and(|state| state.is_usable() || (vouched && !state.is_gone()))
-        });
-        readable.map(|(_, slot)| slot).collect()
+        let vouched = (0..=u8::MAX).map(Slot).filter(|slot| vouched.contains(set, *slot));
+        readable(disks, survey, guid, set, vouched.collect())
     };
     let sets = || (0..geometry.sets).map(readable);
     let states = sets().map(|readable| worth_of_set(&geometry, readable));
@@ -133,6 +126,28 @@ fn worth(disks: &dyn Disks, survey: &Survey, guid: Guid, vouched: Vouched) -> Op
         _ => NOT_SET,
     };
     Some(Worth { condition, remaining })
+}
+
+/// The slots of a set that hold its data by the newest lists; those in `vouched` do even while their
+/// disk is being filled.
+pub(crate) fn readable(
+    disks: &dyn Disks,
+    survey: &Survey,
+    guid: Guid,
+    set: u16,
+    vouched: SlotSet,
+) -> SlotSet {
+    let Some(physical) = survey.physical_disks(disks) else { return SlotSet::EMPTY };
+    let record = survey.record(disks, guid, set).and_then(|at| survey.at(disks, at));
+    let slots = (0u8..=u8::MAX).map(Slot);
+    let held = set_note::held(disks, survey, guid, set) | vouched;
+    let references =
+        record.into_iter().flat_map(|record| survey.references(disks, record)).zip(slots);
+    let readable = references.filter(|(reference, slot)| {
+        let state = physical.find(survey.order, *reference).map(|e| e.pd_state(survey.order));
+        state.is_some_and(|state| state.is_usable() || (held.contains(*slot) && !state.is_gone()))
+    });
+    readable.map(|(_, slot)| slot).collect()
 }
 
 /// How many more failures an array survives at least of which these slots are readable, set by set.

@@ -4,22 +4,23 @@
 //! whether other implementations keep these bytes is unverified.
 //!
 //! ```text
-//!  0      4         5           6      7       8      16           20          24         28
-//!  | RRcp | version | operation | slot | flags | mark | reference  | disk hash | VD seq   | CRC |
+//!  0      4         5           6      7       8      16     24         28
+//!  | RRcp | version | operation | slot | flags | mark | held | identity | CRC |
 //! ```
 //!
 //! - What the standard's own fields say stays careful: rebuilding, not fully initialised, not
 //!   consistent. Who does not know the checkpoint starts again from the beginning.
 //! - It counts only while the record's sequence number and the header's are those it was written
-//!   with. The header's is under the CRC: mdadm runs an array without touching its records.
-//! - A rebuild's mark belongs to the disk in the slot: its reference and a CRC-32 of its GUID. Two
-//!   rebuilds at once have no checkpoint.
+//!   with. Both are under the CRC: mdadm runs an array without touching its records.
+//! - A rebuild's mark belongs to the disk in the slot, and what is [held](super::held) to the disks
+//!   in those slots: their references and GUIDs make the identity. Two rebuilds at once have no
+//!   checkpoint.
 //! - Flags: bit 0 clean, bits 1 and 2 initialisation; a checkpoint takes the place of a
 //!   [note](super::set_note).
 
+use super::held::{self, Who};
 use super::set_note::SetNote;
 use crate::crc::plain_crc;
-use crate::guid::Guid;
 use crate::integer::{ByteOrder, U32, U64};
 use crate::vd_configuration::VdConfiguration;
 use raid_core::array::Initialisation;
@@ -37,16 +38,15 @@ struct Stored {
     slot: u8,
     flags: u8,
     mark: U64,
-    reference: U32,
-    disk_hash: U32,
-    sequence: U32,
+    held: U64,
+    identity: U32,
     crc: U32,
 }
 
 const _: () = assert!(size_of::<Stored>() == 32);
 
 const MAGIC: [u8; 4] = *b"RRcp";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Slot and identity of an operation over all members.
 const ALL: u8 = 0xFF;
 
@@ -57,29 +57,34 @@ pub(crate) struct Checkpoint {
     pub(crate) mark: Row,
     /// What the set says of itself while the checkpoint counts.
     pub(crate) note: SetNote,
-    /// Reference and GUID hash of the disk that is being filled.
-    target: Option<(u32, u32)>,
+}
+
+/// A checkpoint as it was found, with what else stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) held: SlotSet,
+    identity: u32,
+}
+
+impl Found {
+    /// Whether the disks it speaks of are those that `who` finds in their slots.
+    pub(crate) fn is_of(&self, who: &Who<'_>) -> bool {
+        self.checkpoint.identity(self.held, who) == Some(self.identity)
+    }
 }
 
 impl Checkpoint {
-    /// The checkpoint of a state; `None` if there is nothing to keep. `disk` gives reference and GUID
-    /// of the disk in a slot.
-    pub(crate) fn of_state(
-        state: &RuntimeState,
-        disk: impl Fn(Slot) -> Option<(u32, Guid)>,
-    ) -> Option<Self> {
+    /// The checkpoint of a state; `None` if there is nothing to keep, or if `who` does not know the
+    /// disk that is being filled.
+    pub(crate) fn of_state(state: &RuntimeState, who: &Who<'_>) -> Option<Self> {
         let operation = state.operation?;
-        let target = match operation {
-            Operation::Rebuild { targets } => {
-                let slot = targets.lowest().filter(|_| targets.len() == 1)?;
-                let (reference, guid) = disk(slot)?;
-                Some((reference, hash(&guid)))
-            }
-            _ => None,
-        };
+        if let Operation::Rebuild { targets } = operation {
+            who(targets.lowest().filter(|_| targets.len() == 1)?)?;
+        }
         code(operation)?;
         let note = SetNote { clean: state.clean, initialisation: state.initialisation };
-        Some(Self { operation, mark: state.mark, note, target })
+        Some(Self { operation, mark: state.mark, note })
     }
 
     /// The checkpoint in a record, if it counts under update counter `sequence` of the header.
@@ -87,19 +92,17 @@ impl Checkpoint {
         record: &VdConfiguration,
         order: ByteOrder,
         sequence: Option<u32>,
-    ) -> Option<Self> {
+    ) -> Option<Found> {
         let stored = Stored::ref_from_bytes(&record.vendor_specific_scratch_space).ok()?;
+        let number = record.sequence_number.get(order);
         let counts = stored.magic == MAGIC
             && stored.version == VERSION
-            && stored.sequence == record.sequence_number
-            && stored.crc.get(order) == crc(stored, sequence);
+            && stored.crc.get(order) == crc(stored, number, sequence);
         if !counts {
             return None;
         }
-        let operation = operation(stored.operation, Slot(stored.slot))?;
-        let rebuild = matches!(operation, Operation::Rebuild { .. });
-        Some(Self {
-            operation,
+        let checkpoint = Self {
+            operation: operation(stored.operation, Slot(stored.slot))?,
             mark: Row(stored.mark.get(order)),
             note: SetNote {
                 clean: stored.flags & 1 != 0,
@@ -109,13 +112,18 @@ impl Checkpoint {
                     _ => Initialisation::Full,
                 },
             },
-            target: rebuild.then(|| (stored.reference.get(order), stored.disk_hash.get(order))),
-        })
+        };
+        let held = held::of_bits(stored.held.get(order));
+        Some(Found { checkpoint, held, identity: stored.identity.get(order) })
     }
 
-    /// Whether the disk in the slot is the one that was being filled.
-    pub(crate) fn is_of(&self, reference: u32, guid: &Guid) -> bool {
-        self.target.is_none_or(|target| target == (reference, hash(guid)))
+    /// The disks that a checkpoint speaks of, as one number; `None` if one is not known.
+    fn identity(&self, held: SlotSet, who: &Who<'_>) -> Option<u32> {
+        let target = match self.operation {
+            Operation::Rebuild { targets } => targets,
+            _ => SlotSet::EMPTY,
+        };
+        held::identity(held::identity(0, target, who)?, held, who)
     }
 
     /// What the standard's fields say meanwhile.
@@ -132,20 +140,21 @@ impl Checkpoint {
         }
     }
 
-    /// Stores the checkpoint; it counts under update counter `sequence`.
-    pub(crate) fn store(
+    /// The bytes that count under number `number` of the record and update counter `sequence`;
+    /// `None` if a disk that they speak of is not known.
+    pub(crate) fn bytes(
         &self,
-        record: &mut VdConfiguration,
         order: ByteOrder,
-        sequence: Option<u32>,
-    ) {
-        let Some((operation, slot)) = code(self.operation) else { return };
+        (number, sequence): (u32, Option<u32>),
+        held: SlotSet,
+        who: &Who<'_>,
+    ) -> Option<[u8; 32]> {
+        let (operation, slot) = code(self.operation)?;
         let initialisation = match self.note.initialisation {
             Initialisation::None => 0,
             Initialisation::Running => 1,
             Initialisation::Full => 2,
         };
-        let (reference, disk_hash) = self.target.unwrap_or((u32::MAX, u32::MAX));
         let mut stored = Stored {
             magic: MAGIC,
             version: VERSION,
@@ -153,15 +162,12 @@ impl Checkpoint {
             slot,
             flags: u8::from(self.note.clean) | initialisation << 1,
             mark: U64::new(order, self.mark.0),
-            reference: U32::new(order, reference),
-            disk_hash: U32::new(order, disk_hash),
-            sequence: record.sequence_number,
+            held: U64::new(order, held::bits(held)),
+            identity: U32::new(order, self.identity(held, who)?),
             crc: U32::ALL_ONES,
         };
-        stored.crc = U32::new(order, crc(&stored, sequence));
-        if let Ok(space) = Stored::mut_from_bytes(&mut record.vendor_specific_scratch_space) {
-            *space = stored;
-        }
+        stored.crc = U32::new(order, crc(&stored, number, sequence));
+        stored.as_bytes().first_chunk().copied()
     }
 }
 
@@ -170,15 +176,11 @@ pub(super) fn is_one(space: &[u8]) -> bool {
     space.starts_with(&MAGIC)
 }
 
-fn hash(guid: &Guid) -> u32 {
-    plain_crc(&[&guid.0])
-}
-
-/// Over all but the CRC itself, and the header's update counter.
-fn crc(stored: &Stored, sequence: Option<u32>) -> u32 {
+/// Over all but the CRC itself, the header's update counter and the record's number.
+fn crc(stored: &Stored, number: u32, sequence: Option<u32>) -> u32 {
     let counter = sequence.unwrap_or(u32::MAX).to_be_bytes();
     let body = stored.as_bytes().get(..28).unwrap_or_default();
-    plain_crc(&[body, &counter])
+    plain_crc(&[body, &counter, &number.to_be_bytes()])
 }
 
 fn code(operation: Operation) -> Option<(u8, u8)> {
@@ -209,13 +211,19 @@ fn operation(code: u8, slot: Slot) -> Option<Operation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guid::Guid;
     use crate::record::Record;
 
     const ORDER: ByteOrder = ByteOrder::Big;
+    const REBUILD: Operation = Operation::Rebuild { targets: SlotSet::EMPTY };
 
     fn record(bytes: &mut [u8; 512]) -> &mut VdConfiguration {
         let Some(record) = VdConfiguration::view_mut(bytes) else { unreachable!() };
         record
+    }
+
+    fn rebuild() -> Operation {
+        Operation::Rebuild { targets: SlotSet::of(Slot(3)) }
     }
 
     fn state(operation: Operation) -> RuntimeState {
@@ -229,20 +237,30 @@ mod tests {
         }
     }
 
-    fn disk(slot: Slot) -> Option<(u32, Guid)> {
+    fn who(slot: Slot) -> Option<(u32, Guid)> {
         Some((0x1000 + u32::from(slot.0), Guid([slot.0; 24])))
+    }
+
+    /// Another disk in one slot.
+    fn other_in(other: u8) -> impl Fn(Slot) -> Option<(u32, Guid)> {
+        move |slot| who(slot).map(|(own, guid)| (if slot.0 == other { 9 } else { own }, guid))
     }
 
     #[test]
     fn what_is_stored_is_what_is_read_under_the_same_counters_alone() {
         let mut bytes = [0xFF; 512];
         let record = record(&mut bytes);
-        record.sequence_number = U32::new(ORDER, 7);
-        let rebuild = Operation::Rebuild { targets: SlotSet::of(Slot(3)) };
-        for operation in [rebuild, Operation::Resync, Operation::Initialise, Operation::Check] {
-            let Some(kept) = Checkpoint::of_state(&state(operation), disk) else { unreachable!() };
-            kept.store(record, ORDER, Some(40));
-            assert_eq!(Checkpoint::of_record(record, ORDER, Some(40)), Some(kept));
+        let held = SlotSet::first(2);
+        for operation in [rebuild(), Operation::Resync, Operation::Initialise, Operation::Check] {
+            record.sequence_number = U32::new(ORDER, 7);
+            let Some(kept) = Checkpoint::of_state(&state(operation), &who) else { unreachable!() };
+            let Some(space) = kept.bytes(ORDER, (7, Some(40)), held, &who) else { unreachable!() };
+            record.vendor_specific_scratch_space = space;
+            let Some(found) = Checkpoint::of_record(record, ORDER, Some(40)) else {
+                unreachable!()
+            };
+            assert_eq!((found.checkpoint, found.held), (kept, held));
+            assert!(found.is_of(&who));
             assert_eq!(Checkpoint::of_record(record, ORDER, Some(41)), None);
             record.sequence_number = U32::new(ORDER, 8);
             assert_eq!(Checkpoint::of_record(record, ORDER, Some(40)), None);
@@ -256,28 +274,30 @@ mod tests {
     }
 
     #[test]
-    fn a_rebuild_belongs_to_its_disk_and_two_at_once_have_no_checkpoint() {
-        let rebuild = Operation::Rebuild { targets: SlotSet::of(Slot(3)) };
-        let Some(kept) = Checkpoint::of_state(&state(rebuild), disk) else { unreachable!() };
-        assert!(kept.is_of(0x1003, &Guid([3; 24])));
-        assert!(!kept.is_of(0x1003, &Guid([4; 24])) && !kept.is_of(0x1004, &Guid([3; 24])));
+    fn a_checkpoint_belongs_to_its_disks_and_two_rebuilds_at_once_have_none() {
+        let mut bytes = [0xFF; 512];
+        let record = record(&mut bytes);
+        record.sequence_number = U32::new(ORDER, 7);
+        let Some(kept) = Checkpoint::of_state(&state(rebuild()), &who) else { unreachable!() };
+        let held = SlotSet::of(Slot(1));
+        let Some(space) = kept.bytes(ORDER, (7, None), held, &who) else { unreachable!() };
+        record.vendor_specific_scratch_space = space;
+        let Some(found) = Checkpoint::of_record(record, ORDER, None) else { unreachable!() };
+        assert!(found.is_of(&who));
+        assert!(!found.is_of(&other_in(3)) && !found.is_of(&other_in(1)));
         let both = Operation::Rebuild { targets: SlotSet::first(2) };
-        assert_eq!(Checkpoint::of_state(&state(both), disk), None);
-        assert_eq!(Checkpoint::of_state(&state(rebuild), |_| None), None);
+        assert_eq!(Checkpoint::of_state(&state(both), &who), None);
+        assert_eq!(Checkpoint::of_state(&state(REBUILD), &who), None);
+        assert_eq!(Checkpoint::of_state(&state(rebuild()), &|_| None), None);
     }
 
     #[test]
     fn the_layout_is_the_one_of_the_picture() {
-        let mut bytes = [0xFF; 512];
-        let record = record(&mut bytes);
-        record.sequence_number = U32::new(ORDER, 7);
-        let rebuild = Operation::Rebuild { targets: SlotSet::of(Slot(3)) };
-        let Some(kept) = Checkpoint::of_state(&state(rebuild), disk) else { unreachable!() };
-        kept.store(record, ORDER, Some(40));
-        let space = record.vendor_specific_scratch_space;
-        assert_eq!(space[..8], *b"RRcp\x01\x01\x03\x05");
+        let Some(kept) = Checkpoint::of_state(&state(rebuild()), &who) else { unreachable!() };
+        let held = [0, 9].into_iter().map(Slot).collect();
+        let Some(space) = kept.bytes(ORDER, (7, Some(40)), held, &who) else { unreachable!() };
+        assert_eq!(space[..8], *b"RRcp\x02\x01\x03\x05");
         assert_eq!(space[8..16], 0x0102_0304_0506_u64.to_be_bytes());
-        assert_eq!(space[16..20], 0x1003_u32.to_be_bytes());
-        assert_eq!(space[24..28], 7_u32.to_be_bytes());
+        assert_eq!(space[16..24], 0x0201_u64.to_be_bytes());
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The run-time state of one set: read from the metadata, and recorded in it.
 
-use super::array_state::update_arrays;
+use super::array_state::{self, update_arrays};
 use super::checkpoint::Checkpoint;
+use super::elsewhere;
 use super::set_note::{self, SetNote};
 use super::spread::{edit_newest, spread};
 use super::survey::{Live, RecordAt, Survey, next, set_of};
@@ -30,11 +31,12 @@ pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<Runti
     let newest = volume.speaker();
     let entry = volume.entry();
     let [mut failed, mut rebuilding] = [SlotSet::EMPTY; 2];
+    let number = u8::try_from(set).ok()?;
     for slot in SlotSet::first(volume.slots()).iter() {
-        let state = claim
-            .reference(slot)
-            .and_then(|reference| newest.entry_of(reference))
-            .map_or(PdState::MISSING, |entry| entry.pd_state(newest.order()));
+        let reference = claim.reference(slot);
+        let state = reference
+            .and_then(|reference| volume.state_by(&newest, number, reference))
+            .unwrap_or(PdState::MISSING);
         if state.is_usable() {
         } else if state.contains(PdState::REBUILDING) && !state.is_gone() {
             rebuilding.insert(slot);
@@ -44,7 +46,6 @@ pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<Runti
     }
     let shared = SetNote::of_entry(entry);
     let (order, sequence) = (newest.order(), newest.sequence());
-    let number = u8::try_from(set).ok()?;
     // Only disks that the newest update reached speak for it.
     let told = || {
         let disks = volume.configuration().disks().filter(|disk| disk.sequence() == sequence);
@@ -63,13 +64,14 @@ pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<Runti
         operation,
         mark: Row(0),
     };
+    let who = |slot| {
+        let reference = claim.reference(slot)?;
+        Some((reference, newest.entry_of(reference)?.pd_guid))
+    };
     let kept = told().find_map(|record| Checkpoint::of_record(record, order, sequence));
+    let kept = kept.filter(|kept| kept.is_of(&who)).map(|kept| kept.checkpoint);
     let kept = kept.filter(|kept| match kept.operation {
-        Operation::Rebuild { targets } => targets.lowest().is_some_and(|slot| {
-            let disk = claim.reference(slot).and_then(|reference| newest.entry_of(reference));
-            targets == rebuilding
-                && disk.is_some_and(|disk| kept.is_of(disk.pd_reference.get(order), &disk.pd_guid))
-        }),
+        Operation::Rebuild { targets } => targets == rebuilding,
         _ => rebuilding.is_empty(),
     });
     Some(kept.map_or(state, |kept| RuntimeState {
@@ -115,9 +117,14 @@ pub(crate) fn set_state(
         spread(disks, &survey, stamp);
         return Ok(());
     }
+    set_note::share(disks, &survey);
+    elsewhere::lower(disks, &survey, guid);
     for slot in slots.iter() {
         set_member(disks, &survey, (guid, set), at, slot, wanted(state, slot));
     }
+    let in_sync = slots.without(named);
+    let present = array_state::readable(&Live(disks), &survey, guid, set, in_sync);
+    set_note::hold(disks, &survey, (guid, set), |held| in_sync & (held | present));
     let checkpoint = if checkpoints { checkpoint(&Live(disks), &survey, at, state) } else { None };
     let note = SetNote { clean: state.clean, initialisation: state.initialisation };
     let note = checkpoint.map_or(note, |checkpoint| checkpoint.careful());
@@ -126,7 +133,6 @@ pub(crate) fn set_state(
     if checkpoint.is_some() {
         set_note::keep(disks, &survey, guid, set, checkpoint);
     }
-    let in_sync = slots.without(named);
     update_arrays(disks, &survey, guid, Some((set, in_sync)), |entry| all.store_in_entry(entry));
     spread(disks, &survey, stamp);
     Ok(())
@@ -140,7 +146,7 @@ fn checkpoint(
     state: &RuntimeState,
 ) -> Option<Checkpoint> {
     let record = survey.at(disks, at)?;
-    Checkpoint::of_state(state, |slot| {
+    Checkpoint::of_state(state, &|slot| {
         let reference = survey.references(disks, record).nth(slot.index())?;
         let entry = survey.physical_disks(disks)?.find(survey.order, reference)?;
         Some((reference, entry.pd_guid))
@@ -189,6 +195,11 @@ fn set_member(
     // A disk that is not among those given was absent, and is not known to have failed.
     let absent = wanted == Wanted::Failed && !old.is_gone() && !is_given(disks, reference);
     let next = if absent { next | PdState::MISSING } else { next };
+    if old.is_usable() && next.is_filling() {
+        elsewhere::hold(disks, survey, own, reference);
+    } else if !old.is_gone() && next.is_gone() {
+        elsewhere::fail(disks, survey, own, reference);
+    }
     edit_disk(disks, survey, reference, |entry| entry.set_pd_state(order, next));
 }
 
@@ -228,9 +239,9 @@ pub(crate) fn edit_disk(
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Others {
     Nothing,
-    /// Sets of arrays that are all optimal.
-    Optimal,
-    /// A set of an array that is not.
+    /// Sets that all have its data.
+    Whole,
+    /// A set that waits for it.
     Short,
 }
 
@@ -245,10 +256,15 @@ impl Others {
                 continue;
             }
             let entry = arrays.find(survey.order, &record.vd_guid);
-            if entry.is_some_and(|entry| entry.condition() != VdCondition::Optimal) {
+            let set = (record.vd_guid, set_of(record));
+            let holds = || {
+                let slot = survey.slot_in(disks, set, reference);
+                slot.is_none_or(|slot| set_note::held(disks, survey, set.0, set.1).contains(slot))
+            };
+            if entry.is_some_and(|entry| entry.condition() != VdCondition::Optimal) && !holds() {
                 return Self::Short;
             }
-            others = Self::Optimal;
+            others = Self::Whole;
         }
         others
     }

@@ -1,29 +1,34 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What one set of an array of several sets says for itself.
+//! What one set of an array says for itself, in the vendor's scratch space of its configuration records.
 //!
 //! The format has one consistency flag and one initialisation state for a whole array; the sets of a
-//! RAID-10 become clean one by one. While they differ, each set's own state stands in the vendor's
-//! scratch space of its configuration records, and the array's fields say the worst of all:
+//! RAID-10 become clean one by one. While they differ, each set's own state stands here, and the
+//! array's fields say the worst of all. Which members are [held](super::held) in sync stands here too:
 //!
 //! ```text
-//!  0          8          12      13               14
-//!  | RAID-RS  | update   | clean | initialisation | FF ...
+//!  0          8        12      13               14   16     24         28
+//!  | RAID-RS  | update | clean | initialisation | FF | held | identity | FF |
 //! ```
 //!
-//! A note counts only if its update counter is that of the newest metadata, which every change made
-//! here renews: after a change by another implementation, or on a disk that an update did not reach,
-//! the array's own fields count. When all sets agree the space is all ones again. Space that holds
-//! anything else is another vendor's: then the worst counts until it is cleared there.
+//! Clean and initialisation are FF where the array's fields say the same. A note counts only if its
+//! update counter is that of the newest metadata, which every change made here renews: after a change
+//! by another implementation, or on a disk that an update did not reach, the array's own fields count.
+//! When there is nothing to say the space is all ones again. Space that holds anything else is another
+//! vendor's: then the worst counts until it is cleared there.
 
 use super::checkpoint::{self, Checkpoint};
+use super::held::{self, Who};
 use super::spread::edit_record;
-use super::survey::{Live, Survey};
+use super::survey::{Live, Survey, set_of};
 use crate::build::VENDOR;
+use crate::disk_bytes::Disks;
 use crate::guid::Guid;
-use crate::integer::{ByteOrder, U32};
+use crate::integer::{ByteOrder, U32, U64};
+use crate::physical_disk_records::PdState;
 use crate::vd_configuration::VdConfiguration;
 use raid_core::array::Initialisation;
 use raid_core::metadata::DiskBuffer;
+use raid_core::units::{Slot, SlotSet};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// What can differ between the sets of an array.
@@ -41,12 +46,108 @@ struct Stored {
     update: U32,
     clean: u8,
     initialisation: u8,
-    unused: [u8; 18],
+    unused_14: [u8; 2],
+    held: U64,
+    identity: U32,
+    unused_28: [u8; 4],
 }
 
 const _: () = assert!(size_of::<Stored>() == 32);
 
 const EMPTY: [u8; 32] = [0xFF; 32];
+
+/// What stands in the scratch space of one record, as far as it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    checkpoint: Option<Checkpoint>,
+    state: Option<SetNote>,
+    /// Slots that hold the set's data although their disk is being filled for another.
+    pub(crate) held: SlotSet,
+}
+
+impl Note {
+    const NOTHING: Self = Self { checkpoint: None, state: None, held: SlotSet::EMPTY };
+
+    /// What counts in a record under update counter `sequence` of the header. `who` gives the disks
+    /// in its slots.
+    pub(crate) fn of_record(
+        record: &VdConfiguration,
+        order: ByteOrder,
+        sequence: Option<u32>,
+        who: &Who<'_>,
+    ) -> Self {
+        if record.vendor_specific_scratch_space == EMPTY {
+            return Self::NOTHING;
+        }
+        let state = SetNote::of_record(record, order, sequence);
+        if let Some(found) = Checkpoint::of_record(record, order, sequence) {
+            let own = Self { checkpoint: Some(found.checkpoint), state: None, held: found.held };
+            // A note of what is left where the disks are others.
+            return if found.is_of(who) {
+                own.kept(sequence)
+            } else {
+                Self { state, ..Self::NOTHING }
+            };
+        }
+        let none = Self { state, ..Self::NOTHING };
+        let Some(stored) = Stored::counting(record, order, sequence) else { return Self::NOTHING };
+        let held = held::of_bits(stored.held.get(order));
+        let same = held::identity(0, held, who) == Some(stored.identity.get(order));
+        if same { Self { held, ..none }.kept(sequence) } else { none }
+    }
+
+    /// Where no counter is kept nothing tells whether another implementation wrote since.
+    const fn kept(self, sequence: Option<u32>) -> Self {
+        match sequence {
+            Some(_) => self,
+            None => Self { held: SlotSet::EMPTY, ..self },
+        }
+    }
+
+    /// The bytes that count under number `number` of the record and update counter `sequence`.
+    fn bytes(
+        &self,
+        order: ByteOrder,
+        (number, sequence): (u32, Option<u32>),
+        who: &Who<'_>,
+    ) -> [u8; 32] {
+        let known = |slot: &Slot| who(*slot).is_some();
+        let held = held::that_fit(self.kept(sequence).held).iter().filter(known).collect();
+        let counters = (number, sequence);
+        let bytes = |checkpoint: Checkpoint| checkpoint.bytes(order, counters, held, who);
+        if let Some(bytes) = self.checkpoint.and_then(bytes) {
+            return bytes;
+        }
+        if self.state.is_none() && held.is_empty() {
+            return EMPTY;
+        }
+        let stored = Stored {
+            vendor: VENDOR,
+            update: U32::new(order, sequence.unwrap_or(number)),
+            clean: self.state.map_or(u8::MAX, |state| u8::from(state.clean)),
+            initialisation: self.state.map_or(u8::MAX, |state| rank(state.initialisation)),
+            unused_14: [u8::MAX; 2],
+            held: U64::new(order, held::bits(held)),
+            identity: U32::new(order, held::identity(0, held, who).unwrap_or(u32::MAX)),
+            unused_28: [u8::MAX; 4],
+        };
+        stored.as_bytes().first_chunk().copied().unwrap_or(EMPTY)
+    }
+}
+
+impl Stored {
+    /// The note in a record, if it is of the newest update `sequence`.
+    fn counting(
+        record: &VdConfiguration,
+        order: ByteOrder,
+        sequence: Option<u32>,
+    ) -> Option<&Self> {
+        let stored = Self::ref_from_bytes(&record.vendor_specific_scratch_space).ok()?;
+        let counts =
+            stored.vendor == VENDOR && stored.update.get(order) == update(record, order, sequence);
+        counts.then_some(stored)
+    }
+}
 
 impl SetNote {
     /// The set's own note, if it is of the newest update `sequence`.
@@ -55,13 +156,10 @@ impl SetNote {
         order: ByteOrder,
         sequence: Option<u32>,
     ) -> Option<Self> {
-        if let Some(checkpoint) = Checkpoint::of_record(record, order, sequence) {
-            return Some(checkpoint.careful());
+        if let Some(found) = Checkpoint::of_record(record, order, sequence) {
+            return Some(found.checkpoint.careful());
         }
-        let stored = Stored::ref_from_bytes(&record.vendor_specific_scratch_space).ok()?;
-        if stored.vendor != VENDOR || stored.update.get(order) != update(record, order, sequence) {
-            return None;
-        }
+        let stored = Stored::counting(record, order, sequence)?;
         let initialisation = match stored.initialisation {
             0 => Initialisation::None,
             1 => Initialisation::Running,
@@ -90,16 +188,6 @@ impl SetNote {
             initialisation: if less { other.initialisation } else { self.initialisation },
         }
     }
-
-    fn store(self, record: &mut VdConfiguration, order: ByteOrder, sequence: Option<u32>) {
-        let update = U32::new(order, update(record, order, sequence));
-        let (clean, initialisation) = (u8::from(self.clean), rank(self.initialisation));
-        let stored = Stored { vendor: VENDOR, update, clean, initialisation, unused: [0xFF; 18] };
-        let space = &mut record.vendor_specific_scratch_space;
-        if let Ok(space) = Stored::mut_from_bytes(space) {
-            *space = stored;
-        }
-    }
 }
 
 const fn rank(initialisation: Initialisation) -> u8 {
@@ -116,27 +204,162 @@ fn update(record: &VdConfiguration, order: ByteOrder, sequence: Option<u32>) -> 
 }
 
 /// Whether the scratch space is free or ours.
-fn is_ours(record: &VdConfiguration) -> bool {
+pub(crate) fn is_ours(record: &VdConfiguration) -> bool {
     let space = &record.vendor_specific_scratch_space;
     *space == EMPTY || space.starts_with(&VENDOR) || checkpoint::is_one(space)
 }
 
-/// Carries the note of a record over to the update that is being made, if it counts; takes it away
-/// if it does not.
-pub(crate) fn renew(record: &mut VdConfiguration, survey: &Survey) {
-    let order = survey.order;
-    let checkpoint = Checkpoint::of_record(record, order, survey.copies.sequence());
-    let note = SetNote::of_record(record, order, survey.copies.sequence());
-    if survey.next_sequence.is_none() {
-        let next = record.sequence_number.get(order).wrapping_add(1);
-        record.sequence_number.set(order, next);
+/// The disks in the slots of a record, by the newest list.
+fn who<'d>(
+    disks: &'d dyn Disks,
+    survey: &'d Survey,
+    record: &'d VdConfiguration,
+) -> impl Fn(Slot) -> Option<(u32, Guid)> + 'd {
+    move |slot| {
+        let reference = survey.references(disks, record).nth(slot.index())?;
+        let entry = survey.physical_disks(disks)?.find(survey.order, reference)?;
+        Some((reference, entry.pd_guid))
     }
-    match (checkpoint, note) {
-        (Some(checkpoint), _) => checkpoint.store(record, order, survey.next_sequence),
-        (None, Some(note)) => note.store(record, order, survey.next_sequence),
-        (None, None) if is_ours(record) => record.vendor_specific_scratch_space = EMPTY,
-        (None, None) => {}
+}
+
+/// What counts in a record before the change.
+pub(crate) fn read(disks: &dyn Disks, survey: &Survey, record: &VdConfiguration) -> Note {
+    let who = who(disks, survey, record);
+    Note::of_record(record, survey.order, survey.copies.sequence(), &who)
+}
+
+/// The space of a record with this note, as it counts before the change.
+fn written(disks: &dyn Disks, survey: &Survey, record: &VdConfiguration, note: &Note) -> [u8; 32] {
+    let number = record.sequence_number.get(survey.order);
+    let who = who(disks, survey, record);
+    note.bytes(survey.order, (number, survey.copies.sequence()), &who)
+}
+
+/// The space of a record as the update that is being made leaves it: what counts is carried over, and
+/// what does not is taken away. `None` where it is another vendor's.
+pub(crate) fn renewed(
+    disks: &dyn Disks,
+    survey: &Survey,
+    record: &VdConfiguration,
+) -> Option<[u8; 32]> {
+    if record.vendor_specific_scratch_space == EMPTY {
+        return Some(EMPTY);
     }
+    let mut note = read(disks, survey, record);
+    // Nobody needs to say that a disk in sync for all holds its data.
+    note.held = note.held & not_usable(disks, survey, record);
+    let number = record.sequence_number.get(survey.order);
+    let number = if survey.next_sequence.is_none() { number.wrapping_add(1) } else { number };
+    let who = who(disks, survey, record);
+    is_ours(record).then(|| note.bytes(survey.order, (number, survey.next_sequence), &who))
+}
+
+/// The slots of a record whose disk is not in sync for all of its volumes.
+fn not_usable(disks: &dyn Disks, survey: &Survey, record: &VdConfiguration) -> SlotSet {
+    let Some(list) = survey.physical_disks(disks) else { return SlotSet::EMPTY };
+    let state = |reference| list.find(survey.order, reference).map(|e| e.pd_state(survey.order));
+    let slots = (0..=u8::MAX).map(Slot);
+    let all = slots.zip(survey.references(disks, record));
+    let usable = |reference| state(reference).is_none_or(PdState::is_usable);
+    all.filter(|(_, reference)| !usable(*reference)).map(|(slot, _)| slot).collect()
+}
+
+/// The members of a set that hold its data although their disk is being filled for another, as the
+/// newest disk says, or others that say the same.
+pub(crate) fn held(disks: &dyn Disks, survey: &Survey, guid: Guid, set: u16) -> SlotSet {
+    let own = survey.records(disks).filter(|(_, record)| {
+        record.vd_guid == guid
+            && set_of(record) == set
+            && record.vendor_specific_scratch_space != EMPTY
+    });
+    let told = own.filter(|(at, _)| survey.says_the_same(disks, at.disk));
+    told.map(|(_, record)| read(disks, survey, record).held)
+        .find(|held| !held.is_empty())
+        .unwrap_or_default()
+}
+
+/// Gives the notes that count to the disks that the last update did not reach: what it said belongs to
+/// all of them from the next one on.
+pub(crate) fn share(disks: &mut [DiskBuffer<'_>], survey: &Survey) {
+    if survey.aligned {
+        return;
+    }
+    for disk in 0..disks.len() {
+        if survey.says_the_same(&Live(disks), disk) {
+            continue;
+        }
+        for slot in 0..survey.slots(&Live(disks), disk) {
+            let live = Live(disks);
+            let Some(record) = survey.volume(&live, disk, slot).filter(|own| is_ours(own)) else {
+                continue;
+            };
+            let same = |other: &VdConfiguration| {
+                other.vd_guid == record.vd_guid
+                    && set_of(other) == set_of(record)
+                    && other.sequence_number == record.sequence_number
+                    && is_ours(other)
+            };
+            let of_update =
+                survey.records(&live).filter(|(at, _)| survey.says_the_same(&live, at.disk));
+            let spaces = of_update
+                .filter(|(_, other)| same(other))
+                .map(|(_, other)| other.vendor_specific_scratch_space);
+            let Some(space) = spaces.reduce(|first, _| first) else { continue };
+            edit_record(disks, survey, disk, slot, |record| {
+                record.vendor_specific_scratch_space = space;
+            });
+        }
+    }
+}
+
+/// Changes the note in every record of a set, except where the space is another vendor's.
+fn change(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    (guid, set): (Guid, u16),
+    edit: impl Fn(&mut Note),
+) {
+    for disk in 0..disks.len() {
+        let live = Live(disks);
+        let Some(slot) = survey.slot_of(&live, disk, guid, set) else { continue };
+        let Some(record) = survey.volume(&live, disk, slot).filter(|own| is_ours(own)) else {
+            continue;
+        };
+        // An older record may have other members; the newest takes its place.
+        let number = record.sequence_number.get(survey.order);
+        if survey.record(&live, guid, set).is_none_or(|newest| newest.sequence != number) {
+            continue;
+        }
+        let mut note = read(&live, survey, record);
+        edit(&mut note);
+        let space = written(&live, survey, record, &note);
+        edit_record(disks, survey, disk, slot, |record| {
+            record.vendor_specific_scratch_space = space;
+        });
+    }
+}
+
+/// Says which members hold the data of a set although their disk is being filled for another.
+pub(crate) fn hold(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    set: (Guid, u16),
+    held: impl Fn(SlotSet) -> SlotSet,
+) {
+    change(disks, survey, set, |note| note.held = held(note.held));
+}
+
+/// The space of a record whose number has changed since the note was read: without its checkpoint,
+/// which is of that number.
+pub(crate) fn after_change(
+    disks: &dyn Disks,
+    survey: &Survey,
+    record: &VdConfiguration,
+    before: &Note,
+) -> [u8; 32] {
+    let careful = before.checkpoint.map(|checkpoint| checkpoint.careful());
+    let state = before.state.or(careful.filter(|_| record.secondary_element_count > 1));
+    written(disks, survey, record, &Note { checkpoint: None, state, held: before.held })
 }
 
 /// Notes the state of set `set` of array `guid`, and gives the worst of all sets.
@@ -173,7 +396,8 @@ pub(crate) fn record(
     all
 }
 
-/// Keeps a checkpoint in every record of set `set`; where the space is another vendor's there is none.
+/// Keeps a checkpoint in every record of set `set`, or none; where the space is another vendor's there
+/// is none.
 pub(crate) fn keep(
     disks: &mut [DiskBuffer<'_>],
     survey: &Survey,
@@ -181,37 +405,16 @@ pub(crate) fn keep(
     set: u16,
     checkpoint: Option<Checkpoint>,
 ) {
-    for disk in 0..disks.len() {
-        let Some(slot) = survey.slot_of(&Live(disks), disk, guid, set) else { continue };
-        edit_record(disks, survey, disk, slot, |record| match checkpoint {
-            Some(checkpoint) if is_ours(record) => {
-                checkpoint.store(record, survey.order, survey.copies.sequence());
-            }
-            None if checkpoint::is_one(&record.vendor_specific_scratch_space) => {
-                record.vendor_specific_scratch_space = EMPTY;
-            }
-            _ => {}
-        });
-    }
+    change(disks, survey, (guid, set), |note| note.checkpoint = checkpoint);
 }
 
-/// Stores a note in every record of a set, or takes it away. A checkpoint that counts stays: it says
-/// the same.
+/// Stores a note in every record of a set, or takes it away. A checkpoint that counts says the same.
 fn store_on_all(
     disks: &mut [DiskBuffer<'_>],
     survey: &Survey,
     guid: Guid,
     set: u16,
-    note: Option<SetNote>,
+    state: Option<SetNote>,
 ) {
-    for disk in 0..disks.len() {
-        let Some(slot) = survey.slot_of(&Live(disks), disk, guid, set) else { continue };
-        let (order, sequence) = (survey.order, survey.copies.sequence());
-        edit_record(disks, survey, disk, slot, |record| match note {
-            _ if !is_ours(record) => {}
-            _ if Checkpoint::of_record(record, order, sequence).is_some() => {}
-            Some(note) => note.store(record, survey.order, survey.copies.sequence()),
-            None => record.vendor_specific_scratch_space = EMPTY,
-        });
-    }
+    change(disks, survey, (guid, set), |note| note.state = state);
 }

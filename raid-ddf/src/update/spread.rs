@@ -53,6 +53,7 @@ pub(crate) fn spread(disks: &mut [DiskBuffer<'_>], survey: &Survey, stamp: Stamp
     for disk in 0..disks.len() {
         hand_out_records(disks, survey, disk);
     }
+    set_note::share(disks, survey);
     survey.seal_newest(disks);
     for disk in 0..disks.len() {
         let Some(copies) = survey.member(&Live(disks), disk).map(|member| member.1) else {
@@ -241,7 +242,9 @@ pub(crate) fn change_record(
     edit: impl FnOnce(&mut VdConfiguration),
 ) {
     let order = survey.order;
-    let Some(at) = survey.record(&Live(disks), guid, set) else { return };
+    let live = Live(disks);
+    let Some(at) = survey.record(&live, guid, set) else { return };
+    let note = survey.at(&live, at).map(|record| set_note::read(&live, survey, record));
     edit_record(disks, survey, at.disk, at.slot, |record| {
         let next = record.sequence_number.get(order).wrapping_add(1);
         record.sequence_number.set(order, next);
@@ -251,6 +254,15 @@ pub(crate) fn change_record(
         record.timestamp.set(order, now.max(before));
         edit(record);
     });
+    let live = Live(disks);
+    let record = survey.at(&live, at).filter(|record| set_note::is_ours(record));
+    let space =
+        record.zip(note).map(|(record, note)| set_note::after_change(&live, survey, record, &note));
+    if let Some(space) = space {
+        edit_record(disks, survey, at.disk, at.slot, |record| {
+            record.vendor_specific_scratch_space = space;
+        });
+    }
 }
 
 /// Edits a section of the newest disk's chosen copy. [`spread`] seals it.
@@ -318,9 +330,18 @@ fn count(
 /// What counts with the update in the records themselves.
 fn renew_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
     for slot in 0..survey.slots(&Live(disks), disk) {
-        if survey.volume(&Live(disks), disk, slot).is_some() {
-            edit_record(disks, survey, disk, slot, |record| set_note::renew(record, survey));
-        }
+        let live = Live(disks);
+        let Some(record) = survey.volume(&live, disk, slot) else { continue };
+        let space = set_note::renewed(&live, survey, record);
+        edit_record(disks, survey, disk, slot, |record| {
+            if survey.next_sequence.is_none() {
+                let next = record.sequence_number.get(survey.order).wrapping_add(1);
+                record.sequence_number.set(survey.order, next);
+            }
+            if let Some(space) = space {
+                record.vendor_specific_scratch_space = space;
+            }
+        });
     }
 }
 

@@ -20,10 +20,12 @@ use crate::physical_disk_records::{PdState, PhysicalDiskRecords, is_reference};
 use crate::sequence::{compare_kept, updates_between};
 use crate::spare_assignment::SpareAssignment;
 use crate::structure::{ConfigurationRecord, Structure};
+use crate::update::set_note::Note;
 use crate::vd_configuration::VdConfiguration;
 use crate::virtual_disk_records::VirtualDiskRecords;
 use raid_core::array::ArrayId;
 use raid_core::metadata::{ChangeError, DiskBuffer};
+use raid_core::units::{Slot, SlotSet};
 
 /// The live ones among the disks given.
 #[derive(Debug)]
@@ -157,14 +159,45 @@ impl Survey {
         })
     }
 
-    fn do_lists_agree(&self, disks: &dyn Disks) -> bool {
-        let list = |index| {
-            let (_, copies, structure) = self.member(disks, index)?;
-            stored_crc(copies.order, structure.section(Section::PhysicalDiskRecords)?)
+    /// Whether the lists of disks on all disks are the same.
+    pub(crate) const fn lists_agree(&self) -> bool {
+        self.lists_agree
+    }
+
+    /// Whether disk `disk` carries a later update than the one that counts.
+    pub(crate) fn is_later(&self, disks: &dyn Disks, disk: usize) -> bool {
+        compare_kept(self.number_of(disks, disk), self.copies.sequence()).is_gt()
+    }
+
+    /// The slots of a record on disk `disk` that this disk knows to be filled for its set.
+    pub(crate) fn filling_by(
+        &self,
+        disks: &dyn Disks,
+        disk: usize,
+        record: &VdConfiguration,
+    ) -> SlotSet {
+        let own = self.member(disks, disk).and_then(|(_, _, structure)| structure.physical_disks());
+        let Some(own) = own else { return SlotSet::EMPTY };
+        let who = |slot: Slot| {
+            let reference = self.references(disks, record).nth(slot.index())?;
+            Some((reference, own.find(self.order, reference)?.pd_guid))
         };
-        let newest = list(self.newest);
+        let filling = |reference| {
+            let entry = own.find(self.order, reference);
+            entry.is_some_and(|entry| entry.pd_state(self.order).is_filling())
+        };
+        let all = (0..=u8::MAX).map(Slot).zip(self.references(disks, record));
+        let filling = all.filter(|(_, reference)| filling(*reference)).map(|(slot, _)| slot);
+        let number = self.number_of(disks, disk);
+        let held = || Note::of_record(record, self.order, number, &who).held;
+        let filling: SlotSet = filling.collect();
+        if filling.is_empty() { filling } else { filling.without(held()) }
+    }
+
+    fn do_lists_agree(&self, disks: &dyn Disks) -> bool {
+        let newest = self.list_crc(disks, self.newest);
         let members = (0..disks.count()).filter(|index| self.members.contains(*index));
-        newest.is_some() && members.into_iter().all(|index| list(index) == newest)
+        newest.is_some() && members.into_iter().all(|index| self.list_crc(disks, index) == newest)
     }
 
     /// The configuration whose records list the disk with this GUID, at hand or not.
@@ -338,16 +371,26 @@ impl Survey {
             self.references(disks, record).any(|element| Some(element) == reference)
         };
         let holds = |record: &&VdConfiguration| names(record, me);
+        let holds_data = |record: &VdConfiguration| {
+            let state = me.and_then(|me| state(own, me));
+            let mut slots = (0..=u8::MAX).map(Slot).zip(self.references(disks, record));
+            let mine = slots.find(|(_, them)| Some(*them) == me).map(|(slot, _)| slot);
+            let filling = || self.filling_by(disks, index, record);
+            state.is_some_and(|state| {
+                state.is_usable()
+                    || (state.is_filling() && mine.is_some_and(|mine| !filling().contains(mine)))
+            })
+        };
         if !members
             && array.is_some_and(|array| {
                 structure.volumes().filter(holds).any(|record| record.vd_guid == array)
             })
-            || !me.and_then(|me| state(own, me)).is_some_and(PdState::is_usable)
         {
             return false;
         }
         let others = structure.volumes().filter(holds);
-        others.filter(|record| !members || Some(record.vd_guid) != array).any(|record| {
+        let others = others.filter(|record| !members || Some(record.vd_guid) != array);
+        others.filter(|record| holds_data(record)).any(|record| {
             self.references(disks, record).any(|reference| {
                 let gone = |list| state(list, reference).is_some_and(PdState::is_gone);
                 gone(own) && !gone(newest)
@@ -438,6 +481,20 @@ impl Survey {
         own != self.copies.sequence()
     }
 
+    /// Whether disk `disk` was reached by the update that counts: its list of disks is the same.
+    pub(crate) fn says_the_same(&self, disks: &dyn Disks, disk: usize) -> bool {
+        disk == self.newest
+            || (!self.is_apart(disks, disk)
+                && (self.lists_agree
+                    || self.list_crc(disks, disk) == self.list_crc(disks, self.newest)))
+    }
+
+    /// The CRC that disk `index` stores of its list of disks.
+    fn list_crc(&self, disks: &dyn Disks, index: usize) -> Option<u32> {
+        let (_, copies, structure) = self.member(disks, index)?;
+        stored_crc(copies.order, structure.section(Section::PhysicalDiskRecords)?)
+    }
+
     /// Whether the copy that counts on disk `disk` is of an earlier update than the newest.
     pub(crate) fn is_behind(&self, disks: &dyn Disks, disk: usize) -> bool {
         let own = self.member(disks, disk).and_then(|(_, copies, _)| copies.sequence());
@@ -511,6 +568,18 @@ impl Survey {
         records
             .find(|(at, record)| at.disk == disk && record.vd_guid == guid && set_of(record) == set)
             .map(|(at, _)| at.slot)
+    }
+
+    /// The slot of a set that the disk with this reference is in, by the newest record of the set.
+    pub(crate) fn slot_in(
+        &self,
+        disks: &dyn Disks,
+        (guid, set): (Guid, u16),
+        reference: u32,
+    ) -> Option<Slot> {
+        let record = self.record(disks, guid, set).and_then(|at| self.at(disks, at))?;
+        let place = self.references(disks, record).position(|element| element == reference)?;
+        u8::try_from(place).ok().map(Slot)
     }
 
     /// How many sets array `guid` has; 0 if no live disk has a record of it.

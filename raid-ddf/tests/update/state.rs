@@ -106,11 +106,12 @@ fn a_failed_disk_has_failed_for_every_array_on_it() {
     // The other array has not noticed: what it says of its members does not bring the disk back.
     rig.set_state(second, 0, &state_of(false, &[], &[])).unwrap();
     assert_eq!(rig.state(first, 0).unwrap(), state_of(false, &[1], &[]));
-    // Being filled for both, it holds its data only when both say so.
+    // Being filled for both, it holds the data of each as soon as that one says so.
     rig.set_state(first, 0, &state_of(true, &[], &[1])).unwrap();
     assert_eq!(rig.state(second, 0).unwrap().rebuilding, SlotSet::of(Slot(0)));
     rig.set_state(first, 0, &healthy()).unwrap();
-    assert_eq!(rig.state(first, 0).unwrap().rebuilding, SlotSet::of(Slot(1)));
+    assert_eq!(rig.state(first, 0), Some(healthy()));
+    assert_eq!(rig.state(second, 0).unwrap().rebuilding, SlotSet::of(Slot(0)));
     rig.set_state(second, 0, &healthy()).unwrap();
     assert_eq!(rig.state(first, 0), Some(healthy()));
     assert_eq!(rig.state(second, 0), Some(healthy()));

@@ -3,6 +3,7 @@
 
 use super::rig::*;
 use super::scenarios;
+use crate::world::native;
 use crate::world::random::Random;
 use crate::*;
 use raid_core::metadata::Operation;
@@ -127,5 +128,19 @@ scenarios! {
         assert!((0..8).all(|row| rig.blocked(row).is_some()));
         rig.run();
         assert!((0..8).all(|row| rig.blocked(row).is_none()));
+    }
+}
+
+/// Who waits for the dirty record writes before the set is clean again, however short the idle time is.
+#[test]
+fn a_set_without_idle_time_is_not_clean_before_the_writer_has_had_its_turn() {
+    for format in [native::capabilities(), flag_only()] {
+        let limits = Limits { clean_after_idle: 0, ..config(2).limits };
+        let mut rig = Rig::new(Config { limits, ..config(2) }, clean(), format);
+        for row in [3, 3, 9] {
+            rig.write(row, 1);
+            rig.run();
+            assert!(rig.core.status().clean);
+        }
     }
 }

@@ -104,3 +104,20 @@ fn a_resync_ends_at_a_row_that_no_list_names() {
     rig.start();
     assert_eq!(rig.finished(), [Finish::Unreadable(raid_core::units::Row(5))]);
 }
+
+#[test]
+fn a_write_that_is_given_up_heals_no_bad_range() {
+    let mut rig = Rig::mirror(2);
+    let grant = rig.go(5, 1);
+    for slot in [0, 1] {
+        assert!(rig.core.unwritable(Slot(slot), Rows::new(5, 1)));
+    }
+    assert!(matches!(rig.done(&grant, &[]), Ack::After(_)));
+    rig.settle();
+    let grant = rig.go(5, 1);
+    assert_eq!(rig.core.give_up(rig.time(), grant.ticket, NONE), Ok(()));
+    assert!(rig.core.give_up(rig.time(), grant.ticket, NONE).is_err(), "the ticket is back");
+    rig.run_until_clean();
+    assert_eq!(rig.last_record().bad.len(), 2);
+    assert!(rig.core.plan_read(Rows::new(5, 1), NONE).is_err());
+}

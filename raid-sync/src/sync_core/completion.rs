@@ -17,7 +17,7 @@ use crate::command::Ack;
 use crate::defect::Defect;
 use crate::error::Unexpected;
 use crate::member::Redundancy;
-use crate::ticket::{Kind, Ticket};
+use crate::ticket::{Closed, Kind, Ticket};
 use crate::time::Time;
 use raid_core::metadata::RuntimeState;
 use raid_core::units::SlotSet;
@@ -35,16 +35,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         ticket: Ticket,
         failed: SlotSet,
     ) -> Result<Ack, Unexpected> {
-        self.clock.advance(now);
-        let closed = self.tickets.close(ticket).ok_or(Unexpected::Ticket(ticket))?;
-        if self.has(Defect::DrainAnyWindow) {
-            self.windows.drained(u32::MAX);
-        } else if closed.windows != 0 {
-            self.windows.drained(closed.windows);
-        }
-        self.overlap_waiters.due();
-        self.ticket_waiters.due();
-        self.fail_all(failed);
+        let closed = self.close(now, ticket, failed)?;
         let Kind::Write { durable } = closed.kind else {
             return Ok(if failed.is_empty() { Ack::Now } else { self.read_ack() });
         };
@@ -58,6 +49,35 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         let cached = || self.config.volatile.intersects(self.members.live());
         let promises = self.config.strict || durable || !cached();
         Ok(self.ack(promises && !self.has(Defect::AcknowledgeEarly)))
+    }
+
+    /// An admitted request is given up before anything of it was written: what its rows hold, and which of them
+    /// are bad, has not changed. The members in `failed` have failed meanwhile.
+    ///
+    /// # Errors
+    /// [`Unexpected::Ticket`] if it had completed before.
+    pub fn give_up(
+        &mut self,
+        now: Time,
+        ticket: Ticket,
+        failed: SlotSet,
+    ) -> Result<(), Unexpected> {
+        self.close(now, ticket, failed).map(drop)
+    }
+
+    #[inline]
+    fn close(&mut self, now: Time, ticket: Ticket, failed: SlotSet) -> Result<Closed, Unexpected> {
+        self.clock.advance(now);
+        let closed = self.tickets.close(ticket).ok_or(Unexpected::Ticket(ticket))?;
+        if self.has(Defect::DrainAnyWindow) {
+            self.windows.drained(u32::MAX);
+        } else if closed.windows != 0 {
+            self.windows.drained(closed.windows);
+        }
+        self.overlap_waiters.due();
+        self.ticket_waiters.due();
+        self.fail_all(failed);
+        Ok(closed)
     }
 
     /// A flush of the caches of all live members, asked for by a user, has returned, or failed on those

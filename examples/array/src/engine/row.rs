@@ -314,11 +314,14 @@ impl Engine {
     /// Plans an admitted piece with the members that are left.
     fn plan_row(&mut self, id: RowId) {
         let block_size = self.block_size();
+        let mirror = self.redundancy() == Redundancy::Mirror;
         let Some(task) = self.rows.get_mut(&id) else { return };
         let Some(grant) = task.grant else { return };
         let everyone = SlotSet::first(self.geometry.slots);
-        let readable = grant.read.without(task.failed);
         let written = (grant.must | grant.may).without(task.failed);
+        // A write of copies reads nothing, and what it has written can be read: also where no copy could be.
+        let copies = matches!(task.job, Job::Write { .. }) && mirror;
+        let readable = if copies { grant.must } else { grant.read }.without(task.failed);
         let usable = readable | written;
         let health =
             Health { unavailable: everyone.without(usable), write_only: usable.without(readable) };
@@ -615,7 +618,11 @@ impl Engine {
         self.report_rewritten(id);
         let Some(task) = self.rows.get_mut(&id) else { return };
         let Some(grant) = task.grant else { return };
-        let index = task.set;
+        let (index, failed) = (task.set, task.failed);
+        // Noted when the write failed, and perhaps forgotten since: a record that was written meanwhile could
+        // not name who the sync engine hears of now.
+        self.note_failures(index, failed);
+        let Some(task) = self.rows.get_mut(&id) else { return };
         let set = &mut self.sets[index];
         match task.ledgered {
             Some(true) => set.journal.row_done(),
@@ -623,7 +630,7 @@ impl Engine {
             None => {}
         }
         task.phase = Phase::Acknowledge;
-        match set.core.complete(self.now, grant.ticket, task.failed) {
+        match set.core.complete(self.now, grant.ticket, failed) {
             Ok(Ack::After(seq)) => self.park(index, id, WaitFor::Record(seq)),
             Ok(Ack::Now) => self.row_done(id),
             Ok(Ack::NoCopyLeft) => {
@@ -666,8 +673,8 @@ impl Engine {
     /// Gives a ticket back where nothing waits for what the sync engine says of it: the bytes that were
     /// read are there, or the request is refused already.
     fn give_back(&mut self, set: usize, grant: Grant, failed: SlotSet) {
-        let taken = self.sets[set].core.complete(self.now, grant.ticket, failed);
-        self.expect(set, taken.map(|_| ()));
+        let taken = self.sets[set].core.give_up(self.now, grant.ticket, failed);
+        self.expect(set, taken);
     }
 
     /// A set has failed: acknowledgements that wait for its records will not be given, nor will a

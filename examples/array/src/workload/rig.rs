@@ -370,11 +370,20 @@ impl<E: ArrayEngine> Rig<E> {
 
     /// Writes these sectors once.
     pub fn write(&mut self, at: Extent) {
+        self.write_once(at, false);
+    }
+
+    /// The same, to be answered when they are on stable storage.
+    pub fn write_durably(&mut self, at: Extent) {
+        self.write_once(at, true);
+    }
+
+    fn write_once(&mut self, at: Extent, durable: bool) {
         let version = self.next_version;
         self.next_version += 1;
         let bytes = self.oracle.submit_write(at.start.0, at.len.0, version);
-        let request = Request::Write { at: at.start.0, bytes, durable: false };
-        self.submit(request, Op::Write { at, version, durable: false });
+        let request = Request::Write { at: at.start.0, bytes, durable };
+        self.submit(request, Op::Write { at, version, durable });
     }
 
     /// Asks what no writer would ask, and waits for the answer.

@@ -2,7 +2,8 @@
 //! What a disk could not do reaches the sync engine, and whoever has failed is left alone.
 
 use crate::harness::{
-    FORMATS, each_array, geometry, good, options, place, shape, start, starts, whole, work,
+    FORMATS, NATIVE_FORMAT, each_array, geometry, good, options, place, shape, start, starts, wait,
+    whole, work,
 };
 use raid_array::member::Member;
 use raid_array::workload::{ArrayEngine, Caches, Call, Machine};
@@ -160,4 +161,55 @@ fn a_disk_whose_metadata_changed_while_it_was_away_is_filled_in_full() {
         }
         Some(())
     });
+}
+
+/// The sync engine hears of a failed write when the flush behind it has returned. A record that is made in
+/// between names nobody, and yet the set is not whole: rows go through the journal from then on.
+#[test]
+fn a_member_that_fails_while_a_record_is_made_does_not_open_the_write_hole() {
+    for ios in 1..24 {
+        let shape = geometry(Level::Raid5, 3, 1);
+        let mut machine = Machine::create(NATIVE_FORMAT, shape, 0, ios).unwrap();
+        let mut running = start(&mut machine, 0, &[0, 1, 2]).unwrap();
+        running.rig.write(Extent::new(0, 1));
+        running.rig.flush();
+        (0..512).for_each(|row| running.faults(0).make_unwritable(Lba(row)));
+        running.rig.write_durably(Extent::new(0, 32));
+        wait(&mut running.rig, ios);
+        // A region that is not recorded dirty.
+        running.rig.write(Extent::new(900, 1));
+        running.rig.flush();
+        assert!(running.rig.wait_until(|rig| !rig.engine.status(0).unrecorded));
+        assert_eq!(running.rig.engine.status(0).failed, SlotSet::of(Slot(0)), "{ios}");
+        work(&mut running.rig, 60);
+        good(&running.rig, "short of a member");
+        running.cut(&mut machine, Caches::KeepAny);
+        let mut running =
+            start(&mut machine, 0, &[1, 2]).unwrap_or_else(|why| panic!("{ios}: {why}"));
+        running.rig.adopt_all();
+        good(&running.rig, "started again");
+    }
+}
+
+#[test]
+fn a_row_of_a_mirror_that_no_copy_gives_is_written_and_read_again() {
+    let shape = geometry(Level::Raid1, 2, 1);
+    let mut machine = Machine::create(NATIVE_FORMAT, shape, 2, 5).unwrap();
+    let mut running = start(&mut machine, 0, &[0, 1, 2, 3]).unwrap();
+    running.call(Call::Limit(fast())).unwrap();
+    work(&mut running.rig, 100);
+    running.rig.flush();
+    running.faults(0).make_unreadable(Lba(77));
+    // The block is lost to the first spare, and then to the second one.
+    for slot in [1, 0] {
+        running.call(Call::Fail(place(0, slot))).unwrap();
+        running.call(Call::TakeSpare(place(0, slot), 3 - usize::from(slot))).unwrap();
+        assert!(running.rig.wait_until(|rig| whole(&rig.engine.status(0))), "slot {slot}");
+    }
+    assert_eq!(running.rig.engine.status(0).bad_ranges, 2);
+    running.rig.write_durably(Extent::new(70, 16));
+    running.rig.settle();
+    assert!(running.rig.wait_until(|rig| rig.engine.status(0).bad_ranges == 0));
+    running.rig.verify_all();
+    good(&running.rig, "written again");
 }

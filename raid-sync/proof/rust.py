@@ -110,6 +110,7 @@ def main():
         lines.append("#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]")
         lines.append(f"pub(crate) enum {name} {{\n    #[default]")
         lines += [f"    {one}," for one in values] + ["}\n"]
+    lines.append(f"/// Room for rows.\npub(crate) const ROWS: usize = {ROOM[ROW][1]};\n")
     lines.append("/// A state of the model, of a few members, rows and records.")
     lines.append("#[derive(Clone, Debug, Default, PartialEq)]\npub(crate) struct Abstract {")
     lines += [f"    pub(crate) {name}: usize," for name, _ in ROOM.values()]

@@ -5,9 +5,10 @@
 //! be any of several versions until a flush: every conjunct speaks of one row of one medium, and compares it
 //! only, so the oldest and the newest of them stand for all.
 
-use crate::proven::{ALL, Abstract, OF_MEDIA, PARTS, WindowState, broken, readable};
+use crate::proven::{ALL, Abstract, OF_MEDIA, PARTS, ROWS, WindowState, broken, readable};
 use crate::sync_core::SyncCore;
 use crate::world::scene::{Copy, Record, Scene};
+use crate::{Debtor, MemberKey};
 use core::cell::{Cell, RefCell};
 use raid_core::metadata::Operation;
 use raid_core::units::{Row, Rows, Slot, SlotSet};
@@ -95,6 +96,13 @@ pub(crate) fn abstraction<const T: usize, const W: usize, const R: usize, const 
     core.abstraction(&mut a);
     for (member, disk) in scene.disks.iter().enumerate() {
         a.volatile[member] = scene.volatile;
+        // The account of a disk says nothing of another one that sits in its slot unseen.
+        let account = core.account(Slot(member as u8));
+        if a.failed[member] && account.is_some_and(|account| account.id != MemberKey(disk.key)) {
+            for rows in [&mut a.held, &mut a.flushed, &mut a.durable, &mut a.prepared] {
+                rows[member] = [false; ROWS];
+            }
+        }
         a.disk[member] = disk.key as i16;
         let place = scene.records.iter().position(|record| Some(record.serial) == disk.record);
         a.record[member] = place.map_or(-1, |place| place as i16);
@@ -138,7 +146,9 @@ pub(crate) fn abstraction<const T: usize, const W: usize, const R: usize, const 
 /// The version that the copies of a row agree on.
 fn agreed(a: &Abstract, row: usize) -> i16 {
     let trusted = |m: usize| !a.failed[m] && !a.filling[m] && !a.waiting[m];
-    let counts = |m: &usize| trusted(*m) || (a.filling[*m] && a.held[*m][row]);
+    let landed = a.window[row] == WindowState::Landed;
+    let filled = |m: usize| a.held[m][row] || (landed && a.issued[m][row]);
+    let counts = |m: &usize| trusted(*m) || (a.filling[*m] && filled(*m));
     let before = (0..a.members).filter(counts).find(|m| a.leg[*m][row]);
     match before {
         _ if a.owed[row] => a.cached[a.speaker][row],
@@ -202,7 +212,9 @@ fn records(a: &mut Abstract, scene: &Scene) {
         each(state.failed, &mut a.rec_failed[place]);
         each(state.failed | state.rebuilding, &mut a.rec_untrusted[place]);
         for (member, disk) in record.disks.iter().enumerate() {
-            a.rec_disk[place][member] = *disk as i16;
+            let of = |debtor: &&Debtor| debtor.slot.index() == member;
+            let account = record.debtors.iter().flatten().find(of).map(|debtor| debtor.id.0);
+            a.rec_disk[place][member] = account.unwrap_or(*disk) as i16;
         }
         let equalises = matches!(state.operation, Some(Operation::Resync | Operation::Initialise));
         let filled = match state.operation {
@@ -219,9 +231,8 @@ fn records(a: &mut Abstract, scene: &Scene) {
                 let slot = Slot(member as u8);
                 let named = (state.failed | state.rebuilding).contains(slot);
                 let below = filled.contains(slot) && Row(row as u64) < state.mark;
-                let is = |debtor: &Option<_>| {
-                    debtor.is_some_and(|debtor: crate::Debtor| debtor.slot == slot)
-                };
+                let is =
+                    |debtor: &Option<_>| debtor.is_some_and(|debtor: Debtor| debtor.slot == slot);
                 let bit = record.debtors.iter().position(is);
                 let owes = |bit| regions.is_none_or(|region| region.debt() >> bit & 1 != 0);
                 let account = bit.is_some_and(|bit| !owes(bit));
@@ -230,7 +241,11 @@ fn records(a: &mut Abstract, scene: &Scene) {
         }
         let trusted = |member: usize| !a.rec_untrusted[place][member];
         let holds = |member: usize| a.record[member] >= place as i16;
-        if (0..a.members).all(|member| !trusted(member) || holds(member)) {
+        let confirmed = match scene.confirmed {
+            Some(serial) => record.serial == serial,
+            None => (0..a.members).all(|member| !trusted(member) || holds(member)),
+        };
+        if confirmed {
             a.confirmed = place as i16;
         }
     }

@@ -41,6 +41,9 @@ pub(crate) enum Operation {
     Scrub,
 }
 
+/// Room for rows.
+pub(crate) const ROWS: usize = 6;
+
 /// A state of the model, of a few members, rows and records.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Abstract {

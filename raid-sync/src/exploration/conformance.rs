@@ -84,13 +84,16 @@ impl World {
                 admitted: i16::from(columns[0].versions) - 1,
                 acknowledged: i16::from(columns[0].acknowledged),
                 promised: i16::from(columns[0].promised),
-                held: held.max_by_key(|(version, _)| *version),
+                held: held
+                    .filter(|(version, _)| *version > i16::from(columns[0].acknowledged))
+                    .max_by_key(|(version, _)| *version),
             }
         });
         let mut scene = Scene {
             volatile: scenario.cached,
             disks: self.members.iter().map(disk).collect(),
             records,
+            confirmed: None,
             rows: rows.collect(),
             writes: Vec::new(),
             copies: Vec::new(),
@@ -172,6 +175,7 @@ const ASKS: &[&str] = &[
     "preparing",
     "source",
     "fua",
+    "completed",
     "completed_fua",
     "unanswered",
     "promised",

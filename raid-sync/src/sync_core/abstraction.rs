@@ -6,7 +6,7 @@ use crate::operation::{Family, Phase};
 use crate::proven::{self, Abstract, StreamState, WindowState};
 use crate::record::{Raise, Stream};
 use crate::window::State;
-use raid_core::metadata::RuntimeState;
+use raid_core::metadata::{Operation, RuntimeState};
 use raid_core::units::{Row, Slot, SlotSet};
 
 /// A cursor, or what stands for one in a prepared record.
@@ -120,9 +120,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         let below = |cursor: Row| {
             move |slot: Slot, row: Row| self.members.filling.contains(slot) && row < cursor
         };
-        let mark = self.prepared().and_then(|raise| raise.mark);
-        let rebuilds = a.operation == proven::Operation::Rebuild;
-        let mark = mark.filter(|_| rebuilds).unwrap_or(self.rebuild.durable);
+        // The position that is being recorded may be that of an operation before this one.
+        let fills =
+            |raise: &Raise| matches!(raise.image.operation, Some(Operation::Rebuild { .. }));
+        let mark = self.prepared().filter(fills).and_then(|raise| raise.mark);
+        let mark = mark.unwrap_or(self.rebuild.durable);
         let pick = |position: Below<'_>, slot| position(slot, row) || account(slot);
         for member in 0..a.members {
             let slot = Slot(member as u8);

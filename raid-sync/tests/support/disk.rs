@@ -65,6 +65,12 @@ impl Disk {
         }
     }
 
+    /// Every value of a row that a power cut may leave.
+    pub(crate) fn may_hold(&self, row: u64) -> impl Iterator<Item = u64> + '_ {
+        let cached = self.cache.iter().filter(move |cached| cached.row == row);
+        core::iter::once(self.medium[row as usize]).chain(cached.map(|cached| cached.value))
+    }
+
     /// What a read returns now.
     pub(crate) fn read(&self, row: u64) -> u64 {
         let cached = self.cache.iter().rev().find(|cached| cached.row == row);

@@ -7,11 +7,18 @@ impl World<'_> {
     pub(super) fn pump(&mut self) -> Verdict {
         for _ in 0..10_000 {
             self.admit_all()?;
-            let Some(command) = self.core.poll(Time(self.now)) else { return Ok(()) };
+            let Some(command) = self.core.poll(Time(self.now)) else { return self.watched() };
             self.say(|| format!("-> {command:?}"));
             self.obey(command)?;
         }
         Err("poll never ends".into())
+    }
+
+    fn watched(&self) -> Verdict {
+        match self.watch.filter(|_| !self.over && !self.setup.parity) {
+            Some(watch) => watch(&self.core, &self.scene()),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn obey(&mut self, command: Command) -> Verdict {
@@ -49,6 +56,8 @@ impl World<'_> {
                 }
                 self.records += 1;
                 let number = self.records;
+                let keys = self.disks.iter().map(|disk| disk.key.0).collect();
+                self.issued.push((number, image.clone(), keys));
                 let leg = |slot: Slot| Leg::Record { slot: slot.0, number, image: image.clone() };
                 let legs = to.iter().map(leg).collect();
                 self.jobs.push(Job { legs, failed: empty, purpose: Purpose::Persist(seq) });
@@ -192,7 +201,14 @@ impl World<'_> {
                 }
             }
             Purpose::Flush(id) => self.core.flushed(now, id, failed).map_err(wrong)?,
-            Purpose::Persist(seq) => self.core.persisted(now, seq, failed).map_err(wrong)?,
+            Purpose::Persist(seq) => {
+                if let Some((_, image, _)) = self.issued.last()
+                    && (image.state.failed | image.state.rebuilding).contains_all(failed)
+                {
+                    self.confirmed = self.issued.len() - 1;
+                }
+                self.core.persisted(now, seq, failed).map_err(wrong)?;
+            }
             Purpose::Read(copy) if failed.is_empty() => self.compute(copy),
             Purpose::Read(copy) => {
                 failed.iter().for_each(|slot| self.core.member_failed(slot));

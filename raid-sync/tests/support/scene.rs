@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What surrounds a core that is tested: disks, requests, promises and records, in versions of rows.
 
+use super::{Job, Leg, Purpose, World};
 use raid_core::metadata::RuntimeState;
-use raid_core::units::SlotSet;
+use raid_core::units::{Row, Slot, SlotSet};
 use raid_sync::{DEBTORS, Debtor, RegionRecord};
 use std::prelude::v1::*;
+use std::vec;
 
 /// A version of a row that never was one.
 pub(crate) const GARBAGE: i16 = -7;
@@ -82,10 +84,131 @@ pub(crate) struct Scene {
     /// The members have caches.
     pub(crate) volatile: bool,
     pub(crate) disks: Vec<Disk>,
-    /// Those that are on disks or being written, once each.
+    /// Those that are on disks or being written, and the confirmed one, once each.
     pub(crate) records: Vec<Record>,
+    /// The newest that all hold whom it trusts, as was reported; `None`: as the disks show.
+    pub(crate) confirmed: Option<u32>,
     pub(crate) rows: Vec<Promise>,
     pub(crate) writes: Vec<Write>,
     pub(crate) copies: Vec<Copy>,
     pub(crate) flushes: Vec<Flush>,
+}
+
+/// The simulator's own.
+impl World<'_> {
+    pub(super) fn scene(&self) -> Scene {
+        let mut scene = Scene {
+            volatile: true,
+            disks: Vec::new(),
+            records: Vec::new(),
+            confirmed: Some(self.confirmed as u32),
+            rows: (0..self.blocks.len()).map(|row| self.promise(row)).collect(),
+            writes: Vec::new(),
+            copies: Vec::new(),
+            flushes: Vec::new(),
+        };
+        let mut known = vec![self.confirmed];
+        for disk in &self.disks {
+            let place = disk.record().and_then(|(number, image)| {
+                self.issued.iter().rposition(|(of, what, _)| *of == number && *what == image)
+            });
+            known.extend(place);
+            let cells = (0..self.blocks.len()).map(|row| {
+                let versions = || disk.may_hold(row as u64).map(|value| self.version(row, value));
+                Cell {
+                    now: self.version(row, disk.read(row as u64)),
+                    least: versions().min().unwrap_or(GARBAGE),
+                    most: versions().max().unwrap_or(GARBAGE),
+                }
+            });
+            let record = place.map(|place| place as u32);
+            scene.disks.push(Disk { key: disk.key.0, record, cells: cells.collect() });
+        }
+        for job in &self.jobs {
+            if matches!(job.purpose, Purpose::Persist(_)) {
+                known.push(self.issued.len() - 1);
+            }
+            self.add(job, &mut scene);
+        }
+        known.sort_unstable();
+        known.dedup();
+        scene.records = known.into_iter().map(|place| self.record(place)).collect();
+        scene
+    }
+
+    fn version(&self, row: usize, value: u64) -> i16 {
+        let known = self.blocks[row][0].values.iter().rposition(|known| *known == value);
+        known.map_or(GARBAGE, |version| version as i16)
+    }
+
+    fn promise(&self, row: usize) -> Promise {
+        let block = &self.blocks[row][0];
+        let held = self.acks.iter().flat_map(|(_, promises, versions)| {
+            let here = versions.iter().filter(move |(at, ..)| *at as usize == row);
+            here.map(|(_, _, version)| (*version as i16, *promises))
+        });
+        Promise {
+            admitted: block.values.len() as i16 - 1,
+            acknowledged: block.acknowledged as i16,
+            promised: block.promised as i16,
+            held: held
+                .filter(|(version, _)| *version > block.acknowledged as i16)
+                .max_by_key(|(version, _)| *version),
+        }
+    }
+
+    fn record(&self, place: usize) -> Record {
+        let (_, image, keys) = &self.issued[place];
+        let native = self.setup.native;
+        let mark = if native || self.setup.mark { image.state.mark } else { Row(0) };
+        Record {
+            serial: place as u32,
+            state: RuntimeState { mark, ..image.state },
+            debtors: if native { image.debtors } else { [None; DEBTORS] },
+            regions: (native && !image.regions.is_empty()).then(|| image.regions.clone()),
+            disks: keys.clone(),
+            owed: Vec::new(),
+        }
+    }
+
+    fn add(&self, job: &Job, scene: &mut Scene) {
+        // Whom the part of the job for this row has not reached.
+        let out = |row: u64| {
+            let here = |leg: &&Leg| match leg {
+                Leg::Data { blocks, .. } => blocks.iter().any(|(at, _)| *at == row),
+                _ => false,
+            };
+            let legs = job.legs.iter().filter(here).map(|leg| Slot(leg.slot()));
+            job.failed | legs.collect()
+        };
+        match &job.purpose {
+            Purpose::Write { versions, durable, .. } => {
+                let rows = versions.iter().map(|(row, ..)| (*row as usize, out(*row))).collect();
+                scene.writes.push(Write { durable: *durable, rows });
+            }
+            Purpose::UserFlush { versions } => {
+                let legs: SlotSet = job.legs.iter().map(|leg| Slot(leg.slot())).collect();
+                let upto =
+                    |(row, _, version): &(u64, usize, usize)| (*row as usize, *version as i16);
+                let versions = versions.iter().map(upto).collect();
+                scene.flushes.push(Flush { due: legs | job.failed, versions });
+            }
+            Purpose::Read(copy) => {
+                let rows = copy.rows.start.0..copy.rows.end().0;
+                let rows = rows.map(|row| (row as usize, None, SlotSet::EMPTY)).collect();
+                scene.copies.push(Copy { from: Some(copy.from), rows });
+            }
+            Purpose::Copied(copy) => {
+                let read = |row: u64| {
+                    let lowest = copy.read.iter().min_by_key(|(slot, _)| *slot)?;
+                    let value = lowest.1.get((row - copy.rows.start.0) as usize)?;
+                    Some(self.version(row as usize, *value))
+                };
+                let rows = copy.rows.start.0..copy.rows.end().0;
+                let rows = rows.map(|row| (row as usize, read(row), out(row))).collect();
+                scene.copies.push(Copy { from: None, rows });
+            }
+            Purpose::Reconstruct { .. } | Purpose::Flush(_) | Purpose::Persist(_) => {}
+        }
+    }
 }

@@ -55,6 +55,9 @@ struct Block {
 
 pub(crate) type Build = dyn Fn(Config, &Found<'_>, Capabilities) -> Result<Core, Refusal>;
 
+/// A judge that sees the core and all that surrounds it.
+pub(crate) type Watch = dyn Fn(&Core, &scene::Scene) -> Verdict;
+
 pub(crate) struct World<'a> {
     setup: Setup,
     build: &'a Build,
@@ -71,6 +74,12 @@ pub(crate) struct World<'a> {
     keys: u64,
     value: u64,
     over: bool,
+    /// Records of all runs, in the order in which they were issued, and which disks sat in the slots then.
+    issued: Vec<(u64, Image, Vec<u64>)>,
+    /// Place of the newest that all hold whom it trusts.
+    confirmed: usize,
+    /// Judges every step as well.
+    pub(crate) watch: Option<&'a Watch>,
     /// Prints what happens, to follow a failing run.
     pub(crate) trace: bool,
     failed: SlotSet,
@@ -94,7 +103,7 @@ pub(crate) struct Seen {
     pub(crate) partial: u64,
 }
 
-type Verdict = Result<(), String>;
+pub(crate) type Verdict = Result<(), String>;
 
 impl<'a> World<'a> {
     pub(crate) fn new(setup: Setup, seed: u64, build: &'a Build) -> Self {
@@ -131,6 +140,9 @@ impl<'a> World<'a> {
             records: 0,
             value: 0,
             over: false,
+            issued: vec![(0, image, seated.iter().map(|(_, key)| key.0).collect())],
+            confirmed: 0,
+            watch: None,
             trace: false,
             failed: SlotSet::EMPTY,
             settling: false,

@@ -5,7 +5,8 @@ Each conjunct says in one line what it is for. Every action keeps all of them: `
 """
 from model import Active, Clean, CleanWanted, Closing, Copying, Dirty, Flushing, Free, Landed, Lowering
 from model import Nothing, Raising, Rebuild, Writing
-from model import all_named, commanded, findable, planted, rec_claims, rec_differs, rec_trusts, trusted
+from model import all_named, commanded, findable, planted, rec_claims, rec_differs, rec_good
+from model import rec_trusts, trusted
 from model import writing
 from terms import INT, FLUSH, MEMBER, REGION, ROW
 from terms import all_of, any_of, forall, iff, implies
@@ -27,13 +28,14 @@ def readable(s, m, r):
     """A read may be answered by this member (`plan_read`)."""
     below = s.issued if planted("ReadByIssued") else s.held
     speaks = planted("ReadAnyTrusted") or implies(s.owed(r), m == s.speaker())
-    return (trusted(s, m) & speaks) | (s.filling(m) & below(m, r))
+    listed = planted("ReadBadRange") or ~s.bad(m, r)
+    return ((trusted(s, m) & speaks) | (s.filling(m) & below(m, r))) & listed
 
 
 def counted_on(s, m, r):
     """The core takes this copy for a good one."""
     landed = all_of(s.window(r) == Landed, s.operation() == Rebuild, s.filling(m), s.issued(m, r))
-    return trusted(s, m) | ((s.filling(m) | s.waiting(m)) & s.held(m, r)) | landed
+    return (trusted(s, m) | ((s.filling(m) | s.waiting(m)) & s.held(m, r)) | landed) & ~s.bad(m, r)
 
 
 def raise_covers(s, m):
@@ -80,7 +82,7 @@ def p1_copies_that_are_read_agree(s):
 def p2_no_mark_is_ahead_of_flushed_data(s):
     """What a record claims of a member that it does not trust is on the medium."""
     return forall(INT, M, R, lambda n, m, r: implies(
-        all_of(findable(s, n), rec_claims(s, n, m, r), ~rec_differs(s, n, r)),
+        all_of(findable(s, n), rec_claims(s, n, m, r), ~rec_differs(s, n, r), ~s.strayed(m)),
         s.medium(m, r) == s.agreed(r)))
 
 
@@ -88,7 +90,7 @@ def p2_no_mark_is_ahead_of_flushed_data(s):
 def p3_copies_agree_or_are_owed(s):
     """On the media of all whom a record trusts is the same, unless the record owes the row a resync."""
     return forall(INT, M, R, lambda n, m, r: implies(
-        all_of(findable(s, n), rec_trusts(s, n, m), ~rec_differs(s, n, r)),
+        all_of(findable(s, n), rec_good(s, n, m, r), ~rec_differs(s, n, r)),
         s.medium(m, r) == s.agreed(r)))
 
 
@@ -153,6 +155,13 @@ def a8_finish_in_a_raise(s):
         implies(s.finish(), raising), implies(s.finishing(), s.finish()), implies(first, s.finishing()))
 
 
+@conjunct
+def a9_strayed_is_away(s):
+    """A disk that went on alone is away, and trusted by no record that may be found."""
+    return forall(M, lambda m: implies(s.strayed(m), s.failed(m) | s.set_failed())) & forall(
+        INT, M, lambda n, m: implies(s.strayed(m) & findable(s, n), s.rec_untrusted(n, m)))
+
+
 # ---- b: positions, as sets of rows
 
 @conjunct
@@ -215,6 +224,13 @@ def c2_agreed_is_not_older(s):
         s.acked(r) <= s.agreed(r), implies(s.unanswered(r), s.completed(r) <= s.agreed(r)))))
 
 
+@conjunct
+def c3_agreed_where_a_record_says_equal(s):
+    """So it is in every row that some record calls equal, whatever is owed now."""
+    return forall(INT, R, lambda n, r: implies(findable(s, n) & ~rec_differs(s, n, r), (
+        s.acked(r) <= s.agreed(r)) & implies(s.unanswered(r), s.completed(r) <= s.agreed(r))))
+
+
 # ---- d: what copies hold while the set runs
 
 @conjunct
@@ -244,7 +260,7 @@ def d3_reached(s):
 @conjunct
 def d4_trusted_is_not_older(s):
     """A trusted member holds what was acknowledged, also where copies differ."""
-    return forall(M, R, lambda m, r: implies(trusted(s, m), all_of(
+    return forall(M, R, lambda m, r: implies(trusted(s, m) & ~s.bad(m, r), all_of(
         within(s.acked(r), s.cached(m, r), s.admitted(r)),
         implies(s.unanswered(r), s.completed(r) <= s.cached(m, r)))))
 
@@ -266,7 +282,8 @@ def d6_a_write_is_in_a_dirty_region(s):
 @conjunct
 def e1_sources(s):
     """A source that a commanded copy may read holds the data, also if it has failed since."""
-    return forall(M, R, lambda m, r: implies((s.window(r) == Active) & s.source(m, r), all_of(
+    there = lambda m, r: (s.window(r) == Active) & s.source(m, r) & ~s.strayed(m)
+    return forall(M, R, lambda m, r: implies(there(m, r), all_of(
         within(s.acked(r), s.cached(m, r), s.admitted(r)),
         implies(s.unanswered(r), s.completed(r) <= s.cached(m, r)),
         implies(~s.owed(r) & ~s.set_failed(), s.cached(m, r) == s.agreed(r)))))
@@ -286,7 +303,7 @@ def e3_copied(s):
     """A target that the copy has reached, or needed not to, holds the same."""
     target = lambda m: trusted(s, m) | ((s.operation() == Rebuild) & s.filling(m))
     return forall(M, R, lambda m, r: implies(
-        all_of(s.window(r) == Copying, ~s.copying(m, r), target(m)),
+        all_of(s.window(r) == Copying, ~s.copying(m, r), target(m), ~s.bad(m, r)),
         (s.cached(m, r) == s.buffer(r)) | s.set_failed()))
 
 
@@ -295,7 +312,7 @@ def e4_copies_of_equal_rows(s):
     """A copy of a row that some record calls equal changes nothing there."""
     return forall(INT, M, R, lambda n, m, r: implies(findable(s, n) & ~rec_differs(s, n, r), all_of(
         implies(s.window(r) == Copying, s.buffer(r) == s.agreed(r)),
-        implies((s.window(r) == Active) & s.source(m, r), s.cached(m, r) == s.agreed(r)))))
+        implies(all_of(s.window(r) == Active, s.source(m, r), ~s.strayed(m)), s.cached(m, r) == s.agreed(r)))))
 
 
 # ---- f: records
@@ -371,12 +388,35 @@ def f10_disks_of_records(s):
     return forall(INT, M, lambda n, m: implies(findable(s, n), s.rec_disk(n, m) <= s.disk(m)))
 
 
+@conjunct
+def f11_bad_ranges_only_grow(s):
+    """No record names a bad range of a trusted member that is none."""
+    return forall(M, R, lambda m, r: implies(~s.bad(m, r) & trusted(s, m), ~s.bad_named(m, r) & implies(
+        writing(s), ~s.rec_bad(s.last(), m, r))))
+
+
+@conjunct
+def f12_bad_ranges_of_all_records(s):
+    """Once the recorded image names a bad range, no record that may be found takes it for good on a member
+    that it trusts."""
+    earlier = lambda n: implies(writing(s), n < s.last())
+    return implies(all_named(s), forall(INT, M, R, lambda n, m, r: implies(
+        all_of(findable(s, n), earlier(n), rec_good(s, n, m, r)), ~(s.bad(m, r) & s.bad_named(m, r)))))
+
+
+@conjunct
+def f13_bad_ranges_recorded(s):
+    """Where nothing was lowered, the last record has the list; so has the one under way."""
+    same = forall(M, R, lambda m, r: implies(s.bad(m, r), s.rec_bad(s.last(), m, r)))
+    return implies(~s.lowered(), same)
+
+
 # ---- g: media
 
 @conjunct
 def g1_promised_is_on_the_media(s):
     """Whom a record that may be found trusts has what was promised on its medium."""
-    return forall(INT, M, R, lambda n, m, r: implies(findable(s, n) & rec_trusts(s, n, m), all_of(
+    return forall(INT, M, R, lambda n, m, r: implies(findable(s, n) & rec_good(s, n, m, r), all_of(
         within(s.promised(r), s.medium(m, r), s.admitted(r)),
         within(s.promised(r), s.cached(m, r), s.admitted(r)))))
 
@@ -384,7 +424,7 @@ def g1_promised_is_on_the_media(s):
 @conjunct
 def g2_trusted_has_what_is_promised(s):
     """So has who is trusted, and a durable write that is still to be acknowledged as well."""
-    return forall(M, R, lambda m, r: implies(trusted(s, m), all_of(
+    return forall(M, R, lambda m, r: implies(trusted(s, m) & ~s.bad(m, r), all_of(
         within(s.promised(r), s.medium(m, r), s.admitted(r)),
         implies(s.unanswered(r) & s.completed_fua(r), s.completed(r) <= s.medium(m, r)))))
 
@@ -394,7 +434,7 @@ def g3_durable_write_reached(s):
     """A durable write is on the media that it has reached."""
     to = lambda m: trusted(s, m) | becomes_trusted(s, m)
     return forall(M, R, lambda m, r: implies(
-        all_of(to(m), s.in_flight(r), s.fua(r), ~s.leg(m, r), ~s.set_failed()),
+        all_of(to(m), s.in_flight(r), s.fua(r), ~s.leg(m, r), ~s.set_failed(), ~s.bad(m, r)),
         s.medium(m, r) == s.admitted(r)))
 
 
@@ -402,7 +442,7 @@ def g3_durable_write_reached(s):
 def g4_user_flush_reached(s):
     """What a user's flush has reached is on the medium."""
     return forall(U, M, R, lambda u, m, r: implies(s.flush_open(u), (s.flush_upto(u, r) <= s.acked(r)) & implies(
-        trusted(s, m) & ~s.flush_due(u, m), s.flush_upto(u, r) <= s.medium(m, r))))
+        trusted(s, m) & ~s.bad(m, r) & ~s.flush_due(u, m), s.flush_upto(u, r) <= s.medium(m, r))))
 
 
 @conjunct
@@ -411,7 +451,8 @@ def g5_clean_is_on_the_media(s):
     counts = lambda m, r: any_of(
         trusted(s, m), s.filling(m) & s.flushed(m, r), s.waiting(m) & s.held(m, r))
     return forall(M, R, lambda m, r: implies(
-        all_of(s.region(s.region_of(r)) == Clean, ~s.owed_on_disk(r), ~s.set_failed(), counts(m, r)),
+        all_of(s.region(s.region_of(r)) == Clean, ~s.owed_on_disk(r), ~s.set_failed(), counts(m, r),
+               ~s.bad(m, r)),
         s.medium(m, r) == s.agreed(r)))
 
 
@@ -420,7 +461,7 @@ def g6_clean_for_all_records(s):
     """… and of all whom a record that may be found trusts."""
     return forall(INT, M, R, lambda n, m, r: implies(
         all_of(s.region(s.region_of(r)) == Clean, ~s.owed_on_disk(r), ~s.set_failed(), findable(s, n),
-               rec_trusts(s, n, m)),
+               rec_good(s, n, m, r)),
         (s.cached(m, r) == s.agreed(r)) & (s.medium(m, r) == s.agreed(r))))
 
 
@@ -430,7 +471,7 @@ def g7_cleaning_is_on_the_media(s):
     counts = lambda m, r: any_of(
         trusted(s, m), s.filling(m) & (s.prepared(m, r) | s.flushed(m, r)), s.waiting(m) & s.held(m, r))
     return forall(M, R, lambda m, r: implies(
-        all_of(raise_covers(s, m), becomes_clean(s, r), ~s.owed_prepared(r), counts(m, r)),
+        all_of(raise_covers(s, m), becomes_clean(s, r), ~s.owed_prepared(r), counts(m, r), ~s.bad(m, r)),
         s.medium(m, r) == s.agreed(r)))
 
 
@@ -439,21 +480,23 @@ def g8_cleaning_for_all_records(s):
     """… and on those of all whom a record that may be found trusts."""
     return forall(INT, M, R, lambda n, m, r: implies(
         all_of(s.stream() == Raising, ~s.set_failed(), becomes_clean(s, r), ~s.owed_prepared(r),
-               findable(s, n), rec_trusts(s, n, m)),
+               findable(s, n), rec_good(s, n, m, r)),
         (s.cached(m, r) == s.agreed(r)) & (s.medium(m, r) == s.agreed(r))))
 
 
 @conjunct
 def g9_accounts_hold(s):
     """A failed member has what its account says, on its medium."""
-    return forall(M, R, lambda m, r: implies(all_of(s.failed(m), s.held(m, r), ~s.set_failed()), all_of(
+    here = lambda m, r: all_of(s.failed(m), s.held(m, r), ~s.set_failed(), ~s.bad(m, r), ~s.strayed(m))
+    return forall(M, R, lambda m, r: implies(here(m, r), all_of(
         s.medium(m, r) == s.agreed(r), s.cached(m, r) == s.agreed(r), ~s.in_flight(r))))
 
 
 @conjunct
 def g10_called_equal_is_still(s):
     """A row that a record calls equal has not changed since, on nobody whom it trusts or vouches for."""
-    counts = lambda n, m, r: trusted(s, m) | rec_trusts(s, n, m) | rec_claims(s, n, m, r)
+    counts = lambda n, m, r: any_of(
+        trusted(s, m) & ~s.bad(m, r), rec_good(s, n, m, r), rec_claims(s, n, m, r) & ~s.strayed(m))
     return forall(INT, M, R, lambda n, m, r: implies(
         all_of(findable(s, n), ~rec_differs(s, n, r), counts(n, m, r)), all_of(
             s.cached(m, r) == s.agreed(r), s.medium(m, r) == s.agreed(r), ~s.in_flight(r))))
@@ -463,7 +506,7 @@ def g10_called_equal_is_still(s):
 def g11_called_equal_by_another(s):
     """… nor on anybody whom another record trusts that may be found instead."""
     return forall(INT, INT, M, R, lambda n, k, m, r: implies(
-        all_of(findable(s, n), findable(s, k), ~rec_differs(s, n, r), rec_trusts(s, k, m)),
+        all_of(findable(s, n), findable(s, k), ~rec_differs(s, n, r), rec_good(s, k, m, r)),
         (s.cached(m, r) == s.agreed(r)) & (s.medium(m, r) == s.agreed(r))))
 
 
@@ -485,16 +528,17 @@ def h2_no_window_is_open(s):
 
 @conjunct
 def h3_the_last_record_names_the_target(s):
-    """Its record calls the targets trusted, and goes to them."""
+    """Its record calls the targets trusted, with the bad ranges that they have, and goes to them."""
     return forall(M, lambda m: implies(
         all_of(s.stream() == Raising, s.finishing(), s.filling(m)),
-        rec_trusts(s, s.last(), m) & s.addressed(m)))
+        all_of(rec_trusts(s, s.last(), m), s.addressed(m), forall(
+            R, lambda r: implies(~s.bad(m, r), ~s.rec_bad(s.last(), m, r))))))
 
 
 @conjunct
 def h4_the_target_has_what_is_promised(s):
     """A target that was flushed has all promises on its medium."""
-    return forall(M, R, lambda m, r: implies(becomes_trusted(s, m), all_of(
+    return forall(M, R, lambda m, r: implies(becomes_trusted(s, m) & ~s.bad(m, r), all_of(
         within(s.promised(r), s.medium(m, r), s.admitted(r)),
         implies(s.unanswered(r) & s.completed_fua(r), s.completed(r) <= s.medium(m, r)))))
 
@@ -503,7 +547,7 @@ def h4_the_target_has_what_is_promised(s):
 def h5_the_target_has_what_is_flushed(s):
     """… and what users' flushes have reached."""
     return forall(U, M, R, lambda u, m, r: implies(
-        all_of(becomes_trusted(s, m), s.flush_open(u), ~s.flush_due(u, m)),
+        all_of(becomes_trusted(s, m), s.flush_open(u), ~s.flush_due(u, m), ~s.bad(m, r)),
         s.flush_upto(u, r) <= s.medium(m, r)))
 
 
@@ -511,7 +555,7 @@ def h5_the_target_has_what_is_flushed(s):
 def h6_the_target_is_clean(s):
     """… and what is being cleaned."""
     return forall(M, R, lambda m, r: implies(
-        all_of(becomes_trusted(s, m), ~s.owed_prepared(r), becomes_clean(s, r)),
+        all_of(becomes_trusted(s, m), ~s.owed_prepared(r), becomes_clean(s, r), ~s.bad(m, r)),
         s.medium(m, r) == s.agreed(r)))
 
 
@@ -519,7 +563,7 @@ def h6_the_target_is_clean(s):
 def h7_the_target_for_other_records(s):
     """… and what any record calls equal."""
     return forall(INT, M, R, lambda n, m, r: implies(
-        all_of(becomes_trusted(s, m), findable(s, n), ~rec_differs(s, n, r)),
+        all_of(becomes_trusted(s, m), findable(s, n), ~rec_differs(s, n, r), ~s.bad(m, r)),
         (s.cached(m, r) == s.agreed(r)) & (s.medium(m, r) == s.agreed(r))))
 
 

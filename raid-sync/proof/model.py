@@ -62,6 +62,11 @@ def rec_trusts(s, n, m):
     return ~s.rec_untrusted(n, m)
 
 
+def rec_good(s, n, m, r):
+    """Record n trusts this member, and this row of it."""
+    return ~s.rec_untrusted(n, m) & ~s.rec_bad(n, m, r)
+
+
 def rec_differs(s, n, r):
     """Record n says that copies of this row may differ."""
     return s.rec_dirty(n, s.region_of(r)) | s.rec_owed(n, r)
@@ -70,7 +75,7 @@ def rec_differs(s, n, r):
 def rec_claims(s, n, m, r):
     """Record n says that this very disk, though it is not trusted, holds this row (I11)."""
     same = planted("AnyIdentity") or s.rec_disk(n, m) == s.disk(m)
-    return s.rec_held(n, m, r) & same
+    return s.rec_held(n, m, r) & ~s.rec_bad(n, m, r) & same
 
 
 def findable(s, n):
@@ -96,12 +101,21 @@ def all_named(s):
     return forall(M, lambda m: implies(~trusted(s, m), s.named(m)))
 
 
+def all_bad_named(s):
+    """… and all bad ranges."""
+    return forall(M, R, lambda m, r: implies(s.bad(m, r), s.bad_named(m, r)))
+
+
 def say_failures(s):
     """… and so does the one that is being written."""
     if planted("AcknowledgeEarly"):
         return TRUE
     written = forall(M, lambda m: implies(~trusted(s, m), s.rec_untrusted(s.last(), m)))
-    return all_named(s) & implies(writing(s), written)
+    listed = TRUE
+    if not planted("BadRangeUnnamed"):
+        listed = all_bad_named(s) & implies(writing(s), forall(
+            M, R, lambda m, r: implies(s.bad(m, r), s.rec_bad(s.last(), m, r))))
+    return all_of(all_named(s), implies(writing(s), written), listed)
 
 
 def none_wanted(s):
@@ -169,6 +183,17 @@ def land(s, p):
         "cached": lambda m, r: ite(here(m, r), s.admitted(r), s.cached(m, r)),
         "medium": lambda m, r: ite(here(m, r) & hard, s.admitted(r), s.medium(m, r)),
         "leg": lambda m, r: s.leg(m, r) & ~here(m, r),
+    }
+
+
+@action(member=M, row=R)
+def unwritable(s, p):
+    """A write fails on one row of a member that goes on otherwise: the row goes on the list of bad ranges."""
+    here = lambda m, r: only(m, p.member) & only(r, p.row)
+    return [(WORLD, s.leg(p.member, p.row)), ("unwritable", ~s.failed(p.member))], {
+        "leg": lambda m, r: s.leg(m, r) & ~here(m, r),
+        "bad": lambda m, r: s.bad(m, r) | here(m, r),
+        "lowered": lambda: TRUE,
     }
 
 
@@ -300,6 +325,7 @@ def join(s, p):
         "waiting": lambda m: s.waiting(m) | here(m),
         "issued": none(s.issued), "held": none(s.held), "flushed": none(s.flushed),
         "durable": none(s.durable), "prepared": none(s.prepared),
+        "bad": none(s.bad), "strayed": lambda m: s.strayed(m) & ~here(m),
         "cached": lambda m, r: put(m, r, s.cached(m, r)),
         "medium": lambda m, r: put(m, r, s.medium(m, r)),
         "record": lambda m: ite(here(m) & ~p.keeps_record, -1, s.record(m)),
@@ -309,11 +335,28 @@ def join(s, p):
     }
 
 
+@action(member=M, content=(R, INT))
+def stray(s, p):
+    """A disk that is away, and that no record trusts which may be found, is started without the others, or
+    rolled back to what it held once. Its own record shows it."""
+    here = lambda m: only(m, p.member)
+    away = forall(INT, lambda n: implies(findable(s, n), s.rec_untrusted(n, p.member)))
+    return [(WORLD, s.failed(p.member) & ~s.set_failed() & away)], {
+        "strayed": lambda m: s.strayed(m) | here(m),
+        "cached": lambda m, r: ite(here(m), p.content(r), s.cached(m, r)),
+        "medium": lambda m, r: ite(here(m), p.content(r), s.medium(m, r)),
+    }
+
+
 @action(member=M)
 def come_back(s, p):
-    """The same disk is back, its cache lost, and owes what its account says."""
+    """The same disk is back, its cache lost, and owes what its account says; unless its record shows that it was
+    written without the others, or is older than the account."""
     here = lambda m: only(m, p.member)
-    return can_join(s, p.member), {
+    return [
+        *can_join(s, p.member),
+        ("member_returned", planted("TakeWhoStrayed") or ~s.strayed(p.member)),
+    ], {
         "failed": lambda m: s.failed(m) & ~here(m),
         "waiting": lambda m: s.waiting(m) | here(m),
         "issued": lambda m, r: s.issued(m, r) & ~here(m),
@@ -338,9 +381,10 @@ def forget(s, p):
 def agree_alone(s, p):
     """The last copy agrees with itself, but for rows that a copy under way may still change."""
     alone = forall(M, lambda m: implies(trusted(s, m), only(m, s.speaker())))
+    stays = lambda r: commanded(s, r) | s.bad(s.speaker(), r)
     return [("agree_alone", ~s.set_failed() & alone)], {
-        "owed": lambda r: s.owed(r) & commanded(s, r),
-        "agreed": lambda r: ite(s.owed(r) & ~commanded(s, r), s.cached(s.speaker(), r), s.agreed(r)),
+        "owed": lambda r: s.owed(r) & stays(r),
+        "agreed": lambda r: ite(s.owed(r) & ~stays(r), s.cached(s.speaker(), r), s.agreed(r)),
     }
 
 
@@ -438,6 +482,7 @@ def issue_raise(s, p):
             "rec_failed": gone, "rec_disk": lambda m: s.disk(m),
             "rec_untrusted": lambda m: gone(m) | s.waiting(m) | (s.filling(m) & ~s.finish()),
             "rec_dirty": lambda g: ~clean(g), "rec_owed": owed, "rec_held": holds,
+            "rec_bad": lambda m, r: s.bad(m, r),
         }),
         "stream": lambda: Raising,
     }
@@ -456,6 +501,7 @@ def issue_lower(s, p):
             "rec_untrusted": lambda m: s.failed(m) | s.waiting(m) | s.filling(m),
             "rec_dirty": lambda g: (s.region(g) != Clean) | p.coarse(g),
             "rec_owed": owed, "rec_held": holds,
+            "rec_bad": lambda m, r: FALSE if planted("BadRangeForgotten") else s.bad(m, r),
         }),
         "stream": lambda: Lowering, "finish": lambda: FALSE, "finishing": lambda: FALSE,
         "region": lambda g: ite(s.region(g) == Wanted, Writing, s.region(g)),
@@ -493,6 +539,7 @@ def persisted(s, p):
     ], {
         "stream": lambda: Idle, "finish": lambda: FALSE, "finishing": lambda: FALSE,
         "named": lambda m: s.rec_untrusted(s.last(), m),
+        "bad_named": lambda m, r: s.rec_bad(s.last(), m, r),
         "confirmed": lambda: ite(p.durable, s.last(), s.confirmed()),
         "region": lambda g: ite(s.region(g) == Writing, written, ite(
             raised & (s.region(g) == CleanWanted), Clean, s.region(g))),
@@ -561,6 +608,7 @@ def command_copy(s, p):
     """The writes before it are drained: the copy is commanded, from all who are trusted now."""
     here = lambda r: only(r, p.row)
     anybody = lambda m: trusted(s, m) | term(planted("CopyFromAnybody") and ~s.failed(m))
+    good = lambda m, r: TRUE if planted("CopyFromBadRange") else ~s.bad(m, r)
     drained = planted("OpenWithoutDraining", "DrainAnyWindow") or ~s.in_flight(p.row)
     if planted("RepairAtFirstLook", "CheckWrites"):
         # What is seen without the lock is fixed at once.
@@ -570,7 +618,7 @@ def command_copy(s, p):
         ("ready", drained),
     ], {
         "window": lambda r: ite(here(r), Active, s.window(r)),
-        "source": lambda m, r: ite(here(r), anybody(m), s.source(m, r)),
+        "source": lambda m, r: ite(here(r), anybody(m) & good(m, r), s.source(m, r)),
     }
 
 
@@ -580,7 +628,8 @@ def copy_reads(s, p):
     here = lambda r: only(r, p.row)
     target = lambda m: ite(rebuilds(s), s.filling(m) & ~s.held(m, p.row),
                            trusted(s, m) & (m != p.member))
-    return [(WORLD, (s.window(p.row) == Active) & s.source(p.member, p.row))], {
+    there = s.source(p.member, p.row) & ~s.strayed(p.member)
+    return [(WORLD, (s.window(p.row) == Active) & there)], {
         "buffer": lambda r: ite(here(r), s.cached(p.member, r), s.buffer(r)),
         "copying": lambda m, r: ite(here(r), target(m), s.copying(m, r)),
         "window": lambda r: ite(here(r), Copying, s.window(r)),
@@ -596,6 +645,21 @@ def copy_lands(s, p):
         "cached": lambda m, r: ite(here(m, r), s.buffer(r), s.cached(m, r)),
         "medium": lambda m, r: ite(hard(m, r), s.buffer(r), s.medium(m, r)),
         "copying": lambda m, r: s.copying(m, r) & ~here(m, r),
+    }
+
+
+@action(row=R)
+def unreadable(s, p):
+    """No source gives the row: its targets take it as a bad range, and the pass goes on."""
+    here = lambda r: only(r, p.row)
+    target = lambda m, r: here(r) & s.filling(m) & ~s.held(m, r)
+    return [
+        ("copied", (s.window(p.row) == Active) & rebuilds(s)),
+        ("note_bad", ~s.set_failed()),
+    ], {
+        "window": lambda r: ite(here(r), Landed, s.window(r)),
+        "bad": lambda m, r: s.bad(m, r) | target(m, r),
+        "lowered": lambda: TRUE,
     }
 
 
@@ -632,7 +696,12 @@ def advance(s, p):
     here = lambda r: only(r, p.row)
     early = planted("AbortAdvancesDone") and s.window(p.row) == Closing
     fills = lambda m, r: all_of(rebuilds(s), here(r), s.filling(m), s.issued(m, r))
-    return [("advance_done", any_of(s.window(p.row) == Landed, early))], {
+    listed = planted("BadRangeAfterDone") or forall(
+        M, lambda m: implies(s.bad(m, p.row), s.bad_named(m, p.row)))
+    return [
+        ("advance_done", any_of(s.window(p.row) == Landed, early)),
+        ("recorded", listed),
+    ], {
         "window": lambda r: ite(here(r), Free, s.window(r)),
         "held": lambda m, r: s.held(m, r) | fills(m, r),
     }
@@ -678,6 +747,7 @@ def power_cut_and_restart(s, p):
     believed = lambda m: ~failed(m) & ~untrusted(m)
     differs = lambda r: FALSE if planted("ForgetLog") else rec_differs(s, p.found, r)
     mark = planted("TrustMarkAfterUnclean")
+    apart = planted("MergeSplitBrain") or forall(M, lambda m: implies(p.present(m), ~s.strayed(m)))
     vouched = lambda m, r: rec_trusts(s, p.found, m) | rec_claims(s, p.found, m, r)
     held = lambda m, r: all_of(vouched(m, r), any_of(~differs(r), mark), ~believed(m))
     dirty = Dirty if planted("DirtyNotConfirmed") else Wanted
@@ -685,6 +755,7 @@ def power_cut_and_restart(s, p):
         lambda m: FALSE)
     return [
         ("freshest", here & any_of(planted("NewestByStamp"), newer)),
+        ("went_on_without", apart),
         (WORLD, forall(M, lambda m: implies(p.present(m), s.record(m) >= 0))),
         (WORLD, p.present(p.witness) & rec_trusts(s, s.confirmed(), p.witness)),
         ("suffice", believed(p.speaker)),
@@ -705,6 +776,7 @@ def power_cut_and_restart(s, p):
         "stream": lambda: Idle, "finish": lambda: FALSE, "finishing": lambda: FALSE,
         "flush_leg": lambda m: FALSE, "addressed": lambda m: FALSE, "lowered": lambda: TRUE,
         "named": found_named,
+        "bad": lambda m, r: s.rec_bad(p.found, m, r), "bad_named": lambda m, r: FALSE,
         "flush_open": lambda u: FALSE, "flush_due": lambda u, m: FALSE,
     }
 
@@ -715,7 +787,8 @@ def first_state(s):
             "last", "confirmed"}
     false = {"failed", "filling", "waiting", "set_failed", "owed", "owed_on_disk", "issued", "held",
              "flushed", "durable", "prepared", "preparing", "copying", "source", "in_flight", "leg",
-             "unanswered", "finish", "finishing", "flush_leg", "addressed", "lowered", "named",
+             "unanswered", "finish", "finishing", "flush_leg", "addressed", "lowered", "named", "strayed",
+             "bad", "bad_named",
              "flush_open", "flush_due"}
     from state import signature
     parts = []
@@ -724,7 +797,7 @@ def first_state(s):
         function = getattr(s, name)
         fact = (lambda *at, f=function: f(*at) == 0) if name in zero else (lambda *at, f=function: ~f(*at))
         parts.append(forall(*sorts, fact) if sorts else fact())
-    for name in ("rec_failed", "rec_untrusted", "rec_dirty", "rec_owed", "rec_held"):
+    for name in ("rec_failed", "rec_untrusted", "rec_dirty", "rec_owed", "rec_held", "rec_bad"):
         sorts, _ = signature(name)
         function = getattr(s, name)
         parts.append(forall(*sorts[1:], lambda *at, f=function: ~f(0, *at)))

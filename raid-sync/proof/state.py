@@ -15,6 +15,9 @@ STATE = {
     "waiting": (M, BOOL),
     "speaker": (M,),            # of the trusted ones, the one that answers where copies may differ
     "set_failed": (BOOL,),
+    "strayed": (M, BOOL),       # an absent disk that was started alone, or rolled back; its record shows it
+    "bad": (M, R, BOOL),        # on the list of bad ranges: what it holds here counts for nothing
+    "bad_named": (M, R, BOOL),  # … as the recorded image says
     "disk": (M, INT),           # which disk sits in the slot (debt.rs, MemberKey)
     # Regions (region.rs). A format with one flag has one region.
     "region": (G, "RegionState"),
@@ -66,6 +69,7 @@ STATE = {
     "rec_owed": (INT, R, BOOL),
     "rec_held": (INT, M, R, BOOL),
     "rec_disk": (INT, M, INT),
+    "rec_bad": (INT, M, R, BOOL),
     # User flushes.
     "flush_open": (U, BOOL),
     "flush_due": (U, M, BOOL),  # it has not reached this member

@@ -59,6 +59,9 @@ pub(crate) struct Abstract {
     pub(crate) waiting: [bool; 4],
     pub(crate) speaker: usize,
     pub(crate) set_failed: bool,
+    pub(crate) strayed: [bool; 4],
+    pub(crate) bad: [[bool; 6]; 4],
+    pub(crate) bad_named: [[bool; 6]; 4],
     pub(crate) disk: [i16; 4],
     pub(crate) region: [RegionState; 6],
     pub(crate) owed: [bool; 6],
@@ -103,6 +106,7 @@ pub(crate) struct Abstract {
     pub(crate) rec_owed: [[bool; 6]; 12],
     pub(crate) rec_held: [[[bool; 6]; 4]; 12],
     pub(crate) rec_disk: [[i16; 4]; 12],
+    pub(crate) rec_bad: [[[bool; 6]; 4]; 12],
     pub(crate) flush_open: [bool; 2],
     pub(crate) flush_due: [[bool; 4]; 2],
     pub(crate) flush_upto: [[i16; 6]; 2],
@@ -119,6 +123,9 @@ impl Abstract {
         if self.waiting != none.waiting { told.push(std::format!("waiting: {:?}", self.waiting)); }
         if self.speaker != none.speaker { told.push(std::format!("speaker: {:?}", self.speaker)); }
         if self.set_failed != none.set_failed { told.push(std::format!("set_failed: {:?}", self.set_failed)); }
+        if self.strayed != none.strayed { told.push(std::format!("strayed: {:?}", self.strayed)); }
+        if self.bad != none.bad { told.push(std::format!("bad: {:?}", self.bad)); }
+        if self.bad_named != none.bad_named { told.push(std::format!("bad_named: {:?}", self.bad_named)); }
         if self.disk != none.disk { told.push(std::format!("disk: {:?}", self.disk)); }
         if self.region != none.region { told.push(std::format!("region: {:?}", self.region)); }
         if self.owed != none.owed { told.push(std::format!("owed: {:?}", self.owed)); }
@@ -163,6 +170,7 @@ impl Abstract {
         if self.rec_owed != none.rec_owed { told.push(std::format!("rec_owed: {:?}", self.rec_owed)); }
         if self.rec_held != none.rec_held { told.push(std::format!("rec_held: {:?}", self.rec_held)); }
         if self.rec_disk != none.rec_disk { told.push(std::format!("rec_disk: {:?}", self.rec_disk)); }
+        if self.rec_bad != none.rec_bad { told.push(std::format!("rec_bad: {:?}", self.rec_bad)); }
         if self.flush_open != none.flush_open { told.push(std::format!("flush_open: {:?}", self.flush_open)); }
         if self.flush_due != none.flush_due { told.push(std::format!("flush_due: {:?}", self.flush_due)); }
         if self.flush_upto != none.flush_upto { told.push(std::format!("flush_upto: {:?}", self.flush_upto)); }
@@ -180,6 +188,9 @@ impl Abstract {
             self.waiting != none.waiting,
             self.speaker != none.speaker,
             self.set_failed != none.set_failed,
+            self.strayed != none.strayed,
+            self.bad != none.bad,
+            self.bad_named != none.bad_named,
             self.disk != none.disk,
             self.region != none.region,
             self.owed != none.owed,
@@ -224,6 +235,7 @@ impl Abstract {
             self.rec_owed != none.rec_owed,
             self.rec_held != none.rec_held,
             self.rec_disk != none.rec_disk,
+            self.rec_bad != none.rec_bad,
             self.flush_open != none.flush_open,
             self.flush_due != none.flush_due,
             self.flush_upto != none.flush_upto,
@@ -241,53 +253,57 @@ impl Abstract {
             4 => self.waiting = none.waiting,
             5 => self.speaker = none.speaker,
             6 => self.set_failed = none.set_failed,
-            7 => self.disk = none.disk,
-            8 => self.region = none.region,
-            9 => self.owed = none.owed,
-            10 => self.owed_on_disk = none.owed_on_disk,
-            11 => self.owed_prepared = none.owed_prepared,
-            12 => self.issued = none.issued,
-            13 => self.held = none.held,
-            14 => self.flushed = none.flushed,
-            15 => self.durable = none.durable,
-            16 => self.prepared = none.prepared,
-            17 => self.operation = none.operation,
-            18 => self.preparing = none.preparing,
-            19 => self.window = none.window,
-            20 => self.buffer = none.buffer,
-            21 => self.copying = none.copying,
-            22 => self.source = none.source,
-            23 => self.in_flight = none.in_flight,
-            24 => self.fua = none.fua,
-            25 => self.leg = none.leg,
-            26 => self.admitted = none.admitted,
-            27 => self.completed = none.completed,
-            28 => self.completed_fua = none.completed_fua,
-            29 => self.unanswered = none.unanswered,
-            30 => self.acked = none.acked,
-            31 => self.promised = none.promised,
-            32 => self.cached = none.cached,
-            33 => self.medium = none.medium,
-            34 => self.agreed = none.agreed,
-            35 => self.stream = none.stream,
-            36 => self.finish = none.finish,
-            37 => self.finishing = none.finishing,
-            38 => self.flush_leg = none.flush_leg,
-            39 => self.addressed = none.addressed,
-            40 => self.lowered = none.lowered,
-            41 => self.named = none.named,
-            42 => self.record = none.record,
-            43 => self.last = none.last,
-            44 => self.confirmed = none.confirmed,
-            45 => self.rec_failed = none.rec_failed,
-            46 => self.rec_untrusted = none.rec_untrusted,
-            47 => self.rec_dirty = none.rec_dirty,
-            48 => self.rec_owed = none.rec_owed,
-            49 => self.rec_held = none.rec_held,
-            50 => self.rec_disk = none.rec_disk,
-            51 => self.flush_open = none.flush_open,
-            52 => self.flush_due = none.flush_due,
-            53 => self.flush_upto = none.flush_upto,
+            7 => self.strayed = none.strayed,
+            8 => self.bad = none.bad,
+            9 => self.bad_named = none.bad_named,
+            10 => self.disk = none.disk,
+            11 => self.region = none.region,
+            12 => self.owed = none.owed,
+            13 => self.owed_on_disk = none.owed_on_disk,
+            14 => self.owed_prepared = none.owed_prepared,
+            15 => self.issued = none.issued,
+            16 => self.held = none.held,
+            17 => self.flushed = none.flushed,
+            18 => self.durable = none.durable,
+            19 => self.prepared = none.prepared,
+            20 => self.operation = none.operation,
+            21 => self.preparing = none.preparing,
+            22 => self.window = none.window,
+            23 => self.buffer = none.buffer,
+            24 => self.copying = none.copying,
+            25 => self.source = none.source,
+            26 => self.in_flight = none.in_flight,
+            27 => self.fua = none.fua,
+            28 => self.leg = none.leg,
+            29 => self.admitted = none.admitted,
+            30 => self.completed = none.completed,
+            31 => self.completed_fua = none.completed_fua,
+            32 => self.unanswered = none.unanswered,
+            33 => self.acked = none.acked,
+            34 => self.promised = none.promised,
+            35 => self.cached = none.cached,
+            36 => self.medium = none.medium,
+            37 => self.agreed = none.agreed,
+            38 => self.stream = none.stream,
+            39 => self.finish = none.finish,
+            40 => self.finishing = none.finishing,
+            41 => self.flush_leg = none.flush_leg,
+            42 => self.addressed = none.addressed,
+            43 => self.lowered = none.lowered,
+            44 => self.named = none.named,
+            45 => self.record = none.record,
+            46 => self.last = none.last,
+            47 => self.confirmed = none.confirmed,
+            48 => self.rec_failed = none.rec_failed,
+            49 => self.rec_untrusted = none.rec_untrusted,
+            50 => self.rec_dirty = none.rec_dirty,
+            51 => self.rec_owed = none.rec_owed,
+            52 => self.rec_held = none.rec_held,
+            53 => self.rec_disk = none.rec_disk,
+            54 => self.rec_bad = none.rec_bad,
+            55 => self.flush_open = none.flush_open,
+            56 => self.flush_due = none.flush_due,
+            57 => self.flush_upto = none.flush_upto,
             _ => {}
         }
     }
@@ -302,6 +318,9 @@ pub(crate) const PARTS: &[&str] = &[
     "waiting",
     "speaker",
     "set_failed",
+    "strayed",
+    "bad",
+    "bad_named",
     "disk",
     "region",
     "owed",
@@ -346,6 +365,7 @@ pub(crate) const PARTS: &[&str] = &[
     "rec_owed",
     "rec_held",
     "rec_disk",
+    "rec_bad",
     "flush_open",
     "flush_due",
     "flush_upto",
@@ -369,6 +389,7 @@ pub(crate) const ALL: &[Conjunct] = &[
     ("a6_dirty_record_under_way", a6_dirty_record_under_way),
     ("a7_flush_under_way", a7_flush_under_way),
     ("a8_finish_in_a_raise", a8_finish_in_a_raise),
+    ("a9_strayed_is_away", a9_strayed_is_away),
     ("b1_positions_are_in_order", b1_positions_are_in_order),
     ("b2_held_is_issued", b2_held_is_issued),
     ("b3_owed_is_not_held", b3_owed_is_not_held),
@@ -377,6 +398,7 @@ pub(crate) const ALL: &[Conjunct] = &[
     ("b6_owed_for_longer_on_disk", b6_owed_for_longer_on_disk),
     ("c1_versions_are_in_order", c1_versions_are_in_order),
     ("c2_agreed_is_not_older", c2_agreed_is_not_older),
+    ("c3_agreed_where_a_record_says_equal", c3_agreed_where_a_record_says_equal),
     ("d1_quiet_copies_agree", d1_quiet_copies_agree),
     ("d2_not_reached_yet", d2_not_reached_yet),
     ("d3_reached", d3_reached),
@@ -397,6 +419,9 @@ pub(crate) const ALL: &[Conjunct] = &[
     ("f8_failed_is_untrusted", f8_failed_is_untrusted),
     ("f9_trusted_is_addressed", f9_trusted_is_addressed),
     ("f10_disks_of_records", f10_disks_of_records),
+    ("f11_bad_ranges_only_grow", f11_bad_ranges_only_grow),
+    ("f12_bad_ranges_of_all_records", f12_bad_ranges_of_all_records),
+    ("f13_bad_ranges_recorded", f13_bad_ranges_recorded),
     ("g1_promised_is_on_the_media", g1_promised_is_on_the_media),
     ("g2_trusted_has_what_is_promised", g2_trusted_has_what_is_promised),
     ("g3_durable_write_reached", g3_durable_write_reached),
@@ -447,22 +472,22 @@ fn p0_somebody_is_trusted(s: &Abstract) -> bool {
 
 /// What a read gives is what was acknowledged, or newer; after a restart: what was promised.
 fn p1_no_acknowledged_write_is_lost(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| s.set_failed || (0..s.rows).all(|r1| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0] && (!s.owed[r1] || (m0 == s.speaker))) || (s.filling[m0] && s.held[m0][r1]))) || ((s.acked[r1] <= s.cached[m0][r1]) && (s.cached[m0][r1] <= s.admitted[r1]))))
+    (0..s.members).all(|m0| s.set_failed || (0..s.rows).all(|r1| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0] && (!s.owed[r1] || (m0 == s.speaker))) || (s.filling[m0] && s.held[m0][r1]))) || s.bad[m0][r1] || ((s.acked[r1] <= s.cached[m0][r1]) && (s.cached[m0][r1] <= s.admitted[r1]))))
 }
 
 /// Two reads of a row that nobody writes give the same, whoever answers.
 fn p1_copies_that_are_read_agree(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| s.set_failed || (0..s.members).all(|m1| (0..s.rows).all(|r2| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0] && (!s.owed[r2] || (m0 == s.speaker))) || (s.filling[m0] && s.held[m0][r2]))) || !(((!s.failed[m1] && !s.filling[m1] && !s.waiting[m1] && (!s.owed[r2] || (m1 == s.speaker))) || (s.filling[m1] && s.held[m1][r2]))) || s.in_flight[r2] || (s.cached[m0][r2] == s.cached[m1][r2]))))
+    (0..s.members).all(|m0| s.set_failed || (0..s.members).all(|m1| (0..s.rows).all(|r2| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0] && (!s.owed[r2] || (m0 == s.speaker))) || (s.filling[m0] && s.held[m0][r2]))) || s.bad[m0][r2] || !(((!s.failed[m1] && !s.filling[m1] && !s.waiting[m1] && (!s.owed[r2] || (m1 == s.speaker))) || (s.filling[m1] && s.held[m1][r2]))) || s.bad[m1][r2] || s.in_flight[r2] || (s.cached[m0][r2] == s.cached[m1][r2]))))
 }
 
 /// What a record claims of a member that it does not trust is on the medium.
 fn p2_no_mark_is_ahead_of_flushed_data(s: &Abstract) -> bool {
-    (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| !((s.rec_disk[i0][m1] == s.disk[m1])) || (0..s.rows).all(|r2| !s.rec_held[i0][m1][r2] || s.rec_dirty[i0][s.region_of[r2]] || s.rec_owed[i0][r2] || (s.medium[m1][r2] == s.agreed[r2]))))
+    (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| !((s.rec_disk[i0][m1] == s.disk[m1])) || s.strayed[m1] || (0..s.rows).all(|r2| !s.rec_held[i0][m1][r2] || s.rec_bad[i0][m1][r2] || s.rec_dirty[i0][s.region_of[r2]] || s.rec_owed[i0][r2] || (s.medium[m1][r2] == s.agreed[r2]))))
 }
 
 /// On the media of all whom a record trusts is the same, unless the record owes the row a resync.
 fn p3_copies_agree_or_are_owed(s: &Abstract) -> bool {
-    (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| s.rec_untrusted[i0][m1] || (0..s.rows).all(|r2| s.rec_dirty[i0][s.region_of[r2]] || s.rec_owed[i0][r2] || (s.medium[m1][r2] == s.agreed[r2]))))
+    (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| s.rec_untrusted[i0][m1] || (0..s.rows).all(|r2| s.rec_bad[i0][m1][r2] || s.rec_dirty[i0][s.region_of[r2]] || s.rec_owed[i0][r2] || (s.medium[m1][r2] == s.agreed[r2]))))
 }
 
 /// While a copy of a row is commanded, no write of the row is in flight.
@@ -510,6 +535,11 @@ fn a8_finish_in_a_raise(s: &Abstract) -> bool {
     ((!s.finish || (s.stream == StreamState::Flushing) || (s.stream == StreamState::Raising)) && (!s.finishing || s.finish) && (!((s.finish && (s.stream == StreamState::Flushing) && !s.lowered)) || s.finishing))
 }
 
+/// A disk that went on alone is away, and trusted by no record that may be found.
+fn a9_strayed_is_away(s: &Abstract) -> bool {
+    ((0..s.members).all(|m0| !s.strayed[m0] || s.failed[m0] || s.set_failed) && (0..s.records).all(|i1| !((s.confirmed <= (i1 as i16))) || !(((i1 as i16) <= s.last)) || (0..s.members).all(|m2| !s.strayed[m2] || s.rec_untrusted[i1][m2])))
+}
+
 /// durable, flushed and prepared are within held.
 fn b1_positions_are_in_order(s: &Abstract) -> bool {
     (0..s.members).all(|m0| (!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || (0..s.rows).all(|r1| ((!s.flushed[m0][r1] || s.held[m0][r1]) && (!s.durable[m0][r1] || s.flushed[m0][r1]) && (!s.prepared[m0][r1] || s.held[m0][r1]))))
@@ -550,24 +580,29 @@ fn c2_agreed_is_not_older(s: &Abstract) -> bool {
     (0..s.rows).all(|r0| ((s.agreed[r0] <= s.admitted[r0]) && (!((!s.owed[r0] && !s.set_failed)) || ((s.acked[r0] <= s.agreed[r0]) && (!s.unanswered[r0] || (s.completed[r0] <= s.agreed[r0]))))))
 }
 
+/// So it is in every row that some record calls equal, whatever is owed now.
+fn c3_agreed_where_a_record_says_equal(s: &Abstract) -> bool {
+    (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.rows).all(|r1| s.rec_dirty[i0][s.region_of[r1]] || s.rec_owed[i0][r1] || ((s.acked[r1] <= s.agreed[r1]) && (!s.unanswered[r1] || (s.completed[r1] <= s.agreed[r1])))))
+}
+
 /// Who is counted on holds the agreed version of a row that nobody writes.
 fn d1_quiet_copies_agree(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| s.set_failed || (0..s.rows).all(|r1| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || ((s.filling[m0] || s.waiting[m0]) && s.held[m0][r1]) || ((s.window[r1] == WindowState::Landed) && (s.operation == Operation::Rebuild) && s.filling[m0] && s.issued[m0][r1]))) || s.owed[r1] || s.in_flight[r1] || (s.cached[m0][r1] == s.agreed[r1])))
+    (0..s.members).all(|m0| s.set_failed || (0..s.rows).all(|r1| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || ((s.filling[m0] || s.waiting[m0]) && s.held[m0][r1]) || ((s.window[r1] == WindowState::Landed) && (s.operation == Operation::Rebuild) && s.filling[m0] && s.issued[m0][r1]))) || s.bad[m0][r1] || s.owed[r1] || s.in_flight[r1] || (s.cached[m0][r1] == s.agreed[r1])))
 }
 
 /// Whom a write has not reached holds what it held.
 fn d2_not_reached_yet(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| s.set_failed || (0..s.rows).all(|r1| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || ((s.filling[m0] || s.waiting[m0]) && s.held[m0][r1]) || ((s.window[r1] == WindowState::Landed) && (s.operation == Operation::Rebuild) && s.filling[m0] && s.issued[m0][r1]))) || s.owed[r1] || !s.in_flight[r1] || !s.leg[m0][r1] || (s.cached[m0][r1] == s.agreed[r1])))
+    (0..s.members).all(|m0| s.set_failed || (0..s.rows).all(|r1| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || ((s.filling[m0] || s.waiting[m0]) && s.held[m0][r1]) || ((s.window[r1] == WindowState::Landed) && (s.operation == Operation::Rebuild) && s.filling[m0] && s.issued[m0][r1]))) || s.bad[m0][r1] || s.owed[r1] || !s.in_flight[r1] || !s.leg[m0][r1] || (s.cached[m0][r1] == s.agreed[r1])))
 }
 
 /// Whom a write has reached holds it.
 fn d3_reached(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| s.set_failed || (0..s.rows).all(|r1| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || ((s.filling[m0] || s.waiting[m0]) && s.held[m0][r1]) || ((s.window[r1] == WindowState::Landed) && (s.operation == Operation::Rebuild) && s.filling[m0] && s.issued[m0][r1]))) || !s.in_flight[r1] || s.leg[m0][r1] || (s.cached[m0][r1] == s.admitted[r1])))
+    (0..s.members).all(|m0| s.set_failed || (0..s.rows).all(|r1| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || ((s.filling[m0] || s.waiting[m0]) && s.held[m0][r1]) || ((s.window[r1] == WindowState::Landed) && (s.operation == Operation::Rebuild) && s.filling[m0] && s.issued[m0][r1]))) || s.bad[m0][r1] || !s.in_flight[r1] || s.leg[m0][r1] || (s.cached[m0][r1] == s.admitted[r1])))
 }
 
 /// A trusted member holds what was acknowledged, also where copies differ.
 fn d4_trusted_is_not_older(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| s.failed[m0] || s.filling[m0] || s.waiting[m0] || (0..s.rows).all(|r1| ((s.acked[r1] <= s.cached[m0][r1]) && (s.cached[m0][r1] <= s.admitted[r1]) && (!s.unanswered[r1] || (s.completed[r1] <= s.cached[m0][r1])))))
+    (0..s.members).all(|m0| s.failed[m0] || s.filling[m0] || s.waiting[m0] || (0..s.rows).all(|r1| s.bad[m0][r1] || ((s.acked[r1] <= s.cached[m0][r1]) && (s.cached[m0][r1] <= s.admitted[r1]) && (!s.unanswered[r1] || (s.completed[r1] <= s.cached[m0][r1])))))
 }
 
 /// Without a cache, what is read is on the medium.
@@ -582,7 +617,7 @@ fn d6_a_write_is_in_a_dirty_region(s: &Abstract) -> bool {
 
 /// A source that a commanded copy may read holds the data, also if it has failed since.
 fn e1_sources(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| (0..s.rows).all(|r1| !((s.window[r1] == WindowState::Active)) || !s.source[m0][r1] || ((s.acked[r1] <= s.cached[m0][r1]) && (s.cached[m0][r1] <= s.admitted[r1]) && (!s.unanswered[r1] || (s.completed[r1] <= s.cached[m0][r1])) && (!((!s.owed[r1] && !s.set_failed)) || (s.cached[m0][r1] == s.agreed[r1])))))
+    (0..s.members).all(|m0| s.strayed[m0] || (0..s.rows).all(|r1| !((s.window[r1] == WindowState::Active)) || !s.source[m0][r1] || ((s.acked[r1] <= s.cached[m0][r1]) && (s.cached[m0][r1] <= s.admitted[r1]) && (!s.unanswered[r1] || (s.completed[r1] <= s.cached[m0][r1])) && (!((!s.owed[r1] && !s.set_failed)) || (s.cached[m0][r1] == s.agreed[r1])))))
 }
 
 /// So does what was read from it.
@@ -592,12 +627,12 @@ fn e2_buffer(s: &Abstract) -> bool {
 
 /// A target that the copy has reached, or needed not to, holds the same.
 fn e3_copied(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || ((s.operation == Operation::Rebuild) && s.filling[m0]))) || s.set_failed || (0..s.rows).all(|r1| !((s.window[r1] == WindowState::Copying)) || s.copying[m0][r1] || (s.cached[m0][r1] == s.buffer[r1])))
+    (0..s.members).all(|m0| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || ((s.operation == Operation::Rebuild) && s.filling[m0]))) || s.set_failed || (0..s.rows).all(|r1| !((s.window[r1] == WindowState::Copying)) || s.copying[m0][r1] || s.bad[m0][r1] || (s.cached[m0][r1] == s.buffer[r1])))
 }
 
 /// A copy of a row that some record calls equal changes nothing there.
 fn e4_copies_of_equal_rows(s: &Abstract) -> bool {
-    (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| (0..s.rows).all(|r2| s.rec_dirty[i0][s.region_of[r2]] || s.rec_owed[i0][r2] || ((!((s.window[r2] == WindowState::Copying)) || (s.buffer[r2] == s.agreed[r2])) && (!(((s.window[r2] == WindowState::Active) && s.source[m1][r2])) || (s.cached[m1][r2] == s.agreed[r2]))))))
+    (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| (0..s.rows).all(|r2| s.rec_dirty[i0][s.region_of[r2]] || s.rec_owed[i0][r2] || ((!((s.window[r2] == WindowState::Copying)) || (s.buffer[r2] == s.agreed[r2])) && (!(((s.window[r2] == WindowState::Active) && s.source[m1][r2] && !s.strayed[m1])) || (s.cached[m1][r2] == s.agreed[r2]))))))
 }
 
 /// Whom the confirmed record trusts holds it, or a newer one.
@@ -650,59 +685,74 @@ fn f10_disks_of_records(s: &Abstract) -> bool {
     (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| (s.rec_disk[i0][m1] <= s.disk[m1])))
 }
 
+/// No record names a bad range of a trusted member that is none.
+fn f11_bad_ranges_only_grow(s: &Abstract) -> bool {
+    (0..s.members).all(|m0| s.failed[m0] || s.filling[m0] || s.waiting[m0] || (0..s.rows).all(|r1| s.bad[m0][r1] || (!s.bad_named[m0][r1] && (!(((s.stream == StreamState::Lowering) || (s.stream == StreamState::Raising))) || !s.rec_bad[s.last as usize][m0][r1]))))
+}
+
+/// Once the recorded image names a bad range, no record that may be found takes it for good on a member that it trusts.
+fn f12_bad_ranges_of_all_records(s: &Abstract) -> bool {
+    (!(0..s.members).all(|m0| (!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || s.named[m0]) || (0..s.records).all(|i1| !((s.confirmed <= (i1 as i16))) || !(((i1 as i16) <= s.last)) || !((!(((s.stream == StreamState::Lowering) || (s.stream == StreamState::Raising))) || ((i1 as i16) < s.last))) || (0..s.members).all(|m2| s.rec_untrusted[i1][m2] || (0..s.rows).all(|r3| s.rec_bad[i1][m2][r3] || !s.bad[m2][r3] || !s.bad_named[m2][r3]))))
+}
+
+/// Where nothing was lowered, the last record has the list; so has the one under way.
+fn f13_bad_ranges_recorded(s: &Abstract) -> bool {
+    (s.lowered || (0..s.members).all(|m0| (0..s.rows).all(|r1| !s.bad[m0][r1] || s.rec_bad[s.last as usize][m0][r1])))
+}
+
 /// Whom a record that may be found trusts has what was promised on its medium.
 fn g1_promised_is_on_the_media(s: &Abstract) -> bool {
-    (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| s.rec_untrusted[i0][m1] || (0..s.rows).all(|r2| ((s.promised[r2] <= s.medium[m1][r2]) && (s.medium[m1][r2] <= s.admitted[r2]) && (s.promised[r2] <= s.cached[m1][r2]) && (s.cached[m1][r2] <= s.admitted[r2])))))
+    (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| s.rec_untrusted[i0][m1] || (0..s.rows).all(|r2| s.rec_bad[i0][m1][r2] || ((s.promised[r2] <= s.medium[m1][r2]) && (s.medium[m1][r2] <= s.admitted[r2]) && (s.promised[r2] <= s.cached[m1][r2]) && (s.cached[m1][r2] <= s.admitted[r2])))))
 }
 
 /// So has who is trusted, and a durable write that is still to be acknowledged as well.
 fn g2_trusted_has_what_is_promised(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| s.failed[m0] || s.filling[m0] || s.waiting[m0] || (0..s.rows).all(|r1| ((s.promised[r1] <= s.medium[m0][r1]) && (s.medium[m0][r1] <= s.admitted[r1]) && (!((s.unanswered[r1] && s.completed_fua[r1])) || (s.completed[r1] <= s.medium[m0][r1])))))
+    (0..s.members).all(|m0| s.failed[m0] || s.filling[m0] || s.waiting[m0] || (0..s.rows).all(|r1| s.bad[m0][r1] || ((s.promised[r1] <= s.medium[m0][r1]) && (s.medium[m0][r1] <= s.admitted[r1]) && (!((s.unanswered[r1] && s.completed_fua[r1])) || (s.completed[r1] <= s.medium[m0][r1])))))
 }
 
 /// A durable write is on the media that it has reached.
 fn g3_durable_write_reached(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || (s.finish && s.filling[m0] && !s.set_failed && (((s.stream == StreamState::Flushing) && !s.flush_leg[m0] && !s.lowered) || ((s.stream == StreamState::Raising) && s.finishing))))) || s.set_failed || (0..s.rows).all(|r1| !s.in_flight[r1] || !s.fua[r1] || s.leg[m0][r1] || (s.medium[m0][r1] == s.admitted[r1])))
+    (0..s.members).all(|m0| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || (s.finish && s.filling[m0] && !s.set_failed && (((s.stream == StreamState::Flushing) && !s.flush_leg[m0] && !s.lowered) || ((s.stream == StreamState::Raising) && s.finishing))))) || s.set_failed || (0..s.rows).all(|r1| !s.in_flight[r1] || !s.fua[r1] || s.leg[m0][r1] || s.bad[m0][r1] || (s.medium[m0][r1] == s.admitted[r1])))
 }
 
 /// What a user's flush has reached is on the medium.
 fn g4_user_flush_reached(s: &Abstract) -> bool {
-    (0..s.flushes).all(|u0| !s.flush_open[u0] || (0..s.members).all(|m1| (0..s.rows).all(|r2| ((s.flush_upto[u0][r2] <= s.acked[r2]) && (!((!s.failed[m1] && !s.filling[m1] && !s.waiting[m1] && !s.flush_due[u0][m1])) || (s.flush_upto[u0][r2] <= s.medium[m1][r2]))))))
+    (0..s.flushes).all(|u0| !s.flush_open[u0] || (0..s.members).all(|m1| (0..s.rows).all(|r2| ((s.flush_upto[u0][r2] <= s.acked[r2]) && (!((!s.failed[m1] && !s.filling[m1] && !s.waiting[m1] && !s.bad[m1][r2] && !s.flush_due[u0][m1])) || (s.flush_upto[u0][r2] <= s.medium[m1][r2]))))))
 }
 
 /// A clean region that nothing is owed in is on the media of all who are counted on.
 fn g5_clean_is_on_the_media(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| s.set_failed || (0..s.rows).all(|r1| !((s.region[s.region_of[r1]] == RegionState::Clean)) || s.owed_on_disk[r1] || !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || (s.filling[m0] && s.flushed[m0][r1]) || (s.waiting[m0] && s.held[m0][r1]))) || (s.medium[m0][r1] == s.agreed[r1])))
+    (0..s.members).all(|m0| s.set_failed || (0..s.rows).all(|r1| !((s.region[s.region_of[r1]] == RegionState::Clean)) || s.owed_on_disk[r1] || !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || (s.filling[m0] && s.flushed[m0][r1]) || (s.waiting[m0] && s.held[m0][r1]))) || s.bad[m0][r1] || (s.medium[m0][r1] == s.agreed[r1])))
 }
 
 /// … and of all whom a record that may be found trusts.
 fn g6_clean_for_all_records(s: &Abstract) -> bool {
-    (0..s.records).all(|i0| s.set_failed || !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| s.rec_untrusted[i0][m1] || (0..s.rows).all(|r2| !((s.region[s.region_of[r2]] == RegionState::Clean)) || s.owed_on_disk[r2] || ((s.cached[m1][r2] == s.agreed[r2]) && (s.medium[m1][r2] == s.agreed[r2])))))
+    (0..s.records).all(|i0| s.set_failed || !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| s.rec_untrusted[i0][m1] || (0..s.rows).all(|r2| !((s.region[s.region_of[r2]] == RegionState::Clean)) || s.owed_on_disk[r2] || s.rec_bad[i0][m1][r2] || ((s.cached[m1][r2] == s.agreed[r2]) && (s.medium[m1][r2] == s.agreed[r2])))))
 }
 
 /// A region being cleaned is on the media that the flush has reached.
 fn g7_cleaning_is_on_the_media(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| s.set_failed || !((((s.stream == StreamState::Flushing) && !s.flush_leg[m0] && !s.lowered) || (s.stream == StreamState::Raising))) || (0..s.rows).all(|r1| !(((s.region[s.region_of[r1]] == RegionState::CleanWanted) || (s.region[s.region_of[r1]] == RegionState::Clean))) || s.owed_prepared[r1] || !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || (s.filling[m0] && (s.prepared[m0][r1] || s.flushed[m0][r1])) || (s.waiting[m0] && s.held[m0][r1]))) || (s.medium[m0][r1] == s.agreed[r1])))
+    (0..s.members).all(|m0| s.set_failed || !((((s.stream == StreamState::Flushing) && !s.flush_leg[m0] && !s.lowered) || (s.stream == StreamState::Raising))) || (0..s.rows).all(|r1| !(((s.region[s.region_of[r1]] == RegionState::CleanWanted) || (s.region[s.region_of[r1]] == RegionState::Clean))) || s.owed_prepared[r1] || !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || (s.filling[m0] && (s.prepared[m0][r1] || s.flushed[m0][r1])) || (s.waiting[m0] && s.held[m0][r1]))) || s.bad[m0][r1] || (s.medium[m0][r1] == s.agreed[r1])))
 }
 
 /// … and on those of all whom a record that may be found trusts.
 fn g8_cleaning_for_all_records(s: &Abstract) -> bool {
-    (0..s.records).all(|i0| !((s.stream == StreamState::Raising)) || s.set_failed || !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| s.rec_untrusted[i0][m1] || (0..s.rows).all(|r2| !(((s.region[s.region_of[r2]] == RegionState::CleanWanted) || (s.region[s.region_of[r2]] == RegionState::Clean))) || s.owed_prepared[r2] || ((s.cached[m1][r2] == s.agreed[r2]) && (s.medium[m1][r2] == s.agreed[r2])))))
+    (0..s.records).all(|i0| !((s.stream == StreamState::Raising)) || s.set_failed || !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| s.rec_untrusted[i0][m1] || (0..s.rows).all(|r2| !(((s.region[s.region_of[r2]] == RegionState::CleanWanted) || (s.region[s.region_of[r2]] == RegionState::Clean))) || s.owed_prepared[r2] || s.rec_bad[i0][m1][r2] || ((s.cached[m1][r2] == s.agreed[r2]) && (s.medium[m1][r2] == s.agreed[r2])))))
 }
 
 /// A failed member has what its account says, on its medium.
 fn g9_accounts_hold(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| !s.failed[m0] || s.set_failed || (0..s.rows).all(|r1| !s.held[m0][r1] || ((s.medium[m0][r1] == s.agreed[r1]) && (s.cached[m0][r1] == s.agreed[r1]) && !s.in_flight[r1])))
+    (0..s.members).all(|m0| !s.failed[m0] || s.set_failed || s.strayed[m0] || (0..s.rows).all(|r1| !s.held[m0][r1] || s.bad[m0][r1] || ((s.medium[m0][r1] == s.agreed[r1]) && (s.cached[m0][r1] == s.agreed[r1]) && !s.in_flight[r1])))
 }
 
 /// A row that a record calls equal has not changed since, on nobody whom it trusts or vouches for.
 fn g10_called_equal_is_still(s: &Abstract) -> bool {
-    (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| (0..s.rows).all(|r2| s.rec_dirty[i0][s.region_of[r2]] || s.rec_owed[i0][r2] || !(((!s.failed[m1] && !s.filling[m1] && !s.waiting[m1]) || !s.rec_untrusted[i0][m1] || (s.rec_held[i0][m1][r2] && (s.rec_disk[i0][m1] == s.disk[m1])))) || ((s.cached[m1][r2] == s.agreed[r2]) && (s.medium[m1][r2] == s.agreed[r2]) && !s.in_flight[r2]))))
+    (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| (0..s.rows).all(|r2| s.rec_dirty[i0][s.region_of[r2]] || s.rec_owed[i0][r2] || !(((!s.failed[m1] && !s.filling[m1] && !s.waiting[m1] && !s.bad[m1][r2]) || (!s.rec_untrusted[i0][m1] && !s.rec_bad[i0][m1][r2]) || (s.rec_held[i0][m1][r2] && !s.rec_bad[i0][m1][r2] && (s.rec_disk[i0][m1] == s.disk[m1]) && !s.strayed[m1]))) || ((s.cached[m1][r2] == s.agreed[r2]) && (s.medium[m1][r2] == s.agreed[r2]) && !s.in_flight[r2]))))
 }
 
 /// … nor on anybody whom another record trusts that may be found instead.
 fn g11_called_equal_by_another(s: &Abstract) -> bool {
-    (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.records).all(|i1| !((s.confirmed <= (i1 as i16))) || !(((i1 as i16) <= s.last)) || (0..s.members).all(|m2| s.rec_untrusted[i1][m2] || (0..s.rows).all(|r3| s.rec_dirty[i0][s.region_of[r3]] || s.rec_owed[i0][r3] || ((s.cached[m2][r3] == s.agreed[r3]) && (s.medium[m2][r3] == s.agreed[r3]))))))
+    (0..s.records).all(|i0| !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.records).all(|i1| !((s.confirmed <= (i1 as i16))) || !(((i1 as i16) <= s.last)) || (0..s.members).all(|m2| s.rec_untrusted[i1][m2] || (0..s.rows).all(|r3| s.rec_dirty[i0][s.region_of[r3]] || s.rec_owed[i0][r3] || s.rec_bad[i1][m2][r3] || ((s.cached[m2][r3] == s.agreed[r3]) && (s.medium[m2][r3] == s.agreed[r3]))))))
 }
 
 /// A rebuild that is ending has filled its targets.
@@ -715,29 +765,29 @@ fn h2_no_window_is_open(s: &Abstract) -> bool {
     (!s.finishing || ((s.operation == Operation::Rebuild) && !s.preparing && (0..s.rows).all(|r0| (s.window[r0] == WindowState::Free))))
 }
 
-/// Its record calls the targets trusted, and goes to them.
+/// Its record calls the targets trusted, with the bad ranges that they have, and goes to them.
 fn h3_the_last_record_names_the_target(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| !((s.stream == StreamState::Raising)) || !s.finishing || !s.filling[m0] || (!s.rec_untrusted[s.last as usize][m0] && s.addressed[m0]))
+    (0..s.members).all(|m0| !((s.stream == StreamState::Raising)) || !s.finishing || !s.filling[m0] || (!s.rec_untrusted[s.last as usize][m0] && s.addressed[m0] && (0..s.rows).all(|r1| s.bad[m0][r1] || !s.rec_bad[s.last as usize][m0][r1])))
 }
 
 /// A target that was flushed has all promises on its medium.
 fn h4_the_target_has_what_is_promised(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| !s.finish || !s.filling[m0] || s.set_failed || !((((s.stream == StreamState::Flushing) && !s.flush_leg[m0] && !s.lowered) || ((s.stream == StreamState::Raising) && s.finishing))) || (0..s.rows).all(|r1| ((s.promised[r1] <= s.medium[m0][r1]) && (s.medium[m0][r1] <= s.admitted[r1]) && (!((s.unanswered[r1] && s.completed_fua[r1])) || (s.completed[r1] <= s.medium[m0][r1])))))
+    (0..s.members).all(|m0| !s.finish || !s.filling[m0] || s.set_failed || !((((s.stream == StreamState::Flushing) && !s.flush_leg[m0] && !s.lowered) || ((s.stream == StreamState::Raising) && s.finishing))) || (0..s.rows).all(|r1| s.bad[m0][r1] || ((s.promised[r1] <= s.medium[m0][r1]) && (s.medium[m0][r1] <= s.admitted[r1]) && (!((s.unanswered[r1] && s.completed_fua[r1])) || (s.completed[r1] <= s.medium[m0][r1])))))
 }
 
 /// … and what users' flushes have reached.
 fn h5_the_target_has_what_is_flushed(s: &Abstract) -> bool {
-    (0..s.flushes).all(|u0| !s.finish || s.set_failed || !s.flush_open[u0] || (0..s.members).all(|m1| !s.filling[m1] || !((((s.stream == StreamState::Flushing) && !s.flush_leg[m1] && !s.lowered) || ((s.stream == StreamState::Raising) && s.finishing))) || s.flush_due[u0][m1] || (0..s.rows).all(|r2| (s.flush_upto[u0][r2] <= s.medium[m1][r2]))))
+    (0..s.flushes).all(|u0| !s.finish || s.set_failed || !s.flush_open[u0] || (0..s.members).all(|m1| !s.filling[m1] || !((((s.stream == StreamState::Flushing) && !s.flush_leg[m1] && !s.lowered) || ((s.stream == StreamState::Raising) && s.finishing))) || s.flush_due[u0][m1] || (0..s.rows).all(|r2| s.bad[m1][r2] || (s.flush_upto[u0][r2] <= s.medium[m1][r2]))))
 }
 
 /// … and what is being cleaned.
 fn h6_the_target_is_clean(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| !s.finish || !s.filling[m0] || s.set_failed || !((((s.stream == StreamState::Flushing) && !s.flush_leg[m0] && !s.lowered) || ((s.stream == StreamState::Raising) && s.finishing))) || (0..s.rows).all(|r1| s.owed_prepared[r1] || !(((s.region[s.region_of[r1]] == RegionState::CleanWanted) || (s.region[s.region_of[r1]] == RegionState::Clean))) || (s.medium[m0][r1] == s.agreed[r1])))
+    (0..s.members).all(|m0| !s.finish || !s.filling[m0] || s.set_failed || !((((s.stream == StreamState::Flushing) && !s.flush_leg[m0] && !s.lowered) || ((s.stream == StreamState::Raising) && s.finishing))) || (0..s.rows).all(|r1| s.owed_prepared[r1] || !(((s.region[s.region_of[r1]] == RegionState::CleanWanted) || (s.region[s.region_of[r1]] == RegionState::Clean))) || s.bad[m0][r1] || (s.medium[m0][r1] == s.agreed[r1])))
 }
 
 /// … and what any record calls equal.
 fn h7_the_target_for_other_records(s: &Abstract) -> bool {
-    (0..s.records).all(|i0| !s.finish || s.set_failed || !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| !s.filling[m1] || !((((s.stream == StreamState::Flushing) && !s.flush_leg[m1] && !s.lowered) || ((s.stream == StreamState::Raising) && s.finishing))) || (0..s.rows).all(|r2| s.rec_dirty[i0][s.region_of[r2]] || s.rec_owed[i0][r2] || ((s.cached[m1][r2] == s.agreed[r2]) && (s.medium[m1][r2] == s.agreed[r2])))))
+    (0..s.records).all(|i0| !s.finish || s.set_failed || !((s.confirmed <= (i0 as i16))) || !(((i0 as i16) <= s.last)) || (0..s.members).all(|m1| !s.filling[m1] || !((((s.stream == StreamState::Flushing) && !s.flush_leg[m1] && !s.lowered) || ((s.stream == StreamState::Raising) && s.finishing))) || (0..s.rows).all(|r2| s.rec_dirty[i0][s.region_of[r2]] || s.rec_owed[i0][r2] || s.bad[m1][r2] || ((s.cached[m1][r2] == s.agreed[r2]) && (s.medium[m1][r2] == s.agreed[r2])))))
 }
 
 /// The record under way says who is trusted, unless something was lowered since.
@@ -747,7 +797,7 @@ fn h8_the_image_under_way(s: &Abstract) -> bool {
 
 /// Whether a read of row `r` may be answered by member `m`.
 pub(crate) fn readable(s: &Abstract, m: usize, r: usize) -> bool {
-    ((!s.failed[m] && !s.filling[m] && !s.waiting[m] && (!s.owed[r] || (m == s.speaker))) || (s.filling[m] && s.held[m][r]))
+    (((!s.failed[m] && !s.filling[m] && !s.waiting[m] && (!s.owed[r] || (m == s.speaker))) || (s.filling[m] && s.held[m][r])) && !s.bad[m][r])
 }
 
 /// The first of these that does not hold.

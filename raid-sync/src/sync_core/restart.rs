@@ -6,6 +6,7 @@
 //! | clean, no operation | nothing owed | nothing owed |
 //! | clean, rebuild at a mark | goes on at the mark | goes on at the mark |
 //! | clean, resync or initialise at a mark | owed from the mark | owed from the mark; refused if degraded |
+//! | clean, never initialised | initialise owed if two are trusted | initialise owed; refused if degraded |
 //! | unclean, all trusted | resync owed from 0 | resync owed from 0 |
 //! | unclean, a member short or being filled | resync owed if two are trusted; rebuild from 0 | refused without force or ledger |
 //! | unclean, ledger replayed | nothing owed, rebuild from 0 | nothing owed, rebuild from 0 |
@@ -378,8 +379,12 @@ fn owed(
 /// The operation that was to make copies or parity agree and has not ended.
 fn interrupted(found: &RuntimeState) -> Option<Operation> {
     match found.initialisation {
-        Initialisation::Running => Some(Operation::Initialise),
-        _ => found.operation.filter(|operation| family(*operation) == Family::Equalise),
+        // Nobody ever made them agree, and what a write to a part of a row makes of its parity is as
+        // wrong as what was there.
+        Initialisation::None | Initialisation::Running => Some(Operation::Initialise),
+        Initialisation::Full => {
+            found.operation.filter(|operation| family(*operation) == Family::Equalise)
+        }
     }
 }
 

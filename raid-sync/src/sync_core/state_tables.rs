@@ -707,7 +707,7 @@ fn started(
 #[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
 fn every_row_of_the_table_of_starts_holds() {
     let table = rows(include_str!("restart.rs"), "| found | mirror | parity |");
-    assert_eq!(table.len(), 9);
+    assert_eq!(table.len(), 10);
     for row in table {
         let [found, mirror, parity] = row[..] else { panic!("{row:?}") };
         for (redundancy, expected) in
@@ -735,6 +735,9 @@ fn states(found: &str) -> Vec<RuntimeState> {
             let initialisation = Initialisation::Running;
             let initialise = RuntimeState { initialisation, ..under_way(Operation::Initialise) };
             vec![under_way(Operation::Resync), initialise]
+        }
+        "clean, never initialised" => {
+            vec![RuntimeState { initialisation: Initialisation::None, ..clean() }]
         }
         "unclean, all trusted" => vec![unclean(clean()), unclean(under_way(Operation::Resync))],
         "unclean, a member short or being filled" => {
@@ -791,10 +794,18 @@ fn assert_start(found: &str, redundancy: Redundancy, expected: &str) {
                     assert_eq!(stands().owed(), Some(Operation::Resync), "{context}");
                     assert_eq!(agreeing(stands()), 0, "{context}");
                 }
-                "resync owed if two are trusted" => {
-                    assert_eq!(stands().owed(), Some(Operation::Resync), "{context}");
+                "initialise owed" => {
+                    assert_eq!(stands().owed(), Some(Operation::Initialise), "{context}");
                     assert_eq!(agreeing(stands()), 0, "{context}");
-                    let two_gone = RuntimeState { failed: state.failed | slots(&[1]), ..state };
+                }
+                "resync owed if two are trusted" | "initialise owed if two are trusted" => {
+                    let operation = match part.starts_with("resync") {
+                        true => Operation::Resync,
+                        false => Operation::Initialise,
+                    };
+                    assert_eq!(stands().owed(), Some(operation), "{context}");
+                    assert_eq!(agreeing(stands()), 0, "{context}");
+                    let two_gone = RuntimeState { failed: state.failed | slots(&[1, 2]), ..state };
                     let alone = started(redundancy, 3, two_gone, start).unwrap();
                     assert_eq!((alone.owed, agreeing(&alone)), (None, ROWS), "{context}");
                 }

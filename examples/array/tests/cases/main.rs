@@ -20,3 +20,4 @@ mod kind_c_spares;
 mod kind_e;
 mod kind_f;
 mod kind_g;
+mod never_initialised;

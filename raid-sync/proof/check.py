@@ -15,6 +15,7 @@ from state import State
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent / "src"
+DOCS = HERE.parent.parent / "docs"
 # What the tests alone see is not the protocol.
 TESTS = {"exploration", "scenarios", "state_tables.rs", "tests.rs", "mutation.rs"}
 
@@ -33,6 +34,30 @@ def defects_of_the_code():
     text = (SOURCE / "defect.rs").read_text()
     body = re.search(r"pub\(crate\) enum Defect \{(.*?)\n\}", text, re.S)[1]
     return set(re.findall(r"^    (\w+),$", body, re.M))
+
+
+def pages():
+    """The page on the proof lists what there is; the table of guards names conjuncts that exist."""
+    faults = []
+    proof, guards = (DOCS / "proof.md").read_text(), (DOCS / "interlock.md").read_text()
+    for name, about in ((name, of.about) for name, of in ACTIONS.items()):
+        if f"| `{name}` | {' '.join(about.split())} |" not in proof:
+            faults.append(f"docs/proof.md: no row says of action {name} what model.py says")
+    for name, conjunct in invariant.INVARIANT.items():
+        if f"| `{name}` | {' '.join(conjunct.__doc__.split())} |" not in proof:
+            faults.append(f"docs/proof.md: no row says of conjunct {name} what invariant.py says")
+    for name, why in defects.OUTSIDE.items():
+        if f"| `{name}` | {why} |" not in proof:
+            faults.append(f"docs/proof.md: no row says of defect {name} what defects.py says")
+    for line in guards.splitlines():
+        if line.startswith("| I") and "`scenario_" in line:
+            cells = [cell.strip(" `") for cell in line.split("|")]
+            defect, named = cells[4], cells[6]
+            if bool(named) != (defect in defects.OF_THE_CODE):
+                faults.append(f"docs/interlock.md: {defect} is to name a conjunct if the model has it")
+            if named and named not in invariant.INVARIANT:
+                faults.append(f"docs/interlock.md: {defect} names `{named}`, which is no conjunct")
+    return faults
 
 
 def main():
@@ -57,6 +82,7 @@ def main():
     faults += [f"defect {name}: in a list, but planted nowhere" for name in lists - planted]
     faults += [f"defect {name}: planted, but in no list" for name in planted - lists]
     faults += [f"defect {name}: of the few, but in no list" for name in set(defects.FEW) - set(defects.ALL)]
+    faults += pages()
     print("\n".join(faults) if faults else
           f"{guards} guards name functions that exist; {len(there)} defects of the code, "
           f"{len(defects.OF_THE_CODE)} of them in the model; {len(defects.OF_THE_MODEL)} of the model alone")

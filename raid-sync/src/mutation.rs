@@ -69,7 +69,7 @@ fn rows(page: &str) -> Vec<[String; 4]> {
     let rows = page.lines().filter(|line| line.starts_with("| I") && line.contains("`scenario_"));
     rows.map(|line| {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let [_, rule, _, number, defect, test, _] = cells[..] else { panic!("{line}") };
+        let [_, rule, _, number, defect, test, _, _] = cells[..] else { panic!("{line}") };
         let rule = rule.split(' ').next().unwrap_or_default();
         [rule, number, defect, test].map(|cell| cell.trim_matches('`').to_string())
     })

@@ -211,11 +211,18 @@ impl Stopped {
         Ok(newest.and_then(|newest| self.records().nth(newest)).map(|(_, _, image)| image))
     }
 
-    /// Whether two records that are there do not believe each other's member.
+    /// Whether two records that are there do not believe each other's member, or three or more call each other's
+    /// members absent in a ring, so that none stands.
     fn is_split(&self) -> bool {
         let accuses =
             |says: &Image, slot| (says.state.failed | says.state.rebuilding).contains(slot);
-        self.records().any(|(one, _, says)| {
+        let overruled = |(one, _, says): (Slot, u8, Image)| {
+            self.records().any(|(other, _, of_other)| {
+                other != one && accuses(&of_other, one) && !accuses(&says, other)
+            })
+        };
+        let ring = self.records().all(overruled);
+        ring || self.records().any(|(one, _, says)| {
             let apart = |(other, _, of_other): (Slot, u8, Image)| {
                 other != one && accuses(&says, other) && accuses(&of_other, one)
             };

@@ -71,7 +71,10 @@ pub trait Backplane {
     fn shape(&self, disk: usize) -> DiskShape;
 }
 
-fn carry_out(member: &mut dyn Member, transfer: Transfer) -> Result<Vec<u8>, MemberError> {
+pub(crate) fn carry_out(
+    member: &mut dyn Member,
+    transfer: Transfer,
+) -> Result<Vec<u8>, MemberError> {
     match transfer {
         Transfer::Read { at, len } => {
             let mut bytes = vec![0; len];
@@ -95,6 +98,11 @@ impl Serial {
     #[must_use]
     pub fn new(members: Vec<Box<dyn Member>>) -> Self {
         Self { members, queue: std::collections::VecDeque::new(), start: Instant::now() }
+    }
+
+    /// The disks, and when the clock began.
+    pub(crate) fn into_members(self) -> (Vec<Box<dyn Member>>, Instant) {
+        (self.members, self.start)
     }
 }
 

@@ -7,7 +7,7 @@
 //!  formats    store, ledger
 //! ```
 //!
-//! `nbd` is by itself: a server for whatever can be read or written.
+//! `service` runs an engine on real disks, `nbd` serves whatever can be read or written.
 
 pub mod backplane;
 pub mod discover;
@@ -16,6 +16,7 @@ pub mod formats;
 pub mod ledger;
 pub mod member;
 pub mod nbd;
+pub mod service;
 pub mod store;
 pub mod sync_log;
 pub mod trust;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An NBD server: an array as a block device for whoever speaks the protocol, at the speed of a socket and
+//! An NBD server, and a client: an array as a block device for whoever speaks the protocol, at the speed of a socket and
 //! with no driver of ours (`nbd-client`, `nbdcopy`, qemu, fio).
 //!
 //! ```text
@@ -16,13 +16,15 @@
 //! The text of the protocol is `doc/proto.md` of the NBD project. What a client sends is hostile: every
 //! length is bounded before it is believed, and a client that breaks the framing is cut off.
 
+mod client;
 mod handshake;
 mod server;
 mod transmission;
 mod wire;
 
+pub use client::Client;
 pub use handshake::Exports;
-pub use server::{Address, Server};
+pub use server::{Address, Server, remove_stale};
 
 use std::io;
 use std::ops::Range;

@@ -45,8 +45,8 @@ pub(crate) fn main(options: &Options) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use super::shape::ChosenLevel;
     use super::{Options, life};
+    use crate::level::ChosenLevel;
 
     /// Case E8.
     #[test]

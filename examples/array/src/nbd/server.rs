@@ -264,7 +264,10 @@ fn converse(mut stream: Stream, exports: &Exports<'_>) -> io::Result<()> {
 }
 
 /// Removes a socket that a server left behind that was killed.
-fn remove_stale(path: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// Somebody listens there, or something else is there; it is left as it is.
+pub fn remove_stale(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() && UnixStream::connect(path).is_err() => {
             fs::remove_file(path)

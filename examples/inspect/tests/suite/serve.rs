@@ -2,9 +2,9 @@
 //! `serve`: what an NBD client reads of arrays, healthy and short of a member.
 
 use crate::program::{Folder, code, command, run, text};
+use raid_array::nbd::{Address, Client};
 use raid_testdata::scenario;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -38,32 +38,16 @@ impl Serving {
     }
 }
 
-/// Bytes of an export, read in pieces with simple replies.
+/// Bytes of an export, from an odd place on.
 fn read(socket: &Path, name: &str, len: usize) -> Vec<u8> {
-    let mut stream = UnixStream::connect(socket).unwrap();
-    let take = |stream: &mut UnixStream, len: usize| {
-        let mut bytes = vec![0; len];
-        stream.read_exact(&mut bytes).unwrap();
-        bytes
-    };
-    take(&mut stream, 18);
-    let mut hello = b"\0\0\0\x03IHAVEOPT\0\0\0\x01".to_vec();
-    hello.extend((name.len() as u32).to_be_bytes());
-    hello.extend(name.as_bytes());
-    stream.write_all(&hello).unwrap();
-    let told = take(&mut stream, 10);
-    assert_eq!(told[..8], (len as u64).to_be_bytes());
-    assert_eq!(told[9] & 2, 2, "it is read only");
-    let mut bytes = Vec::new();
-    while bytes.len() < len {
-        let own = (len - bytes.len()).min(100_000);
-        let mut request = b"\x25\x60\x95\x13\0\0\0\0\0\0\0\0\0\0\0\0".to_vec();
-        request.extend((bytes.len() as u64).to_be_bytes());
-        request.extend((own as u32).to_be_bytes());
-        stream.write_all(&request).unwrap();
-        assert_eq!(take(&mut stream, 16)[4..8], [0; 4], "an error");
-        bytes.extend(take(&mut stream, own));
-    }
+    let mut client = Client::connect(&Address::Unix(socket.to_owned()), name).unwrap();
+    assert_eq!((client.size(), client.is_readonly()), (len as u64, true));
+    let mut bytes = vec![0; len];
+    let (front, back) = bytes.split_at_mut(100_001.min(len));
+    client.read_at(0, front).unwrap();
+    client.read_at(front.len() as u64, back).unwrap();
+    let denied = client.write_at(0, &[0; 512], false).unwrap_err();
+    assert_eq!(denied.raw_os_error(), Some(1));
     bytes
 }
 

@@ -8,7 +8,9 @@ mod scrub;
 
 use super::picture;
 use super::report::{Latency, Report, Stage, WrongSector, bytes};
-use super::shape::{self, ChosenLevel, Options};
+use super::shape::{self, Options};
+use crate::create::writer;
+use crate::level::ChosenLevel;
 use raid_array::engine;
 use raid_array::formats::FORMATS;
 use raid_array::workload::{ArrayEngine, Oracle, Rig};
@@ -104,14 +106,6 @@ fn choose(options: &Options, format: &dyn FormatWriter) -> Result<(Geometry, Dis
         }
     }
     Err(refused)
-}
-
-fn writer(name: &str) -> Result<&'static dyn FormatWriter, String> {
-    let known = || FORMATS.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
-    let format = (FORMATS.iter())
-        .find(|format| format.name().eq_ignore_ascii_case(name))
-        .ok_or_else(|| format!("unknown metadata format {name:?}; known: {}", known()))?;
-    format.writer().ok_or_else(|| format!("{name} metadata cannot be written yet"))
 }
 
 impl Life<'_> {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! From options to a geometry and the disks it needs.
 
-use clap::{Args, ValueEnum};
-use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
+use crate::level::{self, ChosenLevel, parse_bytes};
+use clap::Args;
+use raid_core::array::Geometry;
 use raid_core::metadata::{DiskShape, FormatWriter};
 use raid_core::units::Blocks;
 use std::path::PathBuf;
@@ -44,89 +45,16 @@ pub(crate) struct Options {
     pub(crate) json: bool,
 }
 
-/// Levels that the demo can make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ChosenLevel {
-    /// Striping.
-    Raid0,
-    /// Mirroring over all members.
-    Raid1,
-    /// Striped mirrors of two.
-    Raid10,
-    /// One rotating parity.
-    Raid5,
-    /// Two rotating parities.
-    Raid6,
-}
-
-fn parse_bytes(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "" | "B" => 1,
-        "K" | "KiB" => 1 << 10,
-        "M" | "MiB" => 1 << 20,
-        "G" | "GiB" => 1 << 30,
-        other => return Err(format!("unknown unit {other:?}: use K, M or G")),
-    };
-    let count: u64 = digits.parse().map_err(|error| format!("{digits:?}: {error}"))?;
-    count.checked_mul(unit).ok_or_else(|| format!("{text} is too large"))
-}
-
-impl ChosenLevel {
-    /// From the most to the least that an array can lose.
-    pub(crate) const BY_CHOICE: [Self; 5] =
-        [Self::Raid6, Self::Raid5, Self::Raid10, Self::Raid1, Self::Raid0];
-
-    fn minimum(self) -> u16 {
-        match self {
-            Self::Raid0 | Self::Raid1 => 2,
-            Self::Raid5 => 3,
-            Self::Raid10 | Self::Raid6 => 4,
-        }
-    }
-}
-
 /// The geometry that the options describe at this level.
 pub(crate) fn geometry(options: &Options, level: ChosenLevel) -> Result<Geometry, String> {
-    let members = options.members;
-    if members < level.minimum() {
-        return Err(format!("{level:?} needs at least {} members", level.minimum()));
-    }
-    let strip = options.chunk / 512;
-    if !options.chunk.is_multiple_of(512) || !strip.is_power_of_two() || options.chunk > 1 << 20 {
-        return Err("--chunk must be a power of two from 512 bytes to 1M".into());
-    }
     if options.size > 1 << 40 {
         return Err("--size must be at most 1024G".into());
     }
-    let member_blocks = options.size / 512 / strip * strip;
-    if member_blocks < 16 * strip {
+    let shape = level::geometry(level, options.members, options.chunk, options.size, 512)?;
+    if shape.member_blocks.0 < 16 * shape.strip.0.max(options.chunk / 512) {
         return Err("--size must be at least 16 chunks".into());
     }
-    let (primary, placement, slots, sets, secondary) = match level {
-        ChosenLevel::Raid0 => (Level::Raid0, Placement::Fixed, members, 1, Secondary::None),
-        ChosenLevel::Raid1 => (Level::Raid1, Placement::Fixed, members, 1, Secondary::None),
-        ChosenLevel::Raid10 if !members.is_multiple_of(2) => {
-            return Err("striped mirrors need an even number of members".into());
-        }
-        ChosenLevel::Raid10 => (Level::Raid1, Placement::Fixed, 2, members / 2, Secondary::Striped),
-        ChosenLevel::Raid5 => (Level::Raid5, Placement::NContinue, members, 1, Secondary::None),
-        ChosenLevel::Raid6 => (Level::Raid6, Placement::NContinue, members, 1, Secondary::None),
-    };
-    let striped = level != ChosenLevel::Raid1;
-    Ok(Geometry {
-        level: primary,
-        placement,
-        slots,
-        strip: Blocks(if striped { strip } else { 0 }),
-        member_blocks: Blocks(member_blocks),
-        secondary,
-        sets,
-        q_numbering: QNumbering::BySlot,
-        parities: 0,
-        rotate_shift: 0,
-        block_size: 512,
-    })
+    Ok(shape)
 }
 
 /// The smallest disk on which the format leaves so many blocks for arrays.

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An array that runs on real disks: the engine on a thread of its own, each disk on another.
+//!
+//! ```text
+//! users ── request, call ──▶ engine thread ── MemberIo ──▶ thread of the disk
+//!       ◀──── answer ───────             ◀── Completion ──
+//! ```
+//!
+//! The threads are what works everywhere; how many I/Os a disk has under way at a time is one.
+
+use crate::backplane::{self, Completion, MemberIo, Serial};
+use crate::discover::Discovery;
+use crate::engine::{
+    CallError, Engine, Event, OpenError, Options, Request, RequestError, RequestId,
+};
+use crate::member::Member;
+use crate::nbd::{Export, Shape};
+use raid_core::array::ArrayId;
+use raid_core::metadata::FormatWriter;
+use raid_core::units::Extent;
+use raid_sync::{Status, Time};
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use std::{fmt, io};
+
+/// How long a stop waits for what is under way.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What is kept of what the engine said.
+const NOTES: usize = 256;
+
+/// Why a request or a call was not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// The array refuses.
+    Request(RequestError),
+    /// The array does not run any more.
+    Stopped,
+}
+
+impl fmt::Display for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(why) => write!(f, "{why}"),
+            Self::Stopped => f.write_str("the array has been stopped"),
+        }
+    }
+}
+
+impl std::error::Error for ServiceError {}
+
+type Answer = Result<Vec<u8>, RequestError>;
+type Call = Box<dyn FnOnce(&mut Running) + Send>;
+
+enum Message {
+    Submit(Request, Sender<Answer>),
+    Call(Call),
+    Done(Completion),
+    Stop,
+}
+
+/// The engine and its disks, on the engine's thread.
+struct Running {
+    engine: Engine,
+    start: Instant,
+    disks: Vec<Sender<MemberIo>>,
+    threads: Vec<JoinHandle<()>>,
+    own: Sender<Message>,
+    waiting: HashMap<RequestId, Sender<Answer>>,
+    notes: VecDeque<String>,
+    /// Until when a stop waits.
+    stopping: Option<Instant>,
+}
+
+/// A running array; any number of threads may use it. Dropping it is no clean stop.
+#[derive(Debug)]
+pub struct Service {
+    to: Sender<Message>,
+    thread: Option<JoinHandle<Result<(), String>>>,
+    size: u64,
+    block_size: u32,
+    description: String,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Submit(..) => "Submit",
+            Self::Call(_) => "Call",
+            Self::Done(_) => "Done",
+            Self::Stop => "Stop",
+        })
+    }
+}
+
+impl Service {
+    /// Starts an array that was discovered on these disks.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn start(
+        format: &'static dyn FormatWriter,
+        discovery: &Discovery,
+        array: ArrayId,
+        members: Vec<Box<dyn Member>>,
+        options: Options,
+    ) -> Result<Self, OpenError> {
+        let mut serial = Serial::new(members);
+        let engine = Engine::open(format, discovery, array, &mut serial, options)?;
+        let (to, from) = mpsc::channel();
+        let block_size = engine.block_size();
+        let size = engine.layout().size().bytes(block_size).unwrap_or(u64::MAX);
+        let description = format!("{} array, {}", format.name(), engine.geometry().level_name());
+        let (members, start) = serial.into_members();
+        let mut running = Running {
+            engine,
+            start,
+            disks: Vec::new(),
+            threads: Vec::new(),
+            own: to.clone(),
+            waiting: HashMap::new(),
+            notes: VecDeque::new(),
+            stopping: None,
+        };
+        for member in members {
+            running.add(member);
+        }
+        let thread = Some(std::thread::spawn(move || running.run(&from)));
+        Ok(Self { to, thread, size, block_size, description })
+    }
+
+    /// Bytes of the array.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Carries out a request, and waits for it.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub fn request(&self, request: Request) -> Result<Vec<u8>, ServiceError> {
+        let (to, answer) = mpsc::channel();
+        let sent = self.to.send(Message::Submit(request, to));
+        sent.map_err(|_| ServiceError::Stopped)?;
+        answer.recv().map_err(|_| ServiceError::Stopped)?.map_err(ServiceError::Request)
+    }
+
+    /// Does something with the engine between two of its steps, and waits for what it gives.
+    ///
+    /// # Errors
+    /// [`ServiceError::Stopped`].
+    pub fn call<R: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut Engine, Time) -> R + Send + 'static,
+    ) -> Result<R, ServiceError> {
+        self.with(move |running| {
+            let now = running.now();
+            call(&mut running.engine, now)
+        })
+    }
+
+    /// Plugs in a blank disk as a spare; its index.
+    ///
+    /// # Errors
+    /// The array has been stopped, or refuses.
+    pub fn insert(
+        &self,
+        member: Box<dyn Member>,
+    ) -> Result<Result<usize, CallError>, ServiceError> {
+        self.with(move |running| {
+            let (disk, shape) = (running.disks.len(), member.shape());
+            let now = running.now();
+            running.engine.insert_disk(now, disk, shape)?;
+            running.add(member);
+            Ok(disk)
+        })
+    }
+
+    /// What the engine said since this was last asked, oldest first; no more than the last 256.
+    ///
+    /// # Errors
+    /// [`ServiceError::Stopped`].
+    pub fn notes(&self) -> Result<Vec<String>, ServiceError> {
+        self.with(|running| running.notes.drain(..).collect())
+    }
+
+    /// Stops cleanly: what runs in the background is paused where it is, and the clean record written.
+    ///
+    /// # Errors
+    /// What of the array could not be recorded as clean, and why.
+    pub fn stop(mut self) -> Result<(), String> {
+        // It may have ended by itself; then it says why.
+        let _ = self.to.send(Message::Stop);
+        let thread = self.thread.take().ok_or("the array has been stopped")?;
+        thread.join().map_err(|_| "the engine's thread panicked".to_owned())?
+    }
+
+    fn with<R: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut Running) -> R + Send + 'static,
+    ) -> Result<R, ServiceError> {
+        let (to, answer) = mpsc::channel();
+        let call = Box::new(move |running: &mut Running| {
+            // Whoever asked may have gone.
+            let _ = to.send(call(running));
+        });
+        self.to.send(Message::Call(call)).map_err(|_| ServiceError::Stopped)?;
+        answer.recv().map_err(|_| ServiceError::Stopped)
+    }
+}
+
+impl Running {
+    fn now(&self) -> Time {
+        Time(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// Gives a disk its thread.
+    fn add(&mut self, mut member: Box<dyn Member>) {
+        let (to, from) = mpsc::channel::<MemberIo>();
+        let done = self.own.clone();
+        self.disks.push(to);
+        self.threads.push(std::thread::spawn(move || {
+            for MemberIo { id, transfer, .. } in from {
+                let result = backplane::carry_out(&mut *member, transfer);
+                if done.send(Message::Done(Completion { id, result })).is_err() {
+                    return;
+                }
+            }
+        }));
+    }
+
+    fn run(mut self, from: &Receiver<Message>) -> Result<(), String> {
+        let ended = loop {
+            while let Some(io) = self.engine.next_io() {
+                // Its thread ends after this one.
+                let _ = self.disks[io.disk].send(io);
+            }
+            self.take_events();
+            if let Some(until) = self.stopping {
+                match self.is_stopped() {
+                    Ok(()) => break Ok(()),
+                    Err(why) if Instant::now() >= until => break Err(why),
+                    Err(_) => {}
+                }
+            }
+            if let Some(message) = self.wait(from) {
+                self.take(message);
+                // What has come meanwhile goes with it.
+                while let Ok(message) = from.try_recv() {
+                    self.take(message);
+                }
+            } else {
+                let now = self.now();
+                self.engine.run(now);
+            }
+        };
+        self.disks.clear();
+        for thread in self.threads.drain(..) {
+            thread.join().map_err(|_| "a disk's thread panicked".to_owned())?;
+        }
+        ended
+    }
+
+    /// The next message; `None` when the engine's deadline comes first, or the end of a stop.
+    fn wait(&self, from: &Receiver<Message>) -> Option<Message> {
+        if self.engine.has_io() {
+            return from.try_recv().ok();
+        }
+        let deadline = self.engine.deadline().map(|at| {
+            let left = at.0.saturating_sub(self.now().0);
+            Duration::from_nanos(left)
+        });
+        let stop = self.stopping.map(|at| at.saturating_duration_since(Instant::now()));
+        match deadline.into_iter().chain(stop).min() {
+            None => from.recv().ok(),
+            Some(most) => from.recv_timeout(most).ok(),
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        let now = self.now();
+        match message {
+            Message::Submit(request, answer) => {
+                let id = self.engine.submit(now, request);
+                self.waiting.insert(id, answer);
+            }
+            Message::Call(call) => call(self),
+            Message::Done(completion) => self.engine.complete_io(now, completion),
+            Message::Stop => {
+                self.stopping = Some(Instant::now() + PATIENCE);
+                for (set, status) in self.states() {
+                    let runs = status.operation.is_some() && !status.set_failed;
+                    if runs && let Err(why) = self.engine.pause(now, set) {
+                        self.note(format!("set {set}: cannot be paused: {why}"));
+                    }
+                }
+                self.engine.quiesce(now);
+            }
+        }
+    }
+
+    fn states(&self) -> Vec<(u16, Status)> {
+        let sets = 0..self.engine.set_count();
+        sets.filter_map(|set| Some((set, self.engine.state_of_set(set).ok()?))).collect()
+    }
+
+    /// Whether everything is recorded that a clean stop records; else what is not.
+    fn is_stopped(&self) -> Result<(), String> {
+        for (set, status) in self.states() {
+            if !status.set_failed && (!status.clean || status.unrecorded) {
+                return Err(format!("set {set} could not be recorded as clean: {status:?}"));
+            }
+        }
+        match self.engine.is_idle() {
+            true => Ok(()),
+            false => Err(String::from("something is under way still")),
+        }
+    }
+
+    fn take_events(&mut self) {
+        while let Some(event) = self.engine.next_event() {
+            match event {
+                Event::Finished { request, result, .. } => {
+                    if let Some(answer) = self.waiting.remove(&request) {
+                        // Whoever asked may have gone.
+                        let _ = answer.send(result);
+                    }
+                }
+                Event::Committed => {}
+                other => self.note(format!("{other:?}")),
+            }
+        }
+    }
+
+    fn note(&mut self, note: String) {
+        if self.notes.len() == NOTES {
+            self.notes.pop_front();
+        }
+        self.notes.push_back(note);
+    }
+}
+
+fn os(error: ServiceError) -> io::Error {
+    match error {
+        ServiceError::Request(RequestError::OutOfRange | RequestError::NotWholeBlocks { .. }) => {
+            io::Error::new(io::ErrorKind::InvalidInput, error)
+        }
+        error => io::Error::other(error),
+    }
+}
+
+impl Export for Service {
+    fn shape(&self) -> Shape {
+        Shape {
+            size: self.size,
+            minimum: self.block_size,
+            preferred: self.block_size.max(4096),
+            readonly: false,
+            description: self.description.clone(),
+        }
+    }
+
+    fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        let block = u64::from(self.block_size);
+        let extent = Extent::new(offset / block, into.len() as u64 / block);
+        let bytes = self.request(Request::Read(extent)).map_err(os)?;
+        match bytes.len() == into.len() {
+            true => into.copy_from_slice(&bytes),
+            false => return Err(io::ErrorKind::InvalidInput.into()),
+        }
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8], durable: bool) -> io::Result<()> {
+        let at = offset / u64::from(self.block_size);
+        let write = Request::Write { at, bytes: data.to_vec(), durable };
+        self.request(write).map(drop).map_err(os)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.request(Request::Flush).map(drop).map_err(os)
+    }
+
+    fn trim(&self, _: Range<u64>, _: bool) -> io::Result<()> {
+        // Members of an array agree on every block, also on those that nobody needs.
+        Ok(())
+    }
+}

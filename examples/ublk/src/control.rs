@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! How a running array is told what to do: one JSON object per line over a Unix socket, each answered by
+//! one.
+//!
+//! | asked | answered |
+//! |---|---|
+//! | `{"do": "status"}` | `{"ok": {…}}`: as `raid-ublk status --json` prints it |
+//! | `{"do": "fail", "set": 0, "slot": 1}` | `{"ok": null}` |
+//! | `{"do": "return", "set": 0, "slot": 1}` | `{"ok": null}`: the disk of the place is back |
+//! | `{"do": "add", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: a blank disk, now a spare |
+//! | `{"do": "scrub", "set": 0, "repair": false}` | `{"ok": null}` |
+//! | `{"do": "abort", "set": 0}` | `{"ok": null}` |
+//! | `{"do": "stop"}` | `{"ok": null}`: it stops cleanly once this is answered |
+//!
+//! What is refused is answered by `{"error": "why"}`, and nothing was changed.
+
+use raid_array::member::{FileMember, Member};
+use raid_array::nbd::Server;
+use raid_array::service::{Service, ServiceError};
+use raid_core::array::Place;
+use raid_core::metadata::Operation;
+use raid_core::units::Slot;
+use raid_sync::Phase;
+use serde_json::{Value, json};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// The longest line.
+const LINE: u64 = 64 << 10;
+/// How often it is looked whether a place waits for a spare.
+const WATCH: Duration = Duration::from_millis(500);
+
+/// Disks by index, and which of them stand by.
+struct Disks {
+    names: Vec<String>,
+    spares: Vec<usize>,
+}
+
+/// Takes what operators ask, and gives spares their places.
+pub(crate) struct Desk<'a> {
+    service: &'a Service,
+    server: &'a Server,
+    disks: Mutex<Disks>,
+    closed: AtomicBool,
+}
+
+impl<'a> Desk<'a> {
+    pub(crate) fn new(
+        service: &'a Service,
+        server: &'a Server,
+        names: Vec<String>,
+        spares: Vec<usize>,
+    ) -> Self {
+        let disks = Mutex::new(Disks { names, spares });
+        Self { service, server, disks, closed: AtomicBool::new(false) }
+    }
+
+    /// Answers until it is closed.
+    pub(crate) fn listen(&self, listener: &UnixListener) {
+        for stream in listener.incoming() {
+            if self.closed.load(Ordering::Acquire) {
+                return;
+            }
+            // One that goes in the middle is no reason to end; the next may come.
+            if let Ok(stream) = stream
+                && let Err(error) = self.converse(stream)
+            {
+                eprintln!("raid-ublk: control: {error}");
+            }
+        }
+    }
+
+    /// Ends [`listen`](Self::listen) and [`watch`](Self::watch).
+    pub(crate) fn close(&self, control: &Path) {
+        self.closed.store(true, Ordering::Release);
+        // The one who waits for somebody to come is woken by one.
+        let _ = UnixStream::connect(control);
+    }
+
+    /// Gives places that lost their member a spare, until it is closed.
+    pub(crate) fn watch(&self) {
+        while !self.closed.load(Ordering::Acquire) {
+            let spares = self.disks().spares.clone();
+            if !spares.is_empty() {
+                match self.seat(spares) {
+                    Ok(seated) => self.disks().spares.retain(|disk| !seated.contains(disk)),
+                    Err(ServiceError::Stopped) => return,
+                    Err(_) => {}
+                }
+            }
+            if let Ok(notes) = self.service.notes() {
+                notes.iter().for_each(|note| eprintln!("raid-ublk: {note}"));
+            }
+            thread::sleep(WATCH);
+        }
+    }
+
+    /// The spares that took a place.
+    fn seat(&self, spares: Vec<usize>) -> Result<Vec<usize>, ServiceError> {
+        self.service.call(move |engine, now| {
+            let mut seated = Vec::new();
+            for set in 0..engine.set_count() {
+                let Ok(status) = engine.state_of_set(set) else { continue };
+                if status.set_failed {
+                    continue;
+                }
+                for slot in status.failed.iter() {
+                    let place = Place { set, slot };
+                    let free = spares.iter().filter(|spare| !seated.contains(*spare));
+                    // One that is refused for this place may serve another, or later.
+                    let taken =
+                        free.copied().find(|disk| engine.take_spare(now, place, *disk).is_ok());
+                    seated.extend(taken);
+                }
+            }
+            seated
+        })
+    }
+
+    fn disks(&self) -> MutexGuard<'_, Disks> {
+        self.disks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn converse(&self, stream: UnixStream) -> io::Result<()> {
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let mut answers = stream.try_clone()?;
+        let mut lines = BufReader::new(stream);
+        loop {
+            let mut line = String::new();
+            if Read::by_ref(&mut lines).take(LINE).read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            let asked: Result<Value, _> = serde_json::from_str(&line);
+            let answer = match asked {
+                Ok(asked) => self.carry_out(&asked),
+                Err(error) => Err(format!("no JSON object on one line: {error}")),
+            };
+            let stops = answer.as_ref().is_ok_and(|answer| *answer == json!("stop"));
+            let told = match answer {
+                Ok(_) if stops => json!({ "ok": null }),
+                Ok(answer) => json!({ "ok": answer }),
+                Err(why) => json!({ "error": why }),
+            };
+            writeln!(answers, "{told}")?;
+            if stops {
+                self.server.stop();
+                return Ok(());
+            }
+        }
+    }
+
+    fn carry_out(&self, asked: &Value) -> Result<Value, String> {
+        let number = |field: &str| {
+            let value = asked.get(field).and_then(Value::as_u64);
+            value.ok_or_else(|| format!("{field:?} is missing, or no number"))
+        };
+        let set = || {
+            let set = number("set")?;
+            u16::try_from(set).map_err(|_| format!("no set {set}"))
+        };
+        let place = || {
+            let slot = number("slot")?;
+            let slot = u8::try_from(slot).map(Slot).map_err(|_| format!("no slot {slot}"))?;
+            Ok::<Place, String>(Place { set: set()?, slot })
+        };
+        let gone = |why: ServiceError| why.to_string();
+        let done = |answer: Result<(), raid_array::engine::CallError>| {
+            answer.map(|()| Value::Null).map_err(|why| why.to_string())
+        };
+        match asked.get("do").and_then(Value::as_str) {
+            Some("status") => self.status(),
+            Some("fail") => {
+                let place = place()?;
+                let call = self.service.call(move |engine, now| engine.fail_member(now, place));
+                done(call.map_err(gone)?)
+            }
+            Some("return") => {
+                let place = place()?;
+                let call = self.service.call(move |engine, now| engine.return_member(now, place));
+                done(call.map_err(gone)?)
+            }
+            Some("add") => {
+                let path =
+                    asked.get("path").and_then(Value::as_str).ok_or("\"path\" is missing")?;
+                let member =
+                    FileMember::open(Path::new(path)).map_err(|error| error.to_string())?;
+                let added = self.service.insert(Box::new(member) as Box<dyn Member>);
+                let disk = added.map_err(gone)?.map_err(|why| format!("{path}: {why}"))?;
+                let mut disks = self.disks();
+                disks.names.resize(disk, String::new());
+                disks.names.push(path.into());
+                disks.spares.push(disk);
+                Ok(json!({ "disk": disk }))
+            }
+            Some("scrub") => {
+                let (set, repair) = (set()?, asked.get("repair") == Some(&Value::Bool(true)));
+                let call = self.service.call(move |engine, now| engine.scrub(now, set, repair));
+                done(call.map_err(gone)?)
+            }
+            Some("abort") => {
+                let set = set()?;
+                let call = self.service.call(move |engine, now| engine.abort(now, set));
+                done(call.map_err(gone)?)
+            }
+            Some("stop") => Ok(json!("stop")),
+            Some(other) => Err(format!("unknown: {other:?}")),
+            None => Err("\"do\" is missing".into()),
+        }
+    }
+
+    fn status(&self) -> Result<Value, String> {
+        let names = self.disks().names.clone();
+        let spares = self.disks().spares.clone();
+        let name = move |disk: usize| names.get(disk).cloned().unwrap_or_default();
+        let told = self.service.call(move |engine, _| {
+            let sets = (0..engine.set_count()).filter_map(|set| {
+                let status = engine.state_of_set(set).ok()?;
+                let members = (0..engine.geometry().slots).map(|slot| {
+                    let place = Place { set, slot: Slot(slot as u8) };
+                    let state = match place.slot {
+                        slot if status.failed.contains(slot) => "failed",
+                        slot if status.rebuilding.contains(slot) => "rebuilding",
+                        _ => "in_sync",
+                    };
+                    let disk = engine.disk_at(place);
+                    json!({
+                        "slot": slot,
+                        "state": state,
+                        "disk": disk,
+                        "path": disk.map(&name),
+                    })
+                });
+                Some(json!({
+                    "set": set,
+                    "state": match () {
+                        () if status.set_failed => "failed",
+                        () if !status.failed.is_empty() => "degraded",
+                        () if !status.rebuilding.is_empty() => "rebuilding",
+                        () => "optimal",
+                    },
+                    "clean": status.clean,
+                    "recorded": !status.unrecorded,
+                    "operation": status.operation.map(operation),
+                    "paused": status.phase == Phase::Paused,
+                    "row": status.marks.map(|marks| marks.done.0),
+                    "rows": engine.layout().rows(),
+                    "mismatches": status.mismatches,
+                    "unreadable": status.unreadable,
+                    "owed_regions": status.owed_regions,
+                    "members": members.collect::<Vec<_>>(),
+                }))
+            });
+            let stats = engine.stats();
+            json!({
+                "format": "raid-status/1",
+                "array": engine.array().to_string(),
+                "level": engine.geometry().level_name(),
+                "sets": sets.collect::<Vec<_>>(),
+                "spares": spares.iter().map(|disk| json!({ "disk": disk, "path": name(*disk) }))
+                    .collect::<Vec<_>>(),
+                "metadata_commits": stats.commits,
+                "journal_bytes": stats.ledger_bytes,
+            })
+        });
+        told.map_err(|why| why.to_string())
+    }
+}
+
+fn operation(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Rebuild { .. } => "rebuild",
+        Operation::Resync => "resync",
+        Operation::Initialise => "initialise",
+        Operation::Check => "check",
+        Operation::Repair => "repair",
+        _ => "other",
+    }
+}
+
+/// Asks a running array; its answer.
+pub(crate) fn ask(control: &Path, asked: &Value) -> Result<Value, String> {
+    let failed = |error: io::Error| format!("{}: {error}; is it served?", control.display());
+    let mut stream = UnixStream::connect(control).map_err(failed)?;
+    writeln!(stream, "{asked}").map_err(failed)?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).map_err(failed)?;
+    let answer: Value = serde_json::from_str(&line)
+        .map_err(|error| format!("{}: an answer that is no JSON: {error}", control.display()))?;
+    match (answer.get("ok"), answer.get("error").and_then(Value::as_str)) {
+        (Some(ok), _) => Ok(ok.clone()),
+        (None, Some(why)) => Err(why.into()),
+        (None, None) => Err(format!("{}: neither ok nor error: {answer}", control.display())),
+    }
+}
+
+/// What `status` says to people.
+pub(crate) fn words(status: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let mut out = format!("array {}, {}", text(&status["array"]), text(&status["level"]));
+    for set in status["sets"].as_array().into_iter().flatten() {
+        out += &format!("\nset {}: {}", set["set"], text(&set["state"]));
+        out += if set["clean"] == true { ", clean" } else { ", writes under way or owed" };
+        if let (Some(what), Some(row)) = (set["operation"].as_str(), set["row"].as_u64()) {
+            let rows = set["rows"].as_u64().unwrap_or(1).max(1);
+            let paused = if set["paused"] == true { ", paused" } else { "" };
+            out += &format!(", {what} {} %{paused}", row.saturating_mul(100) / rows);
+        }
+        for member in set["members"].as_array().into_iter().flatten() {
+            let path = text(&member["path"]);
+            out += &format!("\n  slot {}: {}  {path}", member["slot"], text(&member["state"]));
+        }
+    }
+    for spare in status["spares"].as_array().into_iter().flatten() {
+        out += &format!("\nspare: {}", text(&spare["path"]));
+    }
+    out
+}

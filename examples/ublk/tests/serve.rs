@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Arrays that are served: made, written over NBD, killed, short of a member, stopped.
+
+use raid_array::nbd::{Address, Client};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Bytes of a file that is a disk.
+const DISK: u64 = 40 << 20;
+/// Bytes that each member gives.
+const MEMBER: u64 = 4 << 20;
+/// Bytes written and compared at a time.
+const PIECE: usize = 4096;
+
+/// A folder with disks, all full of something; removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str, disks: usize) -> Self {
+        let name = format!("serve-{test}-{}", std::process::id());
+        let folder = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+        fs::create_dir_all(&folder.0).unwrap();
+        let mut random = fastrand::Rng::with_seed(3);
+        let bytes: Vec<u8> = (0..MEMBER).map(|_| random.u8(..)).collect();
+        for disk in 0..disks {
+            fs::write(folder.disk(disk), &bytes[disk..]).unwrap();
+            fs::File::options()
+                .write(true)
+                .open(folder.disk(disk))
+                .and_then(|file| file.set_len(DISK))
+                .unwrap();
+        }
+        folder
+    }
+
+    fn disk(&self, number: usize) -> PathBuf {
+        self.0.join(format!("d{number}"))
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn create(&self, options: &[&str], members: usize) -> Output {
+        let mut command = program(&["create", "--overwrite", "--size", "4M"]);
+        command.args(options).args((0..members).map(|disk| self.disk(disk)));
+        command.output().unwrap()
+    }
+
+    /// Serves the array on these disks; it is there when this returns.
+    fn serve(&self, disks: &[usize]) -> Served<'_> {
+        let mut command = program(&["serve", "--array", "array"]);
+        command.args(["--socket", &self.path("socket"), "--control", &self.path("control")]);
+        command.args(disks.iter().map(|disk| self.disk(*disk)));
+        let errors = fs::File::create(self.path("errors")).unwrap();
+        let mut child = command.stdout(Stdio::null()).stderr(errors).spawn().unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            if self.ask(&["status"]).status.success() {
+                return Served { folder: self, child };
+            }
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none() && Instant::now() < until, "{ended:?}: {}", self.errors());
+            std::thread::yield_now();
+        }
+    }
+
+    fn errors(&self) -> String {
+        fs::read_to_string(self.path("errors")).unwrap_or_default()
+    }
+
+    fn ask(&self, words: &[&str]) -> Output {
+        let (command, rest) = words.split_first().unwrap();
+        program(&[command, "--control", &self.path("control")]).args(rest).output().unwrap()
+    }
+
+    fn client(&self) -> Client {
+        Client::connect(&Address::Unix(self.0.join("socket")), "array").unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server at work; killed where a test ends without stopping it.
+struct Served<'f> {
+    folder: &'f Folder,
+    child: Child,
+}
+
+impl Served<'_> {
+    fn status(&self) -> Value {
+        let output = self.folder.ask(&["status", "--json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    }
+
+    /// Waits until the first set is like this.
+    fn until(&self, what: &str, is: impl Fn(&Value) -> bool) {
+        let until = Instant::now() + Duration::from_secs(120);
+        loop {
+            let status = self.status();
+            if is(&status["sets"][0]) {
+                return;
+            }
+            assert!(Instant::now() < until, "{what}: {status:#} {}", self.folder.errors());
+            std::thread::yield_now();
+        }
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Stops it cleanly.
+    fn stop(mut self) {
+        let asked = self.folder.ask(&["stop"]);
+        assert!(asked.status.success(), "{asked:?}");
+        let ended = self.child.wait().unwrap();
+        assert!(ended.success(), "{}", self.folder.errors());
+        assert!(!self.folder.0.join("socket").exists() && !self.folder.0.join("control").exists());
+    }
+}
+
+impl Drop for Served<'_> {
+    fn drop(&mut self) {
+        // It has ended as a rule.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn program(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_raid-ublk"));
+    command.args(words);
+    command
+}
+
+fn errors(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// Writes pieces to random places; what each of them holds.
+fn write(client: &mut Client, seed: u64, pieces: usize) -> BTreeMap<u64, u8> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let places = client.size() / PIECE as u64;
+    let mut written = BTreeMap::new();
+    for _ in 0..pieces {
+        let (at, value) = (random.u64(..places) * PIECE as u64, random.u8(..));
+        client.write_at(at, &[value; PIECE], false).unwrap();
+        written.insert(at, value);
+    }
+    written
+}
+
+#[track_caller]
+fn compare(client: &mut Client, written: &BTreeMap<u64, u8>, what: &str) {
+    let mut bytes = vec![0; PIECE];
+    for (at, value) in written {
+        client.read_at(*at, &mut bytes).unwrap();
+        assert!(bytes.iter().all(|byte| byte == value), "{what}: byte {at}");
+    }
+}
+
+/// Killed with writes in flight, started again short of a member that failed before, filled by a spare, stopped,
+/// started from the disks that are left: what was flushed is there each time.
+#[test]
+fn what_was_flushed_is_there_after_a_kill_a_failure_and_a_stop() {
+    for (level, members, format) in
+        [("raid1", 2, "asr"), ("raid10", 4, "ddf"), ("raid5", 5, "ddf"), ("raid6", 6, "ddf")]
+    {
+        let folder = Folder::new(level, members + 1);
+        let spare = folder.disk(members);
+        let made = folder.create(
+            &["--level", level, "--metadata", format, "--spare", spare.to_str().unwrap()],
+            members,
+        );
+        assert!(made.status.success(), "{level}: {}", errors(&made));
+        let all: Vec<usize> = (0..=members).collect();
+        let served = folder.serve(&all);
+        let mut client = folder.client();
+        let mut written = write(&mut client, 1, 200);
+        client.flush().unwrap();
+        // What is written from here on may be there or not, but nothing else.
+        let mut after = written.clone();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut client = folder.client();
+                let mut random = fastrand::Rng::with_seed(2);
+                let mut tried = Vec::new();
+                loop {
+                    let (at, value) = (random.u64(..64) * PIECE as u64, random.u8(..));
+                    tried.push((at, value));
+                    if client.write_at(at, &[value; PIECE], false).is_err() {
+                        return tried;
+                    }
+                }
+            });
+            compare(&mut client, &BTreeMap::new(), level);
+            let until = Instant::now() + Duration::from_millis(50);
+            while Instant::now() < until {
+                std::thread::yield_now();
+            }
+            served.kill();
+            for (at, _) in writer.join().unwrap() {
+                after.remove(&at);
+            }
+        });
+        written = after;
+        let served = folder.serve(&all);
+        let mut client = folder.client();
+        compare(&mut client, &written, "after the kill");
+        let failed = folder.ask(&["fail", "--slot", "1"]);
+        assert!(failed.status.success(), "{}", errors(&failed));
+        compare(&mut client, &written, "short of a member");
+        written.extend(write(&mut client, 4, 100));
+        client.flush().unwrap();
+        served.until("filled by the spare", |set| {
+            set["state"] == "optimal"
+                && set["members"][1]["path"].as_str() == spare.to_str()
+                && set["clean"] == true
+        });
+        compare(&mut client, &written, "on the spare");
+        drop(client);
+        served.stop();
+        // Without the disk that failed, and in another order.
+        let left: Vec<usize> = all.iter().rev().copied().filter(|disk| *disk != 1).collect();
+        let served = folder.serve(&left);
+        let mut client = folder.client();
+        compare(&mut client, &written, "after the stop");
+        let scrub = folder.ask(&["scrub", "start"]);
+        assert!(scrub.status.success(), "{}", errors(&scrub));
+        served.until("scrubbed", |set| set["operation"].is_null());
+        assert_eq!(served.status()["sets"][0]["mismatches"], 0, "{level}");
+        served.stop();
+    }
+}
+
+#[test]
+fn what_is_refused_says_why_and_changes_nothing() {
+    let folder = Folder::new("refused", 4);
+    // The disks hold something.
+    let mut command = program(&["create", "--level", "raid5"]);
+    let held = command.args((0..3).map(|disk| folder.disk(disk))).output().unwrap();
+    assert_eq!(held.status.code(), Some(4));
+    assert!(errors(&held).contains("holds something at byte 0; --overwrite loses it"));
+    let few = folder.create(&["--level", "raid6"], 3);
+    assert!(errors(&few).contains("needs at least 4 members"), "{}", errors(&few));
+    let twice =
+        folder.create(&["--level", "raid1", "--spare", folder.disk(0).to_str().unwrap()], 2);
+    assert!(errors(&twice).contains("is the same disk as"), "{}", errors(&twice));
+    assert!(folder.create(&["--level", "raid5"], 3).status.success());
+    let served = folder.serve(&[0, 1, 2]);
+    // One writer: the message names it.
+    let mut second = program(&["serve", "--port", "0", "--control", &folder.path("second")]);
+    let second = second.args((0..3).map(|disk| folder.disk(disk))).output().unwrap();
+    assert_eq!(second.status.code(), Some(4));
+    assert!(errors(&second).contains("raid-ublk"), "{}", errors(&second));
+    for (words, why) in [
+        (&["fail", "--slot", "9"][..], "no slot 9"),
+        (&["return", "--slot", "0"], "has not failed"),
+        (&["add", &folder.path("nothing")], "No such file"),
+        (&["scrub", "start", "--set", "7"], "no set 7"),
+    ] {
+        let answer = folder.ask(words);
+        assert_eq!(answer.status.code(), Some(4), "{words:?}");
+        assert!(errors(&answer).contains(why), "{words:?}: {}", errors(&answer));
+    }
+    let status = served.status();
+    assert_eq!(status["sets"][0]["state"], "optimal", "{status:#}");
+    // A blank disk becomes a spare.
+    let added = folder.ask(&["add", folder.disk(3).to_str().unwrap()]);
+    assert!(added.status.success(), "{}", errors(&added));
+    assert_eq!(served.status()["spares"][0]["disk"], 3);
+    served.stop();
+    let gone = folder.ask(&["status"]);
+    assert!(errors(&gone).contains("is it served?"), "{}", errors(&gone));
+}

@@ -28,6 +28,10 @@ fn lacks(array: &str, kind: &str) -> bool {
         "cut in journal block" | "start forced" => !parity,
         // Any two sets of disks that suffice share one that knows both runs.
         "return after running alone" => array.contains("raid5 of") || array.contains("raid6 of 5"),
+        // The model of mdadm knows one volume of one set, in its own format.
+        "run by mdadm" => {
+            !format.starts_with("ddf") || !(array.contains(" of ")) || array.contains("raid10")
+        }
         // Their records do not tell an older copy of a disk from the disk.
         "disk cloned" => matches!(format, "toy" | "native"),
         _ => false,

@@ -13,8 +13,8 @@
 //! `degraded-raid5-failed`, `degraded-raid5-stale`, `degraded-raid6-two` and `mdadm44-degraded-raid6`.
 //!
 //! One habit is one update: the sequence number of the headers goes up by one, and their time and that of
-//! the anchor is the time of the update. No image shows a record of another vendor; the source of mdadm
-//! overwrites those.
+//! the anchor is the time of the update. No image shows a record of another vendor, or of a volume that
+//! this disk is no member of any more; the source of mdadm overwrites those.
 
 /// A disk in blocks of 512 bytes.
 pub(crate) trait Blocks {
@@ -143,56 +143,16 @@ impl Copy {
         }
     }
 
-    /// Configuration records of the volume with this index among the virtual disk entries.
-    fn records(&mut self, volume: usize) -> Vec<std::ops::Range<usize>> {
-        let len = self.record_len();
-        let guid = self.sections[1][64 + 64 * volume..][..24].to_vec();
-        let all = self.sections[2].chunks_exact(len).enumerate();
-        let own = all.filter(|(_, record)| record[..4] == [0xee; 4] && record[8..32] == guid[..]);
-        own.map(|(at, _)| at * len..(at + 1) * len).collect()
+    /// The GUID of the volume with this index among the virtual disk entries.
+    fn guid(&self, volume: usize) -> [u8; 24] {
+        self.sections[1][64 + 64 * volume..][..24].try_into().unwrap()
     }
 
-    fn change(&mut self, volume: usize, habit: Habit, time: u32) {
-        match habit {
-            Habit::StartWithout(gone) => {
-                let reference = self.reference(gone);
-                let missing = FAILED | MISSING;
-                self.state_of_disk(gone).copy_from_slice(&missing.to_be_bytes());
-                for at in self.records(volume) {
-                    let elements = usize::from(u16_at(&self.sections[2][at.clone()], 64));
-                    let record = &mut self.sections[2][at];
-                    for element in 0..elements {
-                        let at = 512 + 4 * element;
-                        if u32_at(record, at) == reference {
-                            record[at..at + 4].fill(0);
-                        }
-                    }
-                    record[32..36].copy_from_slice(&time.to_be_bytes());
-                    add_one(record, 36, 2);
-                    seal(record);
-                }
-            }
-            Habit::Fail(disk) => self.raise(disk, FAILED),
-            Habit::Remove(disk) => self.raise(disk, MISSING),
-            Habit::Dirty => self.sections[1][64 + 64 * volume + 32] |= NOT_CONSISTENT,
-            Habit::Clean => self.sections[1][64 + 64 * volume + 32] &= !NOT_CONSISTENT,
-        }
-        if let Some(at) = self.records(volume).first().cloned() {
-            let state = self.judged(&self.sections[2][at]);
-            let own = &mut self.sections[1][64 + 64 * volume + 32];
-            *own = (*own & 0xf8) | state;
-        }
-        // Of what is no volume and no spare nothing is kept.
-        let len = self.record_len();
-        for record in self.sections[2].chunks_exact_mut(len) {
-            if record[..4] != [0xee; 4] && record[..4] != [0x55; 4] {
-                record.fill(0xff);
-            }
-        }
-        self.sections[..2].iter_mut().for_each(|section| seal(section));
-        add_one(&mut self.header, 40, 1);
-        self.header[44..48].copy_from_slice(&time.to_be_bytes());
-        seal(&mut self.header);
+    /// The newest configuration record of a volume that this copy holds.
+    fn record(&self, guid: [u8; 24]) -> Option<&[u8]> {
+        let all = self.sections[2].chunks_exact(self.record_len());
+        let own = all.filter(|record| record[..4] == [0xee; 4] && record[8..32] == guid);
+        own.max_by_key(|record| u32_at(record, 36))
     }
 
     fn raise(&mut self, disk: usize, bits: u16) {
@@ -200,33 +160,116 @@ impl Copy {
         let state = u16_at(own, 0) | bits;
         own.copy_from_slice(&state.to_be_bytes());
     }
+
+    /// Changes both tables, and the newest record of the volume.
+    fn change(&mut self, record: &mut [u8], volume: usize, habit: Habit, time: u32) {
+        match habit {
+            Habit::StartWithout(gone) => {
+                let reference = self.reference(gone);
+                let missing = FAILED | MISSING;
+                self.state_of_disk(gone).copy_from_slice(&missing.to_be_bytes());
+                for element in 0..usize::from(u16_at(record, 64)) {
+                    let at = 512 + 4 * element;
+                    if u32_at(record, at) == reference {
+                        record[at..at + 4].fill(0);
+                    }
+                }
+                record[32..36].copy_from_slice(&time.to_be_bytes());
+                add_one(record, 36, 2);
+                seal(record);
+            }
+            Habit::Fail(disk) => self.raise(disk, FAILED),
+            Habit::Remove(disk) => self.raise(disk, MISSING),
+            Habit::Dirty => self.sections[1][64 + 64 * volume + 32] |= NOT_CONSISTENT,
+            Habit::Clean => self.sections[1][64 + 64 * volume + 32] &= !NOT_CONSISTENT,
+        }
+        let state = self.judged(record);
+        let own = &mut self.sections[1][64 + 64 * volume + 32];
+        *own = (*own & 0xf8) | state;
+    }
+
+    /// Takes over what all disks share, and keeps of its own records those that name this disk.
+    fn take_over(&mut self, shared: &Self, record: &[u8], reference: u32, time: u32) {
+        let guid = &record[8..32];
+        let elements = record[512..].chunks_exact(4).take(usize::from(u16_at(record, 64)));
+        let named = elements.into_iter().any(|element| u32_at(element, 0) == reference);
+        for own in self.sections[2].chunks_exact_mut(record.len()) {
+            let volume = own[..4] == [0xee; 4];
+            if volume && own[8..32] == *guid && named {
+                own.copy_from_slice(record);
+            } else if (volume && own[8..32] == *guid) || (!volume && own[..4] != [0x55; 4]) {
+                // Of what is neither a volume on this disk nor a spare nothing is kept.
+                own.fill(0xff);
+            }
+        }
+        for section in 0..2 {
+            self.sections[section].copy_from_slice(&shared.sections[section]);
+            seal(&mut self.sections[section]);
+        }
+        let sequence = u32_at(&shared.header, 40);
+        self.header[40..44].copy_from_slice(&sequence.to_be_bytes());
+        self.header[44..48].copy_from_slice(&time.to_be_bytes());
+        seal(&mut self.header);
+    }
+}
+
+/// Where the two copies of a disk are: the anchor says so. A disk without one is none of the container's.
+fn places(disk: &mut dyn Blocks) -> Vec<u64> {
+    let anchor = disk.get(disk.count() - 1, 1);
+    if anchor[..4] != [0xde, 0x11, 0xde, 0x11] {
+        return Vec::new();
+    }
+    [96, 104].map(|field| u64_at(&anchor, field)).into_iter().filter(|at| *at != u64::MAX).collect()
+}
+
+/// The reference of a disk, as its own data says it.
+fn reference_of(disk: &mut dyn Blocks) -> u32 {
+    let primary = places(disk)[0];
+    let header = disk.get(primary, 1);
+    let own = disk.get(primary + u64::from(u32_at(&header, 224)), 1);
+    u32_at(&own, 32)
 }
 
 /// Which physical disk entry a disk is.
 pub(crate) fn entry_of(disk: &mut dyn Blocks) -> usize {
-    let anchor = disk.get(disk.count() - 1, 1);
-    let primary = u64_at(&anchor, 96);
-    let header = disk.get(primary, 1);
-    let own = disk.get(primary + u64::from(u32_at(&header, 224)), 1);
+    let reference = reference_of(disk);
+    let primary = places(disk)[0];
     let copy = Copy::read(disk, primary);
-    let entries = copy.sections[0][64..].chunks_exact(64);
-    let mut own = entries.zip(0..).filter(|(entry, _)| entry[24..28] == own[32..36]);
-    own.next().expect("a disk of a container has an entry").1
+    let mut entries = copy.sections[0][64..].chunks_exact(64);
+    let own = entries.position(|entry| u32_at(entry, 24) == reference);
+    own.expect("a disk of a container has an entry")
 }
 
 /// Carries a habit out on all disks of a container that are present, at this time (seconds since 1980).
+/// What all disks share is taken from the disk with the highest sequence number.
 pub(crate) fn carry_out<D: Blocks>(disks: &mut [D], volume: usize, habit: Habit, time: u32) {
+    let primaries: Vec<Copy> = (disks.iter_mut())
+        .filter_map(|disk| {
+            let primary = places(disk).first().copied()?;
+            Some(Copy::read(disk, primary))
+        })
+        .collect();
+    let newest = |copy: &&Copy| u32_at(&copy.header, 40);
+    let guid = primaries.iter().max_by_key(newest).expect("a disk").guid(volume);
+    let records = primaries.iter().filter_map(|copy| copy.record(guid));
+    let record = records.max_by_key(|record| u32_at(record, 36));
+    let mut record = record.expect("a record of the volume").to_vec();
+    let mut shared = primaries.into_iter().max_by_key(|copy| newest(&copy)).expect("a disk");
+    shared.change(&mut record, volume, habit, time);
+    add_one(&mut shared.header, 40, 1);
     for disk in disks {
+        let places = places(disk);
+        if places.is_empty() {
+            continue;
+        }
+        let reference = reference_of(disk);
+        for at in places {
+            let mut copy = Copy::read(disk, at);
+            copy.take_over(&shared, &record, reference, time);
+            copy.write(disk);
+        }
         let last = disk.count() - 1;
         let mut anchor = disk.get(last, 1);
-        for field in [96, 104] {
-            let at = u64_at(&anchor, field);
-            if at != u64::MAX {
-                let mut copy = Copy::read(disk, at);
-                copy.change(volume, habit, time);
-                copy.write(disk);
-            }
-        }
         anchor[44..48].copy_from_slice(&time.to_be_bytes());
         seal(&mut anchor);
         disk.put(last, &anchor);

@@ -18,14 +18,14 @@ impl Blocks for SparseImage {
     }
 }
 
-/// The metadata of a disk but for what says which disk it is: blocks and their bytes.
+/// The metadata of a disk: blocks and their bytes.
 fn common(disk: &mut SparseImage) -> Vec<(u64, Vec<u8>)> {
     let last = disk.count() - 1;
     let anchor = disk.get(last, 1);
     let lba = |at: usize| u64::from_be_bytes(anchor[at..at + 8].try_into().unwrap());
     let (primary, secondary) = (lba(96), lba(104));
-    // Header, controller data, both tables and all configuration records: 617 blocks; then the disk's own.
-    let copies = [primary, secondary].map(|at| (at, disk.get(at, 617)));
+    // Header, controller data, both tables, all configuration records, the disk's own data.
+    let copies = [primary, secondary].map(|at| (at, disk.get(at, 618)));
     copies.into_iter().chain([(last, anchor)]).collect()
 }
 
@@ -35,6 +35,16 @@ fn assert_alike(mut model: SparseImage, mut image: SparseImage) {
         let differs = ours.iter().zip(&theirs).position(|(our, their)| our != their);
         assert_eq!(differs, None, "byte of the blocks from {at} on");
     }
+}
+
+/// The disk that `other` was at the time of the image `before`: all but its own data is shared.
+fn then(mut before: SparseImage, other: &mut SparseImage) -> [SparseImage; 1] {
+    for field in [96, 104] {
+        let anchor = before.get(before.count() - 1, 1);
+        let at = u64::from_be_bytes(anchor[field..field + 8].try_into().unwrap());
+        before.put(at + 617, &other.get(at + 617, 1));
+    }
+    [before]
 }
 
 const TIME: usize = 44;
@@ -50,8 +60,9 @@ fn time(disk: &mut SparseImage) -> u32 {
 fn the_model_of_mdadm_removes_a_failed_disk_as_mdadm_does() {
     let set = scenario("ddf-mdadm-4.2", "degraded");
     for other in [0, 2] {
-        let (mut before, mut after) = ([set.image(1)], set.image(other));
-        let (gone, at) = (entry_of(&mut before[0]), time(&mut after));
+        let mut after = set.image(other);
+        let (gone, at) = (entry_of(&mut set.image(1)), time(&mut after));
+        let mut before = then(set.image(1), &mut after);
         carry_out(&mut before, 0, Habit::Remove(gone), at);
         carry_out(&mut before, 0, Habit::Clean, at);
         let [before] = before;
@@ -63,8 +74,9 @@ fn the_model_of_mdadm_removes_a_failed_disk_as_mdadm_does() {
 #[cfg_attr(miri, ignore = "unpacks images")]
 fn the_model_of_mdadm_starts_without_a_disk_as_mdadm_does() {
     let set = scenario("ddf-mdadm", "stale-metadata-raid1");
-    let (mut before, mut after) = ([set.image(1)], set.image(0));
-    let gone = entry_of(&mut before[0]);
+    let mut after = set.image(0);
+    let gone = entry_of(&mut set.image(1));
+    let mut before = then(set.image(1), &mut after);
     // The volume was configured again when it started: eight seconds before it was clean.
     let clean = time(&mut after);
     carry_out(&mut before, 0, Habit::StartWithout(gone), clean - 8);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Lives a plan: carries out its steps, and asks the oracle at every start.
 
+#[path = "elsewhere.rs"]
+mod elsewhere;
+
 use crate::disks::{Cache, Disk};
 use crate::machine::{Birth, Copied, Machine, look};
 use crate::oracle::Sight;
@@ -132,6 +135,10 @@ impl<E: ArrayEngine> Life<E> {
             }
             Step::Clone(pick) => {
                 self.clone_disk(pick);
+                return Ok(());
+            }
+            Step::Elsewhere(pick) => {
+                self.runs_elsewhere(pick);
                 return Ok(());
             }
             Step::Resize { pick, grow } => {

@@ -218,6 +218,10 @@ impl Areas {
         let members = discovery.arrays.iter().flat_map(|found| &found.members);
         for member in members {
             let at = Extent { start: member.descriptor.start, len: member.descriptor.len };
+            if at.len == Blocks(0) {
+                // Of a member that no record names any more nothing is known.
+                continue;
+            }
             disks.iter_mut().for_each(|(_, extents)| extents.push((member.descriptor.array, at)));
         }
         Self { disks }

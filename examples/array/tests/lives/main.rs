@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `plan` | what happens, in which order, drawn from a seed |
 //! | `life` | carries a plan out, asks the oracle at every start |
+//! | `elsewhere` | mdadm runs a volume in between |
 //! | `run` | a volume that runs: its users, and what is watched at every step |
 //! | `machine` | disks and volumes while nothing runs |
 //! | `disks` | disks that do what disks do |
@@ -23,6 +24,8 @@
 mod disks;
 #[path = "../toy/format.rs"]
 mod format;
+#[path = "../../../../raid-ddf/tests/update/habits.rs"]
+mod habits;
 mod life;
 mod machine;
 mod oracle;

@@ -105,6 +105,8 @@ pub(crate) enum Step {
         pick: u8,
         row: u16,
     },
+    /// Between starts another implementation runs the volume.
+    Elsewhere(u8),
     /// Between starts.
     Clone(u8),
     Resize {
@@ -138,10 +140,12 @@ pub(crate) enum Off {
     FailedSetAnswers,
     /// A member leaves that is being filled, while the set can spare no other.
     TargetLeaves,
+    /// Another implementation runs the volume in between.
+    Elsewhere,
 }
 
 impl Off {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::SecondFailureBeyond,
         Self::BackAfterCut,
         Self::BackWithin,
@@ -156,6 +160,7 @@ impl Off {
         Self::Resize,
         Self::FailedSetAnswers,
         Self::TargetLeaves,
+        Self::Elsewhere,
     ];
 }
 
@@ -200,15 +205,18 @@ enum Aim {
     Force,
     /// A spare is seated while the power goes: the first spare, for later none may be free.
     Seat,
+    /// Another implementation runs the volume after a clean stop.
+    Elsewhere,
 }
 
-const AIMS: [(u8, Aim); 3] = [(7, Aim::Anything), (3, Aim::Apart), (5, Aim::Force)];
+const AIMS: [(u8, Aim); 4] =
+    [(7, Aim::Anything), (3, Aim::Apart), (5, Aim::Force), (4, Aim::Elsewhere)];
 
 const AIMS_BEFORE: [(u8, Aim); 3] = [(8, Aim::Anything), (3, Aim::Apart), (4, Aim::Force)];
 
 /// Of the first round: disks are clean and whole then, and spares are free.
-const FIRST_AIMS: [(u8, Aim); 4] =
-    [(3, Aim::Anything), (6, Aim::Apart), (5, Aim::Force), (8, Aim::Seat)];
+const FIRST_AIMS: [(u8, Aim); 5] =
+    [(3, Aim::Anything), (6, Aim::Apart), (5, Aim::Force), (8, Aim::Seat), (6, Aim::Elsewhere)];
 
 /// Where a round ends.
 const CUTS: [(u8, Where); 6] = [
@@ -256,20 +264,20 @@ enum Happens {
 const EVENTS: [(u8, Happens); 19] = [
     (17, Happens::Pull),
     (1, Happens::TakeSpare),
-    (4, Happens::TakeSpareAgain),
+    (5, Happens::TakeSpareAgain),
     (3, Happens::Return),
     (2, Happens::Fail),
     (5, Happens::Scrub),
     (4, Happens::Repair),
     (2, Happens::Pause),
     (7, Happens::Resume),
-    (7, Happens::Abort),
-    (3, Happens::Limits),
+    (6, Happens::Abort),
+    (4, Happens::Limits),
     (1, Happens::Stop),
-    (10, Happens::Hold),
+    (11, Happens::Hold),
     (1, Happens::Lag),
-    (7, Happens::FailFlush),
-    (9, Happens::Unreadable),
+    (10, Happens::FailFlush),
+    (10, Happens::Unreadable),
     (9, Happens::Unwritable),
     (1, Happens::Settle),
     (1, Happens::Sweep),
@@ -361,6 +369,14 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
                 steps.push(Step::Work(random.u64(1..60)));
                 steps.push(cut(random, Where::Activation));
             }
+            Aim::Elsewhere => {
+                steps.push(start(volume, Which::All));
+                steps.push(Step::Work(random.u64(1..100)));
+                steps.push(Step::Stop);
+                steps.push(Step::Wait(200));
+                steps.push(cut(random, Where::Anywhere));
+                steps.push(Step::Elsewhere(random.u8(..)));
+            }
             Aim::Force => {
                 if is_often(seed) {
                     // Only a set with parity asks for force: the first one, where there is one.
@@ -374,7 +390,7 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
         steps.push(Step::Start {
             volume,
             which: match aim {
-                Aim::Anything | Aim::Seat => which,
+                Aim::Anything | Aim::Seat | Aim::Elsewhere => which,
                 Aim::Apart => Which::All,
                 Aim::Force => Which::Short,
             },

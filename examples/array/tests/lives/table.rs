@@ -29,6 +29,7 @@ pub(crate) enum Kind {
     Swapped,
     Cloned,
     Resized,
+    Elsewhere,
     TakeSpare,
     TakeSpareTwice,
     Return,
@@ -48,7 +49,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [(Self, &'static str); 38] = [
+    pub(crate) const ALL: [(Self, &'static str); 39] = [
         (Self::Cut, "power cut"),
         (Self::CutInRecord, "cut in record"),
         (Self::CutInJournal, "cut in journal block"),
@@ -71,6 +72,7 @@ impl Kind {
         (Self::Swapped, "disks in another order"),
         (Self::Cloned, "disk cloned"),
         (Self::Resized, "disk grown or cut short"),
+        (Self::Elsewhere, "run by mdadm"),
         (Self::TakeSpare, "call: take spare"),
         (Self::TakeSpareTwice, "call: take spare again"),
         (Self::Return, "call: return"),

@@ -9,7 +9,7 @@
 //! | `x` says of `y` | `y` says of `x` | |
 //! |---|---|---|
 //! | in | in | one history; the higher number is the later record |
-//! | out | in | `x` is the later one: `x` was there for every write that `y` may have acknowledged |
+//! | out | in | `x` is the later one: `x` was there for every write that `y` may have acknowledged; a fork if `y` is two updates further on, and there is one volume |
 //! | out | out | `y` is the earlier one if a disk that it counts in carries a record without `y`; else a fork |
 //!
 //! *Out* is failed, missing, without an entry, or no longer named in the record of the set. Members that
@@ -29,7 +29,7 @@ use crate::disk_bytes::Disks;
 use crate::finding::Fault;
 use crate::guid::Guid;
 use crate::header::Section;
-use crate::physical_disk_records::{PdState, PdType};
+use crate::physical_disk_records::{PdState, PdType, PhysicalDiskEntry};
 use crate::sequence::{compare_kept, compare_sequences, updates_between};
 use crate::update::disk_set::DiskSet;
 use crate::update::set_note::Note;
@@ -62,14 +62,19 @@ impl<'a> SetRecord<'a> {
     /// own set or of another one.
     pub(super) fn word_on(&self, reference: u32, set: u8) -> Word {
         let named = || self.references().any(|element| element == reference);
-        if set == self.record.secondary_element_seq && !named() {
+        let own = set == self.record.secondary_element_seq;
+        if own && !named() {
             return Word::Out;
         }
         let Some(entry) = self.disk.entry_of(reference) else { return Word::Out };
         let state = entry.pd_state(self.disk.order());
+        let has_a_place = || own || self.is_participant(entry);
         if state.contains(PdState::MISSING) {
             Word::Missing
         } else if state.contains(PdState::FAILED) || !state.contains(PdState::ONLINE) {
+            Word::Out
+        } else if !has_a_place() {
+            // A spare holds nothing of the other set.
             Word::Out
         } else if state.contains(PdState::REBUILDING) && !self.holds(reference, set) {
             Word::Filling
@@ -138,13 +143,47 @@ impl<'a> SetRecord<'a> {
         self.disk.index() == other.disk.index()
     }
 
+    fn is_participant(&self, entry: &PhysicalDiskEntry) -> bool {
+        entry.pd_type(self.disk.order()).contains(PdType::PARTICIPATING)
+    }
+
     /// Whether it does not name the disk of the other record because it is from before that disk came.
     pub(super) fn predates(&self, other: &Self) -> bool {
         let them = other.disk.reference();
-        let named = || self.references().any(|element| Some(element) == them);
-        self.record.secondary_element_seq == other.record.secondary_element_seq
-            && compare_sequences(self.sequence(), other.sequence()).is_lt()
-            && !named()
+        if self.record.secondary_element_seq == other.record.secondary_element_seq {
+            let named = || self.references().any(|element| Some(element) == them);
+            return compare_sequences(self.sequence(), other.sequence()).is_lt() && !named();
+        }
+        let numbers = (self.disk.effective_sequence(), other.disk.effective_sequence());
+        compare_kept(numbers.0, numbers.1).is_lt()
+            && them.is_some_and(|them| self.has_not_met(them))
+    }
+
+    /// Whether it was written before the disk of the other record came, with every member there, in a
+    /// history that these were the members of: what it acknowledged, whoever went on had.
+    pub(super) fn is_outlived_by(&self, other: &Self) -> bool {
+        let them = other.disk.reference();
+        self.predates(other)
+            && them.is_some_and(|them| self.has_not_met(them))
+            && self.counts_all_in()
+            && self.references().all(|them| !other.has_not_met(them))
+    }
+
+    /// Whether it counts every member in.
+    fn counts_all_in(&self) -> bool {
+        let order = self.disk.order();
+        let all = self.disk.physical_disks().map_or(&[][..], |records| &records.entries);
+        let mut members = all.iter().filter(|entry| !entry.pd_guid.is_unused());
+        let set = self.record.secondary_element_seq;
+        self.references().all(|them| self.word_on(them, set) == Word::In)
+            && members.all(|entry| !self.is_participant(entry) || entry.pd_state(order).is_usable())
+    }
+
+    /// Whether it knows this disk as a spare without a place, or not at all.
+    fn has_not_met(&self, reference: u32) -> bool {
+        self.disk.entry_of(reference).is_none_or(|entry| {
+            entry.pd_state(self.disk.order()).is_usable() && !self.is_participant(entry)
+        })
     }
 
     /// Whether both count the same disk in: what either acknowledged, that disk had.
@@ -226,7 +265,8 @@ impl<'a> VirtualDisk<'a> {
             }
         }
         for claim in self.carriers().filter(|claim| differ && claim.is_filling()) {
-            if !self.among(heard).any(|other| claim.counts_in(&other)) && !self.is_void(&claim) {
+            let made_it = |other: &SetRecord<'a>| claim.counts_in(other) && !claim.outran(other);
+            if !self.among(heard).any(|other| made_it(&other)) && !self.is_void(&claim) {
                 witnesses.insert(claim.disk.index());
             }
         }
@@ -312,7 +352,7 @@ impl<'a> VirtualDisk<'a> {
             })
     }
 
-    /// Whether the members' lists of disks, or what they name as members, are not all the same.
+    /// Whether the members' lists of disks, what they name as members, or their numbers are not all the same.
     fn lists_differ(&self) -> bool {
         let mut carriers = self.carriers();
         let Some(first) = carriers.next() else { return false };
@@ -323,6 +363,7 @@ impl<'a> VirtualDisk<'a> {
             || carriers.any(|claim| {
                 list_of(&claim.disk) != list
                     || claim.has_note()
+                    || claim.disk.effective_sequence() != first.disk.effective_sequence()
                     || (claim.sequence() != first.sequence()
                         && claim.record.secondary_element_seq == first.record.secondary_element_seq)
             })
@@ -336,9 +377,16 @@ impl<'a> VirtualDisk<'a> {
                 && other.accuses(claim)
                 && !other.predates(claim)
                 && match claim.accuses(&other) {
-                    false => !self.is_tied(claim, &other, heard) && !other.left(claim),
+                    false => {
+                        !self.is_tied(claim, &other, heard)
+                            && !other.left(claim)
+                            && !self.is_overtaken(&other, claim)
+                    }
                     // It was replaced, and has not run since.
-                    true => claim.predates(&other) && claim.shares_a_disk(&other),
+                    true => {
+                        claim.is_outlived_by(&other)
+                            || (claim.predates(&other) && claim.shares_a_disk(&other))
+                    }
                 }
         })
     }
@@ -356,6 +404,15 @@ impl<'a> VirtualDisk<'a> {
             .any(|third| third.accuses(claim) && claim.accuses(&third) && !other.accuses(&third))
     }
 
+    /// Whether the accused is further on than its accuser can have let it come: then neither explains the
+    /// other. Where there are several volumes, the updates may be another's.
+    fn is_overtaken(&self, accuser: &SetRecord<'a>, accused: &SetRecord<'a>) -> bool {
+        accuser.accuses(accused)
+            && !accuser.predates(accused)
+            && accused.outran(accuser)
+            && self.configuration.entries().nth(1).is_none()
+    }
+
     /// Pairs of standing members that have each gone on without the other.
     fn disputes(
         &self,
@@ -364,7 +421,10 @@ impl<'a> VirtualDisk<'a> {
         let this = *self;
         self.among(standing).flat_map(move |mine| {
             let later = this.among(standing).filter(move |other| {
-                other.disk.index() > mine.disk.index() && mine.disputes(other)
+                other.disk.index() > mine.disk.index()
+                    && (mine.disputes(other)
+                        || this.is_overtaken(&mine, other)
+                        || this.is_overtaken(other, &mine))
             });
             later.map(move |other| (mine, other))
         })

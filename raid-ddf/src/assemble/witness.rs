@@ -4,22 +4,26 @@
 //! Such a disk has no data to start from. But that it is being filled is durable on every
 //! disk that the record counts in before a row is copied, so it knows a history that those have made. As long
 //! as one of them is present, that one knows it better. Where none is, the disk is a *witness* against
-//! members that this history went on without:
+//! members that this history went on without. An update reaches every disk that it counts in before the
+//! next one begins: a disk that is counted in and two updates behind is an older copy of that disk, and
+//! not one of those who made the history.
 //!
 //! | witness says of `x` | `x` says of the witness | |
 //! |---|---|---|
-//! | in | any | not a witness |
+//! | in | any | `x` is the earlier one if it is two updates behind; else not a witness |
 //! | out | in, or being filled | `x` is the earlier one |
 //! | being filled | in, or being filled | `x` is the earlier one if its number is lower: it missed writes |
 //! | out, or being filled | out | both count the same disk in: the lower number is the earlier one |
-//! | out, or being filled | out | no such disk: a fork if either was absent where the other went on; else `x` is the later one |
+//! | out, or being filled | out | `x` is the earlier one if it is from before the witness came, and counts everybody in |
+//! | out, or being filled | out | else: a fork if either was absent where the other went on; `x` is the earlier one if places were given away since; else it is the later one |
 //!
 //! The same holds of two members that count themselves in, of which one says that the other is being
 //! filled while that one went on without it: the record that took it back had not reached it.
 
 use super::descent::Word;
 use super::virtual_disk::SetRecord;
-use crate::sequence::{compare_kept, compare_sequences};
+use crate::physical_disk_records::PdState;
+use crate::sequence::{compare_kept, compare_sequences, updates_between};
 use core::cmp::Ordering;
 
 /// What a disk that is being filled shows of a member that counts itself in.
@@ -39,6 +43,14 @@ impl SetRecord<'_> {
         self.word_on_disk_of(other) == Word::In
     }
 
+    /// Whether it counts the disk of the other record in, which is two updates behind all the same: an
+    /// older copy of that disk.
+    pub(super) fn outran(&self, other: &Self) -> bool {
+        let numbers = (self.disk.effective_sequence(), other.disk.effective_sequence());
+        let (Some(mine), Some(theirs)) = numbers else { return false };
+        self.counts_in(other) && updates_between(mine, theirs) > 1
+    }
+
     /// Whether its disk is being filled, as it says itself.
     pub(super) fn is_filling(&self) -> bool {
         self.word_on_disk_of(self) == Word::Filling
@@ -46,17 +58,25 @@ impl SetRecord<'_> {
 
     /// Whether a disk that either counts in was absent where the other went on.
     fn ran_apart_from(&self, other: &Self) -> bool {
+        self.ran_without_one_of(other) || other.ran_without_one_of(self)
+    }
+
+    /// Whether a disk that the other counts in was absent where this record was written.
+    fn ran_without_one_of(&self, other: &Self) -> bool {
         let set = self.record.secondary_element_seq;
-        let missed = |mine: &Self, theirs: &Self| {
-            let counted = theirs.references().filter(|them| theirs.word_on(*them, set) == Word::In);
-            counted.into_iter().any(|them| mine.word_on(them, set) == Word::Missing)
-        };
-        missed(self, other) || missed(other, self)
+        let mut counted = other.references().filter(|them| other.word_on(*them, set) == Word::In);
+        counted.any(|them| self.was_without(them))
+    }
+
+    /// Whether a disk was absent where this record was written, also if another has its place by now.
+    fn was_without(&self, reference: u32) -> bool {
+        let entry = self.disk.entry_of(reference);
+        entry.is_some_and(|entry| entry.pd_state(self.disk.order()).contains(PdState::MISSING))
     }
 
     /// Whether its disk went on without the other, which takes it for one that is being filled.
     pub(super) fn left(&self, other: &Self) -> bool {
-        self.word_on_disk_of(other) == Word::Missing
+        other.disk.reference().is_some_and(|them| self.was_without(them))
             && other.word_on_disk_of(self) == Word::Filling
             && !self.shares_a_disk(other)
     }
@@ -73,6 +93,12 @@ impl SetRecord<'_> {
         self.is_filling() && !claim.is_filling() && self.testifies(claim) == Testimony::Apart
     }
 
+    /// Whether it is of the same set, whose members have changed since the other record.
+    fn has_later_members(&self, other: &Self) -> bool {
+        self.record.secondary_element_seq == other.record.secondary_element_seq
+            && compare_sequences(self.sequence(), other.sequence()).is_gt()
+    }
+
     /// Its number, compared with that of another record.
     fn compare_number(&self, other: &Self) -> Ordering {
         match (self.disk.effective_sequence(), other.disk.effective_sequence()) {
@@ -86,14 +112,23 @@ impl SetRecord<'_> {
         let word = self.word_on_disk_of(claim);
         let is_later = self.compare_number(claim).is_gt();
         let earlier = |is| if is { Testimony::Earlier } else { Testimony::Nothing };
-        if word == Word::In || self.is_on(claim) || self.predates(claim) {
+        let apart = || !self.shares_a_disk(claim) && self.ran_without_one_of(claim);
+        if self.is_on(claim) || (self.predates(claim) && !(claim.accuses(self) && apart())) {
             Testimony::Nothing
+        } else if word == Word::In {
+            earlier(self.outran(claim))
         } else if !claim.accuses(self) {
             earlier(word.is_out() || is_later)
         } else if self.shares_a_disk(claim) {
             earlier(is_later)
+        } else if claim.is_outlived_by(self) {
+            Testimony::Earlier
         } else if claim.predates(self) || self.ran_apart_from(claim) {
             Testimony::Apart
+        } else if self.has_later_members(claim) {
+            // Then it is not the later one. It is a fork if it ran without the witness.
+            let alone = self.disk.reference().is_some_and(|them| claim.was_without(them));
+            if alone { Testimony::Apart } else { Testimony::Earlier }
         } else {
             Testimony::Nothing
         }

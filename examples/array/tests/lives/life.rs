@@ -797,8 +797,9 @@ impl<E: ArrayEngine> Life<E> {
             if !knew[set].iter().all(|disk| members.contains(disk)) || !tree.all_know(&knew[set]) {
                 tree.begun_short(&oracle.map, set);
             }
-            for disk in members {
-                tree.knows(disk);
+            for (place, disk) in working.iter().filter(|(place, _)| usize::from(place.set) == set) {
+                let filled = status.rebuilding.contains(place.slot);
+                tree.takes_part(order[*disk], filled, &knew[set]);
             }
             let missing = status.failed | status.rebuilding;
             if let Some((_, rows)) = listed.iter().find(|(own, _)| usize::from(*own) == set) {

@@ -249,7 +249,7 @@ pub(crate) struct Tree {
 pub(crate) enum Sight {
     /// One history is the newest.
     One,
-    /// There are several, and at most one of them promised anything.
+    /// There are several, and of no two has each promised what the other lacks.
     Harmless,
     /// Several with promises: the start must be refused.
     Forked,
@@ -285,11 +285,10 @@ impl Tree {
         tips.iter().copied().filter(|tip| !older(tip)).collect()
     }
 
-    /// Whether `tip` promised something that is not in the history of all of `others`.
-    fn promised_alone(&self, tip: usize, others: &[usize]) -> bool {
-        let paths: Vec<Vec<usize>> = others.iter().map(|other| self.path(*other)).collect();
-        let common = |node: &usize| paths.iter().all(|path| path.contains(node));
-        self.path(tip).iter().any(|node| !common(node) && self.nodes[*node].promised)
+    /// Whether `tip` promised something that is not in the history of `other`.
+    fn promised_beyond(&self, tip: usize, other: usize) -> bool {
+        let known = self.path(other);
+        self.path(tip).iter().any(|node| !known.contains(node) && self.nodes[*node].promised)
     }
 
     /// Disks that know the newest history, of these.
@@ -314,11 +313,11 @@ impl Tree {
             0 => Sight::Nothing,
             1 => Sight::One,
             _ => {
-                let alone = |tip: &&usize| self.promised_alone(**tip, &newest);
-                match newest.iter().filter(alone).count() {
-                    0 | 1 => Sight::Harmless,
-                    _ => Sight::Forked,
-                }
+                let apart = |one: &usize, other: &usize| {
+                    self.promised_beyond(*one, *other) && self.promised_beyond(*other, *one)
+                };
+                let forked = newest.iter().any(|one| newest.iter().any(|other| apart(one, other)));
+                if forked { Sight::Forked } else { Sight::Harmless }
             }
         }
     }
@@ -326,12 +325,11 @@ impl Tree {
     /// A start with these disks has succeeded.
     pub(crate) fn begin(&mut self, disks: &[usize]) {
         let mut newest = self.newest(disks);
-        if newest.len() > 1 {
-            let all = newest.clone();
-            let mut alone = all.iter().filter(|tip| self.promised_alone(**tip, &all)).copied();
-            if let (Some(one), None) = (alone.next(), alone.next()) {
-                newest = vec![one];
-            }
+        // Those that lack no promise of another, if there are any.
+        let all = newest.clone();
+        let has_all = |tip: &usize| all.iter().all(|other| !self.promised_beyond(*other, *tip));
+        if all.iter().any(has_all) {
+            newest.retain(has_all);
         }
         let Some(first) = newest.first().copied() else { return };
         let end = |node: usize| self.nodes[node].end.as_ref().expect("ended");
@@ -340,6 +338,14 @@ impl Tree {
         self.now = now;
         self.nodes.push(Node { parent: Some(first), promised: false, end: None, clean: false });
         self.current = self.nodes.len() - 1;
+    }
+
+    /// A member of a start. One that is to be filled may not carry the record that says so: it knows what
+    /// it knew before, until a record of this run is on it.
+    pub(crate) fn takes_part(&mut self, disk: usize, filled: bool, knew: &[usize]) {
+        if !filled || knew.contains(&disk) {
+            self.knows(disk);
+        }
     }
 
     /// `disk` takes part and knows all that happens.
@@ -645,5 +651,55 @@ impl Compared {
             Some(Excuse::Forced) => self.forced += 1,
             None => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::geometry;
+    use raid_core::array::Level;
+
+    /// These disks run, and stop.
+    fn run(tree: &mut Tree, map: &Map, disks: &[usize], promises: bool) {
+        tree.begin(disks);
+        disks.iter().for_each(|disk| tree.takes_part(*disk, false, disks));
+        if promises {
+            let version = tree.now.newest + 1;
+            tree.submit(0, version);
+            tree.acknowledge(0, version, true);
+        }
+        tree.cut(map, 0, false, false);
+    }
+
+    #[test]
+    fn histories_are_a_fork_where_each_of_two_promised_what_the_other_lacks() {
+        let map = Map::new(&geometry(Level::Raid1, 3, 1));
+        let mut tree = Tree::new(&map, 0, 0..3);
+        run(&mut tree, &map, &[2], false);
+        run(&mut tree, &map, &[0, 1], true);
+        run(&mut tree, &map, &[1], false);
+        run(&mut tree, &map, &[0], true);
+        // Disk 1 has promised nothing that disk 0 lacks, though disk 2 lacks it.
+        assert_eq!(tree.sight(&[0, 1, 2]), Sight::Harmless);
+        run(&mut tree, &map, &[1], true);
+        assert_eq!(tree.sight(&[0, 1, 2]), Sight::Forked);
+        assert_eq!(tree.sight(&[0, 2]), Sight::Harmless);
+    }
+
+    #[test]
+    fn a_disk_that_is_to_be_filled_knows_of_a_start_what_it_knew_before() {
+        let map = Map::new(&geometry(Level::Raid1, 2, 1));
+        let mut tree = Tree::new(&map, 0, 0..2);
+        run(&mut tree, &map, &[0], true);
+        tree.begin(&[0, 1, 2]);
+        let knew = [0];
+        for (disk, filled) in [(0, false), (1, true), (2, true)] {
+            tree.takes_part(disk, filled, &knew);
+        }
+        tree.cut(&map, 0, false, false);
+        assert_eq!(tree.up_to_date(&[0, 1, 2]), [0]);
+        assert!(!tree.known(2));
+        assert_eq!(tree.up_to_date(&[1, 2]), [1]);
     }
 }

@@ -488,7 +488,7 @@ impl<E: ArrayEngine> Run<E> {
             for (slot, seat) in (0u8..).map(Slot).zip(&seats) {
                 let Some(disk) = *seat else { continue };
                 let filled = status.rebuilding.contains(slot);
-                let joining = filled && status.unrecorded;
+                let joining = filled && (status.unrecorded || !self.committed);
                 if filled {
                     oracle.trees[index].holds_all(self.order[disk], false);
                 } else if !status.failed.contains(slot) && !status.unrecorded {

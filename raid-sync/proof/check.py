@@ -8,10 +8,9 @@ import re
 import sys
 
 import defects
-import invariant
-from model import ACTIONS, WORLD
+from model import WORLD
 from prove import parameters_of
-from state import State
+from systems import ACTIONS, INVARIANT, system_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent / "src"
@@ -43,7 +42,7 @@ def pages():
     for name, about in ((name, of.about) for name, of in ACTIONS.items()):
         if f"| `{name}` | {' '.join(about.split())} |" not in proof:
             faults.append(f"docs/proof.md: no row says of action {name} what model.py says")
-    for name, conjunct in invariant.INVARIANT.items():
+    for name, conjunct in INVARIANT.items():
         if f"| `{name}` | {' '.join(conjunct.__doc__.split())} |" not in proof:
             faults.append(f"docs/proof.md: no row says of conjunct {name} what invariant.py says")
     for name, why in defects.OUTSIDE.items():
@@ -55,7 +54,7 @@ def pages():
             defect, named = cells[4], cells[6]
             if bool(named) != (defect in defects.OF_THE_CODE):
                 faults.append(f"docs/interlock.md: {defect} is to name a conjunct if the model has it")
-            if named and named not in invariant.INVARIANT:
+            if named and named not in INVARIANT:
                 faults.append(f"docs/interlock.md: {defect} names `{named}`, which is no conjunct")
     return faults
 
@@ -66,16 +65,17 @@ def main():
     for name, action in ACTIONS.items():
         if not action.about:
             faults.append(f"action {name}: says nothing of itself")
-        for asker, _ in action.apply(State(), parameters_of(action)[0])[0]:
+        for asker, _ in action.apply(system_of(name).state(), parameters_of(action)[0])[0]:
             guards += asker != WORLD
             if asker != WORLD and asker not in known:
                 faults.append(f"action {name}: a guard names `{asker}`, and raid-sync/src has no such function")
     faults += [f"conjunct {name}: says nothing of itself"
-               for name, conjunct in invariant.INVARIANT.items() if not conjunct.__doc__]
+               for name, conjunct in INVARIANT.items() if not conjunct.__doc__]
     listed, there = {*defects.OF_THE_CODE, *defects.OUTSIDE}, defects_of_the_code()
     faults += [f"defect {name}: in src/defect.rs, but in no list of defects.py" for name in there - listed]
     faults += [f"defect {name}: in defects.py, but not in src/defect.rs" for name in listed - there]
     text = (HERE / "model.py").read_text() + (HERE / "invariant.py").read_text()
+    text += (HERE / "parity.py").read_text()
     planted = {name for call in re.findall(r"planted\(((?:\"\w+\"(?:, )?)+)\)", text)
                for name in re.findall(r"\w+", call)} - {"Name", "Relaxed"}
     lists = set(defects.ALL) | {name for name in defects.OUTSIDE if name in planted}

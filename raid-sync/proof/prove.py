@@ -14,13 +14,11 @@ import sys
 import time
 
 import model
-from invariant import INVARIANT
-from model import ACTIONS
-from state import FIXED, STATE, State, signature
-from terms import ENUMS, INT, OPEN_SORTS, all_of, apply
+from state import State
+from systems import ACTIONS, BEGINNINGS, INVARIANT, system_of
+from terms import INT, OPEN_SORTS, apply
 
 SECONDS = 120
-BEGINNING = "first_state"
 
 
 class Parameters:
@@ -40,12 +38,13 @@ def parameters_of(action):
 
 def step(name):
     """What is assumed, the state after, what changes, and the signatures of the parameters."""
-    s = State()
-    if name == BEGINNING:
-        return [model.first_state(s)], s, None, {}
+    system = system_of(name)
+    s = system.state()
+    if name == system.beginning:
+        return [system.first_state(s)], s, None, {}
     given, signatures = parameters_of(ACTIONS[name])
     guards, updates = ACTIONS[name].apply(s, given)
-    assumed = [conjunct(s) for conjunct in INVARIANT.values()] + [guard for _, guard in guards]
+    assumed = [conjunct(s) for conjunct in system.invariant.values()] + [guard for _, guard in guards]
     return assumed, s.after(updates), updates, signatures
 
 
@@ -60,13 +59,14 @@ def reads(conjunct):
             def __getattribute__(self, name):
                 seen.add(name)
                 return super().__getattribute__(name)
-        INVARIANT[conjunct](Watched())
+        INVARIANT[conjunct](Watched(names=system_of(conjunct).names))
         _reads[conjunct] = seen
     return _reads[conjunct]
 
 
-def obligations(updates, conjuncts):
-    return [name for name in conjuncts if updates is None or reads(name) & set(updates)]
+def obligations(action, updates, conjuncts):
+    own = [name for name in conjuncts if name in system_of(action).invariant]
+    return [name for name in own if updates is None or reads(name) & set(updates)]
 
 
 def by_z3(job):
@@ -78,7 +78,7 @@ def by_z3(job):
     terms, solver, out = Z3(), z3.Solver(), []
     solver.set("timeout", seconds * 1000)
     solver.add(*[terms.of(fact) for fact in assumed])
-    for name in obligations(updates, conjuncts):
+    for name in obligations(action, updates, conjuncts):
         began = time.time()
         solver.push()
         solver.add(terms.of(~INVARIANT[name](after)))
@@ -89,28 +89,40 @@ def by_z3(job):
     return out
 
 
+class Cvc5:
+    """One solver, told in SMT-LIB."""
+
+    def __init__(self, seconds, **options):
+        import cvc5
+        self.language = cvc5.InputLanguage.SMT_LIB_2_6
+        self.solver = cvc5.Solver(cvc5.TermManager())
+        for name, value in {"tlimit-per": str(seconds * 1000), **options}.items():
+            self.solver.setOption(name.replace("_", "-"), value)
+        self.parser = cvc5.InputParser(self.solver)
+
+    def tell(self, text):
+        answer = ""
+        self.parser.setStringInput(self.language, text, "obligation")
+        while not (command := self.parser.nextCommand()).isNull():
+            answer += command.invoke(self.solver, self.parser.getSymbolManager())
+        return answer.strip()
+
+
 def by_cvc5(job):
     action, conjuncts, defect, seconds, _ = job
-    import cvc5
     from solve import declarations, smt
     model.plant(defect)
     assumed, after, updates, signatures = step(action)
-    solver = cvc5.Solver(cvc5.TermManager())
-    solver.setOption("incremental", "true")
-    solver.setOption("tlimit-per", str(seconds * 1000))
-    parser = cvc5.InputParser(solver)
-    symbols = parser.getSymbolManager()
-    def tell(text):
-        answer = ""
-        parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, action)
-        while not (command := parser.nextCommand()).isNull():
-            answer += command.invoke(solver, symbols)
-        return answer.strip()
-    tell(declarations(signatures) + "\n".join(f"(assert {smt(fact)})" for fact in assumed))
-    out = []
-    for name in obligations(updates, conjuncts):
-        began = time.time()
-        verdict = tell(f"(push) (assert {smt(~INVARIANT[name](after))}) (check-sat) (pop)")
+    text = declarations(signatures) + "\n".join(f"(assert {smt(fact)})" for fact in assumed)
+    solver, out = Cvc5(seconds, incremental="true"), []
+    solver.tell(text)
+    for name in obligations(action, updates, conjuncts):
+        began, goal = time.time(), smt(~INVARIANT[name](after))
+        verdict = solver.tell(f"(push) (assert {goal}) (check-sat) (pop)")
+        if verdict != "unsat":
+            # What it has learnt from other goals may keep it from an end.
+            alone = Cvc5(seconds, full_saturate_quant="true")
+            verdict = alone.tell(f"{text} (assert {goal}) (check-sat)")
         out.append((action, name, verdict, time.time() - began, ""))
     return out
 
@@ -152,12 +164,12 @@ def run(jobs, solver="z3", workers=2):
 def main():
     options = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     options.add_argument("--solver", choices=SOLVERS, default="z3")
-    options.add_argument("--action", choices=[BEGINNING, *ACTIONS])
+    options.add_argument("--action", choices=[*BEGINNINGS, *ACTIONS])
     options.add_argument("--conjunct", choices=INVARIANT)
     options.add_argument("--defect")
     options.add_argument("--show", action="store_true")
     options = options.parse_args()
-    actions = [options.action] if options.action else [BEGINNING, *ACTIONS]
+    actions = [options.action] if options.action else [*BEGINNINGS, *ACTIONS]
     conjuncts = [options.conjunct] if options.conjunct else list(INVARIANT)
     jobs = [(action, conjuncts, options.defect, SECONDS, options.show) for action in actions]
     began, proven, failed, slowest = time.time(), 0, 0, (0, "")

@@ -2,7 +2,7 @@
 """Terms for the solvers: as objects of z3, and as text of SMT-LIB 2.6 for cvc5 and any other."""
 import z3
 
-from state import FIXED, STATE, signature
+from state import KNOWN, signature
 from terms import BOOL, ENUMS, INT, OPEN_SORTS
 
 
@@ -93,7 +93,7 @@ def declarations(parameters):
     for name, values in ENUMS.items():
         constructors = " ".join(f"({value})" for value in values)
         lines.append(f"(declare-datatype {name} ({constructors}))")
-    known = {name: signature(name) for name in (*STATE, *FIXED)} | parameters
+    known = {name: signature(name) for names in KNOWN for name in names} | parameters
     lines += [f"(declare-fun {name} ({' '.join(arguments)}) {sort})"
               for name, (arguments, sort) in known.items()]
     return "\n".join(lines)

@@ -80,9 +80,13 @@ STATE = {
 FIXED = {"region_of": (R, G), "volatile": (M, BOOL)}
 
 
+# All that a state may have; `parity.py` adds its own.
+KNOWN = [STATE, FIXED]
+
+
 def signature(name):
     """The sorts of the arguments, and of the value."""
-    *arguments, sort = (STATE.get(name) or FIXED[name])
+    *arguments, sort = next(names[name] for names in KNOWN if name in names)
     return arguments, sort
 
 
@@ -97,12 +101,12 @@ def _function(name):
 class State:
     """Each name as a function. `after` gives the state that an action leaves."""
 
-    def __init__(self, functions=None):
-        self.functions = functions or {name: _function(name) for name in STATE}
+    def __init__(self, functions=None, names=STATE):
+        self.functions = functions or {name: _function(name) for name in names}
         self.__dict__.update(self.functions)
-        self.region_of, self.volatile = _function("region_of"), _function("volatile")
+        self.__dict__.update({name: _function(name) for name in FIXED})
 
     def after(self, updates):
-        unknown = set(updates) - set(STATE)
+        unknown = set(updates) - set(self.functions)
         assert not unknown, unknown
         return State({**self.functions, **updates})

@@ -9,8 +9,9 @@ import itertools
 
 BOOL, INT = "Bool", "Int"
 MEMBER, ROW, REGION, FLUSH = "Member", "Row", "Region", "UserFlush"
-# Members, rows, regions and user flushes: any number of each.
-OPEN_SORTS = (MEMBER, ROW, REGION, FLUSH)
+COLUMN = "Column"
+# Members, rows, regions, user flushes, columns: any number of each.
+OPEN_SORTS = (MEMBER, ROW, REGION, FLUSH, COLUMN)
 
 # Sorts with a fixed list of values.
 ENUMS = {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The proof says something: under the invariant every action can happen, in a set of three members and two
-regions; and each planted defect breaks the proof.
+regions or of three columns and P; and each planted defect breaks the proof.
 
     vacuity.py [--few | --defects NAME,NAME…]
 """
@@ -13,25 +13,28 @@ import z3
 
 import defects
 import model
-from invariant import INVARIANT
-from model import ACTIONS
 from prove import by_z3, parameters_of, step
 from solve import Z3, smt
-from state import State, signature
-from terms import MEMBER, ROW, restart_names, term, var
+from state import signature
+from systems import ACTIONS, INVARIANT, SYSTEMS, system_of
+from terms import COLUMN, MEMBER, ROW, restart_names, term, var
 
 SECONDS = 20
 
 
 def can_happen(action):
     assumed, _, _, _ = step(action)
-    terms, solver, s = Z3(), z3.Solver(), State()
+    terms, solver, s = Z3(), z3.Solver(), system_of(action).state()
     solver.set("timeout", SECONDS * 1000)
-    members = [var(f"member{number}", MEMBER) for number in range(3)]
-    rows = [var(f"row{number}", ROW) for number in range(2)]
-    apart = s.region_of(rows[0]) != s.region_of(rows[1])
-    scene = [apart, ~s.set_failed(), s.volatile(members[0]), s.volatile(members[1])]
-    solver.add(z3.Distinct(*map(terms.of, members)), z3.Distinct(*map(terms.of, rows)))
+    some = lambda sort, count: [var(f"{sort}{number}", sort) for number in range(count)]
+    members, rows, columns = some(MEMBER, 3), some(ROW, 2), some(COLUMN, 3)
+    if system_of(action).name == "mirror":
+        apart = s.region_of(rows[0]) != s.region_of(rows[1])
+        scene = [apart, ~s.set_failed(), s.volatile(members[0]), s.volatile(members[1])]
+    else:
+        scene = [~s.halted()]
+    for distinct in (members, rows, columns):
+        solver.add(z3.Distinct(*map(terms.of, distinct)))
     solver.add(*[terms.of(fact) for fact in (*assumed, *scene)])
     return action, str(solver.check())
 
@@ -39,9 +42,9 @@ def can_happen(action):
 def text_of(action, of_conjuncts):
     """What an action says, or the invariant, with variables named alike each time."""
     restart_names()
-    s = State()
+    s = system_of(action).state()
     if of_conjuncts:
-        return [smt(conjunct(s)) for conjunct in INVARIANT.values()]
+        return [smt(conjunct(s)) for conjunct in system_of(action).invariant.values()]
     guards, updates = ACTIONS[action].apply(s, parameters_of(ACTIONS[action])[0])
     at = lambda name: [var(f"at{place}", sort) for place, sort in enumerate(signature(name)[0])]
     changed = [name + smt(term(update(*at(name)))) for name, update in updates.items()]
@@ -49,9 +52,15 @@ def text_of(action, of_conjuncts):
 
 
 def breaks(defect):
-    """The first obligations that do not hold with this defect."""
-    began, broken = time.time(), []
-    for action in ACTIONS:
+    """The first obligations that do not hold with this defect, in each system that has it."""
+    began = time.time()
+    broken = [one for system in SYSTEMS for one in breaks_in(system, defect)]
+    return defect, broken, time.time() - began
+
+
+def breaks_in(system, defect):
+    broken = []
+    for action in system.actions:
         same = True
         for of_conjuncts in (False, True):
             model.plant(None)
@@ -63,8 +72,8 @@ def breaks(defect):
         results = by_z3((action, list(INVARIANT), defect, SECONDS, False))
         broken += [f"{action} / {name}" for _, name, verdict, _, _ in results if verdict == "sat"]
         if broken:
-            break
-    return defect, broken, time.time() - began
+            return broken[:1]
+    return broken
 
 
 def main():

@@ -5,7 +5,9 @@
 //! be any of several versions until a flush: every conjunct speaks of one row of one medium, and compares it
 //! only, so the oldest and the newest of them stand for all.
 
-use crate::proven::{ALL, Abstract, OF_MEDIA, PARTS, ROWS, WindowState, broken, readable};
+use crate::proven::{
+    ALL, Abstract, OF_MEDIA, PARTS, ROWS, StreamState, WindowState, broken, readable,
+};
 use crate::sync_core::SyncCore;
 use crate::world::scene::{Copy, Record, Scene};
 use crate::{Debtor, MemberKey};
@@ -200,6 +202,11 @@ fn alone(a: &mut Abstract, scene: &Scene) {
                 let said = scene.records[n].owed.contains(&row) || earlier(a, n, member, row);
                 a.rec_owed[n][row] |= trusts_only(a, n, member) && said;
             }
+        }
+        if a.stream == StreamState::Raising {
+            // What was prepared stays so, though a failure has changed what is owed.
+            a.owed_prepared[row] |= a.rec_owed[a.records - 1][row];
+            a.owed_on_disk[row] |= a.owed_prepared[row];
         }
         a.owed_on_disk[row] |= alone && earlier(a, a.records, a.speaker, row);
     }

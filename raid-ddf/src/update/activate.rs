@@ -20,7 +20,7 @@
 //! is without its data until the other disk is filled.
 
 use super::array_state::update_arrays;
-use super::elsewhere;
+use super::elsewhere::{self, Doubted};
 use super::run_time::edit_disk;
 use super::set_note;
 use super::spread::{change_record, clear_slot, edit_slot, free_slot, spread};
@@ -62,6 +62,7 @@ pub(crate) fn activate(
     let guid = Guid::from(array);
     let plan = plan(disks, guid, place, spare)?;
     let (survey, order) = (&plan.survey, plan.survey.order);
+    let doubted = Doubted::find(&Live(disks), survey, guid)?;
     match plan.assignment {
         Some((slot, true)) => set_active(disks, survey, spare, slot, true),
         Some((slot, false)) => clear_slot(disks, survey, spare, slot),
@@ -71,7 +72,7 @@ pub(crate) fn activate(
     let own = (guid, place.set);
     // The place is another disk's from now on.
     set_note::hold(disks, survey, own, |held| held.without(SlotSet::of(place.slot)));
-    elsewhere::lower(disks, survey, guid);
+    doubted.lower(disks, survey);
     if in_sync_everywhere(disks, survey, plan.reference) {
         elsewhere::hold(disks, survey, own, plan.reference);
     }

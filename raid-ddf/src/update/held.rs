@@ -45,6 +45,11 @@ pub(crate) type Who<'w> = dyn Fn(Slot) -> Option<(u32, Guid)> + 'w;
 /// Slots that there is room for.
 const SLOTS: u8 = 64;
 
+/// Whether there is room for a slot.
+pub(crate) const fn has_room_for(slot: Slot) -> bool {
+    slot.0 < SLOTS
+}
+
 /// The slots of these for which there is room.
 pub(crate) fn that_fit(slots: SlotSet) -> SlotSet {
     slots & SlotSet::first(SLOTS.into())

@@ -3,7 +3,8 @@
 
 use super::array_state::{self, update_arrays};
 use super::checkpoint::Checkpoint;
-use super::elsewhere;
+use super::elsewhere::{self, Doubted};
+use super::held;
 use super::set_note::{self, SetNote};
 use super::spread::{edit_newest, spread};
 use super::survey::{Live, RecordAt, Survey, next, set_of};
@@ -109,8 +110,13 @@ pub(crate) fn set_state(
     if let Some(slot) = named.without(slots).lowest() {
         return Err(nowhere(slot));
     }
+    let doubted = Doubted::find(&live, &survey, guid)?;
     let speaks_last = survey.next_sequence == survey.copies.sequence().map(next);
-    if !survey.aligned && speaks_last && self::state(&live, array, set) == Some(*state) {
+    if !survey.aligned
+        && doubted.is_empty()
+        && speaks_last
+        && self::state(&live, array, set) == Some(*state)
+    {
         // What an interrupted update left undone: the same update, not another one, so that no disk
         // falls two behind. Not a byte of what the newest disk says changes.
         survey.next_sequence = survey.copies.sequence();
@@ -118,7 +124,7 @@ pub(crate) fn set_state(
         return Ok(());
     }
     set_note::share(disks, &survey);
-    elsewhere::lower(disks, &survey, guid);
+    doubted.lower(disks, &survey);
     for slot in slots.iter() {
         set_member(disks, &survey, (guid, set), at, slot, wanted(state, slot));
     }
@@ -257,11 +263,16 @@ impl Others {
             }
             let entry = arrays.find(survey.order, &record.vd_guid);
             let set = (record.vd_guid, set_of(record));
-            let holds = || {
-                let slot = survey.slot_in(disks, set, reference);
-                slot.is_none_or(|slot| set_note::held(disks, survey, set.0, set.1).contains(slot))
-            };
-            if entry.is_some_and(|entry| entry.condition() != VdCondition::Optimal) && !holds() {
+            // Where the set has no place to say so, its array's state does.
+            let is_optimal = || entry.is_none_or(|e| e.condition() == VdCondition::Optimal);
+            let waits = survey.slot_in(disks, set, reference).is_some_and(|slot| {
+                let says = survey.copies.sequence().is_some()
+                    && held::has_room_for(slot)
+                    && set_note::is_ours(record);
+                let held = set_note::held(disks, survey, set.0, set.1);
+                !held.contains(slot) && (says || !is_optimal())
+            });
+            if waits && entry.is_some() {
                 return Self::Short;
             }
             others = Self::Whole;

@@ -159,11 +159,6 @@ impl Survey {
         })
     }
 
-    /// Whether the lists of disks on all disks are the same.
-    pub(crate) const fn lists_agree(&self) -> bool {
-        self.lists_agree
-    }
-
     /// Whether disk `disk` carries a later update than the one that counts.
     pub(crate) fn is_later(&self, disks: &dyn Disks, disk: usize) -> bool {
         compare_kept(self.number_of(disks, disk), self.copies.sequence()).is_gt()

@@ -213,3 +213,28 @@ fn a_disk_that_the_update_did_not_reach_gets_the_note_with_the_next_one() {
     assert_eq!(alone.members("array")[1], (Some(0), MemberState::InSync));
     assert_eq!(alone.members("mirror")[0], (Some(0), MemberState::Rebuilding));
 }
+
+/// Disk 0 is an older copy of itself, and the only source of the first array.
+#[test]
+fn an_update_of_one_array_does_not_put_a_stale_disk_in_sync_for_another() {
+    let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
+    let (mut rig, first) = with(mirror, &[0, 1], 4);
+    let second = rig.create("mirror", mirror, &[0, 2]).unwrap();
+    rig.set_state(first, 0, &state_of(true, &[1], &[])).unwrap();
+    rig.commit();
+    let copy = rig.media[0].clone();
+    for clean in [false, true, false, true] {
+        rig.set_state(second, 0, &state_of(clean, &[], &[])).unwrap();
+        rig.commit();
+    }
+    rig.media[0] = copy;
+    rig.reread();
+    assert_eq!(rig.members("mirror")[0], (Some(0), MemberState::Stale));
+    rig.set_state(first, 0, &state_of(false, &[1], &[])).unwrap();
+    rig.set_state(first, 0, &state_of(true, &[1], &[])).unwrap();
+    rig.commit();
+    rig.reread();
+    assert_eq!(rig.members("array")[0], (Some(0), MemberState::InSync));
+    assert_eq!(rig.members("mirror")[0], (Some(0), MemberState::Rebuilding));
+    assert_eq!(short(&rig, second), filling(0));
+}

@@ -29,7 +29,8 @@ def readable(s, m, r):
     below = s.issued if planted("ReadByIssued") else s.held
     speaks = planted("ReadAnyTrusted") or implies(s.owed(r), m == s.speaker())
     listed = planted("ReadBadRange") or ~s.bad(m, r)
-    return ((trusted(s, m) & speaks) | (s.filling(m) & below(m, r))) & listed
+    fills = planted("ReadAnyTrusted") or ~s.owed(r)
+    return ((trusted(s, m) & speaks) | all_of(s.filling(m), below(m, r), fills)) & listed
 
 
 def counted_on(s, m, r):

@@ -472,12 +472,12 @@ fn p0_somebody_is_trusted(s: &Abstract) -> bool {
 
 /// What a read gives is what was acknowledged, or newer; after a restart: what was promised.
 fn p1_no_acknowledged_write_is_lost(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| s.set_failed || (0..s.rows).all(|r1| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0] && (!s.owed[r1] || (m0 == s.speaker))) || (s.filling[m0] && s.held[m0][r1]))) || s.bad[m0][r1] || ((s.acked[r1] <= s.cached[m0][r1]) && (s.cached[m0][r1] <= s.admitted[r1]))))
+    (0..s.members).all(|m0| s.set_failed || (0..s.rows).all(|r1| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0] && (!s.owed[r1] || (m0 == s.speaker))) || (s.filling[m0] && s.held[m0][r1] && !s.owed[r1]))) || s.bad[m0][r1] || ((s.acked[r1] <= s.cached[m0][r1]) && (s.cached[m0][r1] <= s.admitted[r1]))))
 }
 
 /// Two reads of a row that nobody writes give the same, whoever answers.
 fn p1_copies_that_are_read_agree(s: &Abstract) -> bool {
-    (0..s.members).all(|m0| s.set_failed || (0..s.members).all(|m1| (0..s.rows).all(|r2| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0] && (!s.owed[r2] || (m0 == s.speaker))) || (s.filling[m0] && s.held[m0][r2]))) || s.bad[m0][r2] || !(((!s.failed[m1] && !s.filling[m1] && !s.waiting[m1] && (!s.owed[r2] || (m1 == s.speaker))) || (s.filling[m1] && s.held[m1][r2]))) || s.bad[m1][r2] || s.in_flight[r2] || (s.cached[m0][r2] == s.cached[m1][r2]))))
+    (0..s.members).all(|m0| s.set_failed || (0..s.members).all(|m1| (0..s.rows).all(|r2| !(((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0] && (!s.owed[r2] || (m0 == s.speaker))) || (s.filling[m0] && s.held[m0][r2] && !s.owed[r2]))) || s.bad[m0][r2] || !(((!s.failed[m1] && !s.filling[m1] && !s.waiting[m1] && (!s.owed[r2] || (m1 == s.speaker))) || (s.filling[m1] && s.held[m1][r2] && !s.owed[r2]))) || s.bad[m1][r2] || s.in_flight[r2] || (s.cached[m0][r2] == s.cached[m1][r2]))))
 }
 
 /// What a record claims of a member that it does not trust is on the medium.
@@ -797,7 +797,7 @@ fn h8_the_image_under_way(s: &Abstract) -> bool {
 
 /// Whether a read of row `r` may be answered by member `m`.
 pub(crate) fn readable(s: &Abstract, m: usize, r: usize) -> bool {
-    (((!s.failed[m] && !s.filling[m] && !s.waiting[m] && (!s.owed[r] || (m == s.speaker))) || (s.filling[m] && s.held[m][r])) && !s.bad[m][r])
+    (((!s.failed[m] && !s.filling[m] && !s.waiting[m] && (!s.owed[r] || (m == s.speaker))) || (s.filling[m] && s.held[m][r] && !s.owed[r])) && !s.bad[m][r])
 }
 
 /// The first of these that does not hold.

@@ -417,7 +417,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                 true => self.rebuild.issued,
                 false => self.rebuild.done,
             };
-            holders = holders | self.filled_at(start, done);
+            // Nor does one that is being filled answer beside it: it may have been filled from another.
+            if agreed || self.members.redundancy != Redundancy::Mirror {
+                holders = holders | self.filled_at(start, done);
+            }
             if start < done {
                 end = end.min(done);
             } else {

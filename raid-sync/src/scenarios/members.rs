@@ -364,3 +364,41 @@ impl Rig {
         self.settle();
     }
 }
+
+/// Member 2 of three is filled up to row 8; then a write of row 1 is given up in the middle.
+fn given_up_below_the_mark() -> Rig {
+    let mut rig = Rig::rebuilding(3, 2);
+    rig.start_held();
+    for _ in 0..2 {
+        rig.copy();
+        rig.settle();
+    }
+    for (slot, value) in [(0, 50), (1, 60), (2, 60)] {
+        rig.disks[slot].write(1, value, true);
+    }
+    rig
+}
+
+#[test]
+fn where_copies_may_differ_a_member_that_is_being_filled_answers_no_read() {
+    let mut rig = given_up_below_the_mark();
+    rig.core.owe_rows(Rows::new(1, 1)).unwrap();
+    let read = rig.core.plan_read(Rows::new(1, 1), NONE).unwrap();
+    assert_eq!(read.from, slots(&[0]), "two reads would differ");
+    rig.run();
+    rig.assert_whole();
+}
+
+#[test]
+fn what_a_resync_changes_below_the_mark_is_filled_again() {
+    let mut rig = given_up_below_the_mark();
+    rig.core.abort().unwrap();
+    while !rig.copies.is_empty() {
+        rig.copy();
+    }
+    rig.settle();
+    rig.core.owe_rows(Rows::new(1, 1)).unwrap();
+    assert_eq!(rig.core.owed(), Some(Operation::Resync));
+    rig.run();
+    rig.assert_whole();
+}

@@ -145,3 +145,36 @@ fn table(counts: &Counts) -> bool {
     println!("{cuts} power cuts, commit {}", commit());
     good
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run in which each kind was met often, and of these sectors as many were excused.
+    fn run(array: &str, rule: &str, excused: u64) -> Counts {
+        let kinds = [("power cut", OFTEN), ("sectors compared", 10_000), (rule, excused)];
+        let own = kinds.map(|(kind, count)| (kind.to_owned(), count));
+        [(array.to_owned(), own.into_iter().collect())].into()
+    }
+
+    #[test]
+    fn more_than_one_percent_excused_by_a_rule_fails_and_any_on_a_mirror() {
+        for rule in ["excused: hole", "excused: forced"] {
+            assert!(table(&run("ddf, raid5 of 4", rule, 100)), "{rule}");
+            assert!(!table(&run("ddf, raid5 of 4", rule, 101)), "{rule}");
+            assert!(table(&run("ddf, raid1 of 2", rule, 0)), "{rule}");
+            assert!(!table(&run("ddf, raid1 of 2", rule, 1)), "{rule}");
+        }
+    }
+
+    #[test]
+    fn an_event_that_an_array_can_have_and_rarely_had_fails() {
+        let mut counts = run("toy, raid1 of 2", "excused: hole", 0);
+        let own = counts.get_mut("toy, raid1 of 2").unwrap();
+        own.insert(String::from("disk cloned"), 0);
+        assert!(table(&counts), "its records do not tell a copy from the disk");
+        let own = counts.get_mut("toy, raid1 of 2").unwrap();
+        own.insert(String::from("power cut"), OFTEN - 1);
+        assert!(!table(&counts));
+    }
+}

@@ -210,13 +210,13 @@ enum Aim {
 }
 
 const AIMS: [(u8, Aim); 4] =
-    [(7, Aim::Anything), (3, Aim::Apart), (5, Aim::Force), (4, Aim::Elsewhere)];
+    [(6, Aim::Anything), (3, Aim::Apart), (5, Aim::Force), (7, Aim::Elsewhere)];
 
 const AIMS_BEFORE: [(u8, Aim); 3] = [(8, Aim::Anything), (3, Aim::Apart), (4, Aim::Force)];
 
 /// Of the first round: disks are clean and whole then, and spares are free.
 const FIRST_AIMS: [(u8, Aim); 5] =
-    [(3, Aim::Anything), (6, Aim::Apart), (5, Aim::Force), (8, Aim::Seat), (6, Aim::Elsewhere)];
+    [(1, Aim::Anything), (6, Aim::Apart), (5, Aim::Force), (11, Aim::Seat), (11, Aim::Elsewhere)];
 
 /// Where a round ends.
 const CUTS: [(u8, Where); 6] = [
@@ -224,8 +224,8 @@ const CUTS: [(u8, Where); 6] = [
     (1, Where::Record),
     (3, Where::Journal),
     (3, Where::Activation),
-    (3, Where::Rebuild),
-    (6, Where::Resync),
+    (2, Where::Rebuild),
+    (8, Where::Resync),
 ];
 
 const CUTS_BEFORE: [(u8, Where); 6] = [
@@ -430,17 +430,25 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
         if at == Where::Resync && is_often(seed) {
             // A whole set that users write to is what a resync is owed.
             steps.push(Step::Return);
-            steps.push(Step::Work(random.u64(60..160)));
+            steps.push(Step::Wait(250));
+            steps.push(Step::Work(random.u64(20..60)));
             steps.push(cut(random, Where::Anywhere));
             steps.push(start(volume, Which::All));
+            if random.u8(..4) == 0 {
+                steps.push(Step::Work(random.u64(1..30)));
+            }
         } else if at == Where::Resync {
             steps.push(cut(random, Where::Anywhere));
             steps.push(start(volume, Which::All));
             steps.push(Step::Work(random.u64(1..30)));
         }
         steps.push(cut(random, at));
-        match random.u8(..6) {
-            5 if is_often(seed) => steps.push(Step::Clone(random.u8(..))),
+        let next = match is_often(seed) {
+            // Half of the rounds copy a disk, a quarter resizes one.
+            true => [0, 0, 2, 3][random.usize(..4)],
+            false => random.u8(..6),
+        };
+        match next {
             0..2 => steps.push(Step::Clone(random.u8(..))),
             2 => steps.push(Step::Resize { pick: random.u8(..), grow: random.bool() }),
             _ => {}

@@ -66,6 +66,8 @@ pub(super) struct Journal {
     under_way: usize,
     /// A new epoch was asked for.
     renew: bool,
+    /// What a start has found to be replayed, once nothing speaks against the start.
+    pub(super) to_replay: Vec<Fragment>,
     /// The heads that the replay of a start relied on, by disk.
     pub(super) replayed: Vec<(usize, Head)>,
     /// Disks with a head that it did not rely on.
@@ -88,6 +90,7 @@ impl Journal {
             held: Vec::new(),
             under_way: 0,
             renew: false,
+            to_replay: Vec::new(),
             replayed: Vec::new(),
             passed_over: Vec::new(),
         }

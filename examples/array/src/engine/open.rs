@@ -233,6 +233,9 @@ impl Engine {
             let opened = engine.open_set(found, set, backplane, &options)?;
             engine.sets.push(opened);
         }
+        for set in 0..engine.sets.len() {
+            engine.write_replayed(set, backplane)?;
+        }
         engine.carry_others(discovery, backplane);
         for set in 0..engine.sets.len() {
             let of = engine.set_id(set);

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | the metadata says that nobody is missing, or that the stop was clean | what a ledger holds is old: it is not replayed |
 //! | the newest head belongs to another update of the metadata, or names others who are gone | not replayed: rows may have been written since |
-//! | every batch up to the end, from the members that the newest head names | replayed |
+//! | every batch up to the end, from any of the members that the newest head names | replayed, once nothing speaks against the start |
 //! | a block that may belong to a batch and that none of them gives | not replayed: the set is not covered |
 //!
 //! Rows are written only when every holder has their batch, or is named as lost. So on the holders that are in
@@ -15,7 +15,7 @@
 use super::journal::Journal;
 use super::open::transfer;
 use super::open_error::OpenError;
-use super::{Engine, Seat};
+use super::{Engine, Seat, Set};
 use crate::backplane::{Backplane, Transfer};
 use crate::ledger::{self, BLOCK, Fragment, Head, SetId};
 use raid_core::metadata::RuntimeState;
@@ -113,7 +113,7 @@ impl fmt::Display for JournalFault {
 pub(super) enum Replay {
     /// Nobody was missing at the stop, or it was clean.
     NotNeeded,
-    /// Every row that was under way is as its last batch says.
+    /// Every row that was under way is to be made as its last batch says.
     Done,
     /// Nothing was written.
     Impossible(JournalFault),
@@ -158,8 +158,25 @@ fn read_any(
     Ok(bytes)
 }
 
+/// A batch, and how many blocks it has; `None` where there is none.
+fn read_batch(
+    copies: &[OneCopy],
+    backplane: &mut dyn Backplane,
+    (block, end): (u64, u64),
+    epoch: u64,
+    number: u64,
+) -> Result<Option<(Vec<Fragment>, u64)>, JournalFault> {
+    let head = read_any(copies, backplane, block, 1)?;
+    let len = ledger::batch_blocks(&head, epoch, number);
+    let Some(len) = len.filter(|len| *len <= end - block) else { return Ok(None) };
+    let batch = read_any(copies, backplane, block, len)?;
+    let fragments = ledger::decode_batch(&batch, epoch, number);
+    Ok(fragments.map(|(fragments, _)| (fragments, len)))
+}
+
 impl Engine {
-    /// Brings every row that was under way at an unclean stop to its new content.
+    /// Finds every row that was under way at an unclean stop, and its new content. Nothing is written: the
+    /// start may still be refused.
     ///
     /// The ledger is in use exactly while the metadata says that a member is missing or being
     /// filled; at any other time what it holds is old and must not be replayed.
@@ -207,7 +224,7 @@ impl Engine {
             return Ok(Replay::Impossible(JournalFault::NoCopy { holders }));
         }
         match self.read_batches(&copies, epoch, slots.len(), backplane) {
-            Ok(fragments) => self.write_fragments(fragments, slots, backplane)?,
+            Ok(fragments) => journal.to_replay = fragments,
             Err(fault) => return Ok(Replay::Impossible(fault)),
         }
         let relied_on = heads.iter().filter(|(.., head)| head.epoch == epoch);
@@ -252,11 +269,18 @@ impl Engine {
         };
         let (mut block, mut number, mut all) = (1, 0, Vec::new());
         while block < end {
-            let head = read_any(copies, backplane, block, 1)?;
-            let len = ledger::batch_blocks(&head, epoch, number);
-            let Some(len) = len.filter(|len| *len <= end - block) else { break };
-            let batch = read_any(copies, backplane, block, len)?;
-            let Some((fragments, _)) = ledger::decode_batch(&batch, epoch, number) else { break };
+            // The last batch may have reached one copy alone. A start that found it there, and was cut short in
+            // the replay, has written some members: so it counts wherever it is found.
+            let batch = copies.iter().find_map(|copy| {
+                let copy = std::slice::from_ref(copy);
+                let batch = read_batch(copy, backplane, (block, end), epoch, number);
+                batch.ok().flatten()
+            });
+            let batch = match batch {
+                None => read_batch(copies, backplane, (block, end), epoch, number)?,
+                batch => batch,
+            };
+            let Some((fragments, len)) = batch else { break };
             if let (false, Some(OneCopy { disk, space })) =
                 (fragments.iter().all(known), copies.first())
             {
@@ -271,12 +295,16 @@ impl Engine {
     }
 
     /// Rows are put right on every member that is here, and flushed.
-    fn write_fragments(
-        &self,
-        fragments: Vec<Fragment>,
-        slots: &[Seat],
+    pub(super) fn write_replayed(
+        &mut self,
+        set: usize,
         backplane: &mut dyn Backplane,
     ) -> Result<(), OpenError> {
+        let Set { journal, slots, .. } = &mut self.sets[set];
+        let fragments = std::mem::take(&mut journal.to_replay);
+        if journal.replayed.is_empty() {
+            return Ok(());
+        }
         for Fragment { slot, at, bytes } in fragments {
             let Some(seat) = slots.get(slot.index()) else { continue };
             let Some(disk) = seat.disk else { continue };

@@ -525,6 +525,13 @@ impl<E: ArrayEngine> Life<E> {
             return Ok(());
         }
         self.counts.count(kind);
+        if let (Some(block), Some(at)) = (block, at)
+            && self.machine.kept.format.capabilities().bad_ranges > 0
+        {
+            let set = usize::from(place.set);
+            let oracle = &mut self.machine.volumes[run.volume].oracle;
+            oracle.trees[set].blinded(&oracle.map, set, place.slot, block - at.start.0);
+        }
         let own = &mut run.plugged.disks[disk];
         match (kind, block) {
             (Kind::FailedFlush, _) => own.bad_flushes = 1,

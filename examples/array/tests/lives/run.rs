@@ -47,7 +47,7 @@ enum Op {
     Read(Floor),
     /// How many members had died; `None` while no record of this run is on all disks: the next start may
     /// not know that there was this one.
-    Adopt(Extent, Option<u64>),
+    Adopt(Floor, Option<u64>),
     Write {
         at: Extent,
         version: Version,
@@ -395,7 +395,7 @@ impl<E: ArrayEngine> Run<E> {
                     };
                     let wrong = match op {
                         Op::Read(floor) => oracle.check_read(&floor, &bytes),
-                        Op::Adopt(at, deaths) => oracle.adopt(at, deaths, &bytes),
+                        Op::Adopt(floor, deaths) => oracle.adopt(&floor, deaths, &bytes),
                         Op::Write { at, version, durable } => {
                             oracle.acknowledge_write(at, version, durable);
                             Ok(())
@@ -641,7 +641,8 @@ impl<E: ArrayEngine> Run<E> {
             next += at.len.0;
             let deaths = machine.volumes[self.volume].oracle.deaths();
             let deaths = self.committed.then_some(deaths);
-            self.submit(machine, Request::Read(at), Op::Adopt(at, deaths))?;
+            let floor = machine.volumes[self.volume].oracle.floor(at);
+            self.submit(machine, Request::Read(at), Op::Adopt(floor, deaths))?;
         }
         self.settle(machine)
     }

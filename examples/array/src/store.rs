@@ -2,7 +2,7 @@
 //! The metadata of all disks of a configuration in memory: the one copy that discovery read, that
 //! run-time changes edit, and that commits write back.
 
-use crate::discover::{Claim, Discovery, FoundArray, FoundDisk};
+use crate::discover::{Claim, Discovery, FoundArray, FoundDisk, FoundMember};
 use raid_core::array::{ArrayId, MemberState};
 use raid_core::metadata::{
     ChangeError, DiskBuffer, DiskDescriptor, DiskShape, DiskView, FormatWriter, MovedOn, Piece,
@@ -81,7 +81,12 @@ impl Store {
     /// lent as well, and is written only once it was taken: other arrays' engines may know it too.
     #[must_use]
     pub fn from_discovery(discovery: &Discovery, array: &FoundArray) -> Self {
-        let configuration = (array.members.iter())
+        // A disk that the array gave a place to may say something else of itself: who takes part is asked first.
+        let part = |member: &&FoundMember| {
+            matches!(member.descriptor.state, MemberState::InSync | MemberState::Rebuilding)
+        };
+        let (parts, others): (Vec<_>, Vec<_>) = array.members.iter().partition(part);
+        let configuration = (parts.into_iter().chain(others))
             .filter_map(|member| discovery.disks.get(member.descriptor.disk?))
             .find_map(|disk| Some(claimed(disk, array)?.0.configuration));
         let in_use = |index: usize| {

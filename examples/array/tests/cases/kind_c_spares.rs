@@ -2,7 +2,7 @@
 //! Kind C, the part about spares: one spare serves every volume of the disk that failed.
 
 use crate::harness::{
-    ASR, DDF, DDF_MARKS, UnderTest, geometry, good, options, place, start, whole, work,
+    ASR, DDF, DDF_MARKS, UnderTest, geometry, good, options, place, start, stop, whole, work,
 };
 use raid_array::workload::{ArrayEngine, Caches, Call, Machine, Running};
 use raid_core::array::Level;
@@ -152,5 +152,30 @@ fn a_failed_disk_does_not_start_beside_one_that_is_filled_without_it() {
         let why = started.expect_err(kept.name).to_string();
         assert!(why.split(' ').count() > 4, "{}: {why}", kept.name);
         read(&mut machine, &[0, 1, 2], kept.name);
+    }
+}
+
+/// An older copy of a disk that was a spare sits where its successor sat: what it says of itself does not hide
+/// the metadata of the members that are there.
+#[test]
+fn an_older_copy_of_a_spare_in_a_place_does_not_hide_the_members() {
+    for kept in [DDF, ASR] {
+        let mut machine = Machine::create(kept, geometry(Level::Raid1, 2, 1), 1, 5).unwrap();
+        let older = machine.clone_disk(2);
+        let mut running = start(&mut machine, 0, &[0, 1, 2]).unwrap();
+        running.call(Call::Limit(fast())).unwrap();
+        work(&mut running.rig, 100);
+        running.call(Call::Fail(place(0, 0))).unwrap();
+        work(&mut running.rig, 100);
+        running.call(Call::TakeSpare(place(0, 0), 2)).unwrap();
+        running.rig.work_until(|rig| whole(&rig.engine.status(0)));
+        stop(&mut machine, running);
+        for _ in 0..2 {
+            let mut running = start(&mut machine, 0, &[1, older])
+                .unwrap_or_else(|why| panic!("{}: {why}", kept.name));
+            running.rig.verify_all();
+            good(&running.rig, kept.name);
+            stop(&mut machine, running);
+        }
     }
 }

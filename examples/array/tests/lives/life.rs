@@ -1080,6 +1080,23 @@ impl<E: ArrayEngine> Life<E> {
         Ok(())
     }
 
+    /// ASR keeps no line for a disk whose place was given away. Where all whom its own table counts in were replaced
+    /// as well, it cannot be told from one that ran apart with them: it is named, and the user leaves it out.
+    fn starts_without_replaced(
+        &mut self,
+        volume: usize,
+        order: &[usize],
+        members: &[usize],
+    ) -> Result<bool, Finding> {
+        let refused = self.story.last().is_some_and(|story| story.contains("its disks ran apart"));
+        let trees = &self.machine.volumes[volume].oracle.trees;
+        let known = |disk: &usize| trees.iter().any(|tree| tree.known(*disk));
+        let stays = |disk: &usize| members.contains(disk) || !known(disk);
+        let rest: Vec<usize> = order.iter().copied().filter(stays).collect();
+        let asr = self.machine.kept.name == "asr";
+        Ok(asr && refused && rest.len() < order.len() && self.try_start(volume, &rest, false)?)
+    }
+
     /// After a clean stop nothing is lost, whatever caches do: the same disks start, clean and as whole
     /// as they were.
     fn begin_again(&mut self, volume: usize) -> Result<(), Finding> {
@@ -1089,8 +1106,12 @@ impl<E: ArrayEngine> Life<E> {
         let before: Vec<_> = run.statuses().map(short).collect();
         let clean = run.statuses().all(|own| own.clean && own.owed_regions == 0);
         self.story.push(String::from("       stopped"));
+        let members: Vec<usize> =
+            run.working(&self.machine).iter().map(|(_, disk)| order[*disk]).collect();
         run.cut(&mut self.machine, Cache::Lost, &mut self.counts);
-        if !self.try_start(volume, &order, false)? {
+        if !self.try_start(volume, &order, false)?
+            && !self.starts_without_replaced(volume, &order, &members)?
+        {
             if !clean {
                 // Short, and owed what only a whole set can pay.
                 return Ok(());

@@ -240,17 +240,25 @@ fn newest_of(disks: &[DiskView<'_>]) -> Option<(Record, Vec<Option<u64>>)> {
 /// The two histories of an array whose disks ran apart, the newer one first, by the rule of the sync
 /// engine; none if they did not.
 fn branches(disks: &[DiskView<'_>]) -> Vec<(Record, Vec<usize>)> {
+    // A disk whose place was given away is no member, and what a record says of the one that sat somewhere
+    // before says nothing of the one that sits there now.
+    let Some((newest, _)) = newest_of(disks) else { return Vec::new() };
     let members: Vec<(usize, Record, Seen)> = (disks.iter().enumerate())
         .filter_map(|(disk, view)| {
             let (record, log) = newest_copy(view.get(area(view.shape))?)?;
             let slot = record.places.iter().position(|place| *place == record.own_disk + 1)?;
+            let stays = |place: usize| record.places[place] == newest.places[place];
+            let still = |slots: SlotSet| slots.iter().filter(|slot| stays(slot.index())).collect();
+            if !stays(slot) {
+                return None;
+            }
             let generation = Image::decode(log)?.1.generation;
             let seen = Seen {
                 slot: Slot(slot as u8),
                 generation,
                 number: record.sequence,
-                absent: record.slots_of(record.failed, 0),
-                filling: record.slots_of(record.rebuilding, 0),
+                absent: still(record.slots_of(record.failed, 0)),
+                filling: still(record.slots_of(record.rebuilding, 0)),
                 stamp: 0,
             };
             Some((disk, record, seen))

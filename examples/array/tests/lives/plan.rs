@@ -210,13 +210,13 @@ enum Aim {
 }
 
 const AIMS: [(u8, Aim); 4] =
-    [(6, Aim::Anything), (3, Aim::Apart), (5, Aim::Force), (7, Aim::Elsewhere)];
+    [(6, Aim::Anything), (4, Aim::Apart), (5, Aim::Force), (6, Aim::Elsewhere)];
 
 const AIMS_BEFORE: [(u8, Aim); 3] = [(8, Aim::Anything), (3, Aim::Apart), (4, Aim::Force)];
 
 /// Of the first round: disks are clean and whole then, and spares are free.
 const FIRST_AIMS: [(u8, Aim); 5] =
-    [(1, Aim::Anything), (6, Aim::Apart), (5, Aim::Force), (11, Aim::Seat), (11, Aim::Elsewhere)];
+    [(1, Aim::Anything), (11, Aim::Apart), (5, Aim::Force), (11, Aim::Seat), (12, Aim::Elsewhere)];
 
 /// Where a round ends.
 const CUTS: [(u8, Where); 6] = [
@@ -224,7 +224,7 @@ const CUTS: [(u8, Where); 6] = [
     (1, Where::Record),
     (3, Where::Journal),
     (3, Where::Activation),
-    (2, Where::Rebuild),
+    (5, Where::Rebuild),
     (8, Where::Resync),
 ];
 
@@ -270,8 +270,8 @@ const EVENTS: [(u8, Happens); 19] = [
     (5, Happens::Scrub),
     (4, Happens::Repair),
     (2, Happens::Pause),
-    (7, Happens::Resume),
-    (6, Happens::Abort),
+    (10, Happens::Resume),
+    (7, Happens::Abort),
     (4, Happens::Limits),
     (1, Happens::Stop),
     (11, Happens::Hold),

@@ -21,7 +21,7 @@ OUTSIDE = {
     "UnsignedThrottle": "time: the throttle is not in the model",
     "NoMinimumRate": "time: the throttle is not in the model",
     "BadRangeAfterDone": "order only: every record has the whole list, so none has the position without it",
-    "SyncWritesUncharged": "`owe_rows` is not in the model yet: without it nobody who is away holds an owed row",
+    "SyncWritesUncharged": "in the model nobody but the trusted holds a row from the moment it is owed; the code charges it when it is copied",
     "OverwriteSources": "a change of shape is not in the model: no format records its positions",
 }
 

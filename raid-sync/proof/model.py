@@ -555,6 +555,25 @@ def persisted(s, p):
 
 # ---- operations and windows
 
+@action(row=R, gives_up=BOOL)
+def owe(s, p):
+    """Copies of a row may differ, somebody says, perhaps because a write was given up in the middle; not while a
+    rebuild runs. From now on nobody who is not trusted counts as holding it."""
+    here = lambda r: only(r, p.row)
+    keep = lambda rows: (lambda m, r: rows(m, r) & (trusted(s, m) | ~here(r)))
+    given_up = lambda r: here(r) & p.gives_up
+    return [("owe_rows", ~s.set_failed() & ~rebuilds(s))], {
+        "owed": lambda r: s.owed(r) | here(r),
+        "owed_on_disk": lambda r: s.owed_on_disk(r) | here(r),
+        "owed_prepared": lambda r: s.owed_prepared(r) | here(r),
+        "in_flight": lambda r: s.in_flight(r) & ~given_up(r),
+        "leg": lambda m, r: s.leg(m, r) & ~given_up(r),
+        "held": keep(s.held), "flushed": keep(s.flushed), "durable": keep(s.durable),
+        "prepared": keep(s.prepared),
+        "lowered": lambda: TRUE,
+    }
+
+
 @action(what="Operation", targets=(M, BOOL))
 def start(s, p):
     """An operation starts. A rebuild and a scrub need copies that agree. Targets that were waiting are filled

@@ -125,13 +125,16 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             |raise: &Raise| matches!(raise.image.operation, Some(Operation::Rebuild { .. }));
         let mark = self.prepared().filter(fills).and_then(|raise| raise.mark);
         let mark = mark.unwrap_or(self.rebuild.durable);
-        let pick = |position: Below<'_>, slot| position(slot, row) || account(slot);
+        // What is owed a resync counts as held by nobody else: the resync charges it.
+        let owed = a.owed[index];
+        let pick = |position: Below<'_>, slot| !owed && (position(slot, row) || account(slot));
         for member in 0..a.members {
             let slot = Slot(member as u8);
             if self.members.trusted().contains(slot) {
                 continue;
             }
-            a.issued[member][index] = pick(&below(self.rebuild.issued), slot);
+            let issued = below(self.rebuild.issued);
+            a.issued[member][index] = issued(slot, row) || account(slot);
             a.held[member][index] = pick(&below(self.rebuild.done), slot);
             a.flushed[member][index] = pick(&below(self.rebuild.flushed), slot);
             a.durable[member][index] = pick(&below(self.rebuild.durable), slot);

@@ -236,28 +236,45 @@ fn a_raid_10_whose_halves_ran_apart_is_a_fork_though_each_set_has_a_member() {
     }
 }
 
-/// Case C1. The half that ran on without the others is given a spare for one of them.
+/// Case C1. The half that ran on without the others is given a spare for one of them, which may have been
+/// there in the run of the other half, as a spare.
 #[test]
 fn a_raid_10_that_ran_apart_is_a_fork_though_a_spare_took_the_place_of_one_disk() {
-    let mut rig = container(5);
-    let array = rig.create("ten", raid10(2), &[0, 1, 2, 3]).unwrap();
-    let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 4, stamp)).unwrap();
-    let mut rig = written(rig);
-    run_apart(&mut rig, &[1, 3, 4], array, 2, 1);
-    run_apart(&mut rig, &[0, 2], array, 2, 1);
-    // Disk 3 is lost.
-    let seated = [0, 2, 4];
-    let mut apart = rig.only(&seated);
-    let place = Place { set: 1, slot: Slot(1) };
-    let stamp = apart.stamp();
-    apart.edit(|disks| Ddf.activate(disks, array, place, 2, stamp)).unwrap();
-    let apart = written(apart);
-    rig.take_back(&seated, apart);
-    run_apart(&mut rig, &seated, array, 2, 2);
-    for disks in [&[0, 1, 2, 4][..], &[0, 1, 2]] {
-        let told = rig.only(disks).told();
-        assert_eq!(state(&told, "ten"), ArrayState::Forked, "{disks:?} {:?}", told.findings);
+    let pairs: [(&[usize], &[usize]); 4] = [
+        (&[1, 3, 4], &[0, 2]),
+        (&[1, 3, 4], &[0, 2, 4]),
+        (&[1, 3], &[0, 2, 4]),
+        (&[1, 3], &[0, 2]),
+    ];
+    for (first, second) in pairs {
+        let mut rig = container(5);
+        let array = rig.create("ten", raid10(2), &[0, 1, 2, 3]).unwrap();
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf.add_spare(disks, 4, stamp)).unwrap();
+        let mut rig = written(rig);
+        run_apart(&mut rig, first, array, 2, 1);
+        run_apart(&mut rig, second, array, 2, 1);
+        // Disk 3 is lost.
+        let seated = [0, 2, 4];
+        let mut apart = rig.only(&seated);
+        let place = Place { set: 1, slot: Slot(1) };
+        let stamp = apart.stamp();
+        apart.edit(|disks| Ddf.activate(disks, array, place, 2, stamp)).unwrap();
+        let mut apart = written(apart);
+        // It is filled.
+        let found = apart.state(array, 1).unwrap();
+        let filled = RuntimeState { rebuilding: SlotSet::EMPTY, operation: None, ..found };
+        apart.set_state(array, 1, &filled).unwrap();
+        let apart = written(apart);
+        rig.take_back(&seated, apart);
+        for times in 0..2 {
+            for disks in [&[0, 1, 2, 4][..], &[0, 1, 2], &[0, 1, 2, 3, 4], &[1, 2, 4]] {
+                let told = rig.only(disks).told();
+                let found = state(&told, "ten");
+                assert_eq!(found, ArrayState::Forked, "{times} {disks:?} {:?}", told.findings);
+            }
+            run_apart(&mut rig, &seated, array, 2, 1);
+        }
     }
 }
 

@@ -124,10 +124,10 @@ impl<const N: usize> DirtyLog<N> {
         self.hurry = true;
     }
 
-    /// From when on everything may be made clean, if no write is in flight. Not at once, however short the idle
-    /// time: who waited for the dirty record has its turn first.
+    /// From when on everything may be made clean, if no write is in flight. Not at once, even without an idle
+    /// time: who waited for the dirty record has its turn first, and whoever waits for the deadline rests.
     pub(crate) fn clean_from(&self, idle: u64) -> Option<u64> {
-        let wait = if self.hurry { 0 } else { idle.max(1) };
+        let wait = if self.hurry { 0 } else { or_least(idle) };
         let any = match self.by_region {
             true => self.dirty > self.owed || (self.hurry && self.dirty > 0),
             false => self.flag.is_dirty(),
@@ -140,7 +140,7 @@ impl<const N: usize> DirtyLog<N> {
         // Where regions are recorded, one that is owed a resync stays dirty until it has ended.
         let kept = if self.by_region { self.owed } else { 0 };
         let any = self.grain.count > 1 && self.dirty > kept;
-        any.then_some(self.swept_at.saturating_add(idle.max(1)))
+        any.then_some(self.swept_at.saturating_add(or_least(idle)))
     }
 
     /// Regions written since the last sweep rest from now on, `busy` ones excepted.
@@ -157,6 +157,11 @@ impl<const N: usize> DirtyLog<N> {
             }
         }
     }
+}
+
+/// An idle time, or a millisecond where there is none.
+const fn or_least(idle: u64) -> u64 {
+    if idle == 0 { 1_000_000 } else { idle }
 }
 
 /// For the exploration, which tells states apart by what may still happen.

@@ -12,7 +12,7 @@
 //!   consistent. Who does not know the checkpoint starts again from the beginning.
 //! - It counts only while the record's sequence number and the header's are those it was written
 //!   with. Both are under the CRC: mdadm runs an array without touching its records.
-//! - A rebuild's mark belongs to the disk in the slot, and what is [held](super::held) to the disks
+//! - A rebuild's mark belongs to the disk in the slot, and [what is held](super::held) to the disks
 //!   in those slots: their references and GUIDs make the identity. Two rebuilds at once have no
 //!   checkpoint.
 //! - Flags: bit 0 clean, bits 1 and 2 initialisation; a checkpoint takes the place of a

@@ -3,7 +3,7 @@
 //!
 //! The format has one consistency flag and one initialisation state for a whole array; the sets of a
 //! RAID-10 become clean one by one. While they differ, each set's own state stands here, and the
-//! array's fields say the worst of all. Which members are [held](super::held) in sync stands here too:
+//! array's fields say the worst of all. Which members are [held in sync](super::held) stands here too:
 //!
 //! ```text
 //!  0          8        12      13               14   16     24         28

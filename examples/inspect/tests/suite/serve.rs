@@ -32,8 +32,9 @@ impl Serving {
 
     /// Tells it to end, as Ctrl-C does; how it ended.
     fn end(mut self) -> Option<i32> {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        // A word of every shell; the program of this name is not on every machine.
+        let kill = format!("kill -INT {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
         self.child.wait().unwrap().code()
     }
 }

@@ -19,7 +19,12 @@ use std::thread;
 /// Of the clock, for all targets together.
 const SECONDS: usize = 150;
 
-pub(super) const NEEDS: &[Need] = &[Need::Compiler(NIGHTLY, &[]), Need::CargoTool("fuzz")];
+pub(super) const NEEDS: &[Need] = &[
+    Need::Compiler(NIGHTLY, &[]),
+    Need::CargoTool("fuzz"),
+    // libFuzzer is C++.
+    Need::Program("c++", "g++"),
+];
 
 pub(crate) fn all(shell: &mut Shell) -> Outcome {
     let before = untracked(shell)?;

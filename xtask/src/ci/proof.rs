@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// The module that puts pip into an environment is a package of its own on Debian.
-pub(super) const NEEDS: &[Need] = &[Need::Program("python3", "python3 python3-venv")];
+pub(super) const NEEDS: &[Need] = &[Need::Module("ensurepip", "python3 python3-venv")];
 
 const FOLDER: &str = "raid-sync/proof";
 

@@ -29,6 +29,8 @@ pub(crate) enum Need {
     Program(&'static str, &'static str),
     /// A library that pkg-config knows, and the Debian packages that have it.
     Library(&'static str, &'static str),
+    /// A module of Python, and the Debian packages that have it and Python.
+    Module(&'static str, &'static str),
 }
 
 impl Need {
@@ -51,6 +53,9 @@ impl Need {
             }
             Self::Library(name, _) => {
                 shell.succeeds(Command::new("pkg-config").args(["--exists", name]))
+            }
+            Self::Module(name, _) => {
+                shell.succeeds(Command::new("python3").args(["-c", &format!("import {name}")]))
             }
         }
     }
@@ -78,7 +83,7 @@ impl Need {
             Self::CargoTool(tool) => {
                 vec![cargo(&format!("install cargo-{tool} --locked --debug"))]
             }
-            Self::Program(_, packages) | Self::Library(_, packages) => {
+            Self::Program(_, packages) | Self::Library(_, packages) | Self::Module(_, packages) => {
                 let mut update = Command::new("apt-get");
                 update.args(["update", "--quiet"]);
                 let mut install = Command::new("apt-get");
@@ -98,7 +103,7 @@ impl Need {
             Self::Compiler(name, with) => ("toolchains", format!("{name} ({})", with.join(", "))),
             Self::Target(triple) => ("targets of Rust", String::from(triple)),
             Self::CargoTool(tool) => ("cargo tools", format!("cargo-{tool}")),
-            Self::Program(_, packages) | Self::Library(_, packages) => {
+            Self::Program(_, packages) | Self::Library(_, packages) | Self::Module(_, packages) => {
                 ("Debian packages", String::from(packages))
             }
         }

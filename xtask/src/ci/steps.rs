@@ -117,7 +117,7 @@ pub(super) const STEPS: &[Step] = &[
         .needs(&[Need::Compiler(MSRV, &[])])
         .beside()
         .alone_in(&["target/msrv"]),
-    step("licences", 240, "licences and sources of all dependencies", policy::licences)
+    step("licences", 170, "licences and sources of all dependencies", policy::licences)
         .needs(&[Need::CargoTool("deny")]),
     step("advisories", 20, "known vulnerabilities of all dependencies", policy::advisories)
         .needs(&[Need::CargoTool("deny")]),
@@ -161,7 +161,7 @@ pub(super) const STEPS: &[Step] = &[
         .beside(),
     step("interop", 60, "mdadm, blkid and wipefs on images of disks", examples::interop)
         .needs(examples::INTEROP_NEEDS),
-    step("nbd", 60, "nbdinfo, nbdcopy, qemu and fio at the NBD server", examples::nbd)
+    step("nbd", 130, "nbdinfo, nbdcopy, qemu and fio at the NBD server", examples::nbd)
         .needs(examples::NBD_NEEDS),
     step("inspect", 60, "raid-inspect on the images of other implementations", examples::inspect)
         .needs(&[Need::Program("xz", "xz-utils")]),

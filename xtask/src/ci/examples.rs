@@ -72,7 +72,8 @@ pub(super) const NBD_NEEDS: &[Need] = &[
 
 /// Other people's NBD clients at our server.
 pub(crate) fn nbd(shell: &mut Shell) -> Outcome {
-    let tests = "test -p raid-array -p raid-inspect --test nbd --test suite -- --ignored";
+    // Of the whole workspace, so that nothing is built with other features than the tests before.
+    let tests = "test --workspace --test nbd --test suite -- --ignored";
     host::tests_run(&shell.run(&mut cargo(tests))?)
 }
 

@@ -47,7 +47,7 @@ fn bring_solvers(shell: &mut Shell) -> Result<(), Stop> {
         let last = said.trim_end().lines().last().unwrap_or("it said nothing");
         let why = format!("the solvers are not here, and pip cannot fetch their wheels: {last}");
         // A wheel with another hash is no lack of this machine.
-        return Err(if said.contains("HASHES") { Stop::Failed(why) } else { Stop::Skipped(why) });
+        return Err(if said.contains("HASHES") { Stop::Failed(why) } else { Stop::Beyond(why) });
     }
     fs::write(installed, text).map_err(|error| Stop::Failed(format!("requirements: {error}")))
 }

@@ -20,7 +20,6 @@ use raid_core::metadata::FormatWriter;
 use raid_core::units::Extent;
 use raid_sync::{Status, Time};
 use std::collections::{HashMap, VecDeque};
-use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -83,17 +82,6 @@ pub struct Service {
     size: u64,
     block_size: u32,
     description: String,
-}
-
-impl fmt::Debug for Message {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Submit(..) => "Submit",
-            Self::Call(_) => "Call",
-            Self::Done(_) => "Done",
-            Self::Stop => "Stop",
-        })
-    }
 }
 
 impl Service {
@@ -383,10 +371,5 @@ impl Export for Service {
 
     fn flush(&self) -> io::Result<()> {
         self.request(Request::Flush).map(drop).map_err(os)
-    }
-
-    fn trim(&self, _: Range<u64>, _: bool) -> io::Result<()> {
-        // Members of an array agree on every block, also on those that nobody needs.
-        Ok(())
     }
 }

@@ -72,6 +72,17 @@ impl Risk {
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|risk| risk.name() == name)
     }
+
+    /// The risk of that name on a command line where these may be taken.
+    ///
+    /// # Errors
+    /// There is none among them; the names there are, in words.
+    pub fn among(risks: &[Self], name: &str) -> Result<Self, String> {
+        Self::named(name).filter(|risk| risks.contains(risk)).ok_or_else(|| {
+            let names: Vec<_> = risks.iter().map(|risk| risk.name()).collect();
+            format!("no such risk; expected one of {}", names.join(", "))
+        })
+    }
 }
 
 /// The risks that a user accepts.

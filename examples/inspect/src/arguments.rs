@@ -112,10 +112,7 @@ pub struct ServeArguments {
 }
 
 fn risk(name: &str) -> Result<Risk, String> {
-    Risk::OF_READERS.into_iter().find(|risk| risk.name() == name).ok_or_else(|| {
-        let names: Vec<_> = Risk::OF_READERS.into_iter().map(Risk::name).collect();
-        format!("no such risk of a reader; expected one of {}", names.join(", "))
-    })
+    Risk::among(&Risk::OF_READERS, name)
 }
 
 impl Choice {

@@ -12,7 +12,6 @@ use raid_array::nbd::{Address, Export, Server, Shape};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
 /// An array that many requests read at a time, each with a reader of its own.
@@ -87,12 +86,7 @@ pub(crate) fn run(
     if served.is_empty() {
         return Ok(refused);
     }
-    let address = match (&what.socket, what.port) {
-        (Some(path), _) => Address::Unix(path.clone()),
-        (None, port) => {
-            Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or_default())))
-        }
-    };
+    let address = Address::of_this_machine(what.socket.as_deref(), what.port);
     let server = match Server::listen(&address) {
         Ok(server) => server,
         Err(error) => {

@@ -16,7 +16,6 @@ use raid_sync::Limits;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -45,10 +44,7 @@ pub(crate) struct Options {
 }
 
 fn risk(name: &str) -> Result<Risk, String> {
-    Risk::named(name).ok_or_else(|| {
-        let names: Vec<_> = Risk::ALL.into_iter().map(Risk::name).collect();
-        format!("no such risk; expected one of {}", names.join(", "))
-    })
+    Risk::among(&Risk::ALL, name)
 }
 
 /// Serves until it is told to stop, and stops cleanly.
@@ -74,12 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     };
     let service = Service::start(format, &discovery, found.descriptor.id, members, start)
         .map_err(|error| format!("array {name}: {error}"))?;
-    let address = match (&options.socket, options.port) {
-        (Some(path), _) => Address::Unix(path.clone()),
-        (None, port) => {
-            Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or_default())))
-        }
-    };
+    let address = Address::of_this_machine(options.socket.as_deref(), options.port);
     let server =
         Server::listen(&address).map_err(|error| format!("{}: {error}", address.uri("")))?;
     let control = ControlSocket::bind(&options.control)?;

@@ -6,7 +6,7 @@ use super::transmission;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -30,6 +30,16 @@ pub enum Address {
 }
 
 impl Address {
+    /// A socket, else a port of the loopback, which no other machine reaches; any that is free if none is
+    /// given.
+    #[must_use]
+    pub fn of_this_machine(socket: Option<&Path>, port: Option<u16>) -> Self {
+        match socket {
+            Some(path) => Self::Unix(path.to_owned()),
+            None => Self::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or_default()))),
+        }
+    }
+
     /// Where a client finds an export, in the NBD project's notation (`doc/uri.md`).
     #[must_use]
     pub fn uri(&self, export: &str) -> String {

@@ -120,11 +120,16 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         let below = |cursor: Row| {
             move |slot: Slot, row: Row| self.members.filling.contains(slot) && row < cursor
         };
-        // The position that is being recorded may be that of an operation before this one.
-        let fills =
-            |raise: &Raise| matches!(raise.image.operation, Some(Operation::Rebuild { .. }));
-        let mark = self.prepared().filter(fills).and_then(|raise| raise.mark);
-        let mark = mark.unwrap_or(self.rebuild.durable);
+        // The position that is being recorded may be that of an operation before this one, and speaks of the
+        // targets of that one only.
+        let mark = self.prepared().and_then(|raise| match raise.image.operation {
+            Some(Operation::Rebuild { targets }) => Some((targets, raise.mark?)),
+            _ => None,
+        });
+        let prepared = |slot: Slot| match mark {
+            Some((targets, mark)) if targets.contains(slot) => mark,
+            _ => self.rebuild.durable,
+        };
         // What is owed a resync counts as held by nobody else: the resync charges it.
         let owed = a.owed[index];
         let pick = |position: Below<'_>, slot| !owed && (position(slot, row) || account(slot));
@@ -138,7 +143,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             a.held[member][index] = pick(&below(self.rebuild.done), slot);
             a.flushed[member][index] = pick(&below(self.rebuild.flushed), slot);
             a.durable[member][index] = pick(&below(self.rebuild.durable), slot);
-            a.prepared[member][index] = pick(&below(mark), slot);
+            a.prepared[member][index] = pick(&below(prepared(slot)), slot);
         }
     }
 }

@@ -912,7 +912,7 @@ impl<E: ArrayEngine> Life<E> {
             self.copied_back = true;
             for (volume, knew) in self.machine.volumes.iter_mut().zip(knew) {
                 for (tree, tip) in volume.oracle.trees.iter_mut().zip(knew) {
-                    tree.set_tip(number, tip);
+                    tree.replace(number, tip);
                 }
             }
             self.counts.count(Kind::Cloned);
@@ -920,11 +920,10 @@ impl<E: ArrayEngine> Life<E> {
         }
         let number = usize::from(pick) % self.machine.disks.len();
         let Some(disk) = self.machine.disks[number].clone() else { return };
-        let tips = self
-            .machine
-            .volumes
-            .iter()
-            .map(|volume| volume.oracle.trees.iter().map(|tree| tree.tip(number)).collect());
+        let tips =
+            self.machine.volumes.iter().map(|volume| {
+                volume.oracle.trees.iter().map(|tree| tree.knowledge(number)).collect()
+            });
         self.machine.copy = Some(Copied { number, disk, knew: tips.collect() });
         self.story.push(format!("       disk {number} is copied"));
     }
@@ -939,12 +938,11 @@ impl<E: ArrayEngine> Life<E> {
             disk.resize(blocks);
             self.counts.count(Kind::Resized);
             self.story.push(format!("       disk {number} has {blocks} blocks"));
-            // Records at the end of a disk are lost so; others may still be found.
+            // Records at the end of a disk are not found then, unless it ended there before; others are.
             let discovery = look(self.machine.kept.format, std::slice::from_ref(disk));
             for volume in &mut self.machine.volumes {
-                if !discovery.arrays.iter().any(|found| found.descriptor.id == volume.id) {
-                    volume.oracle.trees.iter_mut().for_each(|tree| tree.set_tip(number, None));
-                }
+                let found = discovery.arrays.iter().any(|found| found.descriptor.id == volume.id);
+                volume.oracle.trees.iter_mut().for_each(|tree| tree.resized(number, found));
             }
         }
     }

@@ -2,7 +2,7 @@
 //! The disks of a life and the volumes on them, while nothing runs.
 
 use crate::disks::{Disk, Medium};
-use crate::oracle::Oracle;
+use crate::oracle::{Knowledge, Oracle};
 use raid_array::discover::{Discovery, Source, discover};
 use raid_array::member::Member;
 use raid_array::store::{CommitStep, Store};
@@ -126,7 +126,7 @@ pub(crate) struct Volume {
 pub(crate) struct Copied {
     pub(crate) number: usize,
     pub(crate) disk: Disk,
-    pub(crate) knew: Vec<Vec<Option<usize>>>,
+    pub(crate) knew: Vec<Vec<Knowledge>>,
 }
 
 /// Disks and volumes.

@@ -250,12 +250,21 @@ pub(crate) struct Tree {
     nodes: Vec<Node>,
     /// The last that each disk (by its number in the machine) knows of.
     tips: BTreeMap<usize, usize>,
+    /// What a disk knew whose records cannot be found, as it ends elsewhere now.
+    hidden: BTreeMap<usize, usize>,
     /// Disks that hold all rows as of what they know, and a durable record says so.
     whole: BTreeSet<usize>,
     now: Book,
     current: usize,
     /// Members that died so far, in any history.
     deaths: u64,
+}
+
+/// What a disk knows of a set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Knowledge {
+    tip: Option<usize>,
+    hidden: Option<usize>,
 }
 
 /// What a start with certain disks may do.
@@ -277,7 +286,8 @@ impl Tree {
         let root = Node { parent: None, promised: false, end: Some(now.clone()), clean: true };
         let tips: BTreeMap<usize, usize> = members.map(|disk| (disk, 0)).collect();
         let whole = tips.keys().copied().collect();
-        Self { nodes: vec![root], tips, whole, now, current: 0, deaths: 0 }
+        let hidden = BTreeMap::new();
+        Self { nodes: vec![root], tips, hidden, whole, now, current: 0, deaths: 0 }
     }
 
     fn path(&self, node: usize) -> Vec<usize> {
@@ -368,18 +378,33 @@ impl Tree {
     }
 
     /// The newest history that a disk knows.
-    pub(crate) fn tip(&self, disk: usize) -> Option<usize> {
-        self.tips.get(&disk).copied()
+    pub(crate) fn knowledge(&self, disk: usize) -> Knowledge {
+        Knowledge { tip: self.tips.get(&disk).copied(), hidden: self.hidden.get(&disk).copied() }
     }
 
     /// The disk is another one now, and knows this.
-    pub(crate) fn set_tip(&mut self, disk: usize, tip: Option<usize>) {
-        match tip {
-            Some(tip) => self.tips.insert(disk, tip),
-            None => self.tips.remove(&disk),
-        };
+    pub(crate) fn replace(&mut self, disk: usize, Knowledge { tip, hidden }: Knowledge) {
+        for (of, knows) in [(&mut self.tips, tip), (&mut self.hidden, hidden)] {
+            match knows {
+                Some(tip) => of.insert(disk, tip),
+                None => of.remove(&disk),
+            };
+        }
         // What the other one holds is not followed.
         self.whole.remove(&disk);
+    }
+
+    /// The disk ends elsewhere now: its records are found there, or are not. What it knows comes and goes
+    /// with them.
+    pub(crate) fn resized(&mut self, disk: usize, found: bool) {
+        let (from, to) = match found {
+            true => (&mut self.hidden, &mut self.tips),
+            false => (&mut self.tips, &mut self.hidden),
+        };
+        if let Some(tip) = from.remove(&disk) {
+            to.insert(disk, tip);
+            self.whole.remove(&disk);
+        }
     }
 
     /// A disk holds all rows, and a durable record says so; or it does not.
@@ -730,6 +755,24 @@ mod tests {
         assert_eq!(tree.up_to_date(&[0, 1, 2]), [0]);
         assert!(!tree.known(2));
         assert_eq!(tree.up_to_date(&[1, 2]), [1]);
+    }
+
+    #[test]
+    fn a_disk_that_ends_again_where_it_did_knows_what_it_knew() {
+        let map = Map::new(&geometry(Level::Raid1, 2, 1));
+        let mut tree = Tree::new(&map, 0, 0..2);
+        run(&mut tree, &map, &[0, 1], true);
+        run(&mut tree, &map, &[1], true);
+        let newest = tree.knowledge(1).tip;
+        tree.resized(1, false);
+        assert_eq!(tree.up_to_date(&[0, 1]), [0], "its records cannot be found");
+        let copy = tree.knowledge(1);
+        tree.resized(1, true);
+        assert_eq!((tree.up_to_date(&[0, 1]), tree.knowledge(1).tip), (vec![1], newest));
+        tree.replace(1, copy);
+        assert!(!tree.known(1));
+        tree.resized(1, true);
+        assert_eq!(tree.up_to_date(&[0, 1]), [1], "the copy of a disk of the other size");
     }
 
     #[test]

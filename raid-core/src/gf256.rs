@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn products_of_all_pairs_are_those_done_by_hand() {
         // Miri would take minutes for all of them.
-        for a in (0..=255).step_by(if cfg!(miri) { 23 } else { 1 }) {
+        for a in (0..=255).step_by(if cfg!(miri) { 85 } else { 1 }) {
             for b in 0..=255 {
                 assert_eq!(mul(a, b), by_hand(a, b), "{a} · {b}");
             }

@@ -379,7 +379,8 @@ mod tests {
 
     #[test]
     fn a_slot_set_holds_all_256_slots() {
-        for slot in 0..=255 {
+        let step = if cfg!(miri) { 15 } else { 1 };
+        for slot in (0..=255).step_by(step) {
             let mut set = SlotSet::of(Slot(slot));
             assert!(set.contains(Slot(slot)));
             assert_eq!(set.len(), 1);
@@ -389,7 +390,7 @@ mod tests {
         }
         let all: Vec<u8> = SlotSet::first(256).iter().map(|slot| slot.0).collect();
         assert_eq!(all, (0..=255).collect::<Vec<u8>>());
-        for count in 0..=256u16 {
+        for count in (0..=256u16).step_by(step) {
             assert_eq!(SlotSet::first(count).len(), count);
             assert!(SlotSet::first(count).iter().all(|slot| u16::from(slot.0) < count));
         }

@@ -101,7 +101,8 @@ mod tests {
     fn it_says_of_every_request_what_a_walk_over_the_rows_says() {
         let windows: Vec<(u8, u64, u64)> =
             [(2, 6, 8), (0, 1, 3), (3, 8, 9), (1, 12, 15)].into_iter().collect();
-        for set in 0..16u32 {
+        // Under Miri every fifth set of windows.
+        for set in (0..16u32).step_by(if cfg!(miri) { 5 } else { 1 }) {
             let among = |bit: usize| set >> bit & 1 != 0;
             let mut fence = Fence::<4>::OPEN;
             windows.iter().for_each(|(window, start, end)| fence.close(*window, *start, *end));

@@ -16,8 +16,11 @@ const VECTORS: &str = "-Ctarget-feature=+avx2,+gfni";
 /// As if on a machine whose integers are stored the other way round.
 const BIG_ENDIAN: &str = "s390x-unknown-linux-gnu";
 
+/// Long stories of a crate that forbids `unsafe`: `deep-miri` runs them.
+const STORIES: &str = "scenarios::";
+
 pub(crate) fn host(shell: &mut Shell) -> Outcome {
-    miri(shell, &CRATES, "")?;
+    miri(shell, &CRATES, "", &format!("--skip {STORIES}"))?;
     let kernels = "told every_length"; // every operation of every kernel, once
     shell.run(
         cargo(&format!("+{NIGHTLY} miri test -p raid-core --test backends -- {kernels}"))
@@ -31,13 +34,17 @@ pub(crate) fn host(shell: &mut Shell) -> Outcome {
 const NO_COMPILER: (&str, &str) = ("CC_s390x_unknown_linux_gnu", "there-is-no-compiler-for-s390x");
 
 pub(crate) fn big_endian(shell: &mut Shell) -> Outcome {
-    miri(shell, &["raid-core", "raid-ddf", "raid-asr"], &format!("--target {BIG_ENDIAN}"))
+    miri(shell, &["raid-core", "raid-ddf", "raid-asr"], &format!("--target {BIG_ENDIAN}"), "")
 }
 
-fn miri(shell: &mut Shell, crates: &[&str], target: &str) -> Outcome {
+pub(crate) fn stories(shell: &mut Shell) -> Outcome {
+    miri(shell, &["raid-sync"], "", STORIES)
+}
+
+fn miri(shell: &mut Shell, crates: &[&str], target: &str, which: &str) -> Outcome {
     for name in crates {
         shell.run(
-            cargo(&format!("+{NIGHTLY} miri test -p {name} --lib {target}"))
+            cargo(&format!("+{NIGHTLY} miri test -p {name} --lib {target} -- {which}"))
                 .env("MIRIFLAGS", STRICT)
                 .env(NO_COMPILER.0, NO_COMPILER.1),
         )?;

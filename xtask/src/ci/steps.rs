@@ -171,6 +171,8 @@ pub(super) const STEPS: &[Step] = &[
 pub(super) const DEEP: &[Step] = &[
     step("deep-proof", 240, "every planted defect breaks the proof", proof::vacuity)
         .needs(proof::NEEDS),
+    step("deep-miri", 1200, "the sync core's long stories under Miri", miri::stories)
+        .needs(miri::NEEDS),
     step("deep-exploration", 3600, "the sync core's deep explorations", explore::exploration),
     step("deep-crash", 3600, "a hundred thousand power cuts of the sync core", explore::crash),
     step("deep-power", 7200, "arrays through power cuts, many lives of each", explore::power),

@@ -75,6 +75,11 @@ pub trait Member: fmt::Debug + Send {
         None
     }
 
+    /// Bytes that the medium writes as a whole, as far as it is known; at least a block.
+    fn physical_block_size(&self) -> u32 {
+        self.shape().block_size
+    }
+
     /// Addresses the disk in blocks of this size from now on, as its metadata does; `false` if it cannot.
     fn set_block_size(&mut self, block_size: u32) -> bool {
         self.shape().block_size == block_size
@@ -106,6 +111,10 @@ impl<M: Member + ?Sized> Member for Box<M> {
 
     fn fixed_block_size(&self) -> Option<u32> {
         (**self).fixed_block_size()
+    }
+
+    fn physical_block_size(&self) -> u32 {
+        (**self).physical_block_size()
     }
 
     fn set_block_size(&mut self, block_size: u32) -> bool {

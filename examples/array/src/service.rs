@@ -15,10 +15,10 @@ use crate::engine::{
 };
 use crate::member::Member;
 use crate::nbd::{Export, Shape};
-use raid_core::array::ArrayId;
+use raid_core::array::{ArrayId, Geometry};
 use raid_core::metadata::FormatWriter;
 use raid_core::units::Extent;
-use raid_sync::{Status, Time};
+use raid_sync::{Phase, Status, Time};
 use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
@@ -51,11 +51,39 @@ impl fmt::Display for ServiceError {
 
 impl std::error::Error for ServiceError {}
 
-type Answer = Result<Vec<u8>, RequestError>;
+/// How an array was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It is recorded as clean.
+    Clean,
+    /// Some of it has not been initialised or resynchronised, and is recorded so: that goes on at the next start.
+    Unfinished,
+}
+
+type Answer = Result<Vec<u8>, ServiceError>;
 type Call = Box<dyn FnOnce(&mut Running) + Send>;
 
+/// Who is to be answered. Every one is: what is dropped without an answer says that the array has been stopped.
+struct Asker(Option<Box<dyn FnOnce(Answer) + Send>>);
+
+impl Asker {
+    fn answer(mut self, answer: Answer) {
+        if let Some(done) = self.0.take() {
+            done(answer);
+        }
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        if let Some(done) = self.0.take() {
+            done(Err(ServiceError::Stopped));
+        }
+    }
+}
+
 enum Message {
-    Submit(Request, Sender<Answer>),
+    Submit(Request, Asker),
     Call(Call),
     Done(Completion),
     Stop,
@@ -68,7 +96,7 @@ struct Running {
     disks: Vec<Sender<MemberIo>>,
     threads: Vec<JoinHandle<()>>,
     own: Sender<Message>,
-    waiting: HashMap<RequestId, Sender<Answer>>,
+    waiting: HashMap<RequestId, Asker>,
     notes: VecDeque<String>,
     /// Until when a stop waits.
     stopping: Option<Instant>,
@@ -78,9 +106,11 @@ struct Running {
 #[derive(Debug)]
 pub struct Service {
     to: Sender<Message>,
-    thread: Option<JoinHandle<Result<(), String>>>,
+    thread: Option<JoinHandle<Result<Stopped, String>>>,
     size: u64,
     block_size: u32,
+    physical_block_size: u32,
+    geometry: Geometry,
     description: String,
 }
 
@@ -102,7 +132,10 @@ impl Service {
         let block_size = engine.block_size();
         let size = engine.layout().size().bytes(block_size).unwrap_or(u64::MAX);
         let description = format!("{} array, {}", format.name(), engine.geometry().level_name());
+        let geometry = *engine.geometry();
         let (members, start) = serial.into_members();
+        let physical = members.iter().map(Member::physical_block_size).max();
+        let physical_block_size = physical.unwrap_or(block_size).max(block_size);
         let mut running = Running {
             engine,
             start,
@@ -117,7 +150,7 @@ impl Service {
             running.add(member);
         }
         let thread = Some(std::thread::spawn(move || running.run(&from)));
-        Ok(Self { to, thread, size, block_size, description })
+        Ok(Self { to, thread, size, block_size, physical_block_size, geometry, description })
     }
 
     /// Bytes of the array.
@@ -126,15 +159,39 @@ impl Service {
         self.size
     }
 
+    /// What it is made of.
+    #[must_use]
+    pub const fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// Bytes that its members write as a whole, the largest of all.
+    #[must_use]
+    pub const fn physical_block_size(&self) -> u32 {
+        self.physical_block_size
+    }
+
     /// Carries out a request, and waits for it.
     ///
     /// # Errors
     /// [`ServiceError`].
     pub fn request(&self, request: Request) -> Result<Vec<u8>, ServiceError> {
         let (to, answer) = mpsc::channel();
-        let sent = self.to.send(Message::Submit(request, to));
-        sent.map_err(|_| ServiceError::Stopped)?;
-        answer.recv().map_err(|_| ServiceError::Stopped)?.map_err(ServiceError::Request)
+        self.submit(request, move |answered| {
+            // Nobody is given up who waits below.
+            let _ = to.send(answered);
+        });
+        answer.recv().map_err(|_| ServiceError::Stopped)?
+    }
+
+    /// Carries out a request; `done` gets what comes of it, on the engine's thread, which waits for it meanwhile.
+    pub fn submit(
+        &self,
+        request: Request,
+        done: impl FnOnce(Result<Vec<u8>, ServiceError>) + Send + 'static,
+    ) {
+        // Of an array that has been stopped it comes back, and is answered by being dropped.
+        let _ = self.to.send(Message::Submit(request, Asker(Some(Box::new(done)))));
     }
 
     /// Does something with the engine between two of its steps, and waits for what it gives.
@@ -176,11 +233,11 @@ impl Service {
         self.with(|running| running.notes.drain(..).collect())
     }
 
-    /// Stops cleanly: what runs in the background is paused where it is, and the clean record written.
+    /// Stops cleanly: what runs in the background is paused where it is, and the record of it written.
     ///
     /// # Errors
-    /// What of the array could not be recorded as clean, and why.
-    pub fn stop(mut self) -> Result<(), String> {
+    /// What of the array could not be recorded, and why.
+    pub fn stop(mut self) -> Result<Stopped, String> {
         // It may have ended by itself; then it says why.
         let _ = self.to.send(Message::Stop);
         let thread = self.thread.take().ok_or("the array has been stopped")?;
@@ -221,7 +278,7 @@ impl Running {
         }));
     }
 
-    fn run(mut self, from: &Receiver<Message>) -> Result<(), String> {
+    fn run(mut self, from: &Receiver<Message>) -> Result<Stopped, String> {
         let ended = loop {
             while let Some(io) = self.engine.next_io() {
                 // Its thread ends after this one.
@@ -230,7 +287,7 @@ impl Running {
             self.take_events();
             if let Some(until) = self.stopping {
                 match self.is_stopped() {
-                    Ok(()) => break Ok(()),
+                    Ok(stopped) => break Ok(stopped),
                     Err(why) if Instant::now() >= until => break Err(why),
                     Err(_) => {}
                 }
@@ -272,9 +329,9 @@ impl Running {
     fn take(&mut self, message: Message) {
         let now = self.now();
         match message {
-            Message::Submit(request, answer) => {
+            Message::Submit(request, asker) => {
                 let id = self.engine.submit(now, request);
-                self.waiting.insert(id, answer);
+                self.waiting.insert(id, asker);
             }
             Message::Call(call) => call(self),
             Message::Done(completion) => self.engine.complete_io(now, completion),
@@ -296,15 +353,21 @@ impl Running {
         sets.filter_map(|set| Some((set, self.engine.state_of_set(set).ok()?))).collect()
     }
 
-    /// Whether everything is recorded that a clean stop records; else what is not.
-    fn is_stopped(&self) -> Result<(), String> {
+    /// Whether everything is recorded that a stop records; else what is not.
+    fn is_stopped(&self) -> Result<Stopped, String> {
+        let mut stopped = Stopped::Clean;
         for (set, status) in self.states() {
-            if !status.set_failed && (!status.clean || status.unrecorded) {
-                return Err(format!("set {set} could not be recorded as clean: {status:?}"));
+            let rests = status.tickets == 0 && status.windows == 0;
+            // What is owed stays owed while it is paused, and no record can call it clean.
+            let owes = status.phase == Phase::Paused && status.owed_regions > 0;
+            match () {
+                () if status.set_failed || status.clean && !status.unrecorded => {}
+                () if owes && rests && !status.unrecorded => stopped = Stopped::Unfinished,
+                () => return Err(format!("set {set} could not be recorded as clean: {status:?}")),
             }
         }
         match self.engine.is_idle() {
-            true => Ok(()),
+            true => Ok(stopped),
             false => Err(String::from("something is under way still")),
         }
     }
@@ -313,9 +376,8 @@ impl Running {
         while let Some(event) = self.engine.next_event() {
             match event {
                 Event::Finished { request, result, .. } => {
-                    if let Some(answer) = self.waiting.remove(&request) {
-                        // Whoever asked may have gone.
-                        let _ = answer.send(result);
+                    if let Some(asker) = self.waiting.remove(&request) {
+                        asker.answer(result.map_err(ServiceError::Request));
                     }
                 }
                 Event::Committed => {}

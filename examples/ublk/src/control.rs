@@ -10,12 +10,13 @@
 //! | `{"do": "add", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: a blank disk, now a spare |
 //! | `{"do": "scrub", "set": 0, "repair": false}` | `{"ok": null}` |
 //! | `{"do": "abort", "set": 0}` | `{"ok": null}` |
-//! | `{"do": "stop"}` | `{"ok": null}`: it stops cleanly once this is answered |
+//! | `{"do": "stop", "force": false}` | `{"ok": null}`: it stops cleanly once this is answered; refused while its block device is in use, unless forced |
 //!
 //! What is refused is answered by `{"error": "why"}`, and nothing was changed.
 
+use crate::serve::End;
+use crate::ublk;
 use raid_array::member::{FileMember, Member};
-use raid_array::nbd::Server;
 use raid_array::service::{Service, ServiceError};
 use raid_core::array::Place;
 use raid_core::metadata::Operation;
@@ -24,8 +25,9 @@ use raid_sync::Phase;
 use serde_json::{Value, json};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -44,7 +46,10 @@ struct Disks {
 /// Takes what operators ask, and gives spares their places.
 pub(crate) struct Desk<'a> {
     service: &'a Service,
-    server: &'a Server,
+    /// Takes the wish to stop.
+    end: Mutex<Sender<End>>,
+    /// The block device that the array is.
+    device: Option<PathBuf>,
     disks: Mutex<Disks>,
     closed: AtomicBool,
 }
@@ -52,12 +57,13 @@ pub(crate) struct Desk<'a> {
 impl<'a> Desk<'a> {
     pub(crate) fn new(
         service: &'a Service,
-        server: &'a Server,
+        end: Sender<End>,
+        device: Option<PathBuf>,
         names: Vec<String>,
         spares: Vec<usize>,
     ) -> Self {
         let disks = Mutex::new(Disks { names, spares });
-        Self { service, server, disks, closed: AtomicBool::new(false) }
+        Self { service, end: Mutex::new(end), device, disks, closed: AtomicBool::new(false) }
     }
 
     /// Answers until it is closed.
@@ -148,7 +154,9 @@ impl<'a> Desk<'a> {
             };
             writeln!(answers, "{told}")?;
             if stops {
-                self.server.stop();
+                let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+                // Where nobody hears it, it has come already.
+                let _ = end.send(End::Asked);
                 return Ok(());
             }
         }
@@ -207,7 +215,13 @@ impl<'a> Desk<'a> {
                 let call = self.service.call(move |engine, now| engine.abort(now, set));
                 done(call.map_err(gone)?)
             }
-            Some("stop") => Ok(json!("stop")),
+            Some("stop") => {
+                let forced = asked.get("force") == Some(&Value::Bool(true));
+                match self.device.as_deref().filter(|_| !forced).and_then(ublk::in_use) {
+                    Some(why) => Err(format!("{why}, or stop with --force")),
+                    None => Ok(json!("stop")),
+                }
+            }
             Some(other) => Err(format!("unknown: {other:?}")),
             None => Err("\"do\" is missing".into()),
         }
@@ -216,6 +230,7 @@ impl<'a> Desk<'a> {
     fn status(&self) -> Result<Value, String> {
         let names = self.disks().names.clone();
         let spares = self.disks().spares.clone();
+        let device = self.device.clone();
         let name = move |disk: usize| names.get(disk).cloned().unwrap_or_default();
         let told = self.service.call(move |engine, _| {
             let sets = (0..engine.set_count()).filter_map(|set| {
@@ -259,6 +274,7 @@ impl<'a> Desk<'a> {
             json!({
                 "format": "raid-status/1",
                 "array": engine.array().to_string(),
+                "device": device,
                 "level": engine.geometry().level_name(),
                 "sets": sets.collect::<Vec<_>>(),
                 "spares": spares.iter().map(|disk| json!({ "disk": disk, "path": name(*disk) }))
@@ -302,6 +318,9 @@ pub(crate) fn ask(control: &Path, asked: &Value) -> Result<Value, String> {
 pub(crate) fn words(status: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let mut out = format!("array {}, {}", text(&status["array"]), text(&status["level"]));
+    if let Some(device) = status["device"].as_str() {
+        out += &format!(", {device}");
+    }
     for set in status["sets"].as_array().into_iter().flatten() {
         out += &format!("\nset {}: {}", set["set"], text(&set["state"]));
         out += if set["clean"] == true { ", clean" } else { ", writes under way or owed" };

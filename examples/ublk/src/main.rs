@@ -3,8 +3,10 @@
 //!
 //! ```text
 //! raid-ublk create --level raid6 d0 d1 d2 d3 d4 --spare d5     an array on disks that hold nothing
+//! raid-ublk serve --ublk --control a.ctl d0 … d5               the array as a block device, /dev/ublkbN
 //! raid-ublk serve --socket a.sock --control a.ctl d0 … d5      the array over NBD
 //! raid-ublk status|fail|return|add|scrub|stop --control a.ctl …   while it is served
+//! raid-ublk features  what the kernel's ublk driver offers, and what of it is used
 //! raid-ublk demo      one array's whole life: created, used, failed, rebuilt, cut off from power, scrubbed
 //! ```
 
@@ -13,6 +15,7 @@ mod create;
 mod demo;
 mod level;
 mod serve;
+mod ublk;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -33,7 +36,7 @@ enum Command {
     Demo(demo::Options),
     /// Make an array on disks that hold nothing
     Create(create::Options),
-    /// Serve an array over NBD until Ctrl-C or `stop`, then stop it cleanly
+    /// Serve an array as a block device or over NBD until Ctrl-C or `stop`, then stop it cleanly
     ///
     /// A spare takes the place of a member that fails by itself.
     Serve(serve::Options),
@@ -70,7 +73,15 @@ enum Command {
         set: u16,
     },
     /// Stop an array cleanly
-    Stop(Control),
+    Stop {
+        #[command(flatten)]
+        control: Control,
+        /// Although its block device is in use
+        #[arg(long)]
+        force: bool,
+    },
+    /// Say what the kernel's ublk driver offers, and what of it is used
+    Features,
 }
 
 #[derive(Debug, Args)]
@@ -124,7 +135,10 @@ fn main() -> ExitCode {
         Command::Scrub { control, what: Scrub::Abort, set, .. } => {
             done(ask(&control, &json!({ "do": "abort", "set": set })))
         }
-        Command::Stop(control) => done(ask(&control, &json!({ "do": "stop" }))),
+        Command::Stop { control, force } => {
+            done(ask(&control, &json!({ "do": "stop", "force": force })))
+        }
+        Command::Features => ublk::features(),
     };
     match said {
         Ok(words) if words.is_empty() => ExitCode::SUCCESS,

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! `serve`: an array on its disks, over NBD, until it is told to stop.
+//! `serve`: an array on its disks, as a block device or over NBD, until it is told to stop.
 
 use crate::control;
 use crate::create::writer;
-use clap::Args;
+use crate::ublk;
+use clap::{ArgGroup, Args};
 use raid_array::discover::{Discovery, FoundArray, discover_members};
 use raid_array::engine;
 use raid_array::formats::FORMATS;
 use raid_array::member::{FileMember, Member};
 use raid_array::nbd::{Address, Export, Server};
-use raid_array::service::Service;
+use raid_array::service::{Service, Stopped};
 use raid_array::trust::{Accept, Risk};
+use raid_core::array::ArrayId;
 use raid_core::backend::Backend;
 use raid_sync::Limits;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -18,18 +20,28 @@ use signal_hook::iterator::Signals;
 use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::SystemTime;
 
 /// Which array is served, and where.
 #[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("where").required(true).multiple(true).args(["ublk", "socket", "port"]))]
 pub(crate) struct Options {
     /// The array: its name, or its identity or the beginning of it; needed where there are several
     #[arg(long, value_name = "NAME|ID")]
     array: Option<String>,
-    /// A socket of this name, which is removed at the end
-    #[arg(long, value_name = "PATH", required_unless_present = "port", conflicts_with = "port")]
+    /// As a block device, /dev/ublkbN
+    ///
+    /// The one that the array had if its last server was killed: programs that use it wait, and go on.
+    #[arg(long)]
+    ublk: bool,
+    /// The number of that device; any that is free if not given
+    #[arg(long, value_name = "N", requires = "ublk")]
+    device: Option<u32>,
+    /// Over NBD: a socket of this name, which is removed at the end
+    #[arg(long, value_name = "PATH", conflicts_with = "port")]
     socket: Option<PathBuf>,
-    /// A port of this machine, which no other machine reaches; 0: any that is free
+    /// Over NBD: a port of this machine, which no other machine reaches; 0: any that is free
     #[arg(long, value_name = "NUMBER")]
     port: Option<u16>,
     /// Where `status`, `fail` and the other commands reach it
@@ -70,38 +82,154 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     };
     let service = Service::start(format, &discovery, found.descriptor.id, members, start)
         .map_err(|error| format!("array {name}: {error}"))?;
-    let address = Address::of_this_machine(options.socket.as_deref(), options.port);
-    let server =
-        Server::listen(&address).map_err(|error| format!("{}: {error}", address.uri("")))?;
+    let served = serve(options, &mut signals, &name, found.descriptor.id, &service, spares);
+    // Whatever happened: what can be recorded as clean is.
+    let stopped = service.stop().map_err(|why| format!("array {name}: {why}"));
+    match (served, stopped) {
+        (Ok(()), Ok(stopped)) => {
+            let how = match stopped {
+                Stopped::Clean => "recorded as clean",
+                Stopped::Unfinished => "what is not in step yet goes on at the next start",
+            };
+            say(&format!("array {name}: stopped, {how}"));
+            Ok(())
+        }
+        (Err(why), Err(also)) => Err(format!("{why}; {also}")),
+        (Err(why), Ok(_)) | (Ok(()), Err(why)) => Err(why),
+    }
+}
+
+/// A reader who has seen enough is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// What ends the service of an array.
+pub(crate) enum End {
+    /// Somebody asked for it; what uses the device was looked at.
+    Asked,
+    /// A signal.
+    Signal,
+    /// A transport ended by itself, and why if it was a failure.
+    Failed(String),
+}
+
+/// Serves until the end.
+fn serve(
+    options: &Options,
+    signals: &mut Signals,
+    name: &str,
+    id: ArrayId,
+    service: &Service,
+    spares: Vec<usize>,
+) -> Result<(), String> {
     let control = ControlSocket::bind(&options.control)?;
-    let exports = [(name.clone(), &service as &dyn Export)];
-    let mut out = std::io::stdout();
-    // A reader who has seen enough is no reason to stop.
-    let _ = writeln!(out, "array {name}: {}", server.address().uri(&name));
-    let _ = writeln!(out, "control: {}", options.control.display());
+    let nbd = match options.socket.is_some() || options.port.is_some() {
+        true => {
+            let address = Address::of_this_machine(options.socket.as_deref(), options.port);
+            let server = Server::listen(&address);
+            Some(server.map_err(|error| format!("{}: {error}", address.uri("")))?)
+        }
+        false => None,
+    };
+    let mut device = match options.ublk {
+        true => Some(ublk::Device::of(service, number_of(id), options.device)?),
+        false => None,
+    };
+    let path = device.as_ref().map(ublk::Device::path);
     let names = options.paths.iter().map(|path| path.display().to_string()).collect();
-    let desk = control::Desk::new(&service, &server, names, spares);
+    let (end, ends) = mpsc::channel();
+    let desk = control::Desk::new(service, end.clone(), path.clone(), names, spares);
     let signalled = signals.handle();
+    let exports = [(name.to_owned(), service as &dyn Export)];
     let served = std::thread::scope(|scope| {
         scope.spawn(|| {
-            if signals.forever().next().is_some() {
-                server.stop();
+            // Nobody hears it where the end has come already.
+            signals.forever().for_each(|_| drop(end.send(End::Signal)));
+        });
+        if let Some(server) = &nbd {
+            let end = end.clone();
+            let exports = &exports;
+            scope.spawn(move || {
+                let cut_off = |error| eprintln!("raid-ublk: a client was cut off: {error}");
+                if let Err(error) = server.serve(exports, &cut_off) {
+                    let uri = server.address().uri("");
+                    let _ = end.send(End::Failed(format!("{uri}: {error}")));
+                }
+            });
+        }
+        let serve_all = |device: &mut Option<ublk::Device>| {
+            if let Some(device) = device {
+                let (queue, end) = (device.queue(), end.clone());
+                let queue = queue.map_err(|error| format!("{device}: {error}"))?;
+                let (to, ready) = mpsc::channel();
+                let label = device.to_string();
+                scope.spawn(move || serve_queue(queue, service, &to, &end, &label));
+                let ready = ready.recv().map_err(|_| format!("{device}: its queue ended"))?;
+                ready.map_err(|why| format!("{device}: {why}"))?;
+                device.start()?;
+                let again = if device.is_recovered() { ", taken over" } else { "" };
+                say(&format!("array {name}: {device}{again}"));
             }
-        });
-        scope.spawn(|| desk.listen(&control.listener));
-        scope.spawn(|| desk.watch());
-        let served = server.serve(&exports, &|error| {
-            eprintln!("raid-ublk: a client was cut off: {error}");
-        });
+            if let Some(server) = &nbd {
+                say(&format!("array {name}: {}", server.address().uri(name)));
+            }
+            say(&format!("control: {}", options.control.display()));
+            scope.spawn(|| desk.listen(&control.listener));
+            scope.spawn(|| desk.watch());
+            wait(&ends, path.as_deref())
+        };
+        let ended = serve_all(&mut device);
+        // Clients of NBD first: what they wrote is answered or not, the device waits for its page cache.
+        if let Some(server) = &nbd {
+            server.stop();
+        }
+        let stopped = device.as_mut().map_or(Ok(()), ublk::Device::stop);
         desk.close(&options.control);
         signalled.close();
-        served
+        ended.and(stopped)
     });
-    drop(desk);
-    service.stop().map_err(|why| format!("array {name}: {why}"))?;
-    served.map_err(|error| format!("{}: {error}", server.address().uri("")))?;
-    let _ = writeln!(out, "array {name}: stopped, recorded as clean");
-    Ok(())
+    let deleted = device.map_or(Ok(()), ublk::Device::delete);
+    served.and(deleted)
+}
+
+fn serve_queue(
+    queue: ublk::Queue,
+    service: &Service,
+    ready: &Sender<Result<(), String>>,
+    end: &Sender<End>,
+    label: &str,
+) {
+    let why = match queue.serve(service, ready) {
+        Ok(()) => String::from("the kernel has removed it"),
+        Err(error) => error.to_string(),
+    };
+    // Where it was stopped on purpose nobody hears it.
+    let _ = end.send(End::Failed(format!("{label}: {why}")));
+}
+
+/// Waits for the end. A device that is in use outlives one signal.
+fn wait(ends: &Receiver<End>, device: Option<&Path>) -> Result<(), String> {
+    let mut warned = false;
+    loop {
+        match ends.recv() {
+            Err(_) | Ok(End::Asked) => return Ok(()),
+            Ok(End::Failed(why)) => return Err(why),
+            Ok(End::Signal) => match device.and_then(ublk::in_use) {
+                Some(why) if !warned => {
+                    eprintln!("raid-ublk: {why}, or signal again to stop all the same");
+                    warned = true;
+                }
+                _ => return Ok(()),
+            },
+        }
+    }
+}
+
+/// By which a device is known to be this array's: FNV-1a of its identity.
+fn number_of(id: ArrayId) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    id.to_string().bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 /// A socket in the file system that is removed at the end.

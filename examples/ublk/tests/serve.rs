@@ -283,3 +283,47 @@ fn what_is_refused_says_why_and_changes_nothing() {
     let gone = folder.ask(&["status"]);
     assert!(errors(&gone).contains("is it served?"), "{}", errors(&gone));
 }
+
+#[test]
+fn a_machine_without_the_ublk_driver_is_told_what_to_load() {
+    let folder = Folder::new("driver", 2);
+    assert!(folder.create(&["--level", "raid1"], 2).status.success());
+    let nowhere = program(&["serve", "--control", &folder.path("control")])
+        .args((0..2).map(|disk| folder.disk(disk)))
+        .output()
+        .unwrap();
+    assert!(errors(&nowhere).contains("--ublk"), "{}", errors(&nowhere));
+    if Path::new("/dev/ublk-control").exists() {
+        return println!("SKIPPED: this machine has the driver");
+    }
+    let mut command = program(&["serve", "--ublk", "--control", &folder.path("control")]);
+    let refused = command.args((0..2).map(|disk| folder.disk(disk))).output().unwrap();
+    assert_eq!(refused.status.code(), Some(4));
+    assert!(errors(&refused).contains("`modprobe ublk_drv`"), "{}", errors(&refused));
+    assert!(!folder.0.join("control").exists());
+    // The array is as it was.
+    folder.serve(&[0, 1]).stop();
+}
+
+/// The rest is initialised at the next start, and the copies are equal then.
+#[test]
+fn an_array_is_stopped_in_the_middle_of_its_initialisation_and_goes_on() {
+    let folder = Folder::new("middle", 2);
+    for disk in 0..2 {
+        let file = fs::File::options().write(true).open(folder.disk(disk)).unwrap();
+        file.set_len(300 << 20).unwrap();
+    }
+    let mut command = program(&["create", "--overwrite", "--level", "raid1"]);
+    let made = command.args((0..2).map(|disk| folder.disk(disk))).output().unwrap();
+    assert!(made.status.success(), "{}", errors(&made));
+    let served = folder.serve(&[0, 1]);
+    let before = served.status();
+    served.stop();
+    assert_eq!(before["sets"][0]["operation"], "initialise", "it was too quick: {before:#}");
+    let served = folder.serve(&[0, 1]);
+    served.until("initialised", |set| set["operation"].is_null());
+    assert!(folder.ask(&["scrub", "start"]).status.success());
+    served.until("scrubbed", |set| set["operation"].is_null());
+    assert_eq!(served.status()["sets"][0]["mismatches"], 0);
+    served.stop();
+}

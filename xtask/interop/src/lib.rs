@@ -13,6 +13,7 @@ pub mod arrays;
 pub mod guest;
 pub mod md;
 pub mod scenario;
+pub mod served;
 pub mod shapes;
 
 /// Why a scenario failed, for people.

@@ -3,6 +3,7 @@
 
 mod dmraid;
 mod md_life;
+mod ublk;
 
 use crate::Result;
 
@@ -10,10 +11,12 @@ use crate::Result;
 pub type Scenario = fn() -> Result<String>;
 
 /// The scenarios, by the names that the runner knows them by.
-const SCENARIOS: [(&str, Scenario); 3] = [
+const SCENARIOS: [(&str, Scenario); 5] = [
     ("md-on-ours", md_life::on_ours),
     ("ours-on-md", md_life::on_md),
     ("dmraid", dmraid::reads_ours),
+    ("ublk-levels", ublk::levels),
+    ("ublk-faults", ublk::faults),
 ];
 
 /// The scenario of that name.

@@ -156,7 +156,7 @@ pub(super) const STEPS: &[Step] = &[
         .beside()
         .alone_in(&["fuzz/target"]),
     step("demo", 100, "an array from creation to recovery", examples::demo),
-    step("vm", 400, "Linux md and device-mapper run our arrays, and we run md's", vm::all)
+    step("vm", 580, "md and device-mapper run our arrays, we run md's, ublk serves ours", vm::all)
         .needs_too(vm::needs)
         .beside(),
     step("interop", 60, "mdadm, blkid and wipefs on images of disks", examples::interop)

@@ -54,10 +54,18 @@ impl Scenario {
 
 const MDADM: &[Need] = &[Need::Program("mdadm", "mdadm")];
 const DMRAID: &[Need] = &[Need::Program("dmraid", "dmraid"), Need::Program("dmsetup", "dmsetup")];
+const UBLK: &[Need] = &[
+    Need::Program("mdadm", "mdadm"),
+    Need::Program("fio", "fio"),
+    Need::Program("mkfs.ext4", "e2fsprogs"),
+];
 const INTEROP: &str = "build --release -p raid-interop";
+const SERVED: &str = "build --release -p raid-interop -p raid-ublk";
 /// The program of that package has the scenarios that talk to other implementations.
 const RUN_INTEROP: &str = "exec \"$TARGET/release/raid-interop\" \"$SCENARIO\"";
 const MD: &str = "virtio_blk md_mod raid0 raid1 raid10 raid456";
+
+const UBLK_MODULES: &str = "virtio_blk md_mod raid0 raid1 raid10 raid456 ext4 ublk_drv";
 
 /// 32 MiB of a DDF disk are metadata.
 const fn virtio(mib: u64) -> Disk {
@@ -68,8 +76,7 @@ const fn scsi(mib: u64) -> Disk {
     Disk { bus: Bus::Scsi, mib }
 }
 
-/// Every scenario. A new one is an entry here; later ones of the examples (ublk, the kernel module)
-/// bring their own `build` and `command`.
+/// Every scenario. A new one is an entry here; it may bring its own `build` and `command`.
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "md-on-ours",
@@ -98,6 +105,26 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         build: INTEROP,
         modules: "sd_mod virtio_scsi dm_mod dm_mirror",
         disks: &[(4, scsi(64))],
+        command: RUN_INTEROP,
+        limit: 600,
+    },
+    Scenario {
+        name: "ublk-levels",
+        about: "every level as a block device: limits, fio, ext4, stopped, served again, run by md",
+        programs: UBLK,
+        build: SERVED,
+        modules: UBLK_MODULES,
+        disks: &[(4, virtio(80))],
+        command: RUN_INTEROP,
+        limit: 600,
+    },
+    Scenario {
+        name: "ublk-faults",
+        about: "under fio the server is killed five times, a disk is pulled, a spare takes its place",
+        programs: UBLK,
+        build: SERVED,
+        modules: UBLK_MODULES,
+        disks: &[(4, virtio(80))],
         command: RUN_INTEROP,
         limit: 600,
     },

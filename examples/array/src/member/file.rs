@@ -149,6 +149,16 @@ impl Member for FileMember {
         matches!(self.identity, Identity::Device(_)).then_some(self.shape.block_size)
     }
 
+    fn physical_block_size(&self) -> u32 {
+        let of_device = || rustix::fs::ioctl_blkpbszget(&self.file).ok();
+        let size = match self.identity {
+            Identity::Device(_) => of_device().filter(|size| size.is_power_of_two()),
+            // A file system writes no less; a smaller part is read first.
+            Identity::File { .. } => Some(4096),
+        };
+        size.unwrap_or(self.shape.block_size).max(self.shape.block_size)
+    }
+
     fn set_block_size(&mut self, block_size: u32) -> bool {
         if self.fixed_block_size().is_none() && block_size.is_power_of_two() {
             let bytes = self.shape.blocks.0.saturating_mul(u64::from(self.shape.block_size));

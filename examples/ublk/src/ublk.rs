@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An array as a block device of the kernel, `/dev/ublkbN`, by its ublk driver.
+//!
+//! ```text
+//! driver    /dev/ublk-control: add, set parameters, start │ recover, stop, delete
+//! queue     /dev/ublkcN: requests of the block layer ─▶ Service, and back
+//! limits    where the block layer cuts requests
+//! abi       numbers and structures of linux/ublk_cmd.h
+//! ```
+//!
+//! The device outlives a server that is killed: programs wait, and the next server of the same array takes it over
+//! with every request that was not answered. The driver keeps a number for its server, which says whose device it is.
+
+mod abi;
+mod driver;
+mod features;
+mod limits;
+mod queue;
+
+pub(crate) use features::table as features;
+
+use abi::{DeviceInfo, Parameters, command, state};
+use driver::Driver;
+use raid_array::service::Service;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+use std::{fmt, fs, thread};
+
+/// Requests under way at a time.
+const DEPTH: u16 = 128;
+/// How long the kernel may take to notice that a server is gone, and udev to make a device file.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is asked meanwhile.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// A device that is not started yet, or runs.
+pub(crate) struct Device {
+    driver: Driver,
+    info: DeviceInfo,
+    /// Requests and their data.
+    channel: File,
+    /// It is there already, and waits for its server.
+    recovers: bool,
+}
+
+impl Device {
+    /// The device of an array: a new one, or the one that the array's last server left behind. `array` is the
+    /// number by which it is found again; `number` is which device it is to be, any if not given.
+    pub(crate) fn of(service: &Service, array: u64, number: Option<u32>) -> Result<Self, String> {
+        let mut driver = Driver::open()?;
+        let offered = driver.features().map_err(|error| {
+            format!("the ublk driver does not say what it offers: {error}; Linux 6.5 and later do")
+        })?;
+        let used = features::used(offered)?;
+        let told = limits::of(service);
+        let left = left_behind(&mut driver, array)?;
+        let recovers = left.is_some();
+        let info = match left {
+            Some(info) => {
+                adopt(&mut driver, &info, &told)?;
+                info
+            }
+            None => {
+                let mut info = DeviceInfo {
+                    queues: 1,
+                    queue_depth: DEPTH,
+                    max_io_bytes: (told.max_sectors * abi::SECTOR).next_multiple_of(abi::PAGE),
+                    device: number.unwrap_or(u32::MAX),
+                    server: std::process::id() as i32,
+                    features: used,
+                    array,
+                    ..DeviceInfo::default()
+                };
+                let added = driver.add(&mut info);
+                added.map_err(|error| match error.kind() {
+                    ErrorKind::AlreadyExists => {
+                        format!("{} is there already; choose another number", block(info.device))
+                    }
+                    _ => format!("a ublk device cannot be added: {error}"),
+                })?;
+                let set = driver.set_parameters(info.device, &told);
+                if let Err(error) = set {
+                    return Err(undone(
+                        &mut driver,
+                        &info,
+                        &format!("its parameters {told:?} are refused: {error}"),
+                    ));
+                }
+                info
+            }
+        };
+        match open_when_there(&channel(info.device)) {
+            Ok(channel) => Ok(Self { driver, info, channel, recovers }),
+            Err(error) if recovers => Err(format!("{}: {error}", channel(info.device).display())),
+            Err(error) => {
+                let why = format!("{}: {error}", channel(info.device).display());
+                Err(undone(&mut driver, &info, &why))
+            }
+        }
+    }
+
+    /// The block device.
+    pub(crate) fn path(&self) -> PathBuf {
+        block_path(self.info.device)
+    }
+
+    /// Whether it was there already.
+    pub(crate) const fn is_recovered(&self) -> bool {
+        self.recovers
+    }
+
+    /// What carries requests: to be served from a thread of its own, from before [`start`](Self::start) to after
+    /// [`stop`](Self::stop).
+    pub(crate) fn queue(&self) -> io::Result<Queue> {
+        Ok(Queue { channel: self.channel.try_clone()?, depth: self.info.queue_depth })
+    }
+
+    /// Lets requests come. The queue must be ready: it is read for partitions before this returns.
+    pub(crate) fn start(&mut self) -> Result<(), String> {
+        let operation = if self.recovers { command::END_USER_RECOVERY } else { command::START_DEV };
+        let server = u64::from(std::process::id());
+        let started = self.driver.order(operation, self.info.device, server);
+        started.map_err(|error| format!("{self} cannot be started: {error}"))
+    }
+
+    /// Takes the device away. What user programs have written to its page cache is written first; the queue ends.
+    pub(crate) fn stop(&mut self) -> Result<(), String> {
+        let stopped = self.driver.order(command::STOP_DEV, self.info.device, 0);
+        stopped.map_err(|error| format!("{self} cannot be stopped: {error}"))
+    }
+
+    /// Removes what is left of it once its queue has ended.
+    pub(crate) fn delete(self) -> Result<(), String> {
+        let Self { mut driver, info, channel, .. } = self;
+        // The driver waits until nobody has it open.
+        drop(channel);
+        let deleted = driver.order(command::DEL_DEV, info.device, 0);
+        deleted.map_err(|error| format!("{} cannot be removed: {error}", block(info.device)))
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&block(self.info.device))
+    }
+}
+
+/// Requests of a device.
+pub(crate) struct Queue {
+    channel: File,
+    depth: u16,
+}
+
+impl Queue {
+    /// Serves until the device goes. `ready` is told when the device may be started, or why it may not.
+    pub(crate) fn serve(
+        self,
+        service: &Service,
+        ready: &Sender<Result<(), String>>,
+    ) -> io::Result<()> {
+        queue::serve(&self.channel, self.depth, service, ready)
+    }
+}
+
+/// Why a device must not be stopped yet: something else than this server uses it. A mount, md, or a program that
+/// opened it for itself alone; one that merely has it open is not seen.
+pub(crate) fn in_use(path: &Path) -> Option<String> {
+    let flags = rustix::fs::OFlags::EXCL.bits() as i32;
+    let opened = File::options().read(true).custom_flags(flags).open(path);
+    let busy = opened.is_err_and(|error| error.kind() == ErrorKind::ResourceBusy);
+    let holder = fs::metadata(path).ok().and_then(|found| raid_array::member::writer(&found));
+    let holder = holder.map_or_else(|| String::from("a mount or a program"), |by| by.to_string());
+    busy.then(|| format!("{} is in use by {holder}; unmount it first", path.display()))
+}
+
+fn block_path(device: u32) -> PathBuf {
+    PathBuf::from(block(device))
+}
+
+fn block(device: u32) -> String {
+    format!("/dev/ublkb{device}")
+}
+
+fn channel(device: u32) -> PathBuf {
+    PathBuf::from(format!("/dev/ublkc{device}"))
+}
+
+/// The device of this array that waits for a server. One that nobody can take over is removed.
+fn left_behind(driver: &mut Driver, array: u64) -> Result<Option<DeviceInfo>, String> {
+    for device in devices() {
+        // It may have gone since it was listed.
+        let Ok(mut info) = driver.info(device) else { continue };
+        if info.array != array {
+            continue;
+        }
+        let until = Instant::now() + PATIENCE;
+        while info.state == state::LIVE {
+            let served = Path::new("/proc").join(info.server.to_string()).exists();
+            if served || Instant::now() >= until {
+                let (name, server) = (block(device), info.server);
+                return Err(format!("this array is {name} already, served by process {server}"));
+            }
+            // The kernel has not noticed yet.
+            thread::sleep(AGAIN);
+            info = driver.info(device).map_err(|error| format!("{}: {error}", block(device)))?;
+        }
+        if info.state == state::QUIESCED {
+            return Ok(Some(info));
+        }
+        let gone = driver.order(command::DEL_DEV, device, 0);
+        gone.map_err(|error| format!("{}, left by a server, stays: {error}", block(device)))?;
+    }
+    Ok(None)
+}
+
+/// The numbers of all devices of the driver.
+fn devices() -> Vec<u32> {
+    let entries = fs::read_dir("/sys/class/ublk-char").into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter_map(|name| name.strip_prefix("ublkc")?.parse().ok()).collect()
+}
+
+/// Begins to take over a device; it must be the array's, as it is.
+fn adopt(driver: &mut Driver, info: &DeviceInfo, told: &Parameters) -> Result<(), String> {
+    let name = block(info.device);
+    let failed = |error: io::Error| format!("{name} cannot be taken over: {error}");
+    let kept = driver.parameters(info.device).map_err(failed)?;
+    let same = |of: &Parameters| (of.device_sectors, of.logical_shift);
+    if same(&kept) != same(told) {
+        return Err(format!(
+            "{name} has {} sectors and the array {}; remove the device first: its programs \
+             must not see another one",
+            kept.device_sectors, told.device_sectors
+        ));
+    }
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match driver.order(command::START_USER_RECOVERY, info.device, 0) {
+            Ok(()) => return Ok(()),
+            // The last server is still going.
+            Err(error) if error.kind() == ErrorKind::ResourceBusy && Instant::now() < until => {
+                thread::sleep(AGAIN);
+            }
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+/// Takes a device away again that could not be used; `why` it could not.
+fn undone(driver: &mut Driver, info: &DeviceInfo, why: &str) -> String {
+    let name = block(info.device);
+    match driver.order(command::DEL_DEV, info.device, 0) {
+        Ok(()) => format!("{name}: {why}"),
+        Err(error) => format!("{name}: {why}; it stays there: {error}"),
+    }
+}
+
+/// Where udev runs, the file of a new device comes a moment later.
+fn open_when_there(path: &Path) -> io::Result<File> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match File::options().read(true).write(true).open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound && Instant::now() < until => {
+                thread::sleep(AGAIN);
+            }
+            opened => return opened,
+        }
+    }
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Arrays as block devices of the kernel, by `raid-ublk serve --ublk`.
+//!
+//! ```text
+//! each level   created ─▶ served: limits, fio, a file system ─▶ stopped ─▶ served again: the same bytes
+//!                ─▶ DDF: md assembles it: the same bytes
+//! faults       fio at work: a disk is pulled, a spare is filled │ the server is killed, five times
+//! ```
+
+use crate::Result;
+use crate::arrays::{self, same};
+use crate::guest::{self, run, try_run};
+use crate::md;
+use crate::served::{self, Served};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Formats and levels, the number of members, and what the block layer must say in bytes: full stripe, optimal size,
+/// largest request.
+const LEVELS: [(&str, &str, usize, [u64; 3]); 7] = [
+    ("ddf", "raid0", 3, [192 << 10, 64 << 10, 960 << 10]),
+    ("ddf", "raid1", 2, [0, 512, 1 << 20]),
+    ("ddf", "raid10", 4, [128 << 10, 128 << 10, 1 << 20]),
+    ("ddf", "raid5", 4, [192 << 10, 64 << 10, 960 << 10]),
+    ("ddf", "raid6", 4, [128 << 10, 128 << 10, 1 << 20]),
+    ("asr", "raid1", 2, [0, 512, 1 << 20]),
+    ("asr", "raid5", 3, [128 << 10, 128 << 10, 1 << 20]),
+];
+
+/// What fio does on the whole device, one after the other.
+const WORK: [&[&str]; 3] = [
+    &["--rw=randwrite", "--bsrange=4k-64k", "--io_size=6m", "--iodepth=32", "--fsync=32"],
+    &["--rw=randrw", "--bsrange=512-16k", "--io_size=2m", "--iodepth=8", "--fdatasync=16"],
+    &["--rw=write", "--bs=1m", "--io_size=16m", "--iodepth=4"],
+];
+
+/// A file system is mounted here.
+const MOUNT: &str = "/mnt";
+
+/// Every level: served, used, stopped, served again.
+pub(super) fn levels() -> Result<String> {
+    let disks = guest::disks()?;
+    let program = served::program();
+    let features = run(&[&program, &"features"])?;
+    let mut times = Vec::new();
+    for (format, level, members, limits) in LEVELS {
+        let began = Instant::now();
+        println!("== {format} {level}");
+        let disks = &disks[..members];
+        let all = || {
+            served::create(&["--metadata", format, "--level", level], disks, members)?;
+            let before = in_use(disks, limits)?;
+            read_again(disks, &before)?;
+            match format {
+                "ddf" => under_md(disks, &before),
+                _ => Ok(()),
+            }
+        };
+        all().map_err(|error| format!("{format} {level}: {error}"))?;
+        times.push(format!("{format} {level} {} s", began.elapsed().as_secs()));
+    }
+    let kernel = features.lines().next().unwrap_or_default();
+    Ok(format!("{}; {kernel}", times.join(", ")))
+}
+
+/// Uses a device for what it is there for; all bytes of it when it was stopped.
+fn in_use(disks: &[PathBuf], limits: [u64; 3]) -> Result<Vec<u8>> {
+    let served = Served::start(disks, &[])?;
+    let [stripe, optimal, largest] = limits;
+    for (name, expected) in [
+        ("logical_block_size", String::from("512")),
+        ("physical_block_size", String::from("512")),
+        ("chunk_sectors", (stripe / 512).to_string()),
+        ("optimal_io_size", optimal.to_string()),
+        ("max_hw_sectors_kb", (largest / 1024).to_string()),
+        ("write_cache", String::from("write back")),
+        ("fua", String::from("1")),
+    ] {
+        let found = served.limit(name)?;
+        if found != expected {
+            return Err(format!("{name} is {found:?}, not {expected:?}"));
+        }
+    }
+    for work in WORK {
+        fio(&served.device, work)?;
+    }
+    file_system(&served)?;
+    // Until it was initialised, what was never written is no one's.
+    served.rests()?;
+    let bytes = arrays::read_device(&served.device)?;
+    served.stop()?;
+    Ok(bytes)
+}
+
+/// A file system's life; while it is mounted the array is not stopped.
+fn file_system(served: &Served) -> Result<()> {
+    let device = &served.device;
+    run(&[&"mkfs.ext4", &"-q", &"-F", device])?;
+    run(&[&"mount", device, &MOUNT])?;
+    let content = arrays::content("file", 4 << 20, 1);
+    let file = Path::new(MOUNT).join("file");
+    let kept = fs::write(&file, &content).and_then(|()| fs::File::open(&file)?.sync_all());
+    kept.map_err(|error| format!("{}: {error}", file.display()))?;
+    match served.ask(&["stop"]) {
+        Err(why) if why.contains("in use") => {}
+        other => return Err(format!("a stop of a mounted array: {other:?}")),
+    }
+    run(&[&"umount", &MOUNT])?;
+    run(&[&"e2fsck", &"-f", &"-n", device])?;
+    run(&[&"mount", &"-o", &"ro", device, &MOUNT])?;
+    let read = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    same("the file", &read, &content)?;
+    run(&[&"umount", &MOUNT]).map(drop)
+}
+
+/// Served again from its disks in another order, it holds the same.
+fn read_again(disks: &[PathBuf], before: &[u8]) -> Result<()> {
+    let mut turned = disks.to_vec();
+    turned.reverse();
+    let served = Served::start(&turned, &[])?;
+    same("served again", &arrays::read_device(&served.device)?, before)?;
+    served.stop()
+}
+
+/// md reads the same, and finds copies and parity in order.
+fn under_md(disks: &[PathBuf], before: &[u8]) -> Result<()> {
+    md::assemble(disks)?;
+    let volumes = md::volumes()?;
+    let [volume] = volumes.as_slice() else {
+        return Err(format!("md runs {} volumes", volumes.len()));
+    };
+    same("through md", &arrays::read_device(&volume.device())?, before)?;
+    volume.takes_writes()?;
+    if let Some(mismatches @ 1..) = volume.check()? {
+        return Err(format!("md's check finds {mismatches}"));
+    }
+    md::stop()
+}
+
+/// Disks and servers that go while fio is at work.
+pub(super) fn faults() -> Result<String> {
+    let disks = guest::disks()?;
+    let began = Instant::now();
+    for level in ["raid1", "raid6"] {
+        println!("== {level}: the server is killed");
+        killed(&disks[..4], level).map_err(|error| format!("{level}, killed: {error}"))?;
+    }
+    println!("== raid5: a disk is pulled");
+    pulled(&disks[..4]).map_err(|error| format!("raid5, pulled: {error}"))?;
+    Ok(format!("10 kills, a disk pulled, {} s", began.elapsed().as_secs()))
+}
+
+/// Five times under fio; no request is lost.
+fn killed(disks: &[PathBuf], level: &str) -> Result<()> {
+    served::create(&["--level", level], disks, disks.len())?;
+    let mut served = Served::start(disks, &[])?;
+    let device = served.device.clone();
+    let mut fio = start_fio(&device, &["--rw=randrw", "--bsrange=4k-32k", "--io_size=24m"])?;
+    for time in 1..=5 {
+        thread::sleep(Duration::from_millis(500));
+        if let Ok(Some(ended)) = fio.try_wait() {
+            return Err(format!("fio ended before kill {time}: {ended}"));
+        }
+        served.kill()?;
+        served = Served::start(disks, &[])?;
+        if served.device != device {
+            return Err(format!("the device is {} now", served.device.display()));
+        }
+    }
+    finish(fio)?;
+    served.rests()?;
+    scrubbed(&served)?;
+    served.stop()
+}
+
+/// A member goes while it is written to; a spare takes its place.
+fn pulled(disks: &[PathBuf]) -> Result<()> {
+    served::create(&["--level", "raid5"], disks, disks.len() - 1)?;
+    let served = Served::start(disks, &[])?;
+    let work = ["--rw=randrw", "--bsrange=4k-32k", "--io_size=24m"];
+    let fio = start_fio(&served.device, &work)?;
+    thread::sleep(Duration::from_millis(500));
+    let name = disks[1].file_name().unwrap_or_default();
+    let switch = Path::new("/sys/block").join(name).join("device/../remove");
+    println!("pulled {}", disks[1].display());
+    fs::write(&switch, "1").map_err(|error| format!("{}: {error}", switch.display()))?;
+    finish(fio)?;
+    let spare = format!("slot 1: in_sync  {}", disks[disks.len() - 1].display());
+    served.until(&["optimal, clean\n", &spare])?;
+    scrubbed(&served)?;
+    let before = arrays::read_device(&served.device)?;
+    served.stop()?;
+    let left: Vec<PathBuf> = [0, 2, 3].map(|disk| disks[disk].clone()).to_vec();
+    read_again(&left, &before)
+}
+
+/// A check finds nothing that differs.
+fn scrubbed(served: &Served) -> Result<()> {
+    served.ask(&["scrub", "start"])?;
+    served.rests()?;
+    let status = served.ask(&["status", "--json"])?;
+    match status.contains("\"mismatches\": 0") {
+        true => Ok(()),
+        false => Err(format!("rows differ: {status}")),
+    }
+}
+
+fn fio_command(device: &Path, work: &[&str]) -> Command {
+    let mut command = Command::new("fio");
+    command.args(["--name=ublk", "--direct=1", "--ioengine=libaio", "--verify=crc32c"]);
+    command.args(["--verify_fatal=1", "--randrepeat=0", "--group_reporting", "--iodepth=16"]);
+    command.arg("--minimal").arg(format!("--filename={}", device.display()));
+    command.args(work);
+    command
+}
+
+fn fio(device: &Path, work: &[&str]) -> Result<()> {
+    finish(start_fio(device, work)?)
+}
+
+fn start_fio(device: &Path, work: &[&str]) -> Result<Child> {
+    println!("$ fio {}", work.join(" "));
+    fio_command(device, work).spawn().map_err(|error| format!("fio: {error}"))
+}
+
+fn finish(mut fio: Child) -> Result<()> {
+    let ended = guest::wait("fio", || fio.try_wait().ok().flatten())?;
+    match ended.success() {
+        true => Ok(()),
+        false => {
+            let _ = try_run(&[&"dmesg"]);
+            Err(format!("fio: {ended}"))
+        }
+    }
+}

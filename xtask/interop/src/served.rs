@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! An array that `raid-ublk serve` makes a block device of.
+
+use crate::Result;
+use crate::guest::{self, Word};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+/// Where the server takes commands.
+const CONTROL: &str = "/run/raid-ublk.ctl";
+
+/// A server at work.
+#[derive(Debug)]
+pub struct Served {
+    child: Child,
+    /// The block device.
+    pub device: PathBuf,
+}
+
+/// The program, as it was built for the scenario.
+#[must_use]
+pub fn program() -> PathBuf {
+    Path::new(&env::var_os("TARGET").unwrap_or_default()).join("release/raid-ublk")
+}
+
+/// Makes an array of the first `members` disks, with the others as spares.
+///
+/// # Errors
+/// What it says.
+pub fn create(options: &[&str], disks: &[PathBuf], members: usize) -> Result<()> {
+    let program = program();
+    let mut words: Vec<Word<'_>> = vec![&program, &"create", &"--overwrite", &"--size", &"24M"];
+    words.extend(options.iter().map(|word| word as Word<'_>));
+    for spare in &disks[members..] {
+        words.extend([&"--spare" as Word<'_>, spare]);
+    }
+    words.extend(disks[..members].iter().map(|disk| disk as Word<'_>));
+    guest::run(&words).map(drop)
+}
+
+impl Served {
+    /// Serves the array on these disks; its device is there when this returns.
+    ///
+    /// # Errors
+    /// The server ends.
+    pub fn start(disks: &[PathBuf], options: &[&str]) -> Result<Self> {
+        println!("$ raid-ublk serve --ublk");
+        let mut command = Command::new(program());
+        command.args(["serve", "--ublk", "--control", CONTROL]).args(options).args(disks);
+        let mut child = command.spawn().map_err(|error| format!("raid-ublk: {error}"))?;
+        let first = guest::wait("the array to be served", || {
+            if let Ok(Some(ended)) = child.try_wait() {
+                return Some(Err(format!("the server ended: {ended}")));
+            }
+            status().ok().map(Ok)
+        })??;
+        // "array ID, RAID-5, /dev/ublkb0"
+        let device = first.lines().next().and_then(|line| line.rsplit_once(", "));
+        let device = device.ok_or_else(|| format!("no device in {first:?}"))?.1.into();
+        Ok(Self { child, device })
+    }
+
+    /// Asks the server.
+    ///
+    /// # Errors
+    /// What it refuses.
+    pub fn ask(&self, words: &[&str]) -> Result<String> {
+        ask(words)
+    }
+
+    /// Waits until `status` says all this.
+    ///
+    /// # Errors
+    /// It does not, for minutes.
+    pub fn until(&self, what: &[&str]) -> Result<()> {
+        let mut last = String::new();
+        let said = guest::wait(&what.join(", "), || {
+            last = status().unwrap_or_default();
+            what.iter().all(|part| last.contains(part)).then_some(())
+        });
+        said.map_err(|why| format!("{why}; it says {last}"))
+    }
+
+    /// Waits until nothing is under way in the background, and the only set is whole.
+    ///
+    /// # Errors
+    /// It does not come to rest, for minutes.
+    pub fn rests(&self) -> Result<()> {
+        self.until(&["set 0: optimal, clean\n"])
+    }
+
+    /// Kills the server with no warning.
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub fn kill(mut self) -> Result<()> {
+        let killed = self.child.kill().and_then(|()| self.child.wait());
+        killed.map(drop).map_err(|error| format!("kill: {error}"))
+    }
+
+    /// Stops it cleanly; the device is gone.
+    ///
+    /// # Errors
+    /// It does not, or not cleanly.
+    pub fn stop(mut self) -> Result<()> {
+        self.ask(&["stop"])?;
+        let ended = guest::wait("the server to end", || self.child.try_wait().ok().flatten())?;
+        match (ended.success(), self.device.exists()) {
+            (true, false) => Ok(()),
+            (true, true) => Err(format!("{} is still there", self.device.display())),
+            (false, _) => Err(format!("the server ended: {ended}")),
+        }
+    }
+
+    /// A number of the device's queue, by its name in sysfs.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn limit(&self, name: &str) -> Result<String> {
+        let device = self.device.file_name().unwrap_or_default();
+        let path = Path::new("/sys/block").join(device).join("queue").join(name);
+        let read = fs::read_to_string(&path);
+        read.map(|text| text.trim().into()).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It has ended as a rule.
+        let _ = self.child.kill();
+    }
+}
+
+fn status() -> Result<String> {
+    let output = Command::new(program()).args(["status", "--control", CONTROL]).output();
+    let output = output.map_err(|error| format!("raid-ublk: {error}"))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+fn ask(words: &[&str]) -> Result<String> {
+    let (command, rest) = words.split_first().ok_or("nothing is asked")?;
+    let program = program();
+    let mut line: Vec<Word<'_>> = vec![&program, command, &"--control", &CONTROL];
+    line.extend(rest.iter().map(|word| word as Word<'_>));
+    guest::run(&line)
+}

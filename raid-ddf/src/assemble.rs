@@ -23,7 +23,7 @@ pub(crate) mod state;
 mod virtual_disk;
 mod witness;
 
-pub(crate) use descent::dissenting_speaker;
+pub(crate) use descent::{dissenting_speaker, speaker};
 pub(crate) use note::{DISK_WORDS, RECORD_WORDS};
 pub use virtual_disk::{SetRecord, VirtualDisk};
 
@@ -463,12 +463,16 @@ fn behind(newest: &DdfDisk<'_>, disk: &DdfDisk<'_>) -> u64 {
 
 /// What the data of `disk` is worth by its entry on `speaker`.
 fn judge(speaker: &DdfDisk<'_>, entry: &PhysicalDiskEntry, disk: &DdfDisk<'_>) -> MemberState {
-    let state = entry.pd_state(speaker.order());
+    worth(entry.pd_state(speaker.order()), behind(speaker, disk))
+}
+
+/// What the data of a disk in this state is worth, so many updates behind whoever says so.
+const fn worth(state: PdState, behind: u64) -> MemberState {
     if state.contains(PdState::MISSING) {
         MemberState::Stale
     } else if state.contains(PdState::FAILED) || !state.contains(PdState::ONLINE) {
         MemberState::Failed
-    } else if behind(speaker, disk) > 1 {
+    } else if behind > 1 {
         MemberState::Stale
     } else if state.contains(PdState::REBUILDING) {
         MemberState::Rebuilding

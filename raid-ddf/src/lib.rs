@@ -113,6 +113,7 @@ mod locate;
 mod physical_disk_data;
 mod physical_disk_records;
 mod record;
+mod roster;
 mod sequence;
 mod spare_assignment;
 mod structure;

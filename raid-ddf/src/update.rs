@@ -15,10 +15,10 @@
 //! | member being filled | online, rebuilding | as if failed |
 //! | not clean | | bit 4, not consistent |
 //!
-//! PD_State belongs to the disk, not to one array on it. Where a disk serves several sets:
-//! - one set's failure is a failure for all, and only a rebuild takes it back;
-//! - rebuilding ends when no other set on the disk waits for it any more; until then those that have
-//!   it in sync say so in their own records, see [`held`].
+//! PD_State belongs to the disk, not to one array on it. Where several arrays share disks each says for
+//! itself which of them are in sync, and PD_State says the worst of all; see [`rosters`]. An array of
+//! which that cannot be kept has what PD_State says: one set's failure is a failure for all, and only a
+//! rebuild takes it back.
 //!
 //! VD_State and Init_State belong to the array, not to one set of it. Where there are several sets,
 //! each set's own state stands in the vendor's scratch space of its configuration records; see
@@ -36,9 +36,8 @@ pub(crate) mod checkpoint;
 pub(crate) mod condition;
 pub(crate) mod copies;
 pub(crate) mod disk_set;
-pub(crate) mod elsewhere;
-pub(crate) mod held;
 pub(crate) mod import;
+pub(crate) mod rosters;
 pub(crate) mod run_time;
 pub(crate) mod set_note;
 pub(crate) mod spread;

@@ -8,6 +8,8 @@ mod chains;
 mod media;
 #[path = "support/disks.rs"]
 mod support;
+#[path = "descent/volumes.rs"]
+mod volumes;
 #[path = "descent/witness.rs"]
 mod witness;
 

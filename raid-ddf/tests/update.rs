@@ -18,8 +18,6 @@ mod damage;
 mod guard;
 #[path = "update/habits.rs"]
 mod habits;
-#[path = "update/held.rs"]
-mod held;
 #[path = "update/mdadm.rs"]
 mod mdadm;
 #[path = "update/others.rs"]
@@ -28,6 +26,8 @@ mod others;
 mod records;
 #[path = "update/revisions.rs"]
 mod revisions;
+#[path = "update/rosters.rs"]
+mod rosters;
 #[path = "update/seal.rs"]
 mod seal;
 #[path = "update/spares.rs"]

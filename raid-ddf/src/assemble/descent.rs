@@ -3,7 +3,8 @@
 //!
 //! Headers count the updates of the whole configuration, and disks of one configuration can run
 //! apart: a higher number proves nothing about one volume. What proves something are the states in
-//! each member's own copy. A write is acknowledged only when the record that allows it is on every
+//! each member's own copy: where volumes share disks, those that [the volume says for
+//! itself](crate::roster), with the number of its own updates. A write is acknowledged only when the record that allows it is on every
 //! disk that the record counts in. Hence:
 //!
 //! | `x` says of `y` | `y` says of `x` | |
@@ -30,9 +31,9 @@ use crate::finding::Fault;
 use crate::guid::Guid;
 use crate::header::Section;
 use crate::physical_disk_records::{PdState, PdType, PhysicalDiskEntry};
+use crate::roster::Roster;
 use crate::sequence::{compare_kept, compare_sequences, updates_between};
 use crate::update::disk_set::DiskSet;
-use crate::update::set_note::Note;
 use core::cmp::Ordering;
 use raid_core::array::{ArrayState, Secondary};
 use raid_core::metadata::Finding;
@@ -66,9 +67,8 @@ impl<'a> SetRecord<'a> {
         if own && !named() {
             return Word::Out;
         }
-        let Some(entry) = self.disk.entry_of(reference) else { return Word::Out };
-        let state = entry.pd_state(self.disk.order());
-        let has_a_place = || own || self.is_participant(entry);
+        let Some(state) = self.state_of(reference) else { return Word::Out };
+        let has_a_place = || own || self.has_a_place(reference);
         if state.contains(PdState::MISSING) {
             Word::Missing
         } else if state.contains(PdState::FAILED) || !state.contains(PdState::ONLINE) {
@@ -76,57 +76,41 @@ impl<'a> SetRecord<'a> {
         } else if !has_a_place() {
             // A spare holds nothing of the other set.
             Word::Out
-        } else if state.contains(PdState::REBUILDING) && !self.holds(reference, set) {
+        } else if state.contains(PdState::REBUILDING) {
             Word::Filling
         } else {
             Word::In
         }
     }
 
-    /// Whether it names the slot of this disk as one that holds the set's data although the disk is
-    /// being filled for another.
-    pub(super) fn holds(&self, reference: u32, set: u8) -> bool {
-        let own = set == self.record.secondary_element_seq;
-        let in_slot = |slot: &Slot| self.reference(*slot) == Some(reference);
-        own && self.has_note()
-            && self.held().is_some_and(|held| held.iter().any(|slot| in_slot(&slot)))
+    /// What the volume says for itself, if it does.
+    pub(super) fn roster(&self) -> Option<Roster> {
+        Roster::of_record(self.record, self.disk.order(), self.disk.sequence())
     }
 
-    /// Whether anything stands in the vendor's scratch space.
-    fn has_note(&self) -> bool {
-        self.record.vendor_specific_scratch_space != [u8::MAX; 32]
+    /// PD_State of a disk as its copy says, for this volume.
+    pub(super) fn state_of(&self, reference: u32) -> Option<PdState> {
+        let own = self.roster().and_then(|roster| roster.state_of(reference));
+        own.or_else(|| Some(self.disk.entry_of(reference)?.pd_state(self.disk.order())))
     }
 
-    /// The slots that it names so, as far as its note counts on its disk.
-    fn held(&self) -> Option<SlotSet> {
-        let who = |slot| {
-            let reference = self.reference(slot)?;
-            Some((reference, self.disk.entry_of(reference)?.pd_guid))
-        };
-        let note = Note::of_record(self.record, self.disk.order(), self.disk.sequence(), &who);
-        (!note.held.is_empty()).then_some(note.held)
+    /// Updates that it knows of: of the volume, or of all where the volume does not count its own.
+    pub(super) fn number(&self) -> Option<u32> {
+        self.roster().map(|roster| roster.number).or_else(|| self.disk.effective_sequence())
     }
 
-    /// What it says of a disk that the other record names, which is of its own set or another one: that
-    /// set's record of the same update says of its members what the standard has no place for.
-    fn word_by(&self, other: &Self, reference: u32) -> Word {
-        let set = other.record.secondary_element_seq;
-        match self.word_on(reference, set) {
-            Word::Filling
-                if set != self.record.secondary_element_seq
-                    && other.holds(reference, set)
-                    && says_the_same(&self.disk, &other.disk) =>
-            {
-                Word::In
-            }
-            word => word,
-        }
+    /// Whether its copy says that no write is under way; `None` if it does not list the volume.
+    fn says_clean(&self, volume: &Guid) -> Option<bool> {
+        let listed = || self.disk.virtual_disks()?.find(self.disk.order(), volume);
+        let own = self.roster().map(|roster| roster.note.clean);
+        own.or_else(|| listed().map(super::is_clean))
     }
 
     /// What it says of the disk of another record.
     pub(super) fn word_on_disk_of(&self, other: &Self) -> Word {
         let reference = other.disk.reference();
-        reference.map_or(Word::Out, |them| self.word_by(other, them))
+        let set = other.record.secondary_element_seq;
+        reference.map_or(Word::Out, |them| self.word_on(them, set))
     }
 
     /// Whether its disk counts itself in.
@@ -143,6 +127,15 @@ impl<'a> SetRecord<'a> {
         self.disk.index() == other.disk.index()
     }
 
+    /// Whether the disk with this reference is listed as a member: of this volume, or of any where the
+    /// volume does not say it for itself.
+    fn has_a_place(&self, reference: u32) -> bool {
+        match self.roster() {
+            Some(roster) => roster.names(reference),
+            None => self.disk.entry_of(reference).is_some_and(|entry| self.is_participant(entry)),
+        }
+    }
+
     fn is_participant(&self, entry: &PhysicalDiskEntry) -> bool {
         entry.pd_type(self.disk.order()).contains(PdType::PARTICIPATING)
     }
@@ -154,8 +147,7 @@ impl<'a> SetRecord<'a> {
             let named = || self.references().any(|element| Some(element) == them);
             return compare_sequences(self.sequence(), other.sequence()).is_lt() && !named();
         }
-        let numbers = (self.disk.effective_sequence(), other.disk.effective_sequence());
-        compare_kept(numbers.0, numbers.1).is_lt()
+        compare_kept(self.number(), other.number()).is_lt()
             && them.is_some_and(|them| self.has_not_met(them))
     }
 
@@ -171,16 +163,24 @@ impl<'a> SetRecord<'a> {
 
     /// Whether it counts every member in.
     fn counts_all_in(&self) -> bool {
+        let set = self.record.secondary_element_seq;
+        if !self.references().all(|them| self.word_on(them, set) == Word::In) {
+            return false;
+        }
+        if let Some(roster) = self.roster() {
+            return roster.is_whole();
+        }
         let order = self.disk.order();
         let all = self.disk.physical_disks().map_or(&[][..], |records| &records.entries);
         let mut members = all.iter().filter(|entry| !entry.pd_guid.is_unused());
-        let set = self.record.secondary_element_seq;
-        self.references().all(|them| self.word_on(them, set) == Word::In)
-            && members.all(|entry| !self.is_participant(entry) || entry.pd_state(order).is_usable())
+        members.all(|entry| !self.is_participant(entry) || entry.pd_state(order).is_usable())
     }
 
     /// Whether it knows this disk as a spare without a place, or not at all.
     fn has_not_met(&self, reference: u32) -> bool {
+        if let Some(roster) = self.roster() {
+            return roster.state_of(reference).is_none();
+        }
         self.disk.entry_of(reference).is_none_or(|entry| {
             entry.pd_state(self.disk.order()).is_usable() && !self.is_participant(entry)
         })
@@ -298,7 +298,6 @@ impl<'a> VirtualDisk<'a> {
 
     /// Judges who speaks: see the head of this file.
     pub(super) fn judge_descent(&self) -> Descent<'a> {
-        let newest = self.configuration.newest();
         let Voices { heard, standing, witness, differ } = self.hear();
         let freshest = |disks| self.freshest(disks, |_| true);
         let (speaker, forked) = match freshest(standing) {
@@ -308,44 +307,46 @@ impl<'a> VirtualDisk<'a> {
             // Each is superseded by another: no order can be proven.
             None => (freshest(heard), true),
         };
+        let newest = self.newest_voice();
         match speaker {
-            None => Descent { speaker: newest, forked: false },
+            None => Descent { speaker: newest.disk, forked: false },
             Some(claim)
-                if says_the_same(&claim.disk, &newest)
+                if newest.says_the_same(&claim)
                     || (!forked && self.is_continued_by(&claim, &newest, heard)) =>
             {
-                Descent { speaker: newest, forked }
+                Descent { speaker: newest.disk, forked }
             }
             Some(claim) => Descent { speaker: claim.disk, forked },
+        }
+    }
+
+    /// Who carries the newest record: of the volume where it counts its own updates, else of all.
+    fn newest_voice(&self) -> Voice<'a> {
+        let own = self.carriers().filter(|claim| claim.roster().is_some());
+        let own =
+            own.reduce(|newest, claim| if later(&claim, &newest).is_gt() { claim } else { newest });
+        let newest = self.configuration.newest();
+        match own {
+            Some(claim) => Voice { disk: claim.disk, roster: claim.roster() },
+            None => Voice { disk: newest, roster: None },
         }
     }
 
     /// Whether a disk that has no say carries the update after the speaker's, which the members were
     /// not reached by, and reads from nobody whom the speaker knows to be out: one that the speaker is
     /// filling may be in sync by now, unless that list does not know it as a member at all.
-    fn is_continued_by(
-        &self,
-        speaker: &SetRecord<'a>,
-        newest: &DdfDisk<'a>,
-        heard: DiskSet,
-    ) -> bool {
-        let next = match (newest.effective_sequence(), speaker.disk.effective_sequence()) {
+    fn is_continued_by(&self, speaker: &SetRecord<'a>, newest: &Voice<'a>, heard: DiskSet) -> bool {
+        let next = match (newest.number(), speaker.number()) {
             (Some(newest), Some(own)) => updates_between(newest, own) == 1,
             _ => false,
         };
-        let listed =
-            |claim: &SetRecord<'a>| claim.disk.reference().and_then(|them| newest.entry_of(them));
-        let still_out = |claim: &SetRecord<'a>| {
-            let set = claim.record.secondary_element_seq;
-            let state = claim.disk.reference().and_then(|them| self.state_by(newest, set, them));
-            state.is_none_or(|state| !state.is_usable())
-        };
+        let state = |claim: &SetRecord<'a>| newest.state_of(claim.disk.reference()?);
+        let still_out = |claim: &SetRecord<'a>| state(claim).is_none_or(|state| !state.is_usable());
         let filled = |claim: &SetRecord<'a>| {
-            let member = PdType::PARTICIPATING;
-            !speaker.accuses(claim)
-                && listed(claim).is_some_and(|entry| entry.pd_type(newest.order()).contains(member))
+            let them = claim.disk.reference();
+            !speaker.accuses(claim) && them.is_some_and(|them| newest.has_a_place(them))
         };
-        next && !heard.contains(newest.index())
+        next && !heard.contains(newest.disk.index())
             && self.carriers().all(|claim| {
                 let counted = speaker.counts_in(&claim) || filled(&claim);
                 counted || speaker.predates(&claim) || still_out(&claim)
@@ -356,14 +357,13 @@ impl<'a> VirtualDisk<'a> {
     fn lists_differ(&self) -> bool {
         let mut carriers = self.carriers();
         let Some(first) = carriers.next() else { return false };
+        let roster = first.roster();
         let list = list_of(&first.disk);
-        // What stands in the vendor's space may say more than the lists.
-        list.is_none()
-            || first.has_note()
+        (roster.is_none() && list.is_none())
             || carriers.any(|claim| {
-                list_of(&claim.disk) != list
-                    || claim.has_note()
-                    || claim.disk.effective_sequence() != first.disk.effective_sequence()
+                claim.roster() != roster
+                    || (roster.is_none() && list_of(&claim.disk) != list)
+                    || claim.number() != first.number()
                     || (claim.sequence() != first.sequence()
                         && claim.record.secondary_element_seq == first.record.secondary_element_seq)
             })
@@ -394,8 +394,7 @@ impl<'a> VirtualDisk<'a> {
     /// Whether two records have one number, and the disk of the first and somebody whom the second
     /// counts in call each other out: that is left to the user.
     fn is_tied(&self, claim: &SetRecord<'a>, other: &SetRecord<'a>, heard: DiskSet) -> bool {
-        let numbers = (claim.disk.effective_sequence(), other.disk.effective_sequence());
-        let same = match numbers {
+        let same = match (claim.number(), other.number()) {
             (None, None) => claim.sequence() == other.sequence(),
             (mine, theirs) => mine == theirs,
         };
@@ -405,12 +404,13 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// Whether the accused is further on than its accuser can have let it come: then neither explains the
-    /// other. Where there are several volumes, the updates may be another's.
+    /// other. Where there are several volumes that do not count their own updates, they may be another's.
     fn is_overtaken(&self, accuser: &SetRecord<'a>, accused: &SetRecord<'a>) -> bool {
         accuser.accuses(accused)
             && !accuser.predates(accused)
             && accused.outran(accuser)
-            && self.configuration.entries().nth(1).is_none()
+            && (self.configuration.entries().nth(1).is_none()
+                || (accuser.roster().is_some() && accused.roster().is_some()))
     }
 
     /// Pairs of standing members that have each gone on without the other.
@@ -463,7 +463,8 @@ impl<'a> VirtualDisk<'a> {
             let slots = (0..geometry.slots).filter_map(|slot| u8::try_from(slot).ok().map(Slot));
             let held = |slot: &Slot| {
                 let reference = record.reference(*slot);
-                reference.is_some_and(|them| claim.word_by(record, them) == Word::In)
+                let set = record.record.secondary_element_seq;
+                reference.is_some_and(|them| claim.word_on(them, set) == Word::In)
             };
             let readable: SlotSet = slots.filter(held).collect();
             set_state(&geometry, readable)
@@ -497,60 +498,30 @@ impl<'a> VirtualDisk<'a> {
     /// resynchronised, which costs nothing but time.
     pub(crate) fn was_opened_in_vain(&self) -> bool {
         let parity = self.geometry().is_some_and(|geometry| geometry.parity_strips() > 0);
-        let Some(number) = self.speaker.effective_sequence().filter(|_| parity) else {
-            return false;
-        };
+        let Some(number) = self.voice().number().filter(|_| parity) else { return false };
         if self.speaker.is_open()
             || !matches!(self.state(), ArrayState::Degraded | ArrayState::PartiallyOptimal)
         {
             return false;
         }
         self.carriers().filter(SetRecord::counts_itself_in).any(|claim| {
-            let before = claim.disk.effective_sequence();
+            let before = claim.number();
             let one_behind = before.is_some_and(|before| updates_between(number, before) == 1);
-            let order = claim.disk.order();
-            one_behind
-                && self.says_in(&claim)
-                && claim.disk.virtual_disks().is_some_and(|records| {
-                    records.find(order, &self.guid()).is_some_and(super::is_clean)
-                })
+            one_behind && self.says_in(&claim) && claim.says_clean(&self.guid()) == Some(true)
         })
     }
 
     /// Whether the speaker counts the disk of a record in.
     pub(super) fn says_in(&self, claim: &SetRecord<'a>) -> bool {
-        let set = claim.record.secondary_element_seq;
-        let state = claim.disk.reference().and_then(|them| self.state_by(&self.speaker, set, them));
+        let state = claim.disk.reference().and_then(|them| self.voice().state_of(them));
         state.is_some_and(PdState::is_usable)
-    }
-
-    /// PD_State of a disk in a set as this disk's copy says, for this volume: what is being filled for
-    /// another one alone is usable.
-    pub(crate) fn state_by(
-        &self,
-        speaker: &DdfDisk<'a>,
-        set: u8,
-        reference: u32,
-    ) -> Option<PdState> {
-        let state = speaker.entry_of(reference)?.pd_state(speaker.order());
-        let holds = |claim: &SetRecord<'a>| claim.holds(reference, set);
-        let mut told = self.set_claims(set.into());
-        let own =
-            || self.set_claims(set.into()).find(|claim| claim.disk.index() == speaker.index());
-        let held = state.is_filling()
-            && match own() {
-                Some(own) => holds(&own),
-                None => told.any(|claim| says_the_same(&claim.disk, speaker) && holds(&claim)),
-            };
-        Some(if held { state.difference(PdState::REBUILDING) } else { state })
     }
 
     /// Whether a disk is one of two that have each gone on without the other, and not the newer.
     pub(super) fn is_disputed(&self, disk: &DdfDisk<'a>) -> bool {
         self.forked
             && self.disputes(self.hear().standing).any(|(mine, other)| {
-                let order =
-                    compare_kept(mine.disk.effective_sequence(), other.disk.effective_sequence());
+                let order = compare_kept(mine.number(), other.number());
                 (mine.disk.index() == disk.index() && order.is_le())
                     || (other.disk.index() == disk.index() && order.is_ge())
             })
@@ -589,11 +560,17 @@ pub(crate) fn dissenting_speaker(disks: &dyn Disks, array: Guid) -> Option<usize
     dissents.then(|| speaker.index())
 }
 
+/// The disk that speaks for an array.
+pub(crate) fn speaker(disks: &dyn Disks, array: Guid) -> Option<usize> {
+    let mut scratch = [0; 256];
+    let assembly = Assembly::new(disks, &mut scratch, &mut |_| {});
+    Some(assembly.volume(&array)?.speaker.index())
+}
+
 /// Orders records of one history: of one number, the one that names more members out was written
 /// after it, by somebody whom the other did not reach.
 fn later(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> Ordering {
-    let numbers = (mine.disk.effective_sequence(), other.disk.effective_sequence());
-    compare_kept(numbers.0, numbers.1)
+    compare_kept(mine.number(), other.number())
         .then_with(|| mine.accusations().cmp(&other.accusations()))
         .then_with(|| mine.disk.compare_freshness(&other.disk))
 }
@@ -608,12 +585,49 @@ fn checked(disk: &DdfDisk<'_>, section: Section) -> Option<u32> {
     crate::crc::stored_crc(disk.order(), bytes)
 }
 
-/// Whether two disks carry the same update.
-fn says_the_same(mine: &DdfDisk<'_>, other: &DdfDisk<'_>) -> bool {
-    let lists = [Section::PhysicalDiskRecords, Section::VirtualDiskRecords];
-    mine.effective_sequence() == other.effective_sequence()
-        && lists.into_iter().all(|section| {
-            let own = checked(mine, section);
-            own.is_some() && own == checked(other, section)
-        })
+/// A disk that may speak for a volume: what the volume says for itself there, or else the lists.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Voice<'a> {
+    pub(super) disk: DdfDisk<'a>,
+    pub(super) roster: Option<Roster>,
+}
+
+impl<'a> Voice<'a> {
+    /// PD_State of a disk, for the volume.
+    pub(super) fn state_of(&self, reference: u32) -> Option<PdState> {
+        let own = self.roster.and_then(|roster| roster.state_of(reference));
+        own.or_else(|| Some(self.disk.entry_of(reference)?.pd_state(self.disk.order())))
+    }
+
+    /// Updates that it knows of.
+    pub(super) fn number(&self) -> Option<u32> {
+        self.roster.map(|roster| roster.number).or_else(|| self.disk.effective_sequence())
+    }
+
+    fn has_a_place(&self, reference: u32) -> bool {
+        let listed = || self.disk.entry_of(reference);
+        let member = |entry: &PhysicalDiskEntry| {
+            entry.pd_type(self.disk.order()).contains(PdType::PARTICIPATING)
+        };
+        match self.roster {
+            Some(roster) => roster.names(reference),
+            None => listed().is_some_and(member),
+        }
+    }
+
+    /// Whether a member carries the same update.
+    fn says_the_same(&self, claim: &SetRecord<'a>) -> bool {
+        let lists = [Section::PhysicalDiskRecords, Section::VirtualDiskRecords];
+        match self.roster {
+            Some(roster) => claim.roster() == Some(roster),
+            None => {
+                claim.roster().is_none()
+                    && self.number() == claim.number()
+                    && lists.into_iter().all(|section| {
+                        let own = checked(&self.disk, section);
+                        own.is_some() && own == checked(&claim.disk, section)
+                    })
+            }
+        }
+    }
 }

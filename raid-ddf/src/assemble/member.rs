@@ -80,7 +80,7 @@ impl<'a> VirtualDisk<'a> {
         disk: &DdfDisk<'a>,
         extent: Extent,
     ) -> (MemberState, Option<Finding>) {
-        let condition = self.condition_in(disk, set);
+        let condition = self.condition(disk);
         if !matches!(condition, MemberState::InSync | MemberState::Rebuilding) {
             return (condition, None);
         }

@@ -91,8 +91,7 @@ impl<'a> VirtualDisk<'a> {
     /// Tells of blocks of a disk that this volume claims twice, or another one as well: the first of
     /// each record.
     pub(super) fn tell_overlaps(&self, tell: &mut dyn FnMut(Finding)) {
-        let in_sync =
-            |claim: &SetRecord<'a>| self.condition_in(&claim.disk, claim) == MemberState::InSync;
+        let in_sync = |claim: &SetRecord<'a>| self.condition(&claim.disk) == MemberState::InSync;
         for mine in self.claims().filter(in_sync) {
             let mut steps = 0;
             let (fault, found, expected) = match self.first_shared(&mine, &mut steps) {

@@ -285,7 +285,7 @@ impl VirtualDisk<'_> {
             size: self.size(),
             state,
             clean: self.is_clean(),
-            initialisation: self.entry().initialisation(),
+            initialisation: self.note().initialisation,
         });
         self.report_branches(into);
         self.report_fields(id, into);
@@ -392,7 +392,7 @@ impl VirtualDisk<'_> {
             let clean = self.entry().vd_state & !VdFlags::NOT_CONSISTENT.bits();
             into.finding(&Finding { expected: Some(clean.into()), ..about(Fault::WriteHole) });
         }
-        let initialisation = self.entry().initialisation();
+        let initialisation = self.note().initialisation;
         if stored == VdCondition::Optimal && initialisation == Initialisation::None {
             let (found, expected) = (Some(self.entry().init_state.into()), Some(2));
             into.finding(&Finding { found, expected, ..about(Fault::NeverInitialised) });

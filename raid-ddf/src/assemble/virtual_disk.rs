@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One volume: its entry in the newest records, and the newest configuration record of each set.
 
-use super::Configuration;
-use super::descent::Descent;
+use super::descent::{Descent, Voice};
 use super::state::{join_sets, set_state};
+use super::{Configuration, worth};
 use crate::disk::DdfDisk;
 use crate::finding::Fault;
 use crate::geometry::{Codes, Unmappable, joined_size};
 use crate::guid::Guid;
 use crate::header::Section;
 use crate::physical_disk_records::PdState;
-use crate::sequence::compare_sequences;
+use crate::roster::Roster;
+use crate::sequence::{compare_sequences, updates_between};
 use crate::structure::{ConfigurationRecord, RecordSlot};
+use crate::update::set_note::SetNote;
 use crate::vd_configuration::{ElementLists, VdConfiguration};
 use crate::virtual_disk_records::{VdCondition, VirtualDiskEntry};
 use raid_core::array::{ArrayState, Geometry, Level, MemberState};
@@ -28,6 +30,8 @@ pub struct VirtualDisk<'a> {
     index: usize,
     /// The disk whose copy of the lists counts for the volume.
     pub(super) speaker: DdfDisk<'a>,
+    /// What the volume says for itself there.
+    roster: Option<Roster>,
     lead: Option<SetRecord<'a>>,
     codes: Option<Codes<'a>>,
     mapped: Result<Geometry, Unmappable>,
@@ -97,6 +101,7 @@ impl<'a> VirtualDisk<'a> {
             entry,
             index,
             speaker,
+            roster: None,
             lead: None,
             codes: None,
             mapped: unmapped,
@@ -113,6 +118,8 @@ impl<'a> VirtualDisk<'a> {
             Some((index, entry)) => Self { speaker, forked, index, entry, ..blank },
             None => Self { speaker, forked, ..blank },
         };
+        let mut spoken = blank.carriers().filter(|claim| claim.disk.index() == speaker.index());
+        let blank = Self { roster: spoken.find_map(|claim| claim.roster()), ..blank };
         let Some(lead) = blank.newest(blank.claims()) else { return blank };
         let known = Self { lead: Some(lead), ..blank };
         let codes = known.read_codes(&lead);
@@ -161,27 +168,49 @@ impl<'a> VirtualDisk<'a> {
         self.entry_disk().entry_lba(Section::VirtualDiskRecords, self.index)
     }
 
+    /// The speaker, with what the volume says for itself there.
+    pub(super) const fn voice(&self) -> Voice<'a> {
+        Voice { disk: self.speaker, roster: self.roster }
+    }
+
+    /// Whether copies agree, and how far it is initialised: the worst of all sets.
+    pub(crate) fn note(&self) -> SetNote {
+        self.roster.map_or(SetNote::of_entry(self.entry), |roster| roster.note)
+    }
+
+    /// Whether a record is of the update that counts.
+    pub(crate) fn is_of_speaker(&self, claim: &SetRecord<'a>) -> bool {
+        match self.roster {
+            Some(roster) => claim.roster() == Some(roster),
+            None => claim.disk.sequence() == self.speaker.sequence(),
+        }
+    }
+
     /// Whether no write was under way.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        super::is_clean(self.entry) || self.was_opened_in_vain()
+        self.note().clean || self.was_opened_in_vain()
     }
 
     /// State of a disk's data in this volume, its own records aside.
     pub(super) fn condition(&self, disk: &DdfDisk<'a>) -> MemberState {
-        self.configuration.condition_by(&self.speaker, disk)
+        let (Some(_), Some(reference)) = (self.roster, disk.reference()) else {
+            return self.configuration.condition_by(&self.speaker, disk);
+        };
+        let voice = self.voice();
+        let Some(state) = voice.state_of(reference) else { return MemberState::Stale };
+        // The record of one that takes a place may not have reached it yet.
+        let own = self.carriers().find(|claim| claim.disk.index() == disk.index());
+        let behind = match (voice.number(), own.and_then(|own| own.number())) {
+            (Some(number), Some(own)) => updates_between(number, own),
+            _ => 0,
+        };
+        worth(state, behind.into())
     }
 
-    /// The same in a set: a disk that is being filled for another volume alone is in sync.
-    pub(super) fn condition_in(&self, disk: &DdfDisk<'a>, set: &SetRecord<'a>) -> MemberState {
-        let number = set.record.secondary_element_seq;
-        let state = || self.state_by(&self.speaker, number, disk.reference()?);
-        match self.condition(disk) {
-            MemberState::Rebuilding if state().is_some_and(PdState::is_usable) => {
-                MemberState::InSync
-            }
-            condition => condition,
-        }
+    /// PD_State of a disk as the speaker says, for this volume.
+    pub(crate) fn state_of(&self, reference: u32) -> Option<PdState> {
+        self.voice().state_of(reference)
     }
 
     /// The disks that hold a configuration record of it, with the record.
@@ -190,7 +219,7 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// The disks that hold a configuration record of one set, with the record.
-    pub(super) fn set_claims(&self, set: u16) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+    pub(crate) fn set_claims(&self, set: u16) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
         self.configuration.records_of(self.guid(), Some(set))
     }
 

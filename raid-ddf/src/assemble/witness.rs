@@ -46,8 +46,7 @@ impl SetRecord<'_> {
     /// Whether it counts the disk of the other record in, which is two updates behind all the same: an
     /// older copy of that disk.
     pub(super) fn outran(&self, other: &Self) -> bool {
-        let numbers = (self.disk.effective_sequence(), other.disk.effective_sequence());
-        let (Some(mine), Some(theirs)) = numbers else { return false };
+        let (Some(mine), Some(theirs)) = (self.number(), other.number()) else { return false };
         self.counts_in(other) && updates_between(mine, theirs) > 1
     }
 
@@ -70,8 +69,7 @@ impl SetRecord<'_> {
 
     /// Whether a disk was absent where this record was written, also if another has its place by now.
     fn was_without(&self, reference: u32) -> bool {
-        let entry = self.disk.entry_of(reference);
-        entry.is_some_and(|entry| entry.pd_state(self.disk.order()).contains(PdState::MISSING))
+        self.state_of(reference).is_some_and(|state| state.contains(PdState::MISSING))
     }
 
     /// Whether its disk went on without the other, which takes it for one that is being filled.
@@ -101,7 +99,7 @@ impl SetRecord<'_> {
 
     /// Its number, compared with that of another record.
     fn compare_number(&self, other: &Self) -> Ordering {
-        match (self.disk.effective_sequence(), other.disk.effective_sequence()) {
+        match (self.number(), other.number()) {
             (None, None) => compare_sequences(self.sequence(), other.sequence()),
             (mine, theirs) => compare_kept(mine, theirs),
         }

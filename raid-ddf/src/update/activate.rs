@@ -20,13 +20,14 @@
 //! is without its data until the other disk is filled.
 
 use super::array_state::update_arrays;
-use super::elsewhere::{self, Doubted};
+use super::rosters;
 use super::run_time::edit_disk;
 use super::set_note;
 use super::spread::{change_record, clear_slot, edit_slot, free_slot, spread};
 use super::survey::{Live, Survey, set_of};
 use crate::build::extents::first_fit;
 use crate::build::spare::{SPARES, dissociate, forget_spare, is_associated};
+use crate::disk_bytes::Disks;
 use crate::guid::Guid;
 use crate::physical_disk_records::{PdState, PdType, is_reference};
 use crate::record::Record;
@@ -34,7 +35,7 @@ use crate::spare_assignment::{SpareAssignment, SpareType};
 use crate::vd_configuration::VdConfiguration;
 use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{ChangeError, DiskBuffer, Stamp};
-use raid_core::units::{Blocks, Lba, SlotSet};
+use raid_core::units::{Blocks, Lba};
 
 /// What was found sound before anything is edited.
 struct Plan {
@@ -62,19 +63,19 @@ pub(crate) fn activate(
     let guid = Guid::from(array);
     let plan = plan(disks, guid, place, spare)?;
     let (survey, order) = (&plan.survey, plan.survey.order);
-    let doubted = Doubted::find(&Live(disks), survey, guid)?;
+    let volume = rosters::begin(disks, survey, guid)?;
     match plan.assignment {
         Some((slot, true)) => set_active(disks, survey, spare, slot, true),
         Some((slot, false)) => clear_slot(disks, survey, spare, slot),
         None => {}
     }
-    set_note::share(disks, survey);
-    let own = (guid, place.set);
-    // The place is another disk's from now on.
-    set_note::hold(disks, survey, own, |held| held.without(SlotSet::of(place.slot)));
-    doubted.lower(disks, survey);
-    if in_sync_everywhere(disks, survey, plan.reference) {
-        elsewhere::hold(disks, survey, own, plan.reference);
+    match &volume {
+        Some(volume) => rosters::share(disks, survey, guid, volume),
+        None => {
+            let speaks =
+                |disks: &dyn Disks, disk, _: &VdConfiguration| survey.says_the_same(disks, disk);
+            set_note::share(disks, survey, guid, &speaks);
+        }
     }
     let lists = survey.element_slots(&Live(disks));
     let committed = !matches!(plan.assignment, Some((_, true)));
@@ -107,16 +108,19 @@ pub(crate) fn activate(
         give_back(disks, survey, disk, slot);
     }
     retire(disks, survey, plan.old);
+    if let Some(volume) = &volume {
+        let mut roster = volume.next();
+        if let Some(old) = plan.old {
+            roster.replace(old);
+        }
+        if roster.set(plan.reference, PdState::ONLINE | PdState::REBUILDING) {
+            rosters::write(disks, survey, guid, &roster);
+        }
+        rosters::update_lists(disks, survey);
+    }
     update_arrays(disks, survey, guid, None, |_| {});
     spread(disks, survey, stamp);
     Ok(())
-}
-
-/// Whether a disk holds the data of every set that names it.
-fn in_sync_everywhere(disks: &[DiskBuffer<'_>], survey: &Survey, reference: u32) -> bool {
-    let live = Live(disks);
-    let entry = survey.physical_disks(&live).and_then(|all| all.find(survey.order, reference));
-    entry.is_some_and(|entry| entry.pd_state(survey.order).is_usable())
 }
 
 /// Lists the spare among those of the other sets that name the failed disk. A set that has eight
@@ -220,7 +224,12 @@ fn plan(
     let physical = survey.physical_disks(&live).ok_or(nowhere)?;
     let find = |reference| physical.find(order, reference);
     let returning = old.and_then(|old| active_spare(&live, &survey, old));
-    let usable = old.and_then(find).is_some_and(|entry| entry.pd_state(order).is_usable());
+    let roster = rosters::newest(&live, &survey, guid);
+    let state = |them| {
+        let own = roster.and_then(|roster| roster.state_of(them));
+        own.or_else(|| Some(find(them)?.pd_state(order)))
+    };
+    let usable = old.and_then(state).is_some_and(PdState::is_usable);
     if usable && returning.is_none() {
         let what = "slot whose member has not failed";
         return Err(ChangeError::Invalid { what, found: place.slot.0.into(), expected: 0 });

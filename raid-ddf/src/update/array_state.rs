@@ -6,8 +6,8 @@
 //! array survives whichever disks fail next: of striped sets that of the weakest, of mirrored ones
 //! what it takes to lose them all, less one.
 
+use super::rosters;
 use super::run_time::geometry;
-use super::set_note;
 use super::spread::edit_newest;
 use super::survey::{Live, Survey};
 use crate::assemble::state::{join_sets, set_state as worth_of_set};
@@ -47,11 +47,13 @@ pub(crate) fn update_arrays(
         let entry = records.and_then(|records| records.all(survey.order).get(index));
         let Some(entry) = entry.filter(|entry| !entry.vd_guid.is_unused()) else { continue };
         let mine = entry.vd_guid == guid;
-        // Another array is told of a loss, never of a gain: that is for whoever runs it to say. A disk
-        // that is being filled is no loss for an array that it was filled for before.
+        let kept = rosters::newest(&live, survey, entry.vd_guid).is_some();
+        // Another array that does not say for itself who is in sync is told of a loss, never of a gain:
+        // that is for whoever runs it to say. A disk that is being filled is no loss for an array that it
+        // was filled for before.
         let vouched = if mine { Vouched::Slots(in_sync) } else { Vouched::AllFilled };
         let next = worth(&live, survey, entry.vd_guid, vouched)
-            .filter(|next| mine || next.is_less_than(entry));
+            .filter(|next| mine || kept || next.is_less_than(entry));
         let has_number = survey.copies.header.revision().major() == Some(2);
         edit_newest(disks, survey, Section::VirtualDiskRecords, |all: &mut VirtualDiskRecords| {
             let Some(entry) = all.entries.get_mut(index) else { return };
@@ -128,6 +130,17 @@ fn worth(disks: &dyn Disks, survey: &Survey, guid: Guid, vouched: Vouched) -> Op
     Some(Worth { condition, remaining })
 }
 
+/// Whether each set of an array that a disk serves can run without it.
+pub(crate) fn runs_without(disks: &dyn Disks, survey: &Survey, guid: Guid, reference: u32) -> bool {
+    let Some((_, geometry)) = geometry(disks, survey, guid) else { return true };
+    (0..geometry.sets).all(|set| {
+        let Some(slot) = survey.slot_in(disks, (guid, set), reference) else { return true };
+        let readable = readable(disks, survey, guid, set, SlotSet::EMPTY);
+        let rest = readable.without(SlotSet::of(slot));
+        !readable.contains(slot) || worth_of_set(&geometry, rest) != ArrayState::Failed
+    })
+}
+
 /// The slots of a set that hold its data by the newest lists; those in `vouched` do even while their
 /// disk is being filled.
 pub(crate) fn readable(
@@ -140,12 +153,15 @@ pub(crate) fn readable(
     let Some(physical) = survey.physical_disks(disks) else { return SlotSet::EMPTY };
     let record = survey.record(disks, guid, set).and_then(|at| survey.at(disks, at));
     let slots = (0u8..=u8::MAX).map(Slot);
-    let held = set_note::held(disks, survey, guid, set) | vouched;
+    let roster = rosters::newest(disks, survey, guid);
     let references =
         record.into_iter().flat_map(|record| survey.references(disks, record)).zip(slots);
+    let listed = |them| physical.find(survey.order, them).map(|entry| entry.pd_state(survey.order));
     let readable = references.filter(|(reference, slot)| {
-        let state = physical.find(survey.order, *reference).map(|e| e.pd_state(survey.order));
-        state.is_some_and(|state| state.is_usable() || (held.contains(*slot) && !state.is_gone()))
+        let own = roster.and_then(|roster| roster.state_of(*reference));
+        let vouched = own.is_none() && vouched.contains(*slot);
+        let state = own.or_else(|| listed(*reference));
+        state.is_some_and(|state| state.is_usable() || (vouched && !state.is_gone()))
     });
     readable.map(|(_, slot)| slot).collect()
 }

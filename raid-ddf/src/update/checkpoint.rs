@@ -4,22 +4,20 @@
 //! whether other implementations keep these bytes is unverified.
 //!
 //! ```text
-//!  0      4         5           6      7       8      16     24         28
-//!  | RRcp | version | operation | slot | flags | mark | held | identity | CRC |
+//!  0      4         5           6      7       8      16   24         28
+//!  | RRcp | version | operation | slot | flags | mark | FF | identity | CRC |
 //! ```
 //!
 //! - What the standard's own fields say stays careful: rebuilding, not fully initialised, not
 //!   consistent. Who does not know the checkpoint starts again from the beginning.
 //! - It counts only while the record's sequence number and the header's are those it was written
 //!   with. Both are under the CRC: mdadm runs an array without touching its records.
-//! - A rebuild's mark belongs to the disk in the slot, and [what is held](super::held) to the disks
-//!   in those slots: their references and GUIDs make the identity. Two rebuilds at once have no
-//!   checkpoint.
+//! - A rebuild's mark belongs to the disk in the slot: its reference and GUID make the identity. Two
+//!   rebuilds at once have no checkpoint.
 //! - Flags: bit 0 clean, bits 1 and 2 initialisation; a checkpoint takes the place of a
 //!   [note](super::set_note).
 
-use super::held::{self, Who};
-use super::set_note::SetNote;
+use super::set_note::{SetNote, Who};
 use crate::crc::plain_crc;
 use crate::integer::{ByteOrder, U32, U64};
 use crate::vd_configuration::VdConfiguration;
@@ -38,7 +36,7 @@ struct Stored {
     slot: u8,
     flags: u8,
     mark: U64,
-    held: U64,
+    unused_16: [u8; 8],
     identity: U32,
     crc: U32,
 }
@@ -46,7 +44,7 @@ struct Stored {
 const _: () = assert!(size_of::<Stored>() == 32);
 
 const MAGIC: [u8; 4] = *b"RRcp";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Slot and identity of an operation over all members.
 const ALL: u8 = 0xFF;
 
@@ -63,14 +61,13 @@ pub(crate) struct Checkpoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) checkpoint: Checkpoint,
-    pub(crate) held: SlotSet,
     identity: u32,
 }
 
 impl Found {
     /// Whether the disks it speaks of are those that `who` finds in their slots.
     pub(crate) fn is_of(&self, who: &Who<'_>) -> bool {
-        self.checkpoint.identity(self.held, who) == Some(self.identity)
+        self.checkpoint.identity(who) == Some(self.identity)
     }
 }
 
@@ -113,17 +110,18 @@ impl Checkpoint {
                 },
             },
         };
-        let held = held::of_bits(stored.held.get(order));
-        Some(Found { checkpoint, held, identity: stored.identity.get(order) })
+        Some(Found { checkpoint, identity: stored.identity.get(order) })
     }
 
-    /// The disks that a checkpoint speaks of, as one number; `None` if one is not known.
-    fn identity(&self, held: SlotSet, who: &Who<'_>) -> Option<u32> {
+    /// The disk that a checkpoint speaks of, as a number; `None` if it is not known.
+    fn identity(&self, who: &Who<'_>) -> Option<u32> {
         let target = match self.operation {
-            Operation::Rebuild { targets } => targets,
-            _ => SlotSet::EMPTY,
+            Operation::Rebuild { targets } => targets.lowest(),
+            _ => None,
         };
-        held::identity(held::identity(0, target, who)?, held, who)
+        let Some(slot) = target else { return Some(0) };
+        let (reference, guid) = who(slot)?;
+        Some(plain_crc(&[&[slot.0], &reference.to_be_bytes(), &guid.0]))
     }
 
     /// What the standard's fields say meanwhile.
@@ -146,7 +144,6 @@ impl Checkpoint {
         &self,
         order: ByteOrder,
         (number, sequence): (u32, Option<u32>),
-        held: SlotSet,
         who: &Who<'_>,
     ) -> Option<[u8; 32]> {
         let (operation, slot) = code(self.operation)?;
@@ -162,8 +159,8 @@ impl Checkpoint {
             slot,
             flags: u8::from(self.note.clean) | initialisation << 1,
             mark: U64::new(order, self.mark.0),
-            held: U64::new(order, held::bits(held)),
-            identity: U32::new(order, self.identity(held, who)?),
+            unused_16: [u8::MAX; 8],
+            identity: U32::new(order, self.identity(who)?),
             crc: U32::ALL_ONES,
         };
         stored.crc = U32::new(order, crc(&stored, number, sequence));
@@ -250,16 +247,15 @@ mod tests {
     fn what_is_stored_is_what_is_read_under_the_same_counters_alone() {
         let mut bytes = [0xFF; 512];
         let record = record(&mut bytes);
-        let held = SlotSet::first(2);
         for operation in [rebuild(), Operation::Resync, Operation::Initialise, Operation::Check] {
             record.sequence_number = U32::new(ORDER, 7);
             let Some(kept) = Checkpoint::of_state(&state(operation), &who) else { unreachable!() };
-            let Some(space) = kept.bytes(ORDER, (7, Some(40)), held, &who) else { unreachable!() };
+            let Some(space) = kept.bytes(ORDER, (7, Some(40)), &who) else { unreachable!() };
             record.vendor_specific_scratch_space = space;
             let Some(found) = Checkpoint::of_record(record, ORDER, Some(40)) else {
                 unreachable!()
             };
-            assert_eq!((found.checkpoint, found.held), (kept, held));
+            assert_eq!(found.checkpoint, kept);
             assert!(found.is_of(&who));
             assert_eq!(Checkpoint::of_record(record, ORDER, Some(41)), None);
             record.sequence_number = U32::new(ORDER, 8);
@@ -279,12 +275,11 @@ mod tests {
         let record = record(&mut bytes);
         record.sequence_number = U32::new(ORDER, 7);
         let Some(kept) = Checkpoint::of_state(&state(rebuild()), &who) else { unreachable!() };
-        let held = SlotSet::of(Slot(1));
-        let Some(space) = kept.bytes(ORDER, (7, None), held, &who) else { unreachable!() };
+        let Some(space) = kept.bytes(ORDER, (7, None), &who) else { unreachable!() };
         record.vendor_specific_scratch_space = space;
         let Some(found) = Checkpoint::of_record(record, ORDER, None) else { unreachable!() };
         assert!(found.is_of(&who));
-        assert!(!found.is_of(&other_in(3)) && !found.is_of(&other_in(1)));
+        assert!(!found.is_of(&other_in(3)) && found.is_of(&other_in(1)));
         let both = Operation::Rebuild { targets: SlotSet::first(2) };
         assert_eq!(Checkpoint::of_state(&state(both), &who), None);
         assert_eq!(Checkpoint::of_state(&state(REBUILD), &who), None);
@@ -294,10 +289,9 @@ mod tests {
     #[test]
     fn the_layout_is_the_one_of_the_picture() {
         let Some(kept) = Checkpoint::of_state(&state(rebuild()), &who) else { unreachable!() };
-        let held = [0, 9].into_iter().map(Slot).collect();
-        let Some(space) = kept.bytes(ORDER, (7, Some(40)), held, &who) else { unreachable!() };
-        assert_eq!(space[..8], *b"RRcp\x02\x01\x03\x05");
+        let Some(space) = kept.bytes(ORDER, (7, Some(40)), &who) else { unreachable!() };
+        assert_eq!(space[..8], *b"RRcp\x03\x01\x03\x05");
         assert_eq!(space[8..16], 0x0102_0304_0506_u64.to_be_bytes());
-        assert_eq!(space[16..24], 0x0201_u64.to_be_bytes());
+        assert_eq!(space[16..24], [0xFF; 8]);
     }
 }

@@ -9,7 +9,7 @@
 //! | read errors | bit 5 |
 
 use super::array_state::update_arrays;
-use super::elsewhere;
+use super::rosters;
 use super::run_time::edit_disk;
 use super::spread::spread;
 use super::survey::{Live, Survey};
@@ -74,8 +74,9 @@ pub(crate) fn set_condition(
         next.insert(PdState::ONLINE);
         next.remove(PdState::TRANSITION);
     }
+    rosters::begin(disks, &survey, Guid::UNUSED)?;
     if !old.intersects(gone) && gives_up {
-        elsewhere::fail(disks, &survey, (Guid::UNUSED, 0), reference);
+        rosters::fail(disks, &survey, Guid::UNUSED, reference, next);
     }
     edit_disk(disks, &survey, reference, |entry| entry.set_pd_state(order, next));
     update_arrays(disks, &survey, Guid::UNUSED, None, |_| {});

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The run-time state of one set: read from the metadata, and recorded in it.
 
-use super::array_state::{self, update_arrays};
+use super::array_state::update_arrays;
 use super::checkpoint::Checkpoint;
-use super::elsewhere::{self, Doubted};
-use super::held;
+use super::rosters;
 use super::set_note::{self, SetNote};
 use super::spread::{edit_newest, spread};
 use super::survey::{Live, RecordAt, Survey, next, set_of};
@@ -17,6 +16,7 @@ use crate::guid::Guid;
 use crate::header::Section;
 use crate::locate::AnchorSearch;
 use crate::physical_disk_records::{PdState, PhysicalDiskEntry, PhysicalDiskRecords, is_reference};
+use crate::roster::Roster;
 use crate::vd_configuration::VdConfiguration;
 use crate::virtual_disk_records::{VdCondition, VdFlags, VirtualDiskEntry};
 use raid_core::array::{ArrayId, Geometry, Place};
@@ -30,14 +30,11 @@ pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<Runti
     let volume = assembly.volume(&array.into())?;
     let claim = volume.set_record(set).filter(|_| set < volume.sets())?;
     let newest = volume.speaker();
-    let entry = volume.entry();
     let [mut failed, mut rebuilding] = [SlotSet::EMPTY; 2];
-    let number = u8::try_from(set).ok()?;
     for slot in SlotSet::first(volume.slots()).iter() {
         let reference = claim.reference(slot);
-        let state = reference
-            .and_then(|reference| volume.state_by(&newest, number, reference))
-            .unwrap_or(PdState::MISSING);
+        let state =
+            reference.and_then(|reference| volume.state_of(reference)).unwrap_or(PdState::MISSING);
         if state.is_usable() {
         } else if state.contains(PdState::REBUILDING) && !state.is_gone() {
             rebuilding.insert(slot);
@@ -45,15 +42,14 @@ pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<Runti
             failed.insert(slot);
         }
     }
-    let shared = SetNote::of_entry(entry);
-    let (order, sequence) = (newest.order(), newest.sequence());
+    let shared = volume.note();
     // Only disks that the newest update reached speak for it.
     let told = || {
-        let disks = volume.configuration().disks().filter(|disk| disk.sequence() == sequence);
-        disks.filter_map(|disk| disk.record_of(&entry.vd_guid, number))
+        let claims = volume.set_claims(set).filter(|claim| volume.is_of_speaker(claim));
+        claims.map(|claim| (claim.record, claim.disk.order(), claim.disk.sequence()))
     };
     let own = told()
-        .find_map(|record| SetNote::of_record(record, order, sequence))
+        .find_map(|(record, order, sequence)| SetNote::of_record(record, order, sequence))
         .filter(|_| volume.sets() > 1);
     let note = own.map_or(shared, |own| own.within(shared));
     let operation = (!rebuilding.is_empty()).then_some(Operation::Rebuild { targets: rebuilding });
@@ -69,7 +65,8 @@ pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<Runti
         let reference = claim.reference(slot)?;
         Some((reference, newest.entry_of(reference)?.pd_guid))
     };
-    let kept = told().find_map(|record| Checkpoint::of_record(record, order, sequence));
+    let kept =
+        told().find_map(|(record, order, sequence)| Checkpoint::of_record(record, order, sequence));
     let kept = kept.filter(|kept| kept.is_of(&who)).map(|kept| kept.checkpoint);
     let kept = kept.filter(|kept| match kept.operation {
         Operation::Rebuild { targets } => targets == rebuilding,
@@ -110,27 +107,60 @@ pub(crate) fn set_state(
     if let Some(slot) = named.without(slots).lowest() {
         return Err(nowhere(slot));
     }
-    let doubted = Doubted::find(&live, &survey, guid)?;
+    let found = self::state(&live, array, set);
+    let volume = rosters::begin(disks, &survey, guid)?;
     let speaks_last = survey.next_sequence == survey.copies.sequence().map(next);
-    if !survey.aligned
-        && doubted.is_empty()
-        && speaks_last
-        && self::state(&live, array, set) == Some(*state)
-    {
+    let aligned = survey.aligned && volume.is_none_or(|volume| volume.alike);
+    let last = volume.is_none_or(|volume| volume.speaks_last());
+    if !aligned && last && speaks_last && found == Some(*state) {
         // What an interrupted update left undone: the same update, not another one, so that no disk
-        // falls two behind. Not a byte of what the newest disk says changes.
-        survey.next_sequence = survey.copies.sequence();
+        // falls two behind. Not a byte of what the disk says that speaks changes.
+        if let Some(volume) = volume {
+            rosters::share(disks, &survey, guid, &volume);
+            rosters::write(disks, &survey, guid, &volume.roster);
+            rosters::update_lists(disks, &survey);
+            update_arrays(disks, &survey, guid, None, |_| {});
+        }
+        if !survey.aligned {
+            survey.next_sequence = survey.copies.sequence();
+        }
         spread(disks, &survey, stamp);
         return Ok(());
     }
-    set_note::share(disks, &survey);
-    doubted.lower(disks, &survey);
-    for slot in slots.iter() {
-        set_member(disks, &survey, (guid, set), at, slot, wanted(state, slot));
-    }
     let in_sync = slots.without(named);
-    let present = array_state::readable(&Live(disks), &survey, guid, set, in_sync);
-    set_note::hold(disks, &survey, (guid, set), |held| in_sync & (held | present));
+    let mut roster = None;
+    match volume {
+        Some(volume) => {
+            rosters::share(disks, &survey, guid, &volume);
+            let mut next = volume.next();
+            for slot in slots.iter() {
+                let live = Live(disks);
+                let record = survey.at(&live, at);
+                let them = record.and_then(|own| survey.references(&live, own).nth(slot.index()));
+                let Some(them) = them.filter(|them| is_reference(*them)) else { continue };
+                let old = next.state_of(them).unwrap_or(PdState::ONLINE);
+                let new = state_of_member(disks, them, old, wanted(state, slot));
+                next.set(them, new);
+                if !old.is_gone() && new.is_gone() && !new.contains(PdState::MISSING) {
+                    rosters::fail(disks, &survey, guid, them, new);
+                } else if old.is_gone() && new.is_filling() {
+                    rosters::take_back(disks, &survey, guid, them);
+                }
+            }
+            rosters::write(disks, &survey, guid, &next);
+            rosters::update_lists(disks, &survey);
+            rosters::update_entry(disks, &survey, guid, next.note);
+            roster = Some(next);
+        }
+        None => {
+            let speaks =
+                |disks: &dyn Disks, disk, _: &VdConfiguration| survey.says_the_same(disks, disk);
+            set_note::share(disks, &survey, guid, &speaks);
+            for slot in slots.iter() {
+                set_member(disks, &survey, (guid, set), at, slot, wanted(state, slot));
+            }
+        }
+    }
     let checkpoint = if checkpoints { checkpoint(&Live(disks), &survey, at, state) } else { None };
     let note = SetNote { clean: state.clean, initialisation: state.initialisation };
     let note = checkpoint.map_or(note, |checkpoint| checkpoint.careful());
@@ -138,6 +168,9 @@ pub(crate) fn set_state(
     let all = set_note::record(disks, &survey, guid, set, note);
     if checkpoint.is_some() {
         set_note::keep(disks, &survey, guid, set, checkpoint);
+    }
+    if let Some(roster) = roster {
+        rosters::write(disks, &survey, guid, &Roster { note: all, ..roster });
     }
     update_arrays(disks, &survey, guid, Some((set, in_sync)), |entry| all.store_in_entry(entry));
     spread(disks, &survey, stamp);
@@ -197,16 +230,25 @@ fn set_member(
     };
     let others = Others::on(&live, survey, own, reference);
     let old = entry.pd_state(order);
-    let next = next_state(old, wanted, others);
-    // A disk that is not among those given was absent, and is not known to have failed.
-    let absent = wanted == Wanted::Failed && !old.is_gone() && !is_given(disks, reference);
-    let next = if absent { next | PdState::MISSING } else { next };
-    if old.is_usable() && next.is_filling() {
-        elsewhere::hold(disks, survey, own, reference);
-    } else if !old.is_gone() && next.is_gone() {
-        elsewhere::fail(disks, survey, own, reference);
-    }
+    let next = absent(disks, reference, old, next_state(old, wanted, others));
     edit_disk(disks, survey, reference, |entry| entry.set_pd_state(order, next));
+}
+
+/// What becomes of a member of an array that says for itself who is in sync. Its disk serves others too:
+/// only a rebuild takes it back.
+fn state_of_member(
+    disks: &[DiskBuffer<'_>],
+    reference: u32,
+    old: PdState,
+    wanted: Wanted,
+) -> PdState {
+    absent(disks, reference, old, next_state(old, wanted, Others::Whole))
+}
+
+/// A disk that is not among those given was absent, and is not known to have failed.
+fn absent(disks: &[DiskBuffer<'_>], reference: u32, old: PdState, next: PdState) -> PdState {
+    let absent = next.is_gone() && !old.is_gone() && !is_given(disks, reference);
+    if absent { next | PdState::MISSING } else { next }
 }
 
 /// Whether the disk with this reference is among those given, live or not.
@@ -217,6 +259,13 @@ fn is_given(disks: &[DiskBuffer<'_>], reference: u32) -> bool {
         let disk = choice.and_then(|choice| DdfDisk::open(0, bytes, choice));
         disk.is_some_and(|disk| disk.reference() == Some(reference))
     })
+}
+
+impl PdState {
+    /// Whether a disk is being filled for a volume.
+    pub(crate) const fn is_filling(self) -> bool {
+        self.contains(Self::ONLINE.union(Self::REBUILDING)) && !self.is_gone()
+    }
 }
 
 /// Edits the newest entry of the disk with this reference.
@@ -262,17 +311,8 @@ impl Others {
                 continue;
             }
             let entry = arrays.find(survey.order, &record.vd_guid);
-            let set = (record.vd_guid, set_of(record));
-            // Where the set has no place to say so, its array's state does.
-            let is_optimal = || entry.is_none_or(|e| e.condition() == VdCondition::Optimal);
-            let waits = survey.slot_in(disks, set, reference).is_some_and(|slot| {
-                let says = survey.copies.sequence().is_some()
-                    && held::has_room_for(slot)
-                    && set_note::is_ours(record);
-                let held = set_note::held(disks, survey, set.0, set.1);
-                !held.contains(slot) && (says || !is_optimal())
-            });
-            if waits && entry.is_some() {
+            let waits = entry.is_some_and(|e| e.condition() != VdCondition::Optimal);
+            if waits {
                 return Self::Short;
             }
             others = Self::Whole;
@@ -321,7 +361,7 @@ impl SetNote {
     }
 
     /// Stores it as the state of all sets.
-    fn store_in_entry(self, entry: &mut VirtualDiskEntry) {
+    pub(crate) fn store_in_entry(self, entry: &mut VirtualDiskEntry) {
         let mut flags = entry.vd_flags();
         flags.set(VdFlags::NOT_CONSISTENT, !self.clean);
         entry.set_vd_flags(flags);

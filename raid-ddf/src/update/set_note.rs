@@ -3,32 +3,30 @@
 //!
 //! The format has one consistency flag and one initialisation state for a whole array; the sets of a
 //! RAID-10 become clean one by one. While they differ, each set's own state stands here, and the
-//! array's fields say the worst of all. Which members are [held in sync](super::held) stands here too:
+//! array's fields say the worst of all:
 //!
 //! ```text
-//!  0          8        12      13               14   16     24         28
-//!  | RAID-RS  | update | clean | initialisation | FF | held | identity | FF |
+//!  0          8        12      13               14   32
+//!  | RAID-RS  | update | clean | initialisation | FF |
 //! ```
 //!
-//! Clean and initialisation are FF where the array's fields say the same. A note counts only if its
-//! update counter is that of the newest metadata, which every change made here renews: after a change
-//! by another implementation, or on a disk that an update did not reach, the array's own fields count.
+//! A note counts only if its update counter is that of the disk's metadata, which every change made
+//! here renews: after a change by another implementation the array's own fields count. Which members
+//! are in sync is said by [PD_State](super::run_time), or by the [roster](crate::roster).
 //! When there is nothing to say the space is all ones again. Space that holds anything else is another
 //! vendor's: then the worst counts until it is cleared there.
 
 use super::checkpoint::{self, Checkpoint};
-use super::held::{self, Who};
 use super::spread::edit_record;
 use super::survey::{Live, Survey, set_of};
 use crate::build::VENDOR;
 use crate::disk_bytes::Disks;
 use crate::guid::Guid;
-use crate::integer::{ByteOrder, U32, U64};
-use crate::physical_disk_records::PdState;
+use crate::integer::{ByteOrder, U32};
 use crate::vd_configuration::VdConfiguration;
 use raid_core::array::Initialisation;
 use raid_core::metadata::DiskBuffer;
-use raid_core::units::{Slot, SlotSet};
+use raid_core::units::Slot;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// What can differ between the sets of an array.
@@ -46,10 +44,7 @@ struct Stored {
     update: U32,
     clean: u8,
     initialisation: u8,
-    unused_14: [u8; 2],
-    held: U64,
-    identity: U32,
-    unused_28: [u8; 4],
+    unused_14: [u8; 18],
 }
 
 const _: () = assert!(size_of::<Stored>() == 32);
@@ -61,46 +56,28 @@ const EMPTY: [u8; 32] = [0xFF; 32];
 pub(crate) struct Note {
     checkpoint: Option<Checkpoint>,
     state: Option<SetNote>,
-    /// Slots that hold the set's data although their disk is being filled for another.
-    pub(crate) held: SlotSet,
 }
 
-impl Note {
-    const NOTHING: Self = Self { checkpoint: None, state: None, held: SlotSet::EMPTY };
+/// Reference and GUID of the disk in a slot.
+pub(crate) type Who<'w> = dyn Fn(Slot) -> Option<(u32, Guid)> + 'w;
 
+impl Note {
     /// What counts in a record under update counter `sequence` of the header. `who` gives the disks
     /// in its slots.
-    pub(crate) fn of_record(
+    fn of_record(
         record: &VdConfiguration,
         order: ByteOrder,
         sequence: Option<u32>,
         who: &Who<'_>,
     ) -> Self {
-        if record.vendor_specific_scratch_space == EMPTY {
-            return Self::NOTHING;
-        }
         let state = SetNote::of_record(record, order, sequence);
-        if let Some(found) = Checkpoint::of_record(record, order, sequence) {
-            let own = Self { checkpoint: Some(found.checkpoint), state: None, held: found.held };
+        let found = Checkpoint::of_record(record, order, sequence);
+        match found {
+            Some(found) if found.is_of(who) => {
+                Self { checkpoint: Some(found.checkpoint), state: None }
+            }
             // A note of what is left where the disks are others.
-            return if found.is_of(who) {
-                own.kept(sequence)
-            } else {
-                Self { state, ..Self::NOTHING }
-            };
-        }
-        let none = Self { state, ..Self::NOTHING };
-        let Some(stored) = Stored::counting(record, order, sequence) else { return Self::NOTHING };
-        let held = held::of_bits(stored.held.get(order));
-        let same = held::identity(0, held, who) == Some(stored.identity.get(order));
-        if same { Self { held, ..none }.kept(sequence) } else { none }
-    }
-
-    /// Where no counter is kept nothing tells whether another implementation wrote since.
-    const fn kept(self, sequence: Option<u32>) -> Self {
-        match sequence {
-            Some(_) => self,
-            None => Self { held: SlotSet::EMPTY, ..self },
+            _ => Self { checkpoint: None, state },
         }
     }
 
@@ -111,25 +88,17 @@ impl Note {
         (number, sequence): (u32, Option<u32>),
         who: &Who<'_>,
     ) -> [u8; 32] {
-        let known = |slot: &Slot| who(*slot).is_some();
-        let held = held::that_fit(self.kept(sequence).held).iter().filter(known).collect();
-        let counters = (number, sequence);
-        let bytes = |checkpoint: Checkpoint| checkpoint.bytes(order, counters, held, who);
+        let bytes = |checkpoint: Checkpoint| checkpoint.bytes(order, (number, sequence), who);
         if let Some(bytes) = self.checkpoint.and_then(bytes) {
             return bytes;
         }
-        if self.state.is_none() && held.is_empty() {
-            return EMPTY;
-        }
+        let Some(state) = self.state else { return EMPTY };
         let stored = Stored {
             vendor: VENDOR,
             update: U32::new(order, sequence.unwrap_or(number)),
-            clean: self.state.map_or(u8::MAX, |state| u8::from(state.clean)),
-            initialisation: self.state.map_or(u8::MAX, |state| rank(state.initialisation)),
-            unused_14: [u8::MAX; 2],
-            held: U64::new(order, held::bits(held)),
-            identity: U32::new(order, held::identity(0, held, who).unwrap_or(u32::MAX)),
-            unused_28: [u8::MAX; 4],
+            clean: u8::from(state.clean),
+            initialisation: rank(state.initialisation),
+            unused_14: [u8::MAX; 18],
         };
         stored.as_bytes().first_chunk().copied().unwrap_or(EMPTY)
     }
@@ -156,6 +125,9 @@ impl SetNote {
         order: ByteOrder,
         sequence: Option<u32>,
     ) -> Option<Self> {
+        if record.vendor_specific_scratch_space == EMPTY {
+            return None;
+        }
         if let Some(found) = Checkpoint::of_record(record, order, sequence) {
             return Some(found.checkpoint.careful());
         }
@@ -245,66 +217,65 @@ pub(crate) fn renewed(
     if record.vendor_specific_scratch_space == EMPTY {
         return Some(EMPTY);
     }
-    let mut note = read(disks, survey, record);
-    // Nobody needs to say that a disk in sync for all holds its data.
-    note.held = note.held & not_usable(disks, survey, record);
+    let note = read(disks, survey, record);
     let number = record.sequence_number.get(survey.order);
     let number = if survey.next_sequence.is_none() { number.wrapping_add(1) } else { number };
     let who = who(disks, survey, record);
     is_ours(record).then(|| note.bytes(survey.order, (number, survey.next_sequence), &who))
 }
 
-/// The slots of a record whose disk is not in sync for all of its volumes.
-fn not_usable(disks: &dyn Disks, survey: &Survey, record: &VdConfiguration) -> SlotSet {
-    let Some(list) = survey.physical_disks(disks) else { return SlotSet::EMPTY };
-    let state = |reference| list.find(survey.order, reference).map(|e| e.pd_state(survey.order));
-    let slots = (0..=u8::MAX).map(Slot);
-    let all = slots.zip(survey.references(disks, record));
-    let usable = |reference| state(reference).is_none_or(PdState::is_usable);
-    all.filter(|(_, reference)| !usable(*reference)).map(|(slot, _)| slot).collect()
-}
-
-/// The members of a set that hold its data although their disk is being filled for another, as the
-/// newest disk says, or others that say the same.
-pub(crate) fn held(disks: &dyn Disks, survey: &Survey, guid: Guid, set: u16) -> SlotSet {
-    let own = survey.records(disks).filter(|(_, record)| {
-        record.vd_guid == guid
-            && set_of(record) == set
-            && record.vendor_specific_scratch_space != EMPTY
-    });
-    let told = own.filter(|(at, _)| survey.says_the_same(disks, at.disk));
-    told.map(|(_, record)| read(disks, survey, record).held)
-        .find(|held| !held.is_empty())
-        .unwrap_or_default()
-}
-
-/// Gives the notes that count to the disks that the last update did not reach: what it said belongs to
-/// all of them from the next one on.
-pub(crate) fn share(disks: &mut [DiskBuffer<'_>], survey: &Survey) {
-    if survey.aligned {
-        return;
+/// The space of a record on disk `disk` as it counts there, in terms of the newest disk's update. `None`
+/// if it says the same already, or is another vendor's.
+pub(crate) fn in_terms_of_newest(
+    disks: &dyn Disks,
+    survey: &Survey,
+    disk: usize,
+    record: &VdConfiguration,
+) -> Option<[u8; 32]> {
+    let own = survey.number_of(disks, disk);
+    if record.vendor_specific_scratch_space == EMPTY
+        || own == survey.copies.sequence()
+        || !is_ours(record)
+    {
+        return None;
     }
+    let who = who(disks, survey, record);
+    let nothing = Note { checkpoint: None, state: None };
+    if read(disks, survey, record) != nothing {
+        return None;
+    }
+    let note = Note::of_record(record, survey.order, own, &who);
+    Some(written(disks, survey, record, &note))
+}
+
+/// Gives the notes of array `guid` that count to the disks that its last update did not reach: what it
+/// said belongs to all of them from the next one on. `speaks` says of a disk whether it was reached.
+pub(crate) fn share(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    guid: Guid,
+    speaks: &dyn Fn(&dyn Disks, usize, &VdConfiguration) -> bool,
+) {
     for disk in 0..disks.len() {
-        if survey.says_the_same(&Live(disks), disk) {
-            continue;
-        }
         for slot in 0..survey.slots(&Live(disks), disk) {
             let live = Live(disks);
-            let Some(record) = survey.volume(&live, disk, slot).filter(|own| is_ours(own)) else {
+            let record = survey.volume(&live, disk, slot).filter(|own| is_ours(own));
+            let Some(record) = record.filter(|own| own.vd_guid == guid) else { continue };
+            if speaks(&live, disk, record) {
                 continue;
-            };
+            }
             let same = |other: &VdConfiguration| {
-                other.vd_guid == record.vd_guid
+                other.vd_guid == guid
                     && set_of(other) == set_of(record)
                     && other.sequence_number == record.sequence_number
                     && is_ours(other)
             };
-            let of_update =
-                survey.records(&live).filter(|(at, _)| survey.says_the_same(&live, at.disk));
-            let spaces = of_update
-                .filter(|(_, other)| same(other))
-                .map(|(_, other)| other.vendor_specific_scratch_space);
-            let Some(space) = spaces.reduce(|first, _| first) else { continue };
+            let mut of_update = survey
+                .records(&live)
+                .filter(|(at, other)| same(other) && speaks(&live, at.disk, other));
+            let space = of_update.next().map(|(_, other)| other.vendor_specific_scratch_space);
+            drop(of_update);
+            let Some(space) = space else { continue };
             edit_record(disks, survey, disk, slot, |record| {
                 record.vendor_specific_scratch_space = space;
             });
@@ -339,16 +310,6 @@ fn change(
     }
 }
 
-/// Says which members hold the data of a set although their disk is being filled for another.
-pub(crate) fn hold(
-    disks: &mut [DiskBuffer<'_>],
-    survey: &Survey,
-    set: (Guid, u16),
-    held: impl Fn(SlotSet) -> SlotSet,
-) {
-    change(disks, survey, set, |note| note.held = held(note.held));
-}
-
 /// The space of a record whose number has changed since the note was read: without its checkpoint,
 /// which is of that number.
 pub(crate) fn after_change(
@@ -359,7 +320,7 @@ pub(crate) fn after_change(
 ) -> [u8; 32] {
     let careful = before.checkpoint.map(|checkpoint| checkpoint.careful());
     let state = before.state.or(careful.filter(|_| record.secondary_element_count > 1));
-    written(disks, survey, record, &Note { checkpoint: None, state, held: before.held })
+    written(disks, survey, record, &Note { checkpoint: None, state })
 }
 
 /// Notes the state of set `set` of array `guid`, and gives the worst of all sets.

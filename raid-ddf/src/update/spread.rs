@@ -11,6 +11,7 @@
 //! [`commit`](crate::commit) writes it before it touches the good one.
 
 use super::copies::{Copies, block};
+use super::rosters;
 use super::set_note;
 use super::survey::{Live, RecordAt, Survey, newer, set_of};
 use crate::crc::Seal;
@@ -46,14 +47,12 @@ pub(crate) const CLOSED: u8 = 0x00;
 /// Brings every copy on every live disk to what the newest disk's chosen copy says, and counts the
 /// change.
 pub(crate) fn spread(disks: &mut [DiskBuffer<'_>], survey: &Survey, stamp: Stamp) {
-    let survey = &survey.without_lost(&Live(disks));
     for disk in 0..disks.len() {
         refresh_records(disks, survey, disk);
     }
     for disk in 0..disks.len() {
         hand_out_records(disks, survey, disk);
     }
-    set_note::share(disks, survey);
     survey.seal_newest(disks);
     for disk in 0..disks.len() {
         let Some(copies) = survey.member(&Live(disks), disk).map(|member| member.1) else {
@@ -94,7 +93,10 @@ fn refresh_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
         let sequence = record.sequence_number.get(survey.order);
         let (level, size) = (record.primary_raid_level, record.block_count);
         let best = survey.record(&live, record.vd_guid, set_of(record));
-        let Some(best) = best.filter(|best| newer(best.sequence, sequence)) else { continue };
+        let best = best.filter(|best| {
+            newer(best.sequence, sequence) && rosters::agree(&live, survey, disk, record, *best)
+        });
+        let Some(best) = best else { continue };
         copy_record(disks, survey, best, (disk, slot));
         if PrimaryLevel::from_byte(level) == PrimaryLevel::Concat {
             // The one level whose members keep sizes of their own.
@@ -333,6 +335,7 @@ fn renew_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
         let live = Live(disks);
         let Some(record) = survey.volume(&live, disk, slot) else { continue };
         let space = set_note::renewed(&live, survey, record);
+        let renew_roster = rosters::renewed(&live, survey, disk, record);
         edit_record(disks, survey, disk, slot, |record| {
             if survey.next_sequence.is_none() {
                 let next = record.sequence_number.get(survey.order).wrapping_add(1);
@@ -341,6 +344,7 @@ fn renew_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
             if let Some(space) = space {
                 record.vendor_specific_scratch_space = space;
             }
+            renew_roster(record);
         });
     }
 }

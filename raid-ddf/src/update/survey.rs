@@ -16,16 +16,16 @@ use crate::guid::Guid;
 use crate::header::Section;
 use crate::integer::ByteOrder;
 use crate::locate::{AnchorSearch, CopyKind};
-use crate::physical_disk_records::{PdState, PhysicalDiskRecords, is_reference};
-use crate::sequence::{compare_kept, updates_between};
+use crate::physical_disk_records::{PhysicalDiskRecords, is_reference};
+use crate::sequence::compare_kept;
 use crate::spare_assignment::SpareAssignment;
 use crate::structure::{ConfigurationRecord, Structure};
-use crate::update::set_note::Note;
+use crate::update::rosters;
 use crate::vd_configuration::VdConfiguration;
 use crate::virtual_disk_records::VirtualDiskRecords;
 use raid_core::array::ArrayId;
 use raid_core::metadata::{ChangeError, DiskBuffer};
-use raid_core::units::{Slot, SlotSet};
+use raid_core::units::Slot;
 
 /// The live ones among the disks given.
 #[derive(Debug)]
@@ -67,10 +67,6 @@ pub(crate) struct Survey {
     /// Those whose other copy says the same.
     twin_sound: DiskSet,
 }
-
-/// Why a disk refuses an update. The format has one state a disk, not one a volume.
-const FORGETFUL: &str = "its records say that another array ran without a disk of this array; an \
-                         update would take that back; read this array, copy it elsewhere";
 
 /// A configuration record in memory.
 #[derive(Clone, Copy, Debug)]
@@ -129,64 +125,14 @@ impl Survey {
             records.is_some_and(|records| records.find(copies.order, &guid).is_some())
         };
         let mut survey = Self::knowing(disks, &knows)?.ok_or(none)?;
+        // The lists of whoever speaks count, unless the array says for itself who is in sync.
         if !survey.lists_agree
+            && rosters::newest(disks, &survey, guid).is_none()
             && let Some(speaker) = dissenting_speaker(disks, guid)
         {
-            survey = Self::spoken_for(disks, survey.guid, Some((speaker, guid)))?;
-            if let Some(disk) = survey.forgetful(disks, guid) {
-                return Err(ChangeError::Disk { disk, what: FORGETFUL });
-            }
+            survey = Self::spoken_for(disks, survey.guid, Some(speaker))?;
         }
         survey.virtual_disk(disks, guid).map(|_| survey).ok_or(none)
-    }
-
-    /// A member of the array on which an update would take back what the disk knows of another one: that it ran
-    /// without a disk that the lists of this update count in. A disk that is no member of the array is
-    /// [spared](Self::spare_accusers) instead; a member has to be written.
-    fn forgetful(&self, disks: &dyn Disks, array: Guid) -> Option<usize> {
-        let newest = self.physical_disks(disks)?;
-        (0..disks.count()).filter(|index| *index != self.newest).find(|index| {
-            let counted_in = self.reference(disks, *index).is_some_and(|me| {
-                let entry = newest.find(self.order, me);
-                entry.is_some_and(|entry| entry.pd_state(self.order).is_usable())
-            });
-            let own = self.member(disks, *index).zip(self.reference(disks, *index));
-            let member = own.is_some_and(|((_, _, structure), me)| {
-                let mut own = structure.volumes().filter(|record| record.vd_guid == array);
-                own.any(|record| self.references(disks, record).any(|them| them == me))
-            });
-            counted_in && member && self.is_accuser(disks, *index, Some(array), true)
-        })
-    }
-
-    /// Whether disk `disk` carries a later update than the one that counts.
-    pub(crate) fn is_later(&self, disks: &dyn Disks, disk: usize) -> bool {
-        compare_kept(self.number_of(disks, disk), self.copies.sequence()).is_gt()
-    }
-
-    /// The slots of a record on disk `disk` that this disk knows to be filled for its set.
-    pub(crate) fn filling_by(
-        &self,
-        disks: &dyn Disks,
-        disk: usize,
-        record: &VdConfiguration,
-    ) -> SlotSet {
-        let own = self.member(disks, disk).and_then(|(_, _, structure)| structure.physical_disks());
-        let Some(own) = own else { return SlotSet::EMPTY };
-        let who = |slot: Slot| {
-            let reference = self.references(disks, record).nth(slot.index())?;
-            Some((reference, own.find(self.order, reference)?.pd_guid))
-        };
-        let filling = |reference| {
-            let entry = own.find(self.order, reference);
-            entry.is_some_and(|entry| entry.pd_state(self.order).is_filling())
-        };
-        let all = (0..=u8::MAX).map(Slot).zip(self.references(disks, record));
-        let filling = all.filter(|(_, reference)| filling(*reference)).map(|(slot, _)| slot);
-        let number = self.number_of(disks, disk);
-        let held = || Note::of_record(record, self.order, number, &who).held;
-        let filling: SlotSet = filling.collect();
-        if filling.is_empty() { filling } else { filling.without(held()) }
     }
 
     fn do_lists_agree(&self, disks: &dyn Disks) -> bool {
@@ -211,8 +157,8 @@ impl Survey {
 
     /// Why no update of array `guid` can be written, if a disk is in the way.
     pub(crate) fn obstacle(disks: &dyn Disks, guid: Guid) -> Option<ChangeError> {
-        let forgets = |why: &ChangeError| matches!(why, ChangeError::Disk { what: FORGETFUL, .. });
-        Self::of_array(disks, guid).err().filter(forgets)
+        let survey = Self::of_array(disks, guid).ok()?;
+        rosters::obstacle(disks, &survey)
     }
 
     /// The configuration of the first disk that knows what is looked for.
@@ -240,7 +186,7 @@ impl Survey {
     fn spoken_for(
         disks: &dyn Disks,
         guid: Guid,
-        speaker: Option<(usize, Guid)>,
+        speaker: Option<usize>,
     ) -> Result<Self, ChangeError> {
         let mut best: Option<(DdfDisk<'_>, Copies)> = None;
         let (mut highest, mut lowest, mut aligned) = (None, Some(u32::MAX), true);
@@ -272,7 +218,7 @@ impl Survey {
             let disks = (0..disks.count()).filter_map(|index| opened(disks, index));
             disks.filter(|disk| disk.configuration() == guid)
         };
-        let spoken = speaker.and_then(|(speaker, _)| opened(disks, speaker));
+        let spoken = speaker.and_then(|speaker| opened(disks, speaker));
         let mut last = copies.sequence();
         if let Some(speaker) = spoken {
             newest = speaker;
@@ -305,125 +251,12 @@ impl Survey {
         };
         survey.check_alike(disks)?;
         survey.lists_agree = survey.do_lists_agree(disks);
-        survey.spare_accusers(disks, speaker.map(|(_, array)| array));
         Ok(survey)
     }
 
-    /// Leaves out disks of other arrays that call a disk out which this update counts in. The format
-    /// has one state a disk, not one a volume: written there, the update would take back what only
-    /// these disks know, that their array ran without it. The counter goes on by two then, so that they
-    /// are not mistaken for disks that an interrupted update did not reach.
-    fn spare_accusers(&mut self, disks: &dyn Disks, array: Option<Guid>) {
-        if self.lists_agree {
-            return;
-        }
-        let newest = self.copies.sequence();
-        let mut members = DiskSet::EMPTY;
-        let mut spared = false;
-        for index in (0..disks.count()).filter(|index| self.members.contains(*index)) {
-            let one_behind = match (newest, self.number_of(disks, index)) {
-                (Some(newest), Some(own)) => updates_between(newest, own) == 1,
-                _ => false,
-            };
-            if index != self.newest && !one_behind && self.is_accuser(disks, index, array, false) {
-                spared = true;
-            } else {
-                members.insert(index);
-            }
-        }
-        if spared {
-            self.members = members;
-            self.next_sequence = self.next_sequence.map(next);
-        }
-    }
-
-    fn number_of(&self, disks: &dyn Disks, index: usize) -> Option<u32> {
+    /// Update counter of disk `index`.
+    pub(crate) fn number_of(&self, disks: &dyn Disks, index: usize) -> Option<u32> {
         self.member(disks, index).and_then(|(_, copies, _)| copies.sequence())
-    }
-
-    /// Whether a disk is a member of arrays other than this one, one of which it knows to have run
-    /// without a disk that the newest lists count in.
-    ///
-    /// A member of this array is none, unless `members` asks for those: then what it knows of this
-    /// array does not count.
-    fn is_accuser(
-        &self,
-        disks: &dyn Disks,
-        index: usize,
-        array: Option<Guid>,
-        members: bool,
-    ) -> bool {
-        let Some((_, _, structure)) = self.member(disks, index) else { return false };
-        let (Some(own), Some(newest)) = (structure.physical_disks(), self.physical_disks(disks))
-        else {
-            return false;
-        };
-        let state = |list: &PhysicalDiskRecords, reference| {
-            list.find(self.order, reference).map(|entry| entry.pd_state(self.order))
-        };
-        let me = self.reference(disks, index);
-        let names = |record: &VdConfiguration, reference| {
-            self.references(disks, record).any(|element| Some(element) == reference)
-        };
-        let holds = |record: &&VdConfiguration| names(record, me);
-        let holds_data = |record: &VdConfiguration| {
-            let state = me.and_then(|me| state(own, me));
-            let mut slots = (0..=u8::MAX).map(Slot).zip(self.references(disks, record));
-            let mine = slots.find(|(_, them)| Some(*them) == me).map(|(slot, _)| slot);
-            let filling = || self.filling_by(disks, index, record);
-            state.is_some_and(|state| {
-                state.is_usable()
-                    || (state.is_filling() && mine.is_some_and(|mine| !filling().contains(mine)))
-            })
-        };
-        if !members
-            && array.is_some_and(|array| {
-                structure.volumes().filter(holds).any(|record| record.vd_guid == array)
-            })
-        {
-            return false;
-        }
-        let others = structure.volumes().filter(holds);
-        let others = others.filter(|record| !members || Some(record.vd_guid) != array);
-        others.filter(|record| holds_data(record)).any(|record| {
-            self.references(disks, record).any(|reference| {
-                let gone = |list| state(list, reference).is_some_and(PdState::is_gone);
-                gone(own) && !gone(newest)
-            })
-        })
-    }
-
-    /// Leaves out a disk that the edited lists call out while it holds another array in which it
-    /// counts itself in: that array may be judged by what its members say alone.
-    pub(crate) fn without_lost(mut self, disks: &dyn Disks) -> Self {
-        if self.lists_agree {
-            return self;
-        }
-        let mut members = DiskSet::EMPTY;
-        for index in (0..disks.count()).filter(|index| self.members.contains(*index)) {
-            if index == self.newest || !self.is_lost(disks, index) {
-                members.insert(index);
-            }
-        }
-        self.members = members;
-        self
-    }
-
-    fn is_lost(&self, disks: &dyn Disks, index: usize) -> bool {
-        let (Some((_, _, structure)), Some(me)) =
-            (self.member(disks, index), self.reference(disks, index))
-        else {
-            return false;
-        };
-        let state = |list: Option<&PhysicalDiskRecords>| {
-            list.and_then(|list| list.find(self.order, me)).map(|entry| entry.pd_state(self.order))
-        };
-        let lost = state(self.physical_disks(disks)).is_some_and(PdState::is_gone);
-        let names =
-            |record: &&VdConfiguration| self.references(disks, record).any(|them| them == me);
-        // One array alone knows of the loss by the lists of its other members.
-        lost && state(structure.physical_disks()).is_some_and(PdState::is_usable)
-            && structure.volumes().filter(names).nth(1).is_some()
     }
 
     /// The global sections are copied from disk to disk: every disk must have the same tables.

@@ -335,8 +335,9 @@ fn configuration_records(way: Way, built: &Everything) {
         assert_eq!(mdf, if way.is_2_0() { (2, 0x011D, 0) } else { (0xFF, 0xFFFF, 0xFF) });
         let reserved = [&six.reserved_40[..], &six.reserved_91, &six.reserved_137];
         let later = [&[six.reserved_143][..], &six.reserved_145, &six.reserved_192];
-        let vendors = [&six.v0[..], &six.v1, &six.v2, &six.v3, &six.vendor_specific_scratch_space];
+        let vendors = [&six.vendor_specific_scratch_space[..]];
         assert!(reserved.into_iter().chain(later).chain(vendors).all(is_unused));
+        assert!(six.v0.starts_with(b"RRro"), "it shares its disks with another volume");
         let lists = six.elements(16).unwrap();
         let members: Vec<_> = lists.references[..5].iter().map(|r| r.get(order)).collect();
         assert_eq!(members, [4, 3, 2, 1, 0].map(reference));

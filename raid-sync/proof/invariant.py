@@ -349,8 +349,10 @@ def f4_cleaning_is_dirty_before(s):
 
 @conjunct
 def f5_nothing_lowered(s):
-    """Where nothing was lowered, the last record is on all, and says who is trusted."""
-    return implies(~s.lowered() & ~writing(s), (s.confirmed() == s.last()) & forall(
+    """Where nothing was lowered, the last record says who is trusted, and no record that may be found trusts
+    anybody else, nor a bad range."""
+    return implies(~s.lowered() & ~writing(s), forall(INT, M, R, lambda n, m, r: implies(
+        findable(s, n) & rec_trusts(s, n, m), trusted(s, m) & implies(s.bad(m, r), s.rec_bad(n, m, r)))) & forall(
         M, lambda m: iff(s.rec_untrusted(s.last(), m), ~trusted(s, m))))
 
 
@@ -511,6 +513,30 @@ def g11_called_equal_by_another(s):
         (s.cached(m, r) == s.agreed(r)) & (s.medium(m, r) == s.agreed(r))))
 
 
+@conjunct
+def g12_settled_is_on_the_media(s):
+    """A settled row is on the media of all who are counted on as it is in their caches, but for a copy under way
+    where copies differ."""
+    counts = lambda m, r: any_of(
+        trusted(s, m), s.filling(m) & s.flushed(m, r), s.waiting(m) & s.held(m, r))
+    still = lambda r: ~s.in_flight(r) & ~(commanded(s, r) & s.owed(r))
+    return forall(R, lambda r: implies(s.settled(r) | s.settling(r), ~s.in_flight(r))) & forall(
+        M, R, lambda m, r: implies(
+            all_of(s.settled(r), still(r), ~s.set_failed(), counts(m, r), ~s.bad(m, r)),
+            s.medium(m, r) == s.cached(m, r)))
+
+
+@conjunct
+def g13_settling_is_on_the_media(s):
+    """… and one that is settling, where the flush has reached it."""
+    counts = lambda m, r: any_of(
+        trusted(s, m), s.filling(m) & (s.prepared(m, r) | s.flushed(m, r)), s.waiting(m) & s.held(m, r))
+    still = lambda r: ~(commanded(s, r) & s.owed(r))
+    return forall(M, R, lambda m, r: implies(
+        all_of(raise_covers(s, m), s.settled(r) | s.settling(r), still(r), counts(m, r), ~s.bad(m, r)),
+        s.medium(m, r) == s.cached(m, r)))
+
+
 # ---- h: the end of a rebuild
 
 @conjunct
@@ -574,3 +600,11 @@ def h8_the_image_under_way(s):
     untrusted = lambda m: s.failed(m) | s.waiting(m) | (s.filling(m) & ~s.finish())
     return implies(writing(s) & ~s.lowered(), forall(
         M, lambda m: iff(s.rec_untrusted(s.last(), m), untrusted(m))))
+
+
+@conjunct
+def h9_the_target_is_settled(s):
+    """… and what is settled, or settling."""
+    return forall(M, R, lambda m, r: implies(
+        all_of(becomes_trusted(s, m), s.settled(r) | s.settling(r), ~s.bad(m, r)),
+        s.medium(m, r) == s.cached(m, r)))

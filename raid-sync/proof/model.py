@@ -127,6 +127,12 @@ def only(x, y):
     return x == y
 
 
+def unsettled(s, row):
+    """A row changes in the caches."""
+    keep = lambda rows: (lambda r: rows(r) & ~only(r, row))
+    return {"settled": keep(s.settled), "settling": keep(s.settling)}
+
+
 # ---- users
 
 @action(row=R, fua=BOOL, through=BOOL, early=(M, BOOL))
@@ -161,6 +167,7 @@ def admit(s, p):
         "leg": lambda m, r: ite(only(r, p.row), sent(m), s.leg(m, r)),
         "issued": keep(s.issued), "held": keep(s.held), "flushed": keep(s.flushed),
         "durable": keep(s.durable), "prepared": keep(s.prepared),
+        **unsettled(s, p.row),
     }
 
 
@@ -217,8 +224,7 @@ def complete(s, p):
 def acknowledge(s, p):
     """The user is told. A durable write is a promise; a plain one is none before a flush."""
     here = lambda r: only(r, p.row)
-    # Config::strict = false is proven as well: no defect.
-    plain = planted("Relaxed") and ~s.completed_fua(p.row)
+    plain = s.relaxed() & ~s.completed_fua(p.row)
     return [
         (WORLD, s.unanswered(p.row)),
         ("ack", ~s.set_failed()),
@@ -285,8 +291,10 @@ def fail(s, p):
     was = trusted(s, p.member)
     lost = was & forall(M, lambda m: ~left(m))
     had = lambda m, r: trusted(s, m) | (s.filling(m) & s.flushed(m, r)) | (s.waiting(m) & s.held(m, r))
-    still = lambda r: planted("ForgetDebtOfLeaver") or s.region(s.region_of(r)) == Clean
-    account = lambda m, r: all_of(still(r), ~s.owed_on_disk(r), had(m, r))
+    still = lambda r: planted("ForgetDebtOfLeaver") or s.settled(r)
+    # The record that cleans it may be on all others already: its flush has returned.
+    settles = lambda r: (s.stream() == Raising) & s.settling(r)
+    account = lambda m, r: all_of(any_of(still(r), settles(r)), ~s.owed(r), had(m, r))
     keep = lambda rows: (lambda m, r: ite(only(m, p.member), account(m, r), rows(m, r)))
     return [
         ("member_failed", ~s.failed(p.member)),
@@ -314,9 +322,10 @@ def can_join(s, m):
     ]
 
 
-@action(member=M, keeps_record=BOOL, content=(R, INT))
+@action(member=M, keeps_record=BOOL, content=(R, INT), awaited=BOOL)
 def join(s, p):
-    """Another disk, or one that is taken for another: of any content, perhaps with an old record."""
+    """Another disk, or one that is taken for another: of any content, perhaps with an old record. `awaited`:
+    flushes of users that named the one before are still to return."""
     here = lambda m: only(m, p.member)
     none = lambda rows: (lambda m, r: rows(m, r) & ~here(m))
     put = lambda m, r, old: ite(here(m), p.content(r), old)
@@ -330,7 +339,7 @@ def join(s, p):
         "medium": lambda m, r: put(m, r, s.medium(m, r)),
         "record": lambda m: ite(here(m) & ~p.keeps_record, -1, s.record(m)),
         "disk": lambda m: ite(here(m), s.disk(m) + 1, s.disk(m)),
-        "flush_due": lambda u, m: s.flush_due(u, m) & ~here(m),
+        "flush_due": lambda u, m: s.flush_due(u, m) & (~here(m) | p.awaited),
         "lowered": lambda: TRUE,
     }
 
@@ -348,7 +357,7 @@ def stray(s, p):
     }
 
 
-@action(member=M)
+@action(member=M, awaited=BOOL)
 def come_back(s, p):
     """The same disk is back, its cache lost, and owes what its account says; unless its record shows that it was
     written without the others, or is older than the account."""
@@ -361,19 +370,30 @@ def come_back(s, p):
         "waiting": lambda m: s.waiting(m) | here(m),
         "issued": lambda m, r: s.issued(m, r) & ~here(m),
         "cached": lambda m, r: ite(here(m), s.medium(m, r), s.cached(m, r)),
-        "flush_due": lambda u, m: s.flush_due(u, m) & ~here(m),
+        "flush_due": lambda u, m: s.flush_due(u, m) & (~here(m) | p.awaited),
         "lowered": lambda: TRUE,
     }
 
 
-@action(member=M, kept=(R, BOOL))
+@action(member=M, kept=(R, BOOL), sure=(R, BOOL), ready=(R, BOOL))
 def forget(s, p):
     """Any part of an account or of a position may be given up: regions are coarser than rows, the room for
     accounts is bounded, and formats hold less."""
     cut = lambda rows: (lambda m, r: rows(m, r) & implies(only(m, p.member), p.kept(r)))
     return [("owe_everything", ~trusted(s, p.member) & ~(s.filling(p.member) & s.finish()))], {
-        "held": cut(s.held), "flushed": cut(s.flushed), "durable": cut(s.durable),
-        "prepared": cut(s.prepared),
+        "held": cut(s.held), "flushed": cut(s.flushed),
+        "prepared": lambda m, r: cut(s.prepared)(m, r) & implies(only(m, p.member), p.ready(r)),
+        "issued": lambda m, r: cut(s.issued)(m, r) | (s.issued(m, r) & (s.window(r) != Free)),
+        "durable": lambda m, r: cut(s.durable)(m, r) & implies(only(m, p.member), p.sure(r)),
+    }
+
+
+@action(rows=(R, BOOL))
+def doubt(s, p):
+    """What was flushed since it was written may be forgotten: regions are coarser than rows."""
+    return [("write_wanted", TRUE)], {
+        "settled": lambda r: s.settled(r) & ~p.rows(r),
+        "settling": lambda r: s.settling(r) & ~p.rows(r),
     }
 
 
@@ -390,11 +410,12 @@ def agree_alone(s, p):
 
 # ---- the record stream
 
-@action(regions=(G, BOOL), marks=BOOL, finish=BOOL, target=M)
+@action(regions=(G, BOOL), sweeps=(R, BOOL), marks=BOOL, agrees=BOOL, finish=BOOL, target=M)
 def collect(s, p):
     """What may be raised is taken together: regions without a write in flight, the position, the end of a
-    rebuild. Every member with a cache is to be flushed."""
-    still = forall(R, lambda r: implies(p.regions(s.region_of(r)), ~s.in_flight(r)))
+    rebuild. Every member with a cache is to be flushed. `sweeps`: rows that the log itself remembers."""
+    quiet = lambda r: ~s.in_flight(r)
+    still = forall(R, lambda r: implies(p.regions(s.region_of(r)) | p.sweeps(r), quiet(r)))
     full = all_of(
         rebuilds(s), ~s.preparing(), s.filling(p.target),
         forall(M, R, lambda m, r: implies(s.filling(m), s.held(m, r))),
@@ -414,8 +435,9 @@ def collect(s, p):
         ("settle", implies(p.finish, full)),
     ], {
         "region": lambda g: ite(p.regions(g), CleanWanted, s.region(g)),
+        "settling": lambda r: p.sweeps(r),
         "prepared": lambda m, r: ite(s.filling(m) & p.marks, rows(m, r), s.durable(m, r)),
-        "owed_prepared": lambda r: ite(p.marks, s.owed(r), s.owed_on_disk(r)),
+        "owed_prepared": lambda r: ite(p.agrees, s.owed(r), s.owed_on_disk(r)),
         "finish": lambda: p.finish, "finishing": lambda: p.finish,
         "filling": lambda m: s.filling(m) & ~term(early),
         "flush_leg": flush,
@@ -438,11 +460,13 @@ def flush_returned(s):
     return (s.stream() == Flushing) & forall(M, lambda m: ~out(m))
 
 
-@action()
+@action(settles=BOOL)
 def note_flushed(s, p):
-    """The flush has returned, and nobody failed: the position that it covers counts as flushed."""
+    """The flush has returned, and nobody failed: the position that it covers counts as flushed, and so do the
+    rows that only the log remembers."""
     return [("flushed", flush_returned(s)), ("drop_raise", ~s.lowered())], {
         "flushed": lambda m, r: s.flushed(m, r) | (s.filling(m) & s.prepared(m, r)),
+        "settled": lambda r: s.settled(r) | (p.settles & s.settling(r)),
     }
 
 
@@ -451,7 +475,7 @@ def drop_raise(s, p):
     """What was being raised is not true any more, or only the memory of the log depended on it."""
     return [("drop_raise", s.stream() == Flushing)], {
         "stream": lambda: Idle, "finish": lambda: FALSE, "finishing": lambda: FALSE,
-        "flush_leg": lambda m: FALSE,
+        "flush_leg": lambda m: FALSE, "settling": lambda r: FALSE,
         "region": lambda g: ite(s.region(g) == CleanWanted, Dirty, s.region(g)),
     }
 
@@ -464,6 +488,17 @@ def issue(s, says):
     updates = {name: put(name, content) for name, content in says.items()}
     to = (lambda m: TRUE) if planted("RecordToFailed") else (lambda m: ~s.failed(m))
     return {**updates, "last": lambda: number, "lowered": lambda: FALSE, "addressed": to}
+
+
+@action()
+def said_already(s, p):
+    """What was lowered is what the last record says."""
+    says = forall(M, lambda m: iff(s.rec_untrusted(s.last(), m), ~trusted(s, m)))
+    listed = forall(M, R, lambda m, r: implies(s.bad(m, r), s.rec_bad(s.last(), m, r)))
+    others = forall(INT, M, R, lambda n, m, r: implies(
+        findable(s, n) & rec_trusts(s, n, m), trusted(s, m) & implies(s.bad(m, r), s.rec_bad(n, m, r))))
+    where = any_of(s.stream() == Lowering, (s.stream() == Idle) & others)
+    return [("lower_due", all_of(where, says, listed))], {"lowered": lambda: FALSE}
 
 
 @action(less=(M, R, BOOL), more=(R, BOOL))
@@ -504,6 +539,7 @@ def issue_lower(s, p):
             "rec_bad": lambda m, r: FALSE if planted("BadRangeForgotten") else s.bad(m, r),
         }),
         "stream": lambda: Lowering, "finish": lambda: FALSE, "finishing": lambda: FALSE,
+        "settling": lambda r: FALSE,
         "region": lambda g: ite(s.region(g) == Wanted, Writing, s.region(g)),
     }
 
@@ -516,12 +552,10 @@ def record_lands(s, p):
     }
 
 
-@action(durable=BOOL, lacks=M, has=M, speaker=M)
-def persisted(s, p):
-    """The record has returned from all; whom it did not reach has failed. `durable`: all hold it whom it
-    trusts; else `lacks` does not. `has` holds it."""
+def returned(s, p, excused):
+    """The record has returned from all; whom it did not reach has failed, but for those who are excused."""
     got = lambda m: s.record(m) == s.last()
-    back = forall(M, lambda m: implies(s.addressed(m), got(m) | s.failed(m)))
+    back = forall(M, lambda m: implies(s.addressed(m), got(m) | s.failed(m) | excused(m)))
     on_all = forall(M, lambda m: implies(rec_trusts(s, s.last(), m), got(m)))
     counts = planted("DirtyBeforeDurable") or p.durable
     raised = s.stream() == Raising
@@ -549,8 +583,25 @@ def persisted(s, p):
         "filling": lambda m: s.filling(m) & ~ends,
         "operation": lambda: ite(ends, Nothing, s.operation()),
         "speaker": lambda: p.speaker,
-        "lowered": lambda: s.lowered() | (raised & s.finish() & ~ends),
+        "lowered": lambda: any_of(s.lowered(), raised & s.finish() & ~ends),
+        "settled": lambda r: s.settled(r) | (raised & s.settling(r)),
+        "settling": lambda r: FALSE,
     }
+
+
+@action(durable=BOOL, lacks=M, has=M, speaker=M)
+def persisted(s, p):
+    """The record has returned from all; whom it did not reach has failed. `durable`: all hold it whom it
+    trusts; else `lacks` does not. `has` holds it."""
+    return returned(s, p, lambda m: FALSE)
+
+
+@action(durable=BOOL, lacks=M, has=M, speaker=M, member=M, heir=M)
+def persisted_short(s, p):
+    """The same, but one member fails by it, when what the record raises counts already."""
+    guards, updates = returned(s, p, lambda m: only(m, p.member))
+    fails, then = fail(s.after(updates), p)
+    return [*guards, *fails], {**updates, **then}
 
 
 # ---- operations and windows
@@ -574,7 +625,7 @@ def owe(s, p):
     }
 
 
-@action(what="Operation", targets=(M, BOOL))
+@action(what="Operation", targets=(M, BOOL), lowers=BOOL)
 def start(s, p):
     """An operation starts. A rebuild and a scrub need copies that agree. Targets that were waiting are filled
     from now on, and who is no target waits. A check is a scrub that commands no copy."""
@@ -589,8 +640,10 @@ def start(s, p):
     return [
         ("startable", (s.operation() == Nothing) & ~s.set_failed() & (p.what != Nothing)),
         ("startable", implies(refill | (p.what == Scrub), agree)),
+        ("lower_due", p.lowers | ~s.finish()),
     ], {
-        "operation": lambda: p.what, "preparing": lambda: TRUE, "lowered": lambda: TRUE,
+        "operation": lambda: p.what, "preparing": lambda: TRUE,
+        "lowered": lambda: s.lowered() | p.lowers,
         "finishing": lambda: FALSE,
         "filling": lambda m: ite(refill, untrusted(m) & p.targets(m), s.filling(m)),
         "waiting": lambda m: ite(refill, untrusted(m) & ~p.targets(m), s.waiting(m)),
@@ -605,7 +658,7 @@ def begin(s, p):
     """The record that names the operation is durable: windows may open."""
     return [
         ("settle", (s.operation() != Nothing) & s.preparing()),
-        ("lower_due", ~s.lowered() & none_wanted(s)),
+        ("lower_due", none_wanted(s)),
     ], {"preparing": lambda: FALSE}
 
 
@@ -641,12 +694,14 @@ def command_copy(s, p):
     }
 
 
-@action(row=R, member=M)
+@action(row=R, member=M, gone=(M, BOOL))
 def copy_reads(s, p):
-    """A source is read that was trusted when the copy was commanded; it may have failed since."""
+    """A source is read that was trusted when the copy was commanded; it may have failed since. So may a target:
+    the copy goes there nevertheless, or not (`gone`)."""
     here = lambda r: only(r, p.row)
-    target = lambda m: ite(rebuilds(s), s.filling(m) & ~s.held(m, p.row),
-                           trusted(s, m) & (m != p.member))
+    late = lambda m: s.failed(m) & ~p.gone(m)
+    target = lambda m: ite(rebuilds(s), (s.filling(m) | late(m)) & ~s.held(m, p.row),
+                           (trusted(s, m) | late(m)) & (m != p.member))
     there = s.source(p.member, p.row) & ~s.strayed(p.member)
     return [(WORLD, (s.window(p.row) == Active) & there)], {
         "buffer": lambda r: ite(here(r), s.cached(p.member, r), s.buffer(r)),
@@ -696,6 +751,8 @@ def copied(s, p):
         "copying": lambda m, r: s.copying(m, r) & ~here(r),
         "agreed": lambda r: ite(here(r) & s.owed(r), s.buffer(r), s.agreed(r)),
         "owed": lambda r: s.owed(r) & ~(here(r) & resync),
+        "settled": lambda r: s.settled(r) & ~(here(r) & (resync | s.owed(r))),
+        "settling": lambda r: s.settling(r) & ~(here(r) & (resync | s.owed(r))),
     }
 
 
@@ -706,6 +763,8 @@ def copy_ends_early(s, p):
     return [("copied", commanded(s, p.row)), (WORLD, copy_returned(s, p.row))], {
         "window": lambda r: ite(here(r), Free, s.window(r)),
         "copying": lambda m, r: s.copying(m, r) & ~here(r),
+        "settled": lambda r: s.settled(r) & ~(here(r) & s.owed(r)),
+        "settling": lambda r: s.settling(r) & ~(here(r) & s.owed(r)),
     }
 
 
@@ -735,16 +794,18 @@ def give_up_window(s, p):
     }
 
 
-@action(lowers=BOOL)
+@action(lowers=BOOL, pauses=BOOL)
 def stop(s, p):
-    """A pause, an abort, or the end of a resync: no copy is under way, and `issued` falls back to `done`."""
+    """A pause, an abort, or the end of a resync: no copy is under way, and `issued` falls back to `done`. After
+    a pause the operation goes on as it is."""
     kept = lambda r: s.window(r) == Closing if planted("PauseKeepsWindows") else FALSE
     return [
         ("settle", s.operation() != Nothing),
         ("end", ~((s.stream() == Flushing) & s.finish())),
         ("stop", forall(R, lambda r: ~commanded(s, r))),
     ], {
-        "operation": lambda: Nothing, "window": lambda r: ite(kept(r), Closing, Free),
+        "operation": lambda: ite(p.pauses, s.operation(), Nothing), "preparing": lambda: p.pauses,
+        "window": lambda r: ite(kept(r), Closing, Free),
         "owed": lambda r: FALSE if planted("EndAtCursor") else s.owed(r),
         "finishing": lambda: FALSE,
         "issued": lambda m, r: ite(s.filling(m), s.held(m, r), s.issued(m, r)),
@@ -759,7 +820,6 @@ def power_cut_and_restart(s, p):
     """Power fails, and the set is started from the members that are present. The newest record among them
     speaks. One of them, at least, is trusted by the newest record that all hold whom it trusts: with fewer,
     no core could know what was promised."""
-    newer = forall(M, lambda m: implies(p.present(m), s.record(m) <= p.found))
     here = p.present(p.holder) & (s.record(p.holder) == p.found)
     failed = lambda m: s.rec_failed(p.found, m) | ~p.present(m)
     untrusted = lambda m: s.rec_untrusted(p.found, m) & ~failed(m)
@@ -773,7 +833,7 @@ def power_cut_and_restart(s, p):
     found_named = (lambda m: s.rec_untrusted(p.found, m)) if planted("FoundIsConfirmed") else (
         lambda m: FALSE)
     return [
-        ("freshest", here & any_of(planted("NewestByStamp"), newer)),
+        ("freshest", here & any_of(planted("NewestByStamp"), s.confirmed() <= p.found)),
         ("went_on_without", apart),
         (WORLD, forall(M, lambda m: implies(p.present(m), s.record(m) >= 0))),
         (WORLD, p.present(p.witness) & rec_trusts(s, s.confirmed(), p.witness)),
@@ -785,6 +845,7 @@ def power_cut_and_restart(s, p):
         "speaker": lambda: p.speaker, "set_failed": lambda: FALSE,
         "region": lambda g: ite(s.rec_dirty(p.found, g), dirty, Clean),
         "owed": differs, "owed_on_disk": differs, "owed_prepared": lambda r: TRUE,
+        "settled": lambda r: TRUE, "settling": lambda r: FALSE,
         "issued": held, "held": held, "flushed": held, "durable": held,
         "prepared": lambda m, r: FALSE,
         "operation": lambda: Nothing, "preparing": lambda: FALSE, "window": lambda r: Free,
@@ -804,7 +865,7 @@ def first_state(s):
     """A new set: all hold version 0 of every row, and record 0 says so."""
     zero = {"cached", "medium", "agreed", "admitted", "completed", "acked", "promised", "record", "disk",
             "last", "confirmed"}
-    false = {"failed", "filling", "waiting", "set_failed", "owed", "owed_on_disk", "issued", "held",
+    false = {"failed", "filling", "waiting", "set_failed", "owed", "owed_on_disk", "settled", "settling", "issued", "held",
              "flushed", "durable", "prepared", "preparing", "copying", "source", "in_flight", "leg",
              "unanswered", "finish", "finishing", "flush_leg", "addressed", "lowered", "named", "strayed",
              "bad", "bad_named",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Prints the invariant as Rust: `src/proven.rs`, which the tests of raid-sync evaluate in the states of the
-real core.
+"""Prints the invariant and the actions as Rust: `src/proven.rs`, which the tests of raid-sync evaluate in the
+states and the steps of the real core.
 
     rust.py            prints it
     rust.py --check    fails if src/proven.rs says something else
@@ -9,8 +9,10 @@ import pathlib
 import sys
 
 from invariant import INVARIANT, readable
+from model import ACTIONS
+from prove import parameters_of
 from state import FIXED, STATE, State, signature
-from terms import BOOL, ENUMS, FLUSH, INT, MEMBER, REGION, ROW, Term, restart_names, var
+from terms import BOOL, ENUMS, FLUSH, INT, MEMBER, REGION, ROW, Term, restart_names, term, var
 
 FILE = pathlib.Path(__file__).resolve().parent.parent / "src" / "proven.rs"
 # How many there are, and for how many there is room.
@@ -19,7 +21,7 @@ ROOM = {MEMBER: ("members", 4), ROW: ("rows", 6), REGION: ("regions", 6), FLUSH:
 
 
 def rust_sort(sort):
-    return {BOOL: "bool", INT: "i16", MEMBER: "usize", REGION: "usize"}.get(sort, sort)
+    return {BOOL: "bool", INT: "i16"}.get(sort, "usize" if sort in ROOM else sort)
 
 
 def free(term):
@@ -77,7 +79,8 @@ def rust(term):
         return parts[0]
     if kind == "apply":
         name, *at = parts
-        return f"s.{name}" + "".join(f"[{index(one)}]" for one in at)
+        name = f"p.{name[2:]}" if name.startswith("p_") else f"s.{name}"
+        return name + "".join(f"[{index(one)}]" for one in at)
     if kind == "forall":
         return every(list(parts[0]), parts[1])
     if kind == "not":
@@ -97,10 +100,65 @@ def mentions(term, name):
     return any(mentions(part, name) for part in parts if isinstance(part, Term))
 
 
+def rust_type(arguments, sort):
+    text = rust_sort(sort)
+    for one in reversed(arguments):
+        text = f"[{text}; {ROOM[one][1]}]"
+    return text
+
+
+def update(name, change):
+    """What an action does to a part of the state, as nested loops. Of the records only a new one changes."""
+    arguments, _ = signature(name)
+    at, loops = [], ""
+    for place, sort in enumerate(arguments):
+        if sort == INT:
+            assert name.startswith("rec_"), name
+            at.append(State().last() + 1)
+        else:
+            at.append(var(f"{sort[0].lower()}{place}", sort))
+            loops += f"for {at[-1].parts[0]} in 0..s.{ROOM[sort][0]} {{ "
+    target = f"t.{name}" + "".join(f"[{index(one)}]" for one in at)
+    return f"    {loops}{target} = {rust(term(change(*at)))};" + " }" * loops.count("{")
+
+
+def actions():
+    """The parameters, the guards, and what each action does."""
+    lines, parameters = ["/// The parameters of an action: each takes those it has.",
+                         "#[derive(Clone, Copy, Debug, Default)]\npub(crate) struct With {"], {}
+    for action in ACTIONS.values():
+        for name, (*arguments, sort) in action.parameters.items():
+            text = rust_type(arguments, sort)
+            assert parameters.setdefault(name, text) == text, name
+    lines += [f"    pub(crate) {name}: {text}," for name, text in parameters.items()]
+    lines.append("}\n\n/// An action of the model.\n#[derive(Clone, Copy)]\npub(crate) struct Action {")
+    lines.append("    pub(crate) name: &'static str,")
+    lines.append("    /// The function of raid-sync that asks for what does not hold, if the action is refused.")
+    lines.append("    pub(crate) refused_by: fn(&Abstract, &With) -> Option<&'static str>,")
+    lines.append("    /// The state that it leaves.\n    pub(crate) after: fn(&Abstract, &With) -> Abstract,\n}\n")
+    for name, action in ACTIONS.items():
+        restart_names()
+        guards, updates = action.apply(State(), parameters_of(action)[0])
+        lines.append(f"/// {' '.join(action.about.split())}")
+        lines.append(f"pub(crate) const {name.upper()}: Action = Action {{ name: \"{name}\", "
+                     f"refused_by: {name}_refused_by, after: after_{name} }};\n")
+        lines.append(f"fn {name}_refused_by(s: &Abstract, p: &With) -> Option<&'static str> {{")
+        lines += [f'    if !{rust(guard)} {{ return Some("{asker}"); }}' for asker, guard in guards]
+        lines.append(f"    None\n}}\n\nfn after_{name}(s: &Abstract, p: &With) -> Abstract {{")
+        lines.append("    let mut t = s.clone();")
+        lines += [update(part, change) for part, change in updates.items()]
+        if "last" in updates:
+            lines.append("    t.records = t.records.max(t.last as usize + 1);")
+        lines.append("    t\n}\n")
+    return lines
+
+
 HEAD = '''// SPDX-License-Identifier: MIT OR Apache-2.0
-//! The proven invariant, as `proof/rust.py` prints it from the text that is proven: do not edit.
+//! The proven invariant, and the actions that are proven to keep it, as `proof/rust.py` prints them from the text
+//! that is proven: do not edit.
 //!
-//! A conjunct is a `fn(&Abstract) -> bool`. [`broken`] names the first that does not hold.
+//! A conjunct is a `fn(&Abstract) -> bool`. [`broken`] names the first that does not hold. An [`Action`] says
+//! whether it may happen in a state, and which state it leaves.
 '''
 
 
@@ -111,15 +169,13 @@ def main():
         lines.append(f"pub(crate) enum {name} {{\n    #[default]")
         lines += [f"    {one}," for one in values] + ["}\n"]
     lines.append(f"/// Room for rows.\npub(crate) const ROWS: usize = {ROOM[ROW][1]};\n")
+    lines.append(f"/// Room for records.\npub(crate) const RECORDS: usize = {ROOM[INT][1]};\n")
     lines.append("/// A state of the model, of a few members, rows and records.")
     lines.append("#[derive(Clone, Debug, Default, PartialEq)]\npub(crate) struct Abstract {")
     lines += [f"    pub(crate) {name}: usize," for name, _ in ROOM.values()]
     for name in (*FIXED, *STATE):
         arguments, sort = signature(name)
-        text = rust_sort(sort)
-        for one in reversed(arguments):
-            text = f"[{text}; {ROOM[one][1]}]"
-        lines.append(f"    pub(crate) {name}: {text},")
+        lines.append(f"    pub(crate) {name}: {rust_type(arguments, sort)},")
     lines.append("}\n\nimpl Abstract {\n    /// What is not as in an empty state.")
     lines.append("    pub(crate) fn told(&self) -> std::vec::Vec<std::string::String> {")
     lines.append("        let (none, mut told) = (Self::default(), std::vec::Vec::new());")
@@ -127,6 +183,14 @@ def main():
         lines.append(f"        if self.{name} != none.{name} {{ "
                      f'told.push(std::format!("{name}: {{:?}}", self.{name})); }}')
     lines.append('        told.iter().map(|text| text.replace("false", "-").replace("true", "x")).collect()\n    }')
+    lines.append("\n    /// The parts in which it is not the same as another state.")
+    lines.append("    pub(crate) fn apart(&self, other: &Self) -> std::vec::Vec<&'static str> {")
+    lines.append("        let mut apart = std::vec::Vec::new();")
+    lines += [f'        if self.{name} != other.{name} {{ apart.push("{name}"); }}' for name in (*FIXED, *STATE)]
+    lines.append("        apart\n    }\n\n    /// A part as text.")
+    lines.append("    pub(crate) fn part(&self, name: &str) -> std::string::String {\n        match name {")
+    lines += [f'            "{name}" => std::format!("{{:?}}", self.{name}),' for name in (*FIXED, *STATE)]
+    lines.append("            _ => std::string::String::new(),\n        }\n    }")
     lines.append("\n    /// Which parts are not as in an empty state.")
     lines.append("    pub(crate) fn seen(&self) -> [bool; PARTS.len()] {\n        let none = Self::default();\n        [")
     lines += [f"            self.{name} != none.{name}," for name in (*FIXED, *STATE)]
@@ -159,11 +223,12 @@ def main():
     lines.append("/// The first of these that does not hold.")
     lines.append("pub(crate) fn broken(conjuncts: &[Conjunct], s: &Abstract) -> Option<&'static str> {")
     lines.append("    conjuncts.iter().find(|(_, holds)| !holds(s)).map(|(name, _)| *name)\n}\n")
+    lines += actions()
     text = "\n".join(lines)
     if sys.argv[1:] == ["--check"]:
         if not FILE.exists() or FILE.read_text() != text:
             sys.exit("raid-sync/src/proven.rs is not what proof/rust.py prints: print it again with `rust.py > src/proven.rs`")
-        print(f"src/proven.rs is what is proven: {len(texts)} conjuncts, {len(media)} of media")
+        print(f"src/proven.rs is what is proven: {len(texts)} conjuncts, {len(media)} of media, {len(ACTIONS)} actions")
     else:
         print(text, end="")
 

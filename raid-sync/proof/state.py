@@ -24,6 +24,8 @@ STATE = {
     "owed": (R, BOOL),          # copies may differ
     "owed_on_disk": (R, BOOL),  # … as far as the records may say, and caches may hold
     "owed_prepared": (R, BOOL),  # … as the prepared record will say
+    "settled": (R, BOOL),       # flushed everywhere since it was written last, whatever the records say
+    "settling": (R, BOOL),      # … if the flush of the raise under way returns
     # Positions and debts, both as sets of rows (mark.rs, debt.rs).
     "issued": (M, R, BOOL),     # a write goes to this member as well
     "held": (M, R, BOOL),       # `done`: a read may use it
@@ -77,7 +79,8 @@ STATE = {
 }
 
 # What never changes.
-FIXED = {"region_of": (R, G), "volatile": (M, BOOL)}
+# `relaxed`: a plain write is acknowledged before a record names who has failed (Config::strict).
+FIXED = {"region_of": (R, G), "volatile": (M, BOOL), "relaxed": (BOOL,)}
 
 
 # All that a state may have; `parity.py` adds its own.

@@ -5,9 +5,8 @@
 //! be any of several versions until a flush: every conjunct speaks of one row of one medium, and compares it
 //! only, so the oldest and the newest of them stand for all.
 
-use crate::proven::{
-    ALL, Abstract, OF_MEDIA, PARTS, ROWS, StreamState, WindowState, broken, readable,
-};
+use crate::proven::{ALL, Abstract, OF_MEDIA, PARTS, ROWS, WindowState, broken, readable};
+use crate::steps::{explain, explain_start};
 use crate::sync_core::SyncCore;
 use crate::world::scene::{Copy, Record, Scene};
 use crate::{Debtor, MemberKey};
@@ -16,8 +15,11 @@ use raid_core::metadata::Operation;
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use std::format;
 use std::string::String;
+use std::vec::Vec;
 
 std::thread_local! {
+    static STEPS: Cell<bool> = const { Cell::new(true) };
+    static INVARIANT: Cell<bool> = const { Cell::new(true) };
     static FORGOTTEN: Cell<Option<usize>> = const { Cell::new(None) };
     static WATCHED: Cell<bool> = const { Cell::new(false) };
     static SEEN: RefCell<[bool; PARTS.len()]> = const { RefCell::new([false; PARTS.len()]) };
@@ -28,6 +30,12 @@ pub(crate) fn forget(part: Option<usize>) {
     FORGOTTEN.set(part);
 }
 
+/// Leaves steps or the invariant unjudged in this thread.
+pub(crate) fn judge(steps: bool, invariant: bool) {
+    STEPS.set(steps);
+    INVARIANT.set(invariant);
+}
+
 /// Runs this, and returns which parts of the abstraction were ever filled.
 pub(crate) fn parts_seen(run: impl FnOnce()) -> [bool; PARTS.len()] {
     WATCHED.set(true);
@@ -36,23 +44,167 @@ pub(crate) fn parts_seen(run: impl FnOnce()) -> [bool; PARTS.len()] {
     SEEN.replace([false; PARTS.len()])
 }
 
-/// Whether this state satisfies the invariant. `N` is the number of rows of a region where regions are kept.
-pub(crate) fn conforms<const T: usize, const W: usize, const R: usize, const B: usize>(
+/// What the model knows of the past, and the core need not: which rows count as owed as far as records and
+/// caches may say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct History {
+    owed_on_disk: [bool; ROWS],
+    owed_prepared: [bool; ROWS],
+    /// Which rows each record calls owed, by its serial number.
+    owed: Vec<(u32, [bool; ROWS])>,
+}
+
+impl History {
+    /// The history of a state of the model that has these records.
+    fn of(a: &Abstract, records: &[Record]) -> Self {
+        let owed = records.iter().zip(&a.rec_owed).map(|(record, owed)| (record.serial, *owed));
+        Self { owed_on_disk: a.owed_on_disk, owed_prepared: a.owed_prepared, owed: owed.collect() }
+    }
+
+    fn add_to(&self, a: &mut Abstract, records: &[Record]) {
+        (a.owed_on_disk, a.owed_prepared) = (self.owed_on_disk, self.owed_prepared);
+        for (record, owed) in records.iter().zip(&mut a.rec_owed) {
+            if let Some((_, known)) = self.owed.iter().find(|(serial, _)| *serial == record.serial)
+            {
+                *owed = *known;
+            }
+        }
+        if let Some(part) = FORGOTTEN.get() {
+            a.forget(part);
+        }
+        if WATCHED.get() {
+            SEEN.with_borrow_mut(|seen| {
+                seen.iter_mut().zip(a.seen()).for_each(|(all, one)| *all |= one);
+            });
+        }
+    }
+}
+
+/// A state, to be compared with the one after the next step.
+#[derive(Debug)]
+pub(crate) struct State {
+    a: Abstract,
+    /// Flushes that the core has commanded.
+    flushes: u64,
+    records: Vec<Record>,
+}
+
+/// Follows a core from state to state.
+#[derive(Debug, Default)]
+pub(crate) struct Follower {
+    before: Option<State>,
+}
+
+impl Follower {
+    /// Whether a step of the core is a sequence of the model's actions, and the state after it satisfies the
+    /// invariant.
+    pub(crate) fn see<const T: usize, const W: usize, const R: usize, const B: usize>(
+        &mut self,
+        core: &SyncCore<T, W, R, B>,
+        scene: Scene,
+    ) -> Result<(), String> {
+        let before = self.before.take();
+        let history = match (scene.start, &before) {
+            (Some(_), before) => {
+                let known = before.as_ref().map(|before| History::of(&before.a, &before.records));
+                start(core, &scene, known)?
+            }
+            (None, Some(before)) => follow(before, core, &scene)?,
+            (None, None) => None,
+        };
+        self.before = history.and_then(|history| state(core, &scene, &history));
+        Ok(())
+    }
+}
+
+/// Whether the model knows such states: a failed set promises nothing, and the model heals no bad ranges.
+fn compares<const T: usize, const W: usize, const R: usize, const B: usize>(
+    core: &SyncCore<T, W, R, B>,
+) -> bool {
+    let status = core.status();
+    !status.set_failed && status.bad_ranges == 0
+}
+
+/// The state, to be compared with the one after a step.
+pub(crate) fn state<const T: usize, const W: usize, const R: usize, const B: usize>(
     core: &SyncCore<T, W, R, B>,
     scene: &Scene,
-) -> Result<(), String> {
+    history: &History,
+) -> Option<State> {
+    let mut a = compares(core).then(|| abstraction(core, scene))?;
+    history.add_to(&mut a, &scene.records);
+    Some(State { a, flushes: core.flushes(), records: scene.records.clone() })
+}
+
+/// Whether the step from a state to this one is a sequence of the model's actions, and this one satisfies the
+/// invariant; its history.
+pub(crate) fn follow<const T: usize, const W: usize, const R: usize, const B: usize>(
+    before: &State,
+    core: &SyncCore<T, W, R, B>,
+    scene: &Scene,
+) -> Result<Option<History>, String> {
+    if !compares(core) {
+        return Ok(None);
+    }
+    // Records that are nowhere any more keep their numbers.
+    let known = |record: &&Record| scene.records.iter().all(|one| one.serial != record.serial);
+    let gone: Vec<_> = before.records.iter().filter(known).cloned().collect();
     let mut a = abstraction(core, scene);
-    // A failed set promises nothing. The list of bad ranges is not compared: the model heals none.
-    if a.set_failed || core.status().bad_ranges > 0 {
+    let (to, records) = match gone.is_empty() {
+        true => (a.clone(), &scene.records),
+        false => {
+            let mut all = Scene { records: gone, ..scene.clone() };
+            all.records.extend_from_slice(&scene.records);
+            all.records.sort_unstable_by_key(|record| record.serial);
+            (abstraction(core, &all), &all.records.clone())
+        }
+    };
+    let mut from = before.a.clone();
+    let mut to = to;
+    if !scene.flushes_known {
+        let open = Abstract::default().flush_open;
+        (from.flush_open, to.flush_open) = (open, open);
+    }
+    let flushes = core.flushes() != before.flushes;
+    let history = match explain(&from, &to, (flushes, scene.flushes_known)) {
+        Ok(end) => History::of(&end, records),
+        Err(wrong) if STEPS.get() => return Err(wrong),
+        Err(_) => History::of(&before.a, &before.records),
+    };
+    history.add_to(&mut a, &scene.records);
+    conforms(core, scene, a)?;
+    Ok(Some(history))
+}
+
+/// The same of a core that was just restored.
+pub(crate) fn start<const T: usize, const W: usize, const R: usize, const B: usize>(
+    core: &SyncCore<T, W, R, B>,
+    scene: &Scene,
+    history: Option<History>,
+) -> Result<Option<History>, String> {
+    let Some((found, present)) = scene.start.filter(|_| compares(core)) else { return Ok(None) };
+    let place = scene.records.iter().position(|record| record.serial == found);
+    let found = place.ok_or("a start from a record that no disk has")?;
+    let mut a = abstraction(core, scene);
+    history.unwrap_or_default().add_to(&mut a, &scene.records);
+    let history = match explain_start(&a, found, |m| present.contains(Slot(m as u8))) {
+        Ok(end) => History::of(&end, &scene.records),
+        Err(wrong) if STEPS.get() => return Err(wrong),
+        Err(_) => History::of(&a, &scene.records),
+    };
+    history.add_to(&mut a, &scene.records);
+    conforms(core, scene, a)?;
+    Ok(Some(history))
+}
+
+/// Whether this state satisfies the invariant.
+fn conforms<const T: usize, const W: usize, const R: usize, const B: usize>(
+    core: &SyncCore<T, W, R, B>,
+    scene: &Scene,
+    mut a: Abstract,
+) -> Result<(), String> {
+    if !INVARIANT.get() {
         return Ok(());
-    }
-    if let Some(part) = FORGOTTEN.get() {
-        a.forget(part);
-    }
-    if WATCHED.get() {
-        SEEN.with_borrow_mut(|seen| {
-            seen.iter_mut().zip(a.seen()).for_each(|(all, one)| *all |= one);
-        });
     }
     let wrong = |name: &str, a: &Abstract| Err(format!("{name} does not hold: {:#?}", a.told()));
     if let Some(name) = broken(ALL, &a) {
@@ -90,6 +242,7 @@ pub(crate) fn abstraction<const T: usize, const W: usize, const R: usize, const 
     scene: &Scene,
 ) -> Abstract {
     let mut a = Abstract {
+        relaxed: !scene.strict,
         members: scene.disks.len(),
         rows: scene.rows.len(),
         flushes: scene.flushes.len().min(2),
@@ -114,7 +267,6 @@ pub(crate) fn abstraction<const T: usize, const W: usize, const R: usize, const 
         }
     }
     records(&mut a, scene);
-    alone(&mut a, scene);
     for (row, promise) in scene.rows.iter().enumerate() {
         a.admitted[row] = promise.admitted;
         a.acked[row] = promise.acknowledged;
@@ -143,6 +295,9 @@ pub(crate) fn abstraction<const T: usize, const W: usize, const R: usize, const 
         a.buffer[row] = a.agreed[row];
     }
     scene.copies.iter().for_each(|copy| copies(&mut a, copy));
+    if let Some(part) = FORGOTTEN.get() {
+        a.forget(part);
+    }
     a
 }
 
@@ -176,39 +331,6 @@ fn copies(a: &mut Abstract, copy: &Copy) {
             a.window[*row] = WindowState::Copying;
             a.buffer[*row] = value.unwrap_or(a.agreed[*row]);
         }
-    }
-}
-
-/// Whether record `n` trusts this member only.
-fn trusts_only(a: &Abstract, n: usize, member: usize) -> bool {
-    (0..a.members).all(|m| a.rec_untrusted[n][m] == (m != member))
-}
-
-/// A single copy agrees with itself. In the model what was owed before stays owed until a flush, and until no
-/// start can find the record any more that says so; a record of the core that trusts one member need not
-/// say it, and nobody relies on it.
-fn alone(a: &mut Abstract, scene: &Scene) {
-    let differs =
-        |a: &Abstract, n: usize, row: usize| a.rec_dirty[n][a.region_of[row]] || a.rec_owed[n][row];
-    let earlier = |a: &Abstract, before: usize, member: usize, row: usize| {
-        let from = usize::try_from(a.confirmed).unwrap_or(0);
-        (from..before).any(|n| !trusts_only(a, n, member) && differs(a, n, row))
-    };
-    let trusted = |m: usize| !a.failed[m] && !a.filling[m] && !a.waiting[m];
-    let alone = (0..a.members).filter(|m| trusted(*m)).count() == 1;
-    for row in 0..a.rows {
-        for n in 0..a.records {
-            for member in 0..a.members {
-                let said = scene.records[n].owed.contains(&row) || earlier(a, n, member, row);
-                a.rec_owed[n][row] |= trusts_only(a, n, member) && said;
-            }
-        }
-        if a.stream == StreamState::Raising {
-            // What was prepared stays so, though a failure has changed what is owed.
-            a.owed_prepared[row] |= a.rec_owed[a.records - 1][row];
-            a.owed_on_disk[row] |= a.owed_prepared[row];
-        }
-        a.owed_on_disk[row] |= alone && earlier(a, a.records, a.speaker, row);
     }
 }
 
@@ -247,13 +369,7 @@ fn records(a: &mut Abstract, scene: &Scene) {
                 a.rec_held[place][member][row] = named && (below || account);
             }
         }
-        let trusted = |member: usize| !a.rec_untrusted[place][member];
-        let holds = |member: usize| a.record[member] >= place as i16;
-        let confirmed = match scene.confirmed {
-            Some(serial) => record.serial == serial,
-            None => (0..a.members).all(|member| !trusted(member) || holds(member)),
-        };
-        if confirmed {
+        if record.serial == scene.confirmed {
             a.confirmed = place as i16;
         }
     }

@@ -132,7 +132,7 @@ mod member;
 mod operation;
 #[cfg(test)]
 #[rustfmt::skip]
-#[allow(clippy::all, clippy::pedantic, unused_parens)]
+#[allow(clippy::all, clippy::pedantic, dead_code, unused_parens, unused_variables)]
 mod proven;
 mod record;
 mod region;
@@ -149,6 +149,8 @@ mod mutation;
 mod scenarios;
 #[cfg(test)]
 mod state_table;
+#[cfg(test)]
+mod steps;
 
 pub use assembly::{Freshest, Seen, SplitBrain, freshest};
 pub use bad_range::{BadRange, Filling};

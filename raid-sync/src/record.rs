@@ -192,6 +192,13 @@ pub(crate) fn same(a: &RuntimeState, b: &RuntimeState, capabilities: &Capabiliti
         && a.initialisation == b.initialisation
 }
 
+#[cfg(test)]
+impl Records {
+    pub(crate) const fn flushes(&self) -> u64 {
+        self.last_flush.0
+    }
+}
+
 /// For the exploration, which tells states apart by what may still happen.
 #[cfg(test)]
 impl Records {

@@ -75,8 +75,6 @@ pub(super) struct Issued {
     pub(super) serial: u32,
     /// Which disk sat in each slot.
     pub(super) disks: [u64; MEMBERS],
-    /// Which rows were owed a resync, or not flushed since one.
-    pub(super) owed: [bool; ROWS],
 }
 
 /// What a record says; a region is a row.
@@ -92,7 +90,7 @@ pub(super) struct Image {
 
 impl Image {
     pub(super) const fn plain(state: RuntimeState) -> Self {
-        let issued = Ghost(Issued { serial: 0, disks: [0; MEMBERS], owed: [false; ROWS] });
+        let issued = Ghost(Issued { serial: 0, disks: [0; MEMBERS] });
         Self { state, generation: Generation(0), debtors: [None; DEBTORS], regions: None, issued }
     }
 }

@@ -12,6 +12,7 @@ use super::scenario::Scenario;
 use super::search::Fingerprint;
 use super::stripe::{COLUMNS, Value, renumbered, versions};
 use super::world::{Block, Journal, Left, Purpose, Wish, World, build};
+use crate::conformance::History;
 use crate::{Refusal, Seen, SplitBrain, Start, Time, freshest};
 use raid_core::metadata::{Operation, RuntimeState};
 use raid_core::units::{Slot, SlotSet};
@@ -28,6 +29,8 @@ pub(super) struct Stopped {
     journal: Journal,
     left: Left,
     serials: Ghost<u32>,
+    confirmed: Ghost<Image>,
+    history: Ghost<Option<History>>,
 }
 
 /// What may be left of one member.
@@ -113,6 +116,8 @@ impl World {
             journal: self.journal,
             left,
             serials: self.serials,
+            confirmed: self.confirmed,
+            history: self.history.clone(),
         };
         for away in away {
             let mut stopped = stopped.clone();
@@ -280,15 +285,20 @@ impl Stopped {
         world.distrusted = self.distrusted;
         world.journal = self.journal;
         world.serials = self.serials;
+        world.confirmed = self.confirmed;
+        world.history = self.history;
         world.left = self.left;
         world.failed = world.core.status().failed;
         world.members = self.members;
         for (slot, member) in (0u8..).map(Slot).zip(&mut world.members) {
             member.dead |= absent.contains(slot);
         }
+        world.start(scenario, &found, absent)?;
+        let before = world.state(scenario);
         world.pump(scenario)?;
         world.keep_journal(scenario)?;
         world.judge(scenario)?;
+        world.follow(scenario, before.as_ref())?;
         Ok(Some(world))
     }
 }

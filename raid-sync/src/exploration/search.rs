@@ -6,6 +6,7 @@
 use super::power::Stopped;
 use super::scenario::Scenario;
 use super::world::{Action, World};
+use raid_core::units::SlotSet;
 use std::boxed::Box;
 use std::collections::HashSet;
 use std::format;
@@ -152,23 +153,31 @@ struct Search<'a> {
     next: Layer,
 }
 
+/// The first state, that of a start with all members.
+fn first(scenario: &Scenario) -> Result<World, Counterexample> {
+    let mut world = World::new(scenario);
+    let found = world.confirmed.0;
+    world.start(scenario, &found, SlotSet::EMPTY).map_err(|what| story(what, None))?;
+    Ok(world)
+}
+
 impl<'a> Search<'a> {
-    fn new(scenario: &'a Scenario) -> Self {
-        Self {
+    fn new(scenario: &'a Scenario) -> Result<Self, Counterexample> {
+        Ok(Self {
             scenario,
             tally: Tally::default(),
             known: Known::default(),
             cuts: Known::default(),
             stops: Known::default(),
-            next: Vec::from([(World::new(scenario), None)]),
-        }
+            next: Vec::from([(first(scenario)?, None)]),
+        })
     }
 }
 
 /// Visits every state that can be reached, depth first: only the way to the present state and what
 /// branches off from it is in memory as a whole.
 pub(super) fn exhaust(scenario: &Scenario) -> Result<Tally, Counterexample> {
-    let mut search = Search::new(scenario);
+    let mut search = Search::new(scenario)?;
     while let Some((world, steps)) = search.next.pop() {
         search.step(&world, steps.as_ref())?;
         search.power_fails(&world, steps.as_ref())?;
@@ -179,7 +188,7 @@ pub(super) fn exhaust(scenario: &Scenario) -> Result<Tally, Counterexample> {
 
 /// Visits every state that can be reached, or about the first `bound` of them, breadth first.
 pub(super) fn explore(scenario: &Scenario, bound: u64) -> Result<Tally, Counterexample> {
-    let mut search = Search::new(scenario);
+    let mut search = Search::new(scenario)?;
     while !search.next.is_empty() && search.known.len() as u64 <= bound {
         for (world, steps) in std::mem::take(&mut search.next) {
             search.step(&world, steps.as_ref())?;

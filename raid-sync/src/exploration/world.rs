@@ -9,6 +9,7 @@ use super::member::{Cell, Ghost, Image, Issued, Member, ROWS};
 use super::scenario::{Scenario, Write};
 use super::search::Fingerprint;
 use super::stripe::{self, COLUMNS, GARBAGE, MEMBERS, Strip, Value, slot_of, strip_of, value};
+use crate::conformance::History;
 use crate::*;
 use raid_core::metadata::Operation;
 use raid_core::units::{Row, Rows, Slot, SlotSet};
@@ -127,6 +128,9 @@ pub(super) struct World {
     pub(super) records: u8,
     /// Records of all runs, this one and those before.
     pub(super) serials: Ghost<u32>,
+    /// The newest record of which was reported that all hold it whom it trusts.
+    pub(super) confirmed: Ghost<Image>,
+    pub(super) history: Ghost<Option<History>>,
     pub(super) journal: Journal,
     pub(super) left: Left,
     pub(super) over: bool,
@@ -187,6 +191,7 @@ impl World {
             members[1].cells[0] = Cell::of(value(0, 1));
             blocks[0][0].versions = 2;
         }
+        let confirmed = members[0].record.map_or(Image::plain(found), |(_, image)| image);
         Self {
             core: build(scenario, SlotSet::EMPTY, &Image::plain(found), &members, Start::Normal)
                 .unwrap(),
@@ -199,6 +204,8 @@ impl World {
             distrusted: found.rebuilding,
             records: 0,
             serials: Ghost(0),
+            confirmed: Ghost(confirmed),
+            history: Ghost(None),
             journal: Journal::default(),
             left: Left {
                 crashes: scenario.crashes,
@@ -280,9 +287,11 @@ impl World {
         if self.alone {
             actions.truncate(1);
         }
+        let before = self.state(scenario);
         let step = |action: Action| {
             let mut world = self.clone();
             let verdict = world.act(scenario, action);
+            let verdict = verdict.and_then(|()| world.follow(scenario, before.as_ref()));
             (action, verdict.map(|()| world))
         };
         actions.into_iter().map(step).collect()
@@ -625,8 +634,7 @@ impl World {
         }
         let mut disks = [0; MEMBERS];
         disks.iter_mut().zip(&self.members).for_each(|(key, member)| *key = member.key);
-        let owed = self.owed_on_disk(scenario);
-        let issued = Ghost(Issued { serial: self.serials.0 + 1, disks, owed });
+        let issued = Ghost(Issued { serial: self.serials.0 + 1, disks });
         if !scenario.regions {
             return Some(Image { issued, ..Image::plain(state) });
         }
@@ -752,6 +760,7 @@ impl World {
                 let named = image.state.failed | image.state.rebuilding;
                 if named.contains_all(failed) {
                     self.distrusted = named;
+                    self.confirmed = Ghost(*image);
                 }
                 self.core.persisted(now, seq, failed).map_err(wrong)?;
             }

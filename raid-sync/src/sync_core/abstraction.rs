@@ -15,6 +15,11 @@ type Below<'a> = &'a dyn Fn(Slot, Row) -> bool;
 impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
     SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
 {
+    /// How many flushes of its own the core has commanded.
+    pub(crate) fn flushes(&self) -> u64 {
+        self.records.flushes()
+    }
+
     /// The part of the model's state that the core holds.
     pub(crate) fn abstraction(&self, a: &mut Abstract) {
         a.set_failed = self.set_failed;
@@ -36,7 +41,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     }
 
     fn abstract_operation(&self, a: &mut Abstract) {
-        a.preparing = self.running.is_some_and(|running| running.phase == Phase::Preparing);
+        let waits = |phase| matches!(phase, Phase::Preparing | Phase::Paused);
+        a.preparing = self.running.is_some_and(|running| waits(running.phase));
         a.operation = match self.running.map(|running| running.family()) {
             None => proven::Operation::Nothing,
             Some(Family::Rebuild) => proven::Operation::Rebuild,
@@ -77,10 +83,18 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             said.failed != self.members.failed
                 || said.rebuilding != (self.members.waiting | filling)
         };
-        let first = self.records.last().0 == 0;
+        let now = self.lower_image().operation;
+        let other = |said: &RuntimeState| self.capabilities.mark && said.operation != now;
+        // A record that ends an operation does not name it any more.
+        let ends = |raise: &Option<Raise>| {
+            let finishing = self.running.is_some_and(|running| running.phase == Phase::Finishing);
+            finishing && raise.is_some_and(|raise| raise.finish)
+        };
         a.lowered = match &self.records.stream {
-            Stream::Writing { image, .. } => differs(image, a.finish),
-            _ => first || differs(&self.records.recorded, false),
+            Stream::Writing { image, raise, .. } => {
+                differs(image, a.finish) || (!ends(raise) && other(image))
+            }
+            _ => differs(&self.records.recorded, false) || other(&self.records.recorded),
         };
     }
 
@@ -102,19 +116,20 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             State::Free | State::Looking => WindowState::Free,
             State::Closing { .. } => WindowState::Closing,
             State::Active | State::Recording { .. } => WindowState::Active,
+            // What a scrub has seen keeps nobody out.
+            State::Landed if a.operation == proven::Operation::Scrub => WindowState::Free,
             State::Landed => WindowState::Landed,
         };
         // A single copy agrees with itself, once no copy that was commanded may change it any more.
-        let resync = a.operation == proven::Operation::Resync && self.windows.commanded();
-        let many = self.members.trusted().len() > 1 || resync;
+        let resyncs = a.operation == proven::Operation::Resync;
+        let many = self.members.trusted().len() > 1 || (resyncs && self.windows.commanded());
         let disagrees = self.log.disagrees(row);
         let open = self.owed.is_some() || self.log.may_disagree();
-        a.owed[index] = open && many && row >= self.agreed_below() && disagrees;
-        // Behind one flag the regions remember what no flush has covered.
-        let cached = !by_region && !self.log.is_clean_at(row);
-        let stays = cached && !self.log.is_being_cleaned_at(row);
-        a.owed_on_disk[index] = a.owed[index] || cached || (by_region && disagrees && many);
-        a.owed_prepared[index] = a.owed[index] || stays || (by_region && disagrees && many);
+        // A row that a resync has copied agrees, though its position stands before it.
+        let copied = resyncs && a.window[index] == WindowState::Landed;
+        a.owed[index] = open && many && row >= self.agreed_below() && disagrees && !copied;
+        a.settled[index] = self.log.is_clean_at(row);
+        a.settling[index] = self.log.is_being_cleaned_at(row);
         let owes = |slot: Slot| self.debtors.bit(slot) & self.log.debt(row) != 0;
         let account = |slot: Slot| self.debtors.bit(slot) != 0 && !owes(slot);
         let below = |cursor: Row| {
@@ -130,6 +145,13 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             Some((targets, mark)) if targets.contains(slot) => mark,
             _ => self.rebuild.durable,
         };
+        // Of a member that is filled only since then nothing was prepared.
+        let speaks_of = |slot: Slot| {
+            self.prepared().is_some_and(|raise| match raise.image.operation {
+                Some(Operation::Rebuild { targets }) => targets.contains(slot),
+                _ => raise.finish && !raise.image.rebuilding.contains(slot),
+            })
+        };
         // What is owed a resync counts as held by nobody else: the resync charges it.
         let owed = a.owed[index];
         let pick = |position: Below<'_>, slot| !owed && (position(slot, row) || account(slot));
@@ -143,7 +165,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             a.held[member][index] = pick(&below(self.rebuild.done), slot);
             a.flushed[member][index] = pick(&below(self.rebuild.flushed), slot);
             a.durable[member][index] = pick(&below(self.rebuild.durable), slot);
-            a.prepared[member][index] = pick(&below(prepared(slot)), slot);
+            a.prepared[member][index] = speaks_of(slot) && pick(&below(prepared(slot)), slot);
         }
     }
 }

@@ -16,7 +16,7 @@ impl World<'_> {
 
     fn watched(&self) -> Verdict {
         match self.watch.filter(|_| !self.over && !self.setup.parity) {
-            Some(watch) => watch(&self.core, &self.scene()),
+            Some(watch) => watch(&self.core, self.scene()),
             None => Ok(()),
         }
     }
@@ -39,7 +39,12 @@ impl World<'_> {
             }
             Command::Flush { id, slots } => {
                 let legs = self.flush_legs(slots);
-                self.jobs.push(Job { legs, failed: empty, purpose: Purpose::Flush(id) });
+                self.jobs.push(Job {
+                    legs,
+                    failed: empty,
+                    missed: Vec::new(),
+                    purpose: Purpose::Flush(id),
+                });
             }
             Command::Persist { seq, to } => {
                 let image = Image::of(&self.core, seq).ok_or("no snapshot of a record")?;
@@ -60,7 +65,12 @@ impl World<'_> {
                 self.issued.push((number, image.clone(), keys));
                 let leg = |slot: Slot| Leg::Record { slot: slot.0, number, image: image.clone() };
                 let legs = to.iter().map(leg).collect();
-                self.jobs.push(Job { legs, failed: empty, purpose: Purpose::Persist(seq) });
+                self.jobs.push(Job {
+                    legs,
+                    failed: empty,
+                    missed: Vec::new(),
+                    purpose: Purpose::Persist(seq),
+                });
             }
             Command::Wake(wake) => self.wake(wake),
             Command::Notice(notice) => self.note(notice),
@@ -123,7 +133,12 @@ impl World<'_> {
 
     fn read(&mut self, copy: Copy) {
         let legs = self.sources(&copy).iter().map(|s| Leg::Read { slot: s.0 }).collect();
-        self.jobs.push(Job { legs, failed: SlotSet::EMPTY, purpose: Purpose::Read(copy) });
+        self.jobs.push(Job {
+            legs,
+            failed: SlotSet::EMPTY,
+            missed: Vec::new(),
+            purpose: Purpose::Read(copy),
+        });
     }
 
     /// Which members a copy reads.
@@ -158,6 +173,7 @@ impl World<'_> {
         let disk = &mut self.disks[usize::from(leg.slot())];
         if disk.dead {
             job.failed.insert(Slot(leg.slot()));
+            job.missed.push(leg);
             return Ok(());
         }
         match leg {
@@ -277,6 +293,11 @@ impl World<'_> {
                 legs.push(Leg::Data { slot, blocks: vec![(row, value)], durable: false });
             }
         }
-        self.jobs.push(Job { legs, failed: SlotSet::EMPTY, purpose: Purpose::Copied(copy) });
+        self.jobs.push(Job {
+            legs,
+            failed: SlotSet::EMPTY,
+            missed: Vec::new(),
+            purpose: Purpose::Copied(copy),
+        });
     }
 }

@@ -53,6 +53,8 @@ pub(super) struct Copy {
 pub(super) struct Job {
     pub(super) legs: Vec<Leg>,
     pub(super) failed: SlotSet,
+    /// Those of its legs that have failed.
+    pub(super) missed: Vec<Leg>,
     pub(super) purpose: Purpose,
 }
 

@@ -119,8 +119,8 @@ impl World<'_> {
             self.over = true;
             return Ok(());
         };
-        let (_, (_, found)) = &records[freshest.ok_or("no record")?.newest];
-        let found = found.clone();
+        let (_, (number, found)) = &records[freshest.ok_or("no record")?.newest];
+        let (number, found) = (*number, found.clone());
         // No format knows the numbers of a disk that is away.
         self.records = seen.iter().map(|seen| seen.number).max().unwrap_or(0);
         let absent = SlotSet::first(self.setup.members).without(alive);
@@ -142,6 +142,8 @@ impl World<'_> {
             block.acknowledged = block.promised;
             block.seen = block.promised;
         }
-        Ok(())
+        let known = |(of, what, _): &(u64, Image, _)| *of == number && *what == found;
+        let place = self.issued.iter().rposition(known).ok_or("a record that nobody issued")?;
+        self.show_start(place, alive)
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What surrounds a core that is tested: disks, requests, promises and records, in versions of rows.
 
-use super::{Job, Leg, Purpose, World};
+use super::{Job, Leg, Purpose, Verdict, Watch, World};
 use raid_core::metadata::RuntimeState;
 use raid_core::units::{Row, Slot, SlotSet};
 use raid_sync::{DEBTORS, Debtor, RegionRecord};
@@ -40,8 +40,6 @@ pub(crate) struct Record {
     pub(crate) regions: Option<Vec<RegionRecord>>,
     /// Which disks sat in the slots when it was issued.
     pub(crate) disks: Vec<u64>,
-    /// Rows that were owed a resync then, or not flushed since one.
-    pub(crate) owed: Vec<usize>,
 }
 
 /// A row as its users know it.
@@ -81,13 +79,18 @@ pub(crate) struct Flush {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Scene {
+    pub(crate) strict: bool,
+    /// Which flush of a user is which can be told from state to state.
+    pub(crate) flushes_known: bool,
     /// The members have caches.
     pub(crate) volatile: bool,
     pub(crate) disks: Vec<Disk>,
     /// Those that are on disks or being written, and the confirmed one, once each.
     pub(crate) records: Vec<Record>,
-    /// The newest that all hold whom it trusts, as was reported; `None`: as the disks show.
-    pub(crate) confirmed: Option<u32>,
+    /// The newest that all hold whom it trusts, as was reported.
+    pub(crate) confirmed: u32,
+    /// The set was just started: from which record, and which members were present.
+    pub(crate) start: Option<(u32, SlotSet)>,
     pub(crate) rows: Vec<Promise>,
     pub(crate) writes: Vec<Write>,
     pub(crate) copies: Vec<Copy>,
@@ -95,13 +98,33 @@ pub(crate) struct Scene {
 }
 
 /// The simulator's own.
-impl World<'_> {
+impl<'a> World<'a> {
+    /// From now on every state is shown to this, and every start.
+    pub(crate) fn watch(&mut self, watch: &'a Watch) -> Verdict {
+        self.watch = Some(watch);
+        let all = SlotSet::first(self.setup.members);
+        self.show_start(0, all)
+    }
+
+    /// The set was just started, from the record at this place of all that were issued.
+    pub(super) fn show_start(&self, found: usize, present: SlotSet) -> Verdict {
+        match self.watch.filter(|_| !self.setup.parity) {
+            Some(watch) => {
+                watch(&self.core, Scene { start: Some((found as u32, present)), ..self.scene() })
+            }
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn scene(&self) -> Scene {
         let mut scene = Scene {
+            strict: self.setup.strict,
+            flushes_known: false,
             volatile: true,
             disks: Vec::new(),
             records: Vec::new(),
-            confirmed: Some(self.confirmed as u32),
+            confirmed: self.confirmed as u32,
+            start: None,
             rows: (0..self.blocks.len()).map(|row| self.promise(row)).collect(),
             writes: Vec::new(),
             copies: Vec::new(),
@@ -123,6 +146,18 @@ impl World<'_> {
             });
             let record = place.map(|place| place as u32);
             scene.disks.push(Disk { key: disk.key.0, record, cells: cells.collect() });
+        }
+        // Of what is waiting for a record, that is a flush which speaks of what was acknowledged before.
+        for (_, promises, versions) in &self.acks {
+            let known = |(row, column, version): &(u64, usize, usize)| {
+                *version <= self.blocks[*row as usize][*column].acknowledged
+            };
+            if *promises && versions.iter().all(known) {
+                let upto =
+                    |(row, _, version): &(u64, usize, usize)| (*row as usize, *version as i16);
+                let versions = versions.iter().map(upto).collect();
+                scene.flushes.push(Flush { due: SlotSet::EMPTY, versions });
+            }
         }
         for job in &self.jobs {
             if matches!(job.purpose, Purpose::Persist(_)) {
@@ -167,7 +202,6 @@ impl World<'_> {
             debtors: if native { image.debtors } else { [None; DEBTORS] },
             regions: (native && !image.regions.is_empty()).then(|| image.regions.clone()),
             disks: keys.clone(),
-            owed: Vec::new(),
         }
     }
 
@@ -178,8 +212,8 @@ impl World<'_> {
                 Leg::Data { blocks, .. } => blocks.iter().any(|(at, _)| *at == row),
                 _ => false,
             };
-            let legs = job.legs.iter().filter(here).map(|leg| Slot(leg.slot()));
-            job.failed | legs.collect()
+            let legs = job.legs.iter().chain(&job.missed);
+            legs.filter(here).map(|leg| Slot(leg.slot())).collect::<SlotSet>()
         };
         match &job.purpose {
             Purpose::Write { versions, durable, .. } => {

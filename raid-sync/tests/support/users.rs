@@ -76,7 +76,7 @@ impl World<'_> {
         let leg = |(slot, blocks): (u8, Vec<_>)| Leg::Data { slot, blocks, durable };
         let legs = legs.into_iter().filter(|(_, blocks)| !blocks.is_empty()).map(leg).collect();
         let purpose = Purpose::Write { ticket: grant.ticket, durable, versions };
-        self.jobs.push(Job { legs, failed: SlotSet::EMPTY, purpose });
+        self.jobs.push(Job { legs, failed: SlotSet::EMPTY, missed: Vec::new(), purpose });
         Ok(())
     }
 
@@ -131,7 +131,7 @@ impl World<'_> {
         }
         let legs = self.flush_legs(self.core.live());
         let purpose = Purpose::UserFlush { versions };
-        self.jobs.push(Job { legs, failed: SlotSet::EMPTY, purpose });
+        self.jobs.push(Job { legs, failed: SlotSet::EMPTY, missed: Vec::new(), purpose });
     }
 
     pub(super) fn reconstruct(&mut self, row: u64) {
@@ -142,7 +142,7 @@ impl World<'_> {
         let Grant { ticket, agreed, read, .. } = grant;
         let legs = read.iter().map(|slot| Leg::Read { slot: slot.0 }).collect();
         let purpose = Purpose::Reconstruct { ticket, row, agreed, read: Vec::new() };
-        self.jobs.push(Job { legs, failed: SlotSet::EMPTY, purpose });
+        self.jobs.push(Job { legs, failed: SlotSet::EMPTY, missed: Vec::new(), purpose });
     }
 
     /// Whether the members of a row, each read at its own moment, fit together: no write and no copy

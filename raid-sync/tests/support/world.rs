@@ -56,7 +56,7 @@ struct Block {
 pub(crate) type Build = dyn Fn(Config, &Found<'_>, Capabilities) -> Result<Core, Refusal>;
 
 /// A judge that sees the core and all that surrounds it.
-pub(crate) type Watch = dyn Fn(&Core, &scene::Scene) -> Verdict;
+pub(crate) type Watch = dyn Fn(&Core, scene::Scene) -> Verdict;
 
 pub(crate) struct World<'a> {
     setup: Setup,
@@ -185,6 +185,11 @@ impl<'a> World<'a> {
             bad_ranges: 0,
             generation_bits: 32,
         }
+    }
+
+    /// Whether a member is missing.
+    pub(crate) fn is_short(&self) -> bool {
+        !self.core.status().failed.is_empty()
     }
 
     pub(crate) fn over(&self) -> bool {

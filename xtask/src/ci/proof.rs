@@ -58,7 +58,6 @@ pub(super) fn all(shell: &mut Shell) -> Outcome {
     shell.run(&mut python("check.py", &[]))?;
     shell.run(&mut python("rust.py", &["--check"]))?;
     let said = shell.run(&mut python("prove.py", &[]))?;
-    shell.run(&mut python("prove.py", &["--defect", "Relaxed"]))?;
     shell.run(&mut python("prove.py", &["--solver", "cvc5"]))?;
     shell.run(&mut python("vacuity.py", &["--few"]))?;
     let last = said.lines().last().unwrap_or_default();

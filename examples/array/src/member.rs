@@ -11,15 +11,19 @@ mod fault;
 mod file;
 mod memory;
 mod owner;
+mod ring;
 
 pub use fault::{FaultMember, Faults};
 pub use file::FileMember;
 pub use memory::MemoryMember;
 pub use owner::{DiskError, Holder, Identity, Unowned, writer};
 
+pub(crate) use ring::Ring;
+
 use raid_core::metadata::DiskShape;
 use raid_core::units::Lba;
 use std::fmt;
+use std::fs::File;
 
 /// Why a member could not do what it was asked.
 #[derive(Debug)]
@@ -65,6 +69,17 @@ impl From<std::io::Error> for MemberError {
     }
 }
 
+/// The open file of a member, for I/O that goes past [`Member`].
+#[derive(Clone, Copy, Debug)]
+pub struct OpenFile<'m> {
+    /// It stays open as long as the member lives.
+    pub file: &'m File,
+    /// Memory must be aligned to 4096 bytes.
+    pub aligned: bool,
+    /// Whether a flush reaches the medium.
+    pub synced: bool,
+}
+
 /// One disk. Lengths are whole blocks; a block is written whole or not at all.
 pub trait Member: fmt::Debug + Send {
     /// Size.
@@ -78,6 +93,11 @@ pub trait Member: fmt::Debug + Send {
     /// Bytes that the medium writes as a whole, as far as it is known; at least a block.
     fn physical_block_size(&self) -> u32 {
         self.shape().block_size
+    }
+
+    /// The file that it is, if it is no more than that.
+    fn open_file(&self) -> Option<OpenFile<'_>> {
+        None
     }
 
     /// Addresses the disk in blocks of this size from now on, as its metadata does; `false` if it cannot.
@@ -115,6 +135,10 @@ impl<M: Member + ?Sized> Member for Box<M> {
 
     fn physical_block_size(&self) -> u32 {
         (**self).physical_block_size()
+    }
+
+    fn open_file(&self) -> Option<OpenFile<'_>> {
+        (**self).open_file()
     }
 
     fn set_block_size(&mut self, block_size: u32) -> bool {

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! An array that runs on real disks: the engine on a thread of its own, each disk on another.
+//! An array that runs on real disks: the engine on a thread of its own, its disks on another.
 //!
 //! ```text
-//! users ── request, call ──▶ engine thread ── MemberIo ──▶ thread of the disk
+//! users ── request, call ──▶ engine thread ── MemberIo ──▶ io_uring, or a thread of the disk
 //!       ◀──── answer ───────             ◀── Completion ──
 //! ```
 //!
-//! The threads are what works everywhere; how many I/Os a disk has under way at a time is one.
+//! Where io_uring is refused, as in many containers, each disk has a thread: that works everywhere, and a disk has one
+//! I/O under way at a time.
 
 use crate::backplane::{self, Completion, MemberIo, Serial};
 use crate::discover::Discovery;
 use crate::engine::{
     CallError, Engine, Event, OpenError, Options, Request, RequestError, RequestId,
 };
-use crate::member::Member;
+use crate::member::{Member, Ring};
 use crate::nbd::{Export, Shape};
 use raid_core::array::{ArrayId, Geometry};
 use raid_core::metadata::FormatWriter;
@@ -60,6 +61,21 @@ pub enum Stopped {
     Unfinished,
 }
 
+/// How disks are read and written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// By io_uring; where that is refused, by threads.
+    Ring,
+    /// By a thread for each disk.
+    Threads,
+}
+
+/// Where the I/O of a disk goes.
+enum Way {
+    Ring,
+    Thread(Sender<MemberIo>),
+}
+
 type Answer = Result<Vec<u8>, ServiceError>;
 type Call = Box<dyn FnOnce(&mut Running) + Send>;
 
@@ -93,7 +109,8 @@ enum Message {
 struct Running {
     engine: Engine,
     start: Instant,
-    disks: Vec<Sender<MemberIo>>,
+    disks: Vec<Way>,
+    ring: Option<Ring>,
     threads: Vec<JoinHandle<()>>,
     own: Sender<Message>,
     waiting: HashMap<RequestId, Asker>,
@@ -112,6 +129,7 @@ pub struct Service {
     physical_block_size: u32,
     geometry: Geometry,
     description: String,
+    carrier: Carrier,
 }
 
 impl Service {
@@ -124,6 +142,7 @@ impl Service {
         discovery: &Discovery,
         array: ArrayId,
         members: Vec<Box<dyn Member>>,
+        carrier: Carrier,
         options: Options,
     ) -> Result<Self, OpenError> {
         let mut serial = Serial::new(members);
@@ -136,21 +155,43 @@ impl Service {
         let (members, start) = serial.into_members();
         let physical = members.iter().map(Member::physical_block_size).max();
         let physical_block_size = physical.unwrap_or(block_size).max(block_size);
+        let done = to.clone();
+        let ring = match carrier {
+            // It outlives the engine's thread by what it still has under way.
+            Carrier::Ring => Ring::start(move |io| drop(done.send(Message::Done(io)))).map(Some),
+            Carrier::Threads => Ok(None),
+        };
+        let mut notes = VecDeque::new();
+        let ring = ring.unwrap_or_else(|error| {
+            notes.push_back(format!("io_uring is refused ({error}): a thread for each disk"));
+            None
+        });
+        let carrier = if ring.is_some() { Carrier::Ring } else { Carrier::Threads };
         let mut running = Running {
             engine,
             start,
             disks: Vec::new(),
+            ring,
             threads: Vec::new(),
             own: to.clone(),
             waiting: HashMap::new(),
-            notes: VecDeque::new(),
+            notes,
             stopping: None,
         };
         for member in members {
             running.add(member);
         }
         let thread = Some(std::thread::spawn(move || running.run(&from)));
-        Ok(Self { to, thread, size, block_size, physical_block_size, geometry, description })
+        Ok(Self {
+            to,
+            thread,
+            size,
+            block_size,
+            physical_block_size,
+            geometry,
+            description,
+            carrier,
+        })
     }
 
     /// Bytes of the array.
@@ -163,6 +204,12 @@ impl Service {
     #[must_use]
     pub const fn geometry(&self) -> &Geometry {
         &self.geometry
+    }
+
+    /// How its disks are read and written.
+    #[must_use]
+    pub const fn carrier(&self) -> Carrier {
+        self.carrier
     }
 
     /// Bytes that its members write as a whole, the largest of all.
@@ -263,11 +310,17 @@ impl Running {
         Time(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
-    /// Gives a disk its thread.
+    /// Gives a disk to the ring, or a thread of its own.
     fn add(&mut self, mut member: Box<dyn Member>) {
+        if let Some(ring) = &self.ring
+            && member.open_file().is_some()
+        {
+            ring.add(self.disks.len(), member);
+            return self.disks.push(Way::Ring);
+        }
         let (to, from) = mpsc::channel::<MemberIo>();
         let done = self.own.clone();
-        self.disks.push(to);
+        self.disks.push(Way::Thread(to));
         self.threads.push(std::thread::spawn(move || {
             for MemberIo { id, transfer, .. } in from {
                 let result = backplane::carry_out(&mut *member, transfer);
@@ -280,10 +333,7 @@ impl Running {
 
     fn run(mut self, from: &Receiver<Message>) -> Result<Stopped, String> {
         let ended = loop {
-            while let Some(io) = self.engine.next_io() {
-                // Its thread ends after this one.
-                let _ = self.disks[io.disk].send(io);
-            }
+            self.send();
             self.take_events();
             if let Some(until) = self.stopping {
                 match self.is_stopped() {
@@ -304,10 +354,31 @@ impl Running {
             }
         };
         self.disks.clear();
+        self.ring = None;
         for thread in self.threads.drain(..) {
             thread.join().map_err(|_| "a disk's thread panicked".to_owned())?;
         }
         ended
+    }
+
+    /// Hands the disks what the engine asks of them.
+    fn send(&mut self) {
+        let mut rings = false;
+        while let Some(io) = self.engine.next_io() {
+            match (&self.disks[io.disk], &self.ring) {
+                (Way::Ring, Some(ring)) => {
+                    ring.submit(io);
+                    rings = true;
+                }
+                // Its thread ends after this one.
+                (Way::Thread(to), _) => drop(to.send(io)),
+                // The ring goes with the engine's thread.
+                (Way::Ring, None) => {}
+            }
+        }
+        if let Some(ring) = self.ring.as_ref().filter(|_| rings) {
+            ring.kick();
+        }
     }
 
     /// The next message; `None` when the engine's deadline comes first, or the end of a stop.

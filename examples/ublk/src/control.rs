@@ -17,7 +17,7 @@
 use crate::serve::End;
 use crate::ublk;
 use raid_array::member::{FileMember, Member};
-use raid_array::service::{Service, ServiceError};
+use raid_array::service::{Carrier, Service, ServiceError};
 use raid_core::array::Place;
 use raid_core::metadata::Operation;
 use raid_core::units::Slot;
@@ -231,6 +231,10 @@ impl<'a> Desk<'a> {
         let names = self.disks().names.clone();
         let spares = self.disks().spares.clone();
         let device = self.device.clone();
+        let carrier = match self.service.carrier() {
+            Carrier::Ring => "io_uring",
+            Carrier::Threads => "threads",
+        };
         let name = move |disk: usize| names.get(disk).cloned().unwrap_or_default();
         let told = self.service.call(move |engine, _| {
             let sets = (0..engine.set_count()).filter_map(|set| {
@@ -275,6 +279,7 @@ impl<'a> Desk<'a> {
                 "format": "raid-status/1",
                 "array": engine.array().to_string(),
                 "device": device,
+                "member_io": carrier,
                 "level": engine.geometry().level_name(),
                 "sets": sets.collect::<Vec<_>>(),
                 "spares": spares.iter().map(|disk| json!({ "disk": disk, "path": name(*disk) }))
@@ -320,6 +325,9 @@ pub(crate) fn words(status: &Value) -> String {
     let mut out = format!("array {}, {}", text(&status["array"]), text(&status["level"]));
     if let Some(device) = status["device"].as_str() {
         out += &format!(", {device}");
+    }
+    if status["member_io"] == "threads" {
+        out += "\nio_uring is not used: a thread for each disk";
     }
     for set in status["sets"].as_array().into_iter().flatten() {
         out += &format!("\nset {}: {}", set["set"], text(&set["state"]));

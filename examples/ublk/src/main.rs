@@ -82,6 +82,11 @@ enum Command {
     },
     /// Say what the kernel's ublk driver offers, and what of it is used
     Features,
+    /// Remove a block device whose server is gone and cannot be started again: what waits for it fails
+    Remove {
+        /// N of /dev/ublkbN
+        device: u32,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -139,6 +144,7 @@ fn main() -> ExitCode {
             done(ask(&control, &json!({ "do": "stop", "force": force })))
         }
         Command::Features => ublk::features(),
+        Command::Remove { device } => ublk::remove(device).map(|()| String::new()),
     };
     match said {
         Ok(words) if words.is_empty() => ExitCode::SUCCESS,

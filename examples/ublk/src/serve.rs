@@ -10,7 +10,7 @@ use raid_array::engine;
 use raid_array::formats::FORMATS;
 use raid_array::member::{FileMember, Member};
 use raid_array::nbd::{Address, Export, Server};
-use raid_array::service::{Service, Stopped};
+use raid_array::service::{Carrier, Service, Stopped};
 use raid_array::trust::{Accept, Risk};
 use raid_core::array::ArrayId;
 use raid_core::backend::Backend;
@@ -47,6 +47,9 @@ pub(crate) struct Options {
     /// Where `status`, `fail` and the other commands reach it
     #[arg(long, value_name = "PATH")]
     control: PathBuf,
+    /// Read and write the disks by a thread for each, not by io_uring; so it is anyway where io_uring is refused
+    #[arg(long)]
+    threads: bool,
     /// Start although what is read may be wrong, for this reason only; may be given several times
     #[arg(long, value_name = "RISK", value_parser = risk)]
     accept: Vec<Risk>,
@@ -80,7 +83,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         seed: fastrand::u64(..),
         log: None,
     };
-    let service = Service::start(format, &discovery, found.descriptor.id, members, start)
+    let carrier = if options.threads { Carrier::Threads } else { Carrier::Ring };
+    let service = Service::start(format, &discovery, found.descriptor.id, members, carrier, start)
         .map_err(|error| format!("array {name}: {error}"))?;
     let served = serve(options, &mut signals, &name, found.descriptor.id, &service, spares);
     // Whatever happened: what can be recorded as clean is.

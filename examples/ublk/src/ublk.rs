@@ -136,9 +136,8 @@ impl Device {
     /// Removes what is left of it once its queue has ended.
     pub(crate) fn delete(self) -> Result<(), String> {
         let Self { mut driver, info, channel, .. } = self;
-        // The driver waits until nobody has it open.
         drop(channel);
-        let deleted = driver.order(command::DEL_DEV, info.device, 0);
+        let deleted = driver.delete(info.device);
         deleted.map_err(|error| format!("{} cannot be removed: {error}", block(info.device)))
     }
 }
@@ -177,6 +176,22 @@ pub(crate) fn in_use(path: &Path) -> Option<String> {
     busy.then(|| format!("{} is in use by {holder}; unmount it first", path.display()))
 }
 
+/// Removes a device whose server is gone and does not come back: what waits for it fails.
+pub(crate) fn remove(device: u32) -> Result<(), String> {
+    let mut driver = Driver::open()?;
+    let failed = |error: io::Error| format!("{}: {error}", block(device));
+    let info = driver.info(device).map_err(failed)?;
+    if is_served(&info) {
+        let (name, server) = (block(device), info.server);
+        return Err(format!("{name} is served by process {server}; stop that instead"));
+    }
+    driver.delete(device).map_err(failed)
+}
+
+fn is_served(info: &DeviceInfo) -> bool {
+    info.state == state::LIVE && Path::new("/proc").join(info.server.to_string()).exists()
+}
+
 fn block_path(device: u32) -> PathBuf {
     PathBuf::from(block(device))
 }
@@ -199,8 +214,7 @@ fn left_behind(driver: &mut Driver, array: u64) -> Result<Option<DeviceInfo>, St
         }
         let until = Instant::now() + PATIENCE;
         while info.state == state::LIVE {
-            let served = Path::new("/proc").join(info.server.to_string()).exists();
-            if served || Instant::now() >= until {
+            if is_served(&info) || Instant::now() >= until {
                 let (name, server) = (block(device), info.server);
                 return Err(format!("this array is {name} already, served by process {server}"));
             }
@@ -211,7 +225,7 @@ fn left_behind(driver: &mut Driver, array: u64) -> Result<Option<DeviceInfo>, St
         if info.state == state::QUIESCED {
             return Ok(Some(info));
         }
-        let gone = driver.order(command::DEL_DEV, device, 0);
+        let gone = driver.delete(device);
         gone.map_err(|error| format!("{}, left by a server, stays: {error}", block(device)))?;
     }
     Ok(None)
@@ -253,7 +267,7 @@ fn adopt(driver: &mut Driver, info: &DeviceInfo, told: &Parameters) -> Result<()
 /// Takes a device away again that could not be used; `why` it could not.
 fn undone(driver: &mut Driver, info: &DeviceInfo, why: &str) -> String {
     let name = block(info.device);
-    match driver.order(command::DEL_DEV, info.device, 0) {
+    match driver.delete(info.device) {
         Ok(()) => format!("{name}: {why}"),
         Err(error) => format!("{name}: {why}; it stays there: {error}"),
     }

@@ -7,6 +7,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::thread;
+use std::time::Duration;
 
 /// Where the server takes commands.
 const CONTROL: &str = "/run/raid-ublk.ctl";
@@ -62,6 +64,20 @@ impl Served {
         Ok(Self { child, device })
     }
 
+    /// Starts a server and kills it, wherever it is then.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_and_kill(disks: &[PathBuf], after: Duration) -> Result<()> {
+        println!("$ raid-ublk serve --ublk, killed after {after:?}");
+        let mut command = Command::new(program());
+        command.args(["serve", "--ublk", "--control", CONTROL]).args(disks);
+        let mut child = command.spawn().map_err(|error| format!("raid-ublk: {error}"))?;
+        thread::sleep(after);
+        let killed = child.kill().and_then(|()| child.wait());
+        killed.map(drop).map_err(|error| format!("kill: {error}"))
+    }
+
     /// Asks the server.
     ///
     /// # Errors
@@ -104,8 +120,20 @@ impl Served {
     ///
     /// # Errors
     /// It does not, or not cleanly.
-    pub fn stop(mut self) -> Result<()> {
-        self.ask(&["stop"])?;
+    pub fn stop(self) -> Result<()> {
+        self.stop_as(&["stop"])
+    }
+
+    /// The same though somebody uses it.
+    ///
+    /// # Errors
+    /// It does not, or not cleanly.
+    pub fn stop_by_force(self) -> Result<()> {
+        self.stop_as(&["stop", "--force"])
+    }
+
+    fn stop_as(mut self, words: &[&str]) -> Result<()> {
+        self.ask(words)?;
         let ended = guest::wait("the server to end", || self.child.try_wait().ok().flatten())?;
         match (ended.success(), self.device.exists()) {
             (true, false) => Ok(()),

@@ -2,7 +2,7 @@
 //! A member in a file, or on a block device opened with `O_DIRECT`.
 
 use super::owner::{self, DiskError, Identity, Unowned};
-use super::{Member, MemberError, byte_range};
+use super::{Member, MemberError, OpenFile, byte_range};
 use raid_core::metadata::DiskShape;
 use raid_core::units::{Blocks, Lba};
 use rustix::fs::{FallocateFlags, OFlags};
@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// What `O_DIRECT` asks of addresses in memory, for any disk in use today.
-const ALIGNMENT: usize = 4096;
+pub(super) const ALIGNMENT: usize = 4096;
 
 /// A regular file or a block device, whose one writer this is until it is dropped.
 #[derive(Debug)]
@@ -157,6 +157,10 @@ impl Member for FileMember {
             Identity::File { .. } => Some(4096),
         };
         size.unwrap_or(self.shape.block_size).max(self.shape.block_size)
+    }
+
+    fn open_file(&self) -> Option<OpenFile<'_>> {
+        Some(OpenFile { file: &self.file, aligned: self.direct.is_some(), synced: self.synced })
     }
 
     fn set_block_size(&mut self, block_size: u32) -> bool {

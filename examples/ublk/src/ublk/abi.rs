@@ -49,6 +49,7 @@ pub(super) mod command {
     pub(in super::super) const START_USER_RECOVERY: u32 = change_command(0x10);
     pub(in super::super) const END_USER_RECOVERY: u32 = change_command(0x11);
     pub(in super::super) const GET_FEATURES: u32 = read_command(0x13);
+    pub(in super::super) const DEL_DEV_ASYNC: u32 = read_command(0x14);
 }
 
 /// Commands of a queue.
@@ -226,6 +227,7 @@ mod tests {
             ("UBLK_U_CMD_START_USER_RECOVERY", command::START_USER_RECOVERY),
             ("UBLK_U_CMD_END_USER_RECOVERY", command::END_USER_RECOVERY),
             ("UBLK_U_CMD_GET_FEATURES", command::GET_FEATURES),
+            ("UBLK_U_CMD_DEL_DEV_ASYNC", command::DEL_DEV_ASYNC),
             ("UBLK_U_IO_FETCH_REQ", io::FETCH_REQ),
             ("UBLK_U_IO_COMMIT_AND_FETCH_REQ", io::COMMIT_AND_FETCH_REQ),
             ("UBLK_IO_OP_READ", op::READ),

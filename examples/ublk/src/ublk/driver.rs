@@ -62,6 +62,17 @@ impl Driver {
         Parameters::read_from_bytes(&bytes).map_err(|_| ErrorKind::InvalidData.into())
     }
 
+    /// Removes a device. One that somebody has open still, such as a mount of it, goes once that is closed; where
+    /// the kernel is too old for that it is waited for.
+    pub(super) fn delete(&mut self, device: u32) -> io::Result<()> {
+        match self.order(command::DEL_DEV_ASYNC, device, 0) {
+            Err(error) if error.raw_os_error().is_some_and(is_unknown) => {
+                self.order(command::DEL_DEV, device, 0)
+            }
+            deleted => deleted,
+        }
+    }
+
     /// A command that has no buffer; `data` is what it takes beside.
     pub(super) fn order(&mut self, operation: u32, device: u32, data: u64) -> io::Result<()> {
         self.run(operation, device, data, &mut [])
@@ -116,6 +127,11 @@ impl Driver {
             }
         }
     }
+}
+
+/// How drivers refuse a command that they do not know: EOPNOTSUPP, and a number that is the kernel's own.
+const fn is_unknown(error: i32) -> bool {
+    matches!(error, 95 | 524)
 }
 
 /// No device: the command is for the driver.

@@ -20,14 +20,13 @@ use std::time::{Duration, Instant};
 
 /// Formats and levels, the number of members, and what the block layer must say in bytes: full stripe, optimal size,
 /// largest request.
-const LEVELS: [(&str, &str, usize, [u64; 3]); 7] = [
+const LEVELS: [(&str, &str, usize, [u64; 3]); 6] = [
     ("ddf", "raid0", 3, [192 << 10, 64 << 10, 960 << 10]),
     ("ddf", "raid1", 2, [0, 512, 1 << 20]),
     ("ddf", "raid10", 4, [128 << 10, 128 << 10, 1 << 20]),
     ("ddf", "raid5", 4, [192 << 10, 64 << 10, 960 << 10]),
     ("ddf", "raid6", 4, [128 << 10, 128 << 10, 1 << 20]),
     ("asr", "raid1", 2, [0, 512, 1 << 20]),
-    ("asr", "raid5", 3, [128 << 10, 128 << 10, 1 << 20]),
 ];
 
 /// What fio does on the whole device, one after the other.
@@ -148,9 +147,55 @@ pub(super) fn faults() -> Result<String> {
         println!("== {level}: the server is killed");
         killed(&disks[..4], level).map_err(|error| format!("{level}, killed: {error}"))?;
     }
+    println!("== raid10: stopped in use");
+    stopped_in_use(&disks[..4]).map_err(|error| format!("raid10, in use: {error}"))?;
     println!("== raid5: a disk is pulled");
     pulled(&disks[..4]).map_err(|error| format!("raid5, pulled: {error}"))?;
-    Ok(format!("10 kills, a disk pulled, {} s", began.elapsed().as_secs()))
+    Ok(format!("10 kills, stops in use, a disk pulled, {} s", began.elapsed().as_secs()))
+}
+
+/// A stop under load, a stop by force under a mount, and a device whose server does not come back: whoever waits gets
+/// an error, nothing hangs, and the array is as it was.
+fn stopped_in_use(disks: &[PathBuf]) -> Result<()> {
+    served::create(&["--level", "raid10"], disks, disks.len())?;
+    let served = Served::start(disks, &[])?;
+    let work = ["--rw=randwrite", "--bs=4k", "--io_size=64m"];
+    let mut fio = start_fio(&served.device, &work)?;
+    at_work(&served.device, &mut fio)?;
+    served.stop()?;
+    if finish(fio).is_ok() {
+        return Err("fio did not notice the end of its device".into());
+    }
+    let served = Served::start(disks, &[])?;
+    let device = served.device.clone();
+    run(&[&"mkfs.ext4", &"-q", &"-F", &device])?;
+    run(&[&"mount", &device, &MOUNT])?;
+    served.stop_by_force()?;
+    run(&[&"umount", &MOUNT])?;
+    let served = Served::start(disks, &[])?;
+    served.kill()?;
+    let mut reader = Command::new("dd")
+        .arg(format!("if={}", device.display()))
+        .args(["of=/dev/null", "iflag=direct", "count=1"])
+        .spawn()
+        .map_err(|error| format!("dd: {error}"))?;
+    thread::sleep(Duration::from_millis(300));
+    if let Ok(Some(ended)) = reader.try_wait() {
+        return Err(format!("a read did not wait for the next server: {ended}"));
+    }
+    let number = device.to_string_lossy().replace("/dev/ublkb", "");
+    run(&[&served::program(), &"remove", &number])?;
+    let ended = guest::wait("the read to fail", || reader.try_wait().ok().flatten())?;
+    if ended.success() || device.exists() {
+        return Err(format!("a read of a removed device: {ended}"));
+    }
+    let served = Served::start(disks, &[])?;
+    // 1: the journal was replayed, or the like.
+    let check = "e2fsck -f -p \"$0\"; test $? -le 1";
+    run(&[&"sh", &"-c", &check, &served.device])?;
+    served.rests()?;
+    scrubbed(&served)?;
+    served.stop()
 }
 
 /// Five times under fio; no request is lost.
@@ -160,11 +205,10 @@ fn killed(disks: &[PathBuf], level: &str) -> Result<()> {
     let device = served.device.clone();
     let mut fio = start_fio(&device, &["--rw=randrw", "--bsrange=4k-32k", "--io_size=24m"])?;
     for time in 1..=5 {
-        thread::sleep(Duration::from_millis(500));
-        if let Ok(Some(ended)) = fio.try_wait() {
-            return Err(format!("fio ended before kill {time}: {ended}"));
-        }
+        at_work(&device, &mut fio)?;
         served.kill()?;
+        // In the middle of taking over, later each time.
+        Served::start_and_kill(disks, Duration::from_millis(30 * time))?;
         served = Served::start(disks, &[])?;
         if served.device != device {
             return Err(format!("the device is {} now", served.device.display()));
@@ -181,8 +225,8 @@ fn pulled(disks: &[PathBuf]) -> Result<()> {
     served::create(&["--level", "raid5"], disks, disks.len() - 1)?;
     let served = Served::start(disks, &[])?;
     let work = ["--rw=randrw", "--bsrange=4k-32k", "--io_size=24m"];
-    let fio = start_fio(&served.device, &work)?;
-    thread::sleep(Duration::from_millis(500));
+    let mut fio = start_fio(&served.device, &work)?;
+    at_work(&served.device, &mut fio)?;
     let name = disks[1].file_name().unwrap_or_default();
     let switch = Path::new("/sys/block").join(name).join("device/../remove");
     println!("pulled {}", disks[1].display());
@@ -212,7 +256,10 @@ fn fio_command(device: &Path, work: &[&str]) -> Command {
     let mut command = Command::new("fio");
     command.args(["--name=ublk", "--direct=1", "--ioengine=libaio", "--verify=crc32c"]);
     command.args(["--verify_fatal=1", "--randrepeat=0", "--group_reporting", "--iodepth=16"]);
-    command.arg("--minimal").arg(format!("--filename={}", device.display()));
+    // Errors go to standard error.
+    command
+        .args(["--eta=never", "--output=/dev/null"])
+        .arg(format!("--filename={}", device.display()));
     command.args(work);
     command
 }
@@ -224,6 +271,22 @@ fn fio(device: &Path, work: &[&str]) -> Result<()> {
 fn start_fio(device: &Path, work: &[&str]) -> Result<Child> {
     println!("$ fio {}", work.join(" "));
     fio_command(device, work).spawn().map_err(|error| format!("fio: {error}"))
+}
+
+/// Waits until it has written some more.
+fn at_work(device: &Path, fio: &mut Child) -> Result<()> {
+    let name = device.file_name().unwrap_or_default();
+    let path = Path::new("/sys/block").join(name).join("stat");
+    // The fifth number is of writes that have ended.
+    let writes = || {
+        let stat = fs::read_to_string(&path).unwrap_or_default();
+        stat.split_whitespace().nth(4).and_then(|word| word.parse::<u64>().ok()).unwrap_or(0)
+    };
+    let from = writes();
+    guest::wait("fio to write", || match fio.try_wait() {
+        Ok(None) => (writes() >= from + 16).then_some(Ok(())),
+        ended => Some(Err(format!("fio has ended: {ended:?}"))),
+    })?
 }
 
 fn finish(mut fio: Child) -> Result<()> {

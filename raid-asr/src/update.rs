@@ -7,8 +7,9 @@
 //! spread     raidseq and timestamp on, checksum, copied to all       update/spread.rs
 //! ```
 //!
-//! A change that changes nothing is no new generation: it finishes, on every live disk, what an
-//! interrupted one left undone. A line's `raidseq` is that of the last change its disk took part in,
+//! A state that changes nothing is no new generation where the update before was interrupted: it
+//! finishes, on every live disk, what that one left undone. Elsewhere it is one, so that an older copy
+//! of a disk cannot be mistaken for one that an interrupted update did not reach. A line's `raidseq` is that of the last change its disk took part in,
 //! so a disk that a change did not reach is told from one that was not there.
 
 pub(crate) mod activate;

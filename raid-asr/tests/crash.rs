@@ -229,7 +229,13 @@ fn finish(left: &Rig, array: ArrayId, sets: u16, absent: &[usize]) {
     healed.align(array, sets);
     healed.reread();
     let after = summary(&healed);
-    assert_eq!(after.members, before.members);
+    assert_eq!(after.members.len(), before.members.len());
+    for (after, before) in after.members.iter().zip(&before.members) {
+        // Who was not there for an update is not in sync after it.
+        let absent = after.0.is_some_and(|disk| absent.contains(&disk));
+        let missed = absent && before.1 == MemberState::InSync && after.1 == MemberState::Stale;
+        assert!(after == before || missed, "{after:?}, before {before:?}");
+    }
     let worse = |f: &raid_core::metadata::Finding| {
         [finding::STALE.code, finding::COPIES_DIFFER.code, finding::TORN_UPDATE.code]
             .contains(&f.code)
@@ -494,13 +500,25 @@ fn a_second_cut_leaves_what_the_first_left_or_the_new_state() {
     }
 }
 
-/// The same word twice is no new generation: it finishes what a cut left undone.
+/// Where a cut left disks behind, the same word again is the same update: the disks that it did not reach
+/// get it. Where none is behind it is the next one: else an older copy of a disk, from before a run whose
+/// records say nothing new, would pass for a disk that was not reached.
 #[test]
-fn an_update_that_changes_nothing_keeps_the_generation() {
+fn the_same_word_again_finishes_what_a_cut_left_undone_and_else_is_a_new_generation() {
     let (mut rig, array) = Rig::with_array(geometry(Level::Raid1, 2), 2);
-    let before = rig.buffers.clone();
-    rig.set_state(array, 0, &healthy()).unwrap();
-    assert_eq!(rig.buffers, before);
+    let generation = |rig: &Rig, disk: usize| rig.found().disks[disk].sequence;
+    rig.set_state(array, 0, &state(false, &[], &[])).unwrap();
+    for step in rig.steps(0, false) {
+        if let Stepped::Write(at, bytes) = step {
+            rig.media[0].write(at, &bytes);
+        }
+    }
+    rig.reread();
+    assert_eq!([0, 1].map(|disk| generation(&rig, disk)), [Some(2), Some(1)]);
+    rig.set_state(array, 0, &state(false, &[], &[])).unwrap();
+    assert_eq!([0, 1].map(|disk| generation(&rig, disk)), [Some(2), Some(2)]);
+    rig.set_state(array, 0, &state(false, &[], &[])).unwrap();
+    assert_eq!([0, 1].map(|disk| generation(&rig, disk)), [Some(3), Some(3)]);
 }
 
 /// An update that says how far a resync is reaches one disk only; the next start, which finishes it, one
@@ -529,10 +547,8 @@ fn two_cuts_in_a_row_beside_a_checkpoint_leave_no_member_behind() {
         .unwrap();
     write_one(&mut rig, 0);
     assert_eq!(rig.members(), whole);
-    for set in 0..2 {
-        let found = rig.state(array, set).unwrap();
-        rig.set_state(array, set, &found).unwrap();
-    }
+    let found = rig.state(array, 0).unwrap();
+    rig.set_state(array, 0, &found).unwrap();
     write_one(&mut rig, 1);
     assert_eq!(rig.members(), whole);
 }

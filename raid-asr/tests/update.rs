@@ -120,6 +120,7 @@ proptest! {
         let mut last = vec![healthy(); usize::from(sets)];
         for (set, state) in states {
             let set = set % sets;
+            let (old, known) = (rig.media.clone(), last[0].failed | last[0].rebuilding);
             rig.set_state(array, set, &state).unwrap();
             rig.commit();
             rig.reread();
@@ -132,9 +133,16 @@ proptest! {
             prop_assert_eq!(rig.found().arrays[0].clean, clean);
             // What was read is recorded once more, to finish an update that was cut short: a new
             // generation would leave the copies that it has not reached two behind.
-            let before = rig.buffers.clone();
-            rig.align(array, sets);
-            prop_assert_eq!(&rig.buffers, &before, "after {:?}", state);
+            let named = last[0].failed | last[0].rebuilding;
+            if !named.contains(Slot(1)) && named.len() < 2 && named.contains_all(known) {
+                let mut cut = rig.clone();
+                cut.media[1] = old[1].clone();
+                cut.reread();
+                let found = cut.state(array, set).unwrap();
+                prop_assert_eq!(&found, &last[usize::from(set)]);
+                cut.set_state(array, set, &found).unwrap();
+                prop_assert!(cut.buffers == rig.buffers, "after {:?}", state);
+            }
         }
     }
 }
@@ -147,7 +155,11 @@ fn the_real_table_is_written_as_it_was_read() {
     rig.align(found.id, 1);
     rig.reread();
     let read = rig.media[0].read(17_942_584 - 17, 17);
-    assert!(read == REAL_TAIL);
+    // But for the generation, the time, and the checksum.
+    let lines = (0..3).map(|line| 64 + line * 64 + 2..64 + line * 64 + 4);
+    let allowed: Vec<usize> = [0x0E..0x10, 0x1C..0x20].into_iter().chain(lines).flatten().collect();
+    let changed = changed(REAL_TAIL, &read);
+    assert!(changed.iter().all(|at| allowed.contains(at)), "{changed:x?}");
 }
 
 /// Which bytes of two images differ.

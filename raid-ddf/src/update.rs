@@ -27,7 +27,8 @@
 //! After an interrupted update, disks are one update apart, and discovery takes a disk that is two
 //! behind as stale. So whoever starts an array whose disks differ records the state it found, as it
 //! is, and commits that before anything else: a state that changes nothing counts as the update that
-//! was interrupted, not as another one.
+//! was interrupted, not as another one. Where no disk is behind it counts as another one: two updates of
+//! a run, before anything is promised, tell an older copy of a disk from one that was not reached.
 
 pub(crate) mod activate;
 pub(crate) mod array_state;

@@ -132,6 +132,10 @@ pub(crate) fn set_state(
     changed |= survey.edit_line(disks, lines.line, |line| health.store(state, line));
     changed |= join(disks, &survey);
     changed |= store_open(disks, &survey, &lines, state.clean, open);
+    // What is promised after a record counts on its generation, also where it says the same as the one
+    // before: else an older copy of a disk would pass for one that an interrupted update did not reach.
+    // What an interrupted update left undone is the same update.
+    changed |= survey.is_on_all(&LiveDisks(disks));
     spread(disks, &survey, changed, stamp);
     Ok(())
 }

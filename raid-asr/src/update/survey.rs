@@ -125,6 +125,15 @@ impl Survey {
         member_at(disks, self.newest)
     }
 
+    /// Whether the newest update is on every live disk of the array.
+    pub(crate) fn is_on_all(&self, live: &LiveDisks<'_, '_>) -> bool {
+        let Some(newest) = self.member(live).map(|member| Newest { member }) else { return false };
+        let written = (0..live.count()).filter(|index| self.table_on(live, *index).is_some());
+        written
+            .into_iter()
+            .all(|index| member_at(live, index).is_some_and(|member| newest.is_current(&member)))
+    }
+
     /// The header of the newest copy.
     pub(crate) fn header<'d>(&self, disks: &'d [DiskBuffer<'_>]) -> Option<&'d TableHeader> {
         let bytes = DiskBytes::of_buffer(disks.get(self.newest)?);

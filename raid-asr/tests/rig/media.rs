@@ -266,13 +266,14 @@ impl Rig {
         self.edit(|disks| Asr.set_state(disks, array, set, state, stamp))
     }
 
-    /// As whoever starts the array does: what an update left undone is written to all disks.
+    /// As whoever starts the array does: what an update left undone is written to all disks, one update
+    /// after the other.
     pub fn align(&mut self, array: ArrayId, sets: u16) {
         for set in 0..sets {
             let found = self.state(array, set).expect("a set of the array");
             self.set_state(array, set, &found).unwrap();
+            self.commit();
         }
-        self.commit();
     }
 
     pub fn create(

@@ -110,18 +110,19 @@ pub(crate) fn set_state(
     let found = self::state(&live, array, set);
     let volume = rosters::begin(disks, &survey, guid)?;
     let speaks_last = survey.next_sequence == survey.copies.sequence().map(next);
-    let aligned = survey.aligned && volume.is_none_or(|volume| volume.alike);
+    let alike = !survey.differs && volume.is_none_or(|volume| volume.alike);
     let last = volume.is_none_or(|volume| volume.speaks_last());
-    if !aligned && last && speaks_last && found == Some(*state) {
+    if !alike && last && speaks_last && found == Some(*state) {
         // What an interrupted update left undone: the same update, not another one, so that no disk
-        // falls two behind. Not a byte of what the disk says that speaks changes.
+        // falls two behind. Not a byte of what the disk says that speaks changes. A second copy that was
+        // being written makes no disk fall behind: an update that counts mends it as well.
         if let Some(volume) = volume {
             rosters::share(disks, &survey, guid, &volume);
             rosters::write(disks, &survey, guid, &volume.roster);
             rosters::update_lists(disks, &survey);
             update_arrays(disks, &survey, guid, None, |_| {});
         }
-        if !survey.aligned {
+        if survey.differs {
             survey.next_sequence = survey.copies.sequence();
         }
         spread(disks, &survey, stamp);

@@ -58,6 +58,8 @@ pub(crate) struct Survey {
     pub(crate) next_sequence: Option<u32>,
     /// Whether every copy on every live disk is of the same update.
     pub(crate) aligned: bool,
+    /// Whether the copies that count are not all of the same update.
+    pub(crate) differs: bool,
     /// Whether the lists of disks on all of them are the same bytes.
     lists_agree: bool,
     /// The live disks of the configuration that the update is written to.
@@ -244,6 +246,7 @@ impl Survey {
             // All ones stand for "not kept": the counter goes round before.
             next_sequence: last.map(next),
             aligned: aligned && lowest == highest,
+            differs: spoken.is_some() || lowest != highest,
             lists_agree: true,
             members,
             second,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The state of arrays and their members.
 
-use crate::media::{Rig, SMALL, geometry, healthy, raid10};
+use crate::media::{Rig, SMALL, Stepped, geometry, healthy, raid10};
 use crate::{activate, state_of, stored, with};
 use raid_core::array::{
     ArrayId, ArrayState, Initialisation, Level, MemberId, MemberState, Place, Placement,
@@ -208,6 +208,37 @@ fn what_was_found_is_recorded_as_the_update_that_was_interrupted() {
     rig.commit();
     rig.reread();
     assert_eq!(rig.members("array")[2], (Some(2), MemberState::InSync));
+}
+
+/// What is promised after a record counts on its number: an older copy of a disk, from before a run whose
+/// records say nothing new, must not pass for a disk that an interrupted update did not reach. A second
+/// copy that was being written makes no disk fall behind.
+#[test]
+fn the_same_state_is_another_update_where_no_disk_is_behind_also_beside_a_second_copy_left_open() {
+    let (mut rig, array) = with(geometry(Level::Raid1, Placement::Fixed, 2), &[0, 1], 2);
+    let open = state_of(false, &[], &[]);
+    rig.set_state(array, 0, &open).unwrap();
+    rig.commit();
+    let number = |rig: &Rig| rig.told().disks[0].sequence.unwrap();
+    let before = number(&rig);
+    // The power goes while the second copy of disk 1 is written.
+    let mut cut = rig.clone();
+    cut.set_state(array, 0, &open).unwrap();
+    assert_eq!(number(&cut), before + 1);
+    let steps = cut.steps(1);
+    let first_of = |steps: &[Stepped]| steps.iter().position(|step| *step == Stepped::Flush);
+    let opened = first_of(&steps).expect("a flush");
+    for step in &steps[..opened] {
+        if let Stepped::Write(at, bytes) = step {
+            rig.media[1].write(*at, bytes);
+        }
+    }
+    rig.reread();
+    for count in 1..4 {
+        rig.set_state(array, 0, &open).unwrap();
+        rig.commit();
+        assert_eq!(number(&rig), before + count);
+    }
 }
 
 /// How many failures an array still bears is kept right in 2.0, and is a reserved byte in 1.x.

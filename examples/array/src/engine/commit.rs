@@ -30,7 +30,12 @@ enum Job {
     /// Write what was found at the start once more: an update that a power cut interrupted is then on
     /// every disk, or on none. Without it a disk that missed that update and the next would be two
     /// behind, and taken for a stale one.
-    Align { set: usize },
+    ///
+    /// What was interrupted may become complete by this without a new number. Then it is written
+    /// `again`, under the next one: with the first record of the run that makes two, and nothing is
+    /// promised before that record. So an older copy of a disk, from before the run, is two behind
+    /// and cannot be mistaken for a disk that an interrupted update did not reach.
+    Align { set: usize, again: bool },
     /// Write the run-time state of a set.
     Record { set: usize, seq: RecordSeq },
     /// Put a spare into a place.
@@ -45,7 +50,7 @@ impl Job {
     /// Whether it concerns this set. A new disk concerns all of them.
     fn is_about(self, set: usize) -> bool {
         match self {
-            Self::Record { set: of, .. } | Self::Align { set: of } => of == set,
+            Self::Record { set: of, .. } | Self::Align { set: of, .. } => of == set,
             Self::Activate { place, .. } | Self::Return { place, .. } => {
                 usize::from(place.set) == set
             }
@@ -95,6 +100,8 @@ struct Run {
     named: SlotSet,
     /// How many failures had been noticed when it was made.
     failures: u64,
+    /// Whether it is another update than the newest on the disks before it.
+    counted: bool,
 }
 
 /// The members that must store a record, with the disks that they had when it was issued.
@@ -116,7 +123,7 @@ pub(super) struct Commits {
 
 impl Commits {
     pub(super) fn request_alignment(&mut self, set: usize) {
-        self.queue.push_back(Job::Align { set });
+        self.queue.push_back(Job::Align { set, again: false });
     }
 
     pub(super) fn request_record(&mut self, set: usize, seq: RecordSeq, to: Storers) {
@@ -216,6 +223,7 @@ impl Engine {
                     returned: Vec::new(),
                     named: SlotSet::EMPTY,
                     failures: 0,
+                    counted: false,
                 };
                 self.commits.run = Some(run);
             }
@@ -300,7 +308,7 @@ impl Engine {
             return self.abandon(job);
         }
         let set = match job {
-            Job::Record { set, .. } | Job::Align { set } => set,
+            Job::Record { set, .. } | Job::Align { set, .. } => set,
             Job::Activate { place, .. } | Job::Return { place, .. } => usize::from(place.set),
             Job::AddSpare { .. } => 0,
         };
@@ -417,7 +425,8 @@ impl Engine {
         if (0..self.sets.len()).any(begins) || !self.is_guarded(job) {
             return;
         }
-        let before = if self.heads.is_empty() { Vec::new() } else { self.updates() };
+        let counts = !self.heads.is_empty() || matches!(job, Job::Align { again: false, .. });
+        let before = if counts { self.updates() } else { Vec::new() };
         let mut record = None;
         if let Job::Record { set, seq } = job {
             let Some(state) = self.record(set, seq) else {
@@ -445,7 +454,7 @@ impl Engine {
         let live: Vec<usize> =
             (0..self.store.disks.len()).filter(|disk| self.store.disks[*disk].live).collect();
         self.stats.commits += 1;
-        let after = if self.heads.is_empty() { Vec::new() } else { self.updates() };
+        let after = if counts { self.updates() } else { Vec::new() };
         let update = |of: &[Option<u64>], disk: usize| of.get(disk).copied().flatten();
         let mut steps = BTreeMap::new();
         for disk in live {
@@ -457,6 +466,9 @@ impl Engine {
         if let Some(run) = &mut self.commits.run {
             run.stage = Stage::Writing;
             run.steps = steps;
+            let newest =
+                |of: &[Option<u64>]| disks.iter().filter_map(|disk| update(of, *disk)).max();
+            run.counted = newest(&before) != newest(&after);
         }
         disks.into_iter().for_each(|disk| self.next_commit_step(disk));
         self.finish_commit();
@@ -545,7 +557,7 @@ impl Engine {
                     None => format.set_state(disks, array, set as u16, &state, stamp),
                 })
             }
-            Job::Align { set } => {
+            Job::Align { set, .. } => {
                 let found = store.view(|disks| format.state(disks, array, set as u16));
                 let unknown = ChangeError::NoSuchArray(array);
                 store.edit(|disks| {
@@ -714,6 +726,9 @@ impl Engine {
                     self.events.push_back(Event::NotTaken { place, disk, why });
                 }
             },
+            Job::Align { set, again: false } if !run.counted => {
+                self.commits.queue.push_front(Job::Align { set, again: true });
+            }
             Job::Align { .. } | Job::AddSpare { .. } | Job::Return { .. } => {}
         }
     }

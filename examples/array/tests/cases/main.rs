@@ -21,3 +21,4 @@ mod kind_e;
 mod kind_f;
 mod kind_g;
 mod never_initialised;
+mod older_copies;

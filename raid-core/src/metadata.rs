@@ -26,7 +26,9 @@ pub use change::{
 pub use disk_bytes::{DiskBytes, Disks, LiveDisks};
 pub use writer::{FormatWriter, GUARD_BLOCKS, Step};
 
-use crate::array::{ArrayDescriptor, ArrayId, Initialisation, MemberDescriptor, MemberId, Place};
+use crate::array::{
+    ArrayDescriptor, ArrayId, Initialisation, MemberDescriptor, MemberId, Name, Place,
+};
 use crate::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};
 use core::fmt;
 
@@ -269,10 +271,28 @@ pub struct RuntimeState {
     pub mark: Row,
 }
 
+/// Who made a configuration. Another implementation may rely on fields that this library does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Creator {
+    /// This library.
+    Own,
+    /// Another implementation or a controller, by the name that it gives itself.
+    Other(Name),
+    /// The format does not record it.
+    Unrecorded,
+}
+
 /// A metadata format, for discovery: nothing here can write.
 pub trait Format: fmt::Debug + Sync {
     /// Short lower-case name, e.g. `ddf`.
     fn name(&self) -> &'static str;
+
+    /// Creator of the configuration with this identity.
+    fn creator(&self, configuration: ArrayId) -> Creator {
+        let _ = configuration;
+        Creator::Unrecorded
+    }
 
     /// What to read next of a disk of which `disk` has been read so far. Bounded: a hostile disk
     /// cannot ask for more than the format's own limits, nor for ever.

@@ -2,9 +2,11 @@
 //! DDF as one of several formats that a tool may know.
 
 use crate::assemble::{Assembly, DISK_WORDS, RECORD_WORDS};
+use crate::build::VENDOR;
 use crate::disk_bytes::DiskBytes;
 use crate::locate::{AnchorSearch, next_read};
-use raid_core::metadata::{DiskView, Format, FormatWriter, Inventory, Lookup, Piece};
+use raid_core::array::{ArrayId, Name};
+use raid_core::metadata::{Creator, DiskView, Format, FormatWriter, Inventory, Lookup, Piece};
 use raid_core::units::{Extent, Lba};
 
 /// Words of scratch that [`Format::assemble`] has on its own stack: 64 disks with two records each.
@@ -18,6 +20,16 @@ pub struct Ddf;
 impl Format for Ddf {
     fn name(&self) -> &'static str {
         "ddf"
+    }
+
+    /// The T10 vendor with which the identity of a configuration begins (`ddf.md` 4.2).
+    fn creator(&self, configuration: ArrayId) -> Creator {
+        let [a, b, c, d, e, f, g, h, ..] = configuration.0;
+        let vendor = [a, b, c, d, e, f, g, h];
+        match vendor {
+            VENDOR => Creator::Own,
+            _ => Creator::Other(Name::new(vendor.trim_ascii_end())),
+        }
     }
 
     fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
@@ -53,6 +65,10 @@ pub struct DdfSearch {
 impl Format for DdfSearch {
     fn name(&self) -> &'static str {
         Ddf.name()
+    }
+
+    fn creator(&self, configuration: ArrayId) -> Creator {
+        Ddf.creator(configuration)
     }
 
     fn next_read(&self, disk: &DiskView<'_>) -> Lookup {

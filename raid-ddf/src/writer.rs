@@ -22,9 +22,9 @@ use crate::update::survey::Survey;
 use crate::update::{activate, bad_blocks, condition, import, run_time};
 use raid_core::array::{ArrayId, MemberId, Place};
 use raid_core::metadata::{
-    ArrayRequest, BadRange, Capabilities, ChangeError, DiskBuffer, DiskCondition, DiskShape,
-    DiskView, Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState, SpareRequest, Stamp,
-    Step,
+    ArrayRequest, BadRange, Capabilities, ChangeError, Creator, DiskBuffer, DiskCondition,
+    DiskShape, DiskView, Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState,
+    SpareRequest, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent};
 
@@ -97,6 +97,10 @@ impl DdfProfile {
 impl Format for DdfProfile {
     fn name(&self) -> &'static str {
         Ddf.name()
+    }
+
+    fn creator(&self, configuration: ArrayId) -> Creator {
+        Ddf.creator(configuration)
     }
 
     fn next_read(&self, disk: &DiskView<'_>) -> Lookup {

@@ -12,6 +12,7 @@
 pub mod backplane;
 pub mod discover;
 pub mod engine;
+pub mod foreign;
 pub mod formats;
 pub mod ledger;
 pub mod member;

@@ -64,7 +64,7 @@ pub enum Command {
 }
 
 /// Which array is read, and in spite of what.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Choice {
     /// The array: its name, or its identity or the beginning of it
     #[arg(long, value_name = "NAME|ID")]

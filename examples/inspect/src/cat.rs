@@ -26,7 +26,8 @@ pub(crate) fn run(
             return Ok(code);
         }
     };
-    let mut reader = match chosen::open(inspection, array, what.choice.accepted(), err)? {
+    let mut say = |line| drop(writeln!(err, "raid-inspect: {line}"));
+    let mut reader = match chosen::open(inspection, array, what.choice.accepted(), &mut say) {
         Ok(reader) => reader,
         Err(code) => return Ok(code),
     };

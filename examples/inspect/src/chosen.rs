@@ -10,70 +10,71 @@ use crate::verdict::ExitCode;
 use raid_array::discover::FoundArray;
 use raid_array::trust::{Accept, Risk};
 use raid_core::metadata::Severity;
-use std::io::{self, Write};
 
-/// Makes an array ready to be read, and tells `err` what was found, taken on trust, and left out; the exit
-/// code if it was refused, which `err` is told too.
-pub(crate) fn open<'a>(
+/// Makes an array ready to be read, and says line by line what was found, taken on trust, and left out.
+///
+/// # Errors
+/// It is refused; the reason was said.
+pub fn open<'a>(
     inspection: &'a Inspection,
     array: &FoundArray,
     accept: Accept,
-    err: &mut dyn Write,
-) -> io::Result<Result<ArrayReader<'a>, ExitCode>> {
+    say: &mut dyn FnMut(String),
+) -> Result<ArrayReader<'a>, ExitCode> {
     let claimed = |disk: usize| array.members.iter().any(|m| m.descriptor.disk == Some(disk));
     let conflict = inspection.discovery.conflicts().find(|disk| claimed(*disk));
     if let Some(disk) = conflict.filter(|_| !accept.accepts(Risk::TwoFormats)) {
-        writeln!(
-            err,
-            "raid-inspect: {}: two formats claim the disk (--accept {} reads it all the same, --force \
+        say(format!(
+            "{}: two formats claim the disk (--accept {} reads it all the same, --force \
              accepts every risk)",
             inspection.disk_name(disk),
             Risk::TwoFormats.name()
-        )?;
-        return Ok(Err(ExitCode::Conflict));
+        ));
+        return Err(ExitCode::Conflict);
     }
     let name = &array.descriptor.name;
     let findings = inspection.discovery.findings.iter();
     for found in findings.filter(|found| found.finding.array == Some(array.descriptor.id)) {
         if found.finding.severity > Severity::Note {
-            writeln!(err, "raid-inspect: {}", finding_text(inspection, found))?;
+            say(finding_text(inspection, found));
         }
     }
     let reader = match ArrayReader::new(inspection, array, accept) {
         Ok(reader) => reader,
         Err(refusal) => {
-            writeln!(err, "raid-inspect: array {name}: {refusal}")?;
-            return Ok(Err(ExitCode::NotReadable));
+            say(format!("array {name}: {refusal}"));
+            return Err(ExitCode::NotReadable);
         }
     };
     for disk in inspection.discovery.conflicts() {
         if claimed(disk) {
             let disk = inspection.disk_name(disk);
             let name_of = Risk::TwoFormats.name();
-            writeln!(
-                err,
-                "raid-inspect: array {name}: taken on trust ({name_of}): {disk}: two formats claim \
+            say(format!(
+                "array {name}: taken on trust ({name_of}): {disk}: two formats claim \
                  the disk, {} is followed",
                 array.format_name
-            )?;
+            ));
         }
     }
     for taken in &reader.readiness().trusted {
-        writeln!(err, "raid-inspect: array {name}: {taken}")?;
+        say(format!("array {name}: {taken}"));
     }
     for gap in &reader.readiness().gaps {
         let place = gap.member.place;
-        writeln!(
-            err,
-            "raid-inspect: array {name}: set {} slot {} is not read: {}",
+        say(format!(
+            "array {name}: set {} slot {} is not read: {}",
             place.set, place.slot, gap.why
-        )?;
+        ));
     }
-    Ok(Ok(reader))
+    Ok(reader)
 }
 
 /// The array that is meant.
-pub(crate) fn choose<'a>(
+///
+/// # Errors
+/// None or several are, and which there are.
+pub fn choose<'a>(
     inspection: &'a Inspection,
     choice: &Choice,
 ) -> Result<&'a FoundArray, (ExitCode, String)> {

@@ -34,6 +34,7 @@ mod cat;
 mod chosen;
 mod copies;
 mod disks;
+mod export;
 mod forked;
 mod json;
 mod picture;
@@ -48,8 +49,10 @@ mod table;
 mod verdict;
 
 pub use arguments::{Arguments, CatArguments, Choice, Command, ServeArguments};
+pub use chosen::{choose, open};
 pub use copies::{Remark, RemarkKind};
 pub use disks::Inspection;
+pub use export::ReadOnlyExport;
 pub use json::report as json_report;
 pub use reader::{ArrayReader, ReadError};
 pub use readiness::{Readiness, Refusal};

@@ -14,6 +14,7 @@
 //!
 //! What is refused is answered by `{"error": "why"}`, and nothing was changed.
 
+use crate::failure::Failure;
 use crate::serve::End;
 use crate::ublk;
 use raid_array::member::{FileMember, Member};
@@ -21,6 +22,7 @@ use raid_array::service::{Carrier, Service, ServiceError};
 use raid_core::array::Place;
 use raid_core::metadata::Operation;
 use raid_core::units::Slot;
+use raid_inspect::ExitCode;
 use raid_sync::Phase;
 use serde_json::{Value, json};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -43,9 +45,22 @@ struct Disks {
     spares: Vec<usize>,
 }
 
+/// What a desk speaks for.
+pub(crate) enum Array<'a> {
+    /// An array that runs.
+    Runs {
+        /// It.
+        service: &'a Service,
+        /// Its name.
+        name: &'a str,
+    },
+    /// One that is only read; its status, but for the device.
+    ReadOnly(Value),
+}
+
 /// Takes what operators ask, and gives spares their places.
 pub(crate) struct Desk<'a> {
-    service: &'a Service,
+    array: Array<'a>,
     /// Takes the wish to stop.
     end: Mutex<Sender<End>>,
     /// The block device that the array is.
@@ -56,14 +71,14 @@ pub(crate) struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     pub(crate) fn new(
-        service: &'a Service,
+        array: Array<'a>,
         end: Sender<End>,
         device: Option<PathBuf>,
         names: Vec<String>,
         spares: Vec<usize>,
     ) -> Self {
         let disks = Mutex::new(Disks { names, spares });
-        Self { service, end: Mutex::new(end), device, disks, closed: AtomicBool::new(false) }
+        Self { array, end: Mutex::new(end), device, disks, closed: AtomicBool::new(false) }
     }
 
     /// Answers until it is closed.
@@ -90,42 +105,21 @@ impl<'a> Desk<'a> {
 
     /// Gives places that lost their member a spare, until it is closed.
     pub(crate) fn watch(&self) {
+        let Array::Runs { service, .. } = self.array else { return };
         while !self.closed.load(Ordering::Acquire) {
             let spares = self.disks().spares.clone();
             if !spares.is_empty() {
-                match self.seat(spares) {
+                match seat(service, spares) {
                     Ok(seated) => self.disks().spares.retain(|disk| !seated.contains(disk)),
                     Err(ServiceError::Stopped) => return,
                     Err(_) => {}
                 }
             }
-            if let Ok(notes) = self.service.notes() {
+            if let Ok(notes) = service.notes() {
                 notes.iter().for_each(|note| eprintln!("raid-ublk: {note}"));
             }
             thread::sleep(WATCH);
         }
-    }
-
-    /// The spares that took a place.
-    fn seat(&self, spares: Vec<usize>) -> Result<Vec<usize>, ServiceError> {
-        self.service.call(move |engine, now| {
-            let mut seated = Vec::new();
-            for set in 0..engine.set_count() {
-                let Ok(status) = engine.state_of_set(set) else { continue };
-                if status.set_failed {
-                    continue;
-                }
-                for slot in status.failed.iter() {
-                    let place = Place { set, slot };
-                    let free = spares.iter().filter(|spare| !seated.contains(*spare));
-                    // One that is refused for this place may serve another, or later.
-                    let taken =
-                        free.copied().find(|disk| engine.take_spare(now, place, *disk).is_ok());
-                    seated.extend(taken);
-                }
-            }
-            seated
-        })
     }
 
     fn disks(&self) -> MutexGuard<'_, Disks> {
@@ -180,16 +174,29 @@ impl<'a> Desk<'a> {
         let done = |answer: Result<(), raid_array::engine::CallError>| {
             answer.map(|()| Value::Null).map_err(|why| why.to_string())
         };
-        match asked.get("do").and_then(Value::as_str) {
-            Some("status") => self.status(),
+        let what = asked.get("do").and_then(Value::as_str);
+        let (service, name) = match (&self.array, what) {
+            (Array::Runs { service, name }, _) => (*service, *name),
+            (Array::ReadOnly(status), Some("status")) => {
+                let mut status = status.clone();
+                status["device"] = json!(self.device);
+                return Ok(status);
+            }
+            (Array::ReadOnly(_), Some("stop")) => return self.stop(asked),
+            (Array::ReadOnly(_), _) => {
+                return Err("it is served read only; serve it without --readonly for that".into());
+            }
+        };
+        match what {
+            Some("status") => self.status(service, name),
             Some("fail") => {
                 let place = place()?;
-                let call = self.service.call(move |engine, now| engine.fail_member(now, place));
+                let call = service.call(move |engine, now| engine.fail_member(now, place));
                 done(call.map_err(gone)?)
             }
             Some("return") => {
                 let place = place()?;
-                let call = self.service.call(move |engine, now| engine.return_member(now, place));
+                let call = service.call(move |engine, now| engine.return_member(now, place));
                 done(call.map_err(gone)?)
             }
             Some("add") => {
@@ -197,7 +204,7 @@ impl<'a> Desk<'a> {
                     asked.get("path").and_then(Value::as_str).ok_or("\"path\" is missing")?;
                 let member =
                     FileMember::open(Path::new(path)).map_err(|error| error.to_string())?;
-                let added = self.service.insert(Box::new(member) as Box<dyn Member>);
+                let added = service.insert(Box::new(member) as Box<dyn Member>);
                 let disk = added.map_err(gone)?.map_err(|why| format!("{path}: {why}"))?;
                 let mut disks = self.disks();
                 disks.names.resize(disk, String::new());
@@ -207,36 +214,39 @@ impl<'a> Desk<'a> {
             }
             Some("scrub") => {
                 let (set, repair) = (set()?, asked.get("repair") == Some(&Value::Bool(true)));
-                let call = self.service.call(move |engine, now| engine.scrub(now, set, repair));
+                let call = service.call(move |engine, now| engine.scrub(now, set, repair));
                 done(call.map_err(gone)?)
             }
             Some("abort") => {
                 let set = set()?;
-                let call = self.service.call(move |engine, now| engine.abort(now, set));
+                let call = service.call(move |engine, now| engine.abort(now, set));
                 done(call.map_err(gone)?)
             }
-            Some("stop") => {
-                let forced = asked.get("force") == Some(&Value::Bool(true));
-                match self.device.as_deref().filter(|_| !forced).and_then(ublk::in_use) {
-                    Some(why) => Err(format!("{why}, or stop with --force")),
-                    None => Ok(json!("stop")),
-                }
-            }
+            Some("stop") => self.stop(asked),
             Some(other) => Err(format!("unknown: {other:?}")),
             None => Err("\"do\" is missing".into()),
         }
     }
 
-    fn status(&self) -> Result<Value, String> {
+    fn stop(&self, asked: &Value) -> Result<Value, String> {
+        let forced = asked.get("force") == Some(&Value::Bool(true));
+        match self.device.as_deref().filter(|_| !forced).and_then(ublk::in_use) {
+            Some(why) => Err(format!("{why}, or stop with --force")),
+            None => Ok(json!("stop")),
+        }
+    }
+
+    fn status(&self, service: &Service, array_name: &str) -> Result<Value, String> {
         let names = self.disks().names.clone();
         let spares = self.disks().spares.clone();
         let device = self.device.clone();
-        let carrier = match self.service.carrier() {
+        let carrier = match service.carrier() {
             Carrier::Ring => "io_uring",
             Carrier::Threads => "threads",
         };
+        let array_name = array_name.to_owned();
         let name = move |disk: usize| names.get(disk).cloned().unwrap_or_default();
-        let told = self.service.call(move |engine, _| {
+        let told = service.call(move |engine, _| {
             let sets = (0..engine.set_count()).filter_map(|set| {
                 let status = engine.state_of_set(set).ok()?;
                 let members = (0..engine.geometry().slots).map(|slot| {
@@ -278,6 +288,8 @@ impl<'a> Desk<'a> {
             json!({
                 "format": "raid-status/1",
                 "array": engine.array().to_string(),
+                "name": array_name,
+                "read_only": false,
                 "device": device,
                 "member_io": carrier,
                 "level": engine.geometry().level_name(),
@@ -292,6 +304,27 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// The spares that took a place.
+fn seat(service: &Service, spares: Vec<usize>) -> Result<Vec<usize>, ServiceError> {
+    service.call(move |engine, now| {
+        let mut seated = Vec::new();
+        for set in 0..engine.set_count() {
+            let Ok(status) = engine.state_of_set(set) else { continue };
+            if status.set_failed {
+                continue;
+            }
+            for slot in status.failed.iter() {
+                let place = Place { set, slot };
+                let free = spares.iter().filter(|spare| !seated.contains(*spare));
+                // One that is refused for this place may serve another, or later.
+                let taken = free.copied().find(|disk| engine.take_spare(now, place, *disk).is_ok());
+                seated.extend(taken);
+            }
+        }
+        seated
+    })
+}
+
 fn operation(operation: Operation) -> &'static str {
     match operation {
         Operation::Rebuild { .. } => "rebuild",
@@ -304,7 +337,7 @@ fn operation(operation: Operation) -> &'static str {
 }
 
 /// Asks a running array; its answer.
-pub(crate) fn ask(control: &Path, asked: &Value) -> Result<Value, String> {
+pub(crate) fn ask(control: &Path, asked: &Value) -> Result<Value, Failure> {
     let failed = |error: io::Error| format!("{}: {error}; is it served?", control.display());
     let mut stream = UnixStream::connect(control).map_err(failed)?;
     writeln!(stream, "{asked}").map_err(failed)?;
@@ -314,15 +347,32 @@ pub(crate) fn ask(control: &Path, asked: &Value) -> Result<Value, String> {
         .map_err(|error| format!("{}: an answer that is no JSON: {error}", control.display()))?;
     match (answer.get("ok"), answer.get("error").and_then(Value::as_str)) {
         (Some(ok), _) => Ok(ok.clone()),
-        (None, Some(why)) => Err(why.into()),
-        (None, None) => Err(format!("{}: neither ok nor error: {answer}", control.display())),
+        (None, Some(why)) => Err(Failure::refused(why.into())),
+        (None, None) => {
+            Err(format!("{}: neither ok nor error: {answer}", control.display()).into())
+        }
+    }
+}
+
+/// How an array is, as an exit code: that of its worst set.
+pub(crate) fn health(status: &Value) -> ExitCode {
+    let sets = status["sets"].as_array().into_iter().flatten();
+    let states: Vec<_> = sets.filter_map(|set| set["state"].as_str()).collect();
+    match () {
+        () if states.contains(&"failed") => ExitCode::NotReadable,
+        () if states.iter().any(|state| *state != "optimal") => ExitCode::Degraded,
+        () => ExitCode::Consistent,
     }
 }
 
 /// What `status` says to people.
 pub(crate) fn words(status: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-    let mut out = format!("array {}, {}", text(&status["array"]), text(&status["level"]));
+    let (name, id) = (text(&status["name"]), text(&status["array"]));
+    let mut out = format!("array {name}, {id}, {}", text(&status["level"]));
+    if status["read_only"] == true {
+        out += ", read only";
+    }
     if let Some(device) = status["device"].as_str() {
         out += &format!(", {device}");
     }

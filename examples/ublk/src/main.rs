@@ -5,6 +5,8 @@
 //! raid-ublk create --level raid6 d0 d1 d2 d3 d4 --spare d5     an array on disks that hold nothing
 //! raid-ublk serve --ublk --control a.ctl d0 … d5               the array as a block device, /dev/ublkbN
 //! raid-ublk serve --socket a.sock --control a.ctl d0 … d5      the array over NBD
+//! raid-ublk serve --ublk --control a.ctl --need home           the same, its disks found by looking at all there are
+//! raid-ublk recover --control a.ctl --need home                takes over the block device of a server that was killed
 //! raid-ublk status|fail|return|add|scrub|stop --control a.ctl …   while it is served
 //! raid-ublk features  what the kernel's ublk driver offers, and what of it is used
 //! raid-ublk demo      one array's whole life: created, used, failed, rebuilt, cut off from power, scrubbed
@@ -13,22 +15,32 @@
 mod control;
 mod create;
 mod demo;
+mod failure;
+mod find;
 mod level;
+mod readonly;
 mod serve;
 mod ublk;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use failure::Failure;
+use raid_inspect::ExitCode;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process;
 
 #[derive(Debug, Parser)]
-#[command(name = "raid-ublk", version, about = "RAID arrays in user space")]
+#[command(name = "raid-ublk", version, about = "RAID arrays in user space", after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXIT_CODES: &str = "\
+Exit codes, as raid-inspect's: 0 done, `status`: all is well; 1 `status`: an array is degraded; 2 an array \
+refuses, `status`: a set has failed; 4 I/O or usage error, nobody answers; 8 two formats claim a disk; 16 \
+nothing found.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -40,6 +52,10 @@ enum Command {
     ///
     /// A spare takes the place of a member that fails by itself.
     Serve(serve::Options),
+    /// Serve an array whose server was killed: its block device must be there still, and goes on
+    ///
+    /// As `serve --ublk`, which makes a block device where there is none.
+    Recover(serve::Which),
     /// Say how an array that is served is
     Status {
         #[command(flatten)]
@@ -116,63 +132,80 @@ enum Scrub {
     Abort,
 }
 
-fn main() -> ExitCode {
-    let said = match Arguments::parse().command {
-        Command::Demo(options) => return demo::main(&options),
-        Command::Create(options) => create::run(&options),
-        Command::Serve(options) => serve::run(&options).map(|()| String::new()),
-        Command::Status { control, json } => {
-            ask(&control, &json!({ "do": "status" })).map(|status| match json {
-                true => format!("{status:#}"),
-                false => control::words(&status),
-            })
+fn main() -> process::ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed pipe is no reason to complain about a complaint.
+            let _ = error.print();
+            let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Consistent };
+            return (code as u8).into();
         }
-        Command::Fail(at) => at.ask("fail"),
-        Command::Return(at) => at.ask("return"),
-        Command::Add { control, path } => match std::path::absolute(&path) {
-            Ok(path) => ask(&control, &json!({ "do": "add", "path": path }))
-                .map(|added| format!("disk {} is a spare", added["disk"])),
-            Err(error) => Err(format!("{}: {error}", path.display())),
-        },
-        Command::Scrub { control, what: Scrub::Start, repair, set } => {
-            done(ask(&control, &json!({ "do": "scrub", "set": set, "repair": repair })))
-        }
-        Command::Scrub { control, what: Scrub::Abort, set, .. } => {
-            done(ask(&control, &json!({ "do": "abort", "set": set })))
-        }
-        Command::Stop { control, force } => {
-            done(ask(&control, &json!({ "do": "stop", "force": force })))
-        }
-        Command::Features => ublk::features(),
-        Command::Remove { device } => ublk::remove(device).map(|()| String::new()),
     };
-    match said {
-        Ok(words) if words.is_empty() => ExitCode::SUCCESS,
-        Ok(words) => match writeln!(std::io::stdout(), "{words}") {
+    let said = match arguments.command {
+        Command::Demo(options) => return demo::main(&options),
+        command => run(command),
+    };
+    let code = match said {
+        Ok((code, words)) if words.is_empty() => code,
+        Ok((code, words)) => match writeln!(std::io::stdout(), "{words}") {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
                 eprintln!("raid-ublk: standard output: {error}");
-                ExitCode::from(4)
+                ExitCode::Usage
             }
-            _ => ExitCode::SUCCESS,
+            _ => code,
         },
-        Err(why) => {
+        Err(Failure { code, why }) => {
             eprintln!("raid-ublk: {why}");
-            ExitCode::from(4)
+            code
         }
+    };
+    (code as u8).into()
+}
+
+/// Carries out a command; what to tell the user, and how it is.
+fn run(command: Command) -> Result<(ExitCode, String), Failure> {
+    let done = |words| Ok((ExitCode::Consistent, words));
+    let quiet = |()| (ExitCode::Consistent, String::new());
+    match command {
+        Command::Demo(_) => done(String::new()),
+        Command::Create(options) => done(create::run(&options)?),
+        Command::Serve(options) => serve::run(&options).map(quiet),
+        Command::Recover(which) => serve::run(&serve::Options::recover(which)).map(quiet),
+        Command::Status { control, json } => {
+            let status = ask(&control, &json!({ "do": "status" }))?;
+            let words = if json { format!("{status:#}") } else { control::words(&status) };
+            Ok((control::health(&status), words))
+        }
+        Command::Fail(at) => at.ask("fail").map(quiet),
+        Command::Return(at) => at.ask("return").map(quiet),
+        Command::Add { control, path } => {
+            let absolute = std::path::absolute(&path);
+            let path = absolute.map_err(|error| format!("{}: {error}", path.display()))?;
+            let added = ask(&control, &json!({ "do": "add", "path": path }))?;
+            done(format!("disk {} is a spare", added["disk"]))
+        }
+        Command::Scrub { control, what: Scrub::Start, repair, set } => {
+            let asked = json!({ "do": "scrub", "set": set, "repair": repair });
+            ask(&control, &asked).map(drop).map(quiet)
+        }
+        Command::Scrub { control, what: Scrub::Abort, set, .. } => {
+            ask(&control, &json!({ "do": "abort", "set": set })).map(drop).map(quiet)
+        }
+        Command::Stop { control, force } => {
+            ask(&control, &json!({ "do": "stop", "force": force })).map(drop).map(quiet)
+        }
+        Command::Features => done(ublk::features()?),
+        Command::Remove { device } => Ok(ublk::remove(device).map(quiet)?),
     }
 }
 
-fn ask(control: &Control, asked: &Value) -> Result<Value, String> {
+fn ask(control: &Control, asked: &Value) -> Result<Value, Failure> {
     control::ask(&control.control, asked)
 }
 
-/// Nothing is to be said where all went well.
-fn done(answer: Result<Value, String>) -> Result<String, String> {
-    answer.map(|_| String::new())
-}
-
 impl At {
-    fn ask(&self, what: &str) -> Result<String, String> {
-        done(ask(&self.control, &json!({ "do": what, "set": self.set, "slot": self.slot })))
+    fn ask(&self, what: &str) -> Result<(), Failure> {
+        ask(&self.control, &json!({ "do": what, "set": self.set, "slot": self.slot })).map(drop)
     }
 }

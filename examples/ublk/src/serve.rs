@@ -3,10 +3,14 @@
 
 use crate::control;
 use crate::create::writer;
+use crate::failure::Failure;
+use crate::find;
+use crate::readonly::ReadOnly;
 use crate::ublk;
 use clap::{ArgGroup, Args};
 use raid_array::discover::{Discovery, FoundArray, discover_members};
-use raid_array::engine;
+use raid_array::engine::{self, OpenError};
+use raid_array::foreign::Foreign;
 use raid_array::formats::FORMATS;
 use raid_array::member::{FileMember, Member};
 use raid_array::nbd::{Address, Export, Server};
@@ -14,6 +18,7 @@ use raid_array::service::{Carrier, Service, Stopped};
 use raid_array::trust::{Accept, Risk};
 use raid_core::array::ArrayId;
 use raid_core::backend::Backend;
+use raid_inspect::{ExitCode, Inspection};
 use raid_sync::Limits;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -23,13 +28,40 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::SystemTime;
 
+/// Which array, and of which disks.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Which {
+    /// The array: its name, or its identity or the beginning of it; needed where there are several
+    #[arg(long, value_name = "NAME|ID", conflicts_with = "need")]
+    array: Option<String>,
+    /// The same, and look for its disks: on all disks of the machine, or in the directories and on the disks given
+    ///
+    /// Only disks of the array are opened for writing.
+    #[arg(long, value_name = "NAME|ID")]
+    need: Option<String>,
+    /// Where `status`, `fail` and the other commands reach it
+    #[arg(long, value_name = "PATH")]
+    control: PathBuf,
+    /// Read and write the disks by a thread for each, not by io_uring; so it is anyway where io_uring is refused
+    #[arg(long)]
+    threads: bool,
+    /// Write to an array that another implementation or a controller made, or may have made
+    #[arg(long)]
+    import: bool,
+    /// Start although what is read may be wrong, for this reason only; may be given several times
+    #[arg(long, value_name = "RISK", value_parser = risk)]
+    accept: Vec<Risk>,
+    /// Its disks, spares included: block devices or files; with --need directories too
+    #[arg(required_unless_present = "need")]
+    paths: Vec<PathBuf>,
+}
+
 /// Which array is served, and where.
 #[derive(Clone, Debug, Args)]
 #[command(group = ArgGroup::new("where").required(true).multiple(true).args(["ublk", "socket", "port"]))]
 pub(crate) struct Options {
-    /// The array: its name, or its identity or the beginning of it; needed where there are several
-    #[arg(long, value_name = "NAME|ID")]
-    array: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// As a block device, /dev/ublkbN
     ///
     /// The one that the array had if its last server was killed: programs that use it wait, and go on.
@@ -44,18 +76,20 @@ pub(crate) struct Options {
     /// Over NBD: a port of this machine, which no other machine reaches; 0: any that is free
     #[arg(long, value_name = "NUMBER")]
     port: Option<u16>,
-    /// Where `status`, `fail` and the other commands reach it
-    #[arg(long, value_name = "PATH")]
-    control: PathBuf,
-    /// Read and write the disks by a thread for each, not by io_uring; so it is anyway where io_uring is refused
+    /// Write nothing to any disk: they are opened for reading, and nothing runs in the background
     #[arg(long)]
-    threads: bool,
-    /// Start although what is read may be wrong, for this reason only; may be given several times
-    #[arg(long, value_name = "RISK", value_parser = risk)]
-    accept: Vec<Risk>,
-    /// Its disks, spares included: block devices or files
-    #[arg(required = true)]
-    paths: Vec<PathBuf>,
+    readonly: bool,
+    /// The block device must be there already.
+    #[arg(skip)]
+    recovers: bool,
+}
+
+impl Options {
+    /// To take over the block device that a killed server left.
+    pub(crate) const fn recover(which: Which) -> Self {
+        let (device, socket, port) = (None, None, None);
+        Self { which, ublk: true, device, socket, port, readonly: false, recovers: true }
+    }
 }
 
 fn risk(name: &str) -> Result<Risk, String> {
@@ -63,30 +97,96 @@ fn risk(name: &str) -> Result<Risk, String> {
 }
 
 /// Serves until it is told to stop, and stops cleanly.
-pub(crate) fn run(options: &Options) -> Result<(), String> {
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     // From here on a signal is a wish to stop.
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
-    let members = FileMember::open_all(&options.paths).map_err(|error| error.to_string())?;
+    if options.readonly {
+        run_read_only(options, &mut signals)
+    } else {
+        start(options, &mut signals)
+    }
+}
+
+fn run_read_only(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
+    let Which { array, need, accept, paths, .. } = &options.which;
+    let scanned = if need.is_some() { find::scan(paths)? } else { paths.clone() };
+    let inspection = find::inspect(&scanned);
+    let wanted = need.as_deref().or(array.as_deref());
+    let accept = accept.iter().copied().collect::<Accept>();
+    let array = ReadOnly::of(&inspection, wanted, accept)?;
+    let descriptor = &array.found().descriptor;
+    let name = descriptor.name.to_string();
+    let served = Served {
+        name: &name,
+        id: descriptor.id,
+        target: &array,
+        export: &array,
+        control: control::Array::ReadOnly(array.status(&inspection)),
+        names: Vec::new(),
+        spares: Vec::new(),
+    };
+    serve(options, signals, served)?;
+    say(&format!("array {name}: not served any more; nothing was written"));
+    Ok(())
+}
+
+fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
+    let which = &options.which;
+    let needed = which.need.as_deref().map(|need| find::needed(need, &which.paths)).transpose()?;
+    let (wanted, paths) = match &needed {
+        Some(needed) => (Some(needed.id.to_string()), &needed.paths),
+        None => (which.array.clone(), &which.paths),
+    };
+    let members = FileMember::open_all(paths).map_err(|error| error.to_string())?;
     let named = members.into_iter().map(|member| (member.path().display().to_string(), member));
     let (discovery, members) = discover_members(named.collect(), FORMATS);
-    let found = choose(&discovery, options.array.as_deref())?;
-    let name = found.descriptor.name.to_string();
+    let inspection = Inspection::with(Vec::new(), discovery);
+    let found = find::choose(&inspection, wanted.as_deref())?;
+    let discovery = &inspection.discovery;
+    let (id, name) = (found.descriptor.id, found.descriptor.name.to_string());
     let format = writer(found.format_name)?;
-    let spares = spares(&discovery, found);
+    let foreign = if which.import { None } else { Foreign::of(format, discovery, found) };
+    if let Some(foreign) = foreign {
+        return Err(Failure::refused(format!(
+            "array {name}: {foreign}; --import writes to it all the same, --readonly writes nothing"
+        )));
+    }
+    if options.recovers && !ublk::is_left_behind(number_of(id))? {
+        return Err(Failure::refused(format!(
+            "array {name}: no block device waits for its server; `serve --ublk` makes one"
+        )));
+    }
+    let spares = spares(discovery, found);
     let members = members.into_iter().map(|member| Box::new(member) as Box<dyn Member>).collect();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let start = engine::Options {
-        accept: options.accept.iter().copied().collect::<Accept>(),
+        accept: which.accept.iter().copied().collect::<Accept>(),
         limits: Limits::default(),
         backend: Backend::detect(),
         unix_start: now.map_or(0, |now| now.as_secs()),
         seed: fastrand::u64(..),
         log: None,
     };
-    let carrier = if options.threads { Carrier::Threads } else { Carrier::Ring };
-    let service = Service::start(format, &discovery, found.descriptor.id, members, carrier, start)
-        .map_err(|error| format!("array {name}: {error}"))?;
-    let served = serve(options, &mut signals, &name, found.descriptor.id, &service, spares);
+    let carrier = if which.threads { Carrier::Threads } else { Carrier::Ring };
+    let service = Service::start(format, discovery, id, members, carrier, start);
+    let service = service.map_err(|error| {
+        let code = match &error {
+            OpenError::Risk(taken) if taken.risk == Risk::TwoFormats => ExitCode::Conflict,
+            OpenError::Shape { .. } | OpenError::Member { .. } => ExitCode::Usage,
+            _ => ExitCode::NotReadable,
+        };
+        Failure { code, why: format!("array {name}: {error}") }
+    })?;
+    let array = Served {
+        name: &name,
+        id,
+        target: &service,
+        export: &service,
+        control: control::Array::Runs { service: &service, name: &name },
+        names: paths.iter().map(|path| path.display().to_string()).collect(),
+        spares,
+    };
+    let served = serve(options, signals, array);
     // Whatever happened: what can be recorded as clean is.
     let stopped = service.stop().map_err(|why| format!("array {name}: {why}"));
     match (served, stopped) {
@@ -98,8 +198,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
             say(&format!("array {name}: stopped, {how}"));
             Ok(())
         }
-        (Err(why), Err(also)) => Err(format!("{why}; {also}")),
-        (Err(why), Ok(_)) | (Ok(()), Err(why)) => Err(why),
+        (Err(why), Err(also)) => Err(format!("{why}; {also}").into()),
+        (Err(why), Ok(_)) | (Ok(()), Err(why)) => Err(why.into()),
     }
 }
 
@@ -118,16 +218,25 @@ pub(crate) enum End {
     Failed(String),
 }
 
-/// Serves until the end.
-fn serve(
-    options: &Options,
-    signals: &mut Signals,
-    name: &str,
+/// An array that is to be served.
+struct Served<'a> {
+    name: &'a str,
     id: ArrayId,
-    service: &Service,
+    /// For a block device.
+    target: &'a dyn ublk::Target,
+    /// For NBD.
+    export: &'a dyn Export,
+    control: control::Array<'a>,
+    /// Its disks by index, and those of them that stand by.
+    names: Vec<String>,
     spares: Vec<usize>,
-) -> Result<(), String> {
-    let control = ControlSocket::bind(&options.control)?;
+}
+
+/// Serves until the end.
+fn serve(options: &Options, signals: &mut Signals, array: Served<'_>) -> Result<(), String> {
+    let Served { name, id, target, export, control: of, names, spares } = array;
+    let socket = &options.which.control;
+    let control = ControlSocket::bind(socket)?;
     let nbd = match options.socket.is_some() || options.port.is_some() {
         true => {
             let address = Address::of_this_machine(options.socket.as_deref(), options.port);
@@ -137,15 +246,14 @@ fn serve(
         false => None,
     };
     let mut device = match options.ublk {
-        true => Some(ublk::Device::of(service, number_of(id), options.device)?),
+        true => Some(ublk::Device::of(target, number_of(id), options.device)?),
         false => None,
     };
     let path = device.as_ref().map(ublk::Device::path);
-    let names = options.paths.iter().map(|path| path.display().to_string()).collect();
     let (end, ends) = mpsc::channel();
-    let desk = control::Desk::new(service, end.clone(), path.clone(), names, spares);
+    let desk = control::Desk::new(of, end.clone(), path.clone(), names, spares);
     let signalled = signals.handle();
-    let exports = [(name.to_owned(), service as &dyn Export)];
+    let exports = [(name.to_owned(), export)];
     let served = std::thread::scope(|scope| {
         scope.spawn(|| {
             // Nobody hears it where the end has come already.
@@ -168,7 +276,7 @@ fn serve(
                 let queue = queue.map_err(|error| format!("{device}: {error}"))?;
                 let (to, ready) = mpsc::channel();
                 let label = device.to_string();
-                scope.spawn(move || serve_queue(queue, service, &to, &end, &label));
+                scope.spawn(move || serve_queue(queue, target, &to, &end, &label));
                 let ready = ready.recv().map_err(|_| format!("{device}: its queue ended"))?;
                 ready.map_err(|why| format!("{device}: {why}"))?;
                 device.start()?;
@@ -178,7 +286,7 @@ fn serve(
             if let Some(server) = &nbd {
                 say(&format!("array {name}: {}", server.address().uri(name)));
             }
-            say(&format!("control: {}", options.control.display()));
+            say(&format!("control: {}", socket.display()));
             scope.spawn(|| desk.listen(&control.listener));
             scope.spawn(|| desk.watch());
             wait(&ends, path.as_deref())
@@ -189,7 +297,7 @@ fn serve(
             server.stop();
         }
         let stopped = device.as_mut().map_or(Ok(()), ublk::Device::stop);
-        desk.close(&options.control);
+        desk.close(socket);
         signalled.close();
         ended.and(stopped)
     });
@@ -199,12 +307,12 @@ fn serve(
 
 fn serve_queue(
     queue: ublk::Queue,
-    service: &Service,
+    target: &dyn ublk::Target,
     ready: &Sender<Result<(), String>>,
     end: &Sender<End>,
     label: &str,
 ) {
-    let why = match queue.serve(service, ready) {
+    let why = match queue.serve(target, ready) {
         Ok(()) => String::from("the kernel has removed it"),
         Err(error) => error.to_string(),
     };
@@ -255,28 +363,6 @@ impl Drop for ControlSocket<'_> {
     fn drop(&mut self) {
         // It may have been taken away by others.
         let _ = std::fs::remove_file(self.path);
-    }
-}
-
-/// The array that is meant.
-fn choose<'d>(discovery: &'d Discovery, wanted: Option<&str>) -> Result<&'d FoundArray, String> {
-    let is_meant = |array: &&FoundArray| {
-        wanted.is_none_or(|wanted| {
-            array.descriptor.name.to_string() == wanted
-                || array.descriptor.id.to_string().starts_with(&wanted.to_ascii_lowercase())
-        })
-    };
-    let meant: Vec<&FoundArray> = discovery.arrays.iter().filter(is_meant).collect();
-    match meant.as_slice() {
-        [array] => Ok(array),
-        [] => Err("no such array on these disks; raid-inspect scan lists what there is".into()),
-        several => {
-            let name = |array: &&FoundArray| {
-                format!("\n  {}  {}", array.descriptor.name, array.descriptor.id)
-            };
-            let list: String = several.iter().map(name).collect();
-            Err(format!("several arrays, choose one with --array{list}"))
-        }
     }
 }
 

@@ -3,8 +3,9 @@
 //!
 //! ```text
 //! driver    /dev/ublk-control: add, set parameters, start │ recover, stop, delete
-//! queue     /dev/ublkcN: requests of the block layer ─▶ Service, and back
+//! queue     /dev/ublkcN: requests of the block layer ─▶ the array, and back
 //! limits    where the block layer cuts requests
+//! target    an array that runs, or one that is only read
 //! abi       numbers and structures of linux/ublk_cmd.h
 //! ```
 //!
@@ -16,12 +17,13 @@ mod driver;
 mod features;
 mod limits;
 mod queue;
+mod target;
 
 pub(crate) use features::table as features;
+pub(crate) use target::{Done, Target};
 
 use abi::{DeviceInfo, Parameters, command, state};
 use driver::Driver;
-use raid_array::service::Service;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
@@ -50,13 +52,13 @@ pub(crate) struct Device {
 impl Device {
     /// The device of an array: a new one, or the one that the array's last server left behind. `array` is the
     /// number by which it is found again; `number` is which device it is to be, any if not given.
-    pub(crate) fn of(service: &Service, array: u64, number: Option<u32>) -> Result<Self, String> {
+    pub(crate) fn of(target: &dyn Target, array: u64, number: Option<u32>) -> Result<Self, String> {
         let mut driver = Driver::open()?;
         let offered = driver.features().map_err(|error| {
             format!("the ublk driver does not say what it offers: {error}; Linux 6.5 and later do")
         })?;
         let used = features::used(offered)?;
-        let told = limits::of(service);
+        let told = limits::of(target);
         let left = left_behind(&mut driver, array)?;
         let recovers = left.is_some();
         let info = match left {
@@ -158,10 +160,10 @@ impl Queue {
     /// Serves until the device goes. `ready` is told when the device may be started, or why it may not.
     pub(crate) fn serve(
         self,
-        service: &Service,
+        target: &dyn Target,
         ready: &Sender<Result<(), String>>,
     ) -> io::Result<()> {
-        queue::serve(&self.channel, self.depth, service, ready)
+        queue::serve(&self.channel, self.depth, target, ready)
     }
 }
 
@@ -238,11 +240,23 @@ fn devices() -> Vec<u32> {
     names.filter_map(|name| name.strip_prefix("ublkc")?.parse().ok()).collect()
 }
 
+/// Whether a device of this array waits for a server, or may before long.
+pub(crate) fn is_left_behind(array: u64) -> Result<bool, String> {
+    let mut driver = Driver::open()?;
+    let mut infos = devices().into_iter().filter_map(|device| driver.info(device).ok());
+    Ok(infos.any(|info| info.array == array))
+}
+
 /// Begins to take over a device; it must be the array's, as it is.
 fn adopt(driver: &mut Driver, info: &DeviceInfo, told: &Parameters) -> Result<(), String> {
     let name = block(info.device);
     let failed = |error: io::Error| format!("{name} cannot be taken over: {error}");
     let kept = driver.parameters(info.device).map_err(failed)?;
+    let is_read_only = |of: &Parameters| of.attributes & abi::attribute::READ_ONLY != 0;
+    if is_read_only(&kept) != is_read_only(told) {
+        let how = if is_read_only(&kept) { "with" } else { "without" };
+        return Err(format!("{name} was served {how} --readonly; serve it so, or remove it first"));
+    }
     let same = |of: &Parameters| (of.device_sectors, of.logical_shift);
     if same(&kept) != same(told) {
         return Err(format!(

@@ -88,6 +88,7 @@ pub(super) mod op {
 
 /// Attributes of a device.
 pub(super) mod attribute {
+    pub(in super::super) const READ_ONLY: u32 = 1 << 0;
     pub(in super::super) const VOLATILE_CACHE: u32 = 1 << 2;
     pub(in super::super) const FUA: u32 = 1 << 3;
 }
@@ -234,6 +235,7 @@ mod tests {
             ("UBLK_IO_OP_WRITE", op::WRITE),
             ("UBLK_IO_OP_FLUSH", op::FLUSH),
             ("UBLK_IO_F_FUA", op::FUA),
+            ("UBLK_ATTR_READ_ONLY", attribute::READ_ONLY),
             ("UBLK_ATTR_VOLATILE_CACHE", attribute::VOLATILE_CACHE),
             ("UBLK_ATTR_FUA", attribute::FUA),
             ("UBLK_PARAM_TYPE_BASIC", Parameters::BASIC),

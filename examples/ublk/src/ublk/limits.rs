@@ -10,16 +10,20 @@
 //! | blocks | logical: the array's; physical: the members' | |
 //! | cache | volatile, with FUA | members have one; without it no flush would come |
 
+use super::Target;
 use super::abi::{MAX_IO, PAGE, Parameters, SECTOR, attribute};
-use raid_array::service::Service;
 use raid_core::array::{Geometry, Secondary};
 
 /// What a request is made of at most, where stripes do not ask for more.
 const MOST: u32 = 1 << 20;
 
 /// The parameters of an array's device.
-pub(super) fn of(service: &Service) -> Parameters {
-    parameters(service.geometry(), service.size(), service.physical_block_size())
+pub(super) fn of(target: &dyn Target) -> Parameters {
+    let told = parameters(target.geometry(), target.size(), target.physical_block_size());
+    match target.is_read_only() {
+        true => Parameters { attributes: attribute::READ_ONLY, ..told },
+        false => told,
+    }
 }
 
 fn parameters(geometry: &Geometry, size: u64, physical: u32) -> Parameters {

@@ -2,17 +2,18 @@
 //! The queue of a device: requests from the kernel to the array, and their results back.
 //!
 //! ```text
-//! kernel ── fetch ends ─▶ descriptor, data by pread ─▶ Service::submit
+//! kernel ── fetch ends ─▶ descriptor, data by pread ─▶ Target::submit
 //!        ◀─ commit, data by pwrite ◀── eventfd ◀── answered, on the engine's thread
 //! ```
 //!
 //! All commands of a queue come from the thread that fetched first; the kernel insists.
 
+use super::Target;
 use super::abi::{IoCommand, IoDescriptor, SECTOR, data_of, io as abi, op};
 use super::driver::refused;
 use io_uring::{IoUring, opcode, types};
 use raid_array::engine::Request;
-use raid_array::service::{Service, ServiceError};
+use raid_array::service::ServiceError;
 use raid_core::units::Extent;
 use rustix::event::{EventfdFlags, PollFlags, eventfd};
 use rustix::io::Errno;
@@ -46,13 +47,13 @@ struct Answered {
 pub(super) fn serve(
     device: &File,
     depth: u16,
-    service: &Service,
+    target: &dyn Target,
     ready: &Sender<Result<(), String>>,
 ) -> io::Result<()> {
     // Where memory is short, this thread must not wait for pages that it has to write itself. What may not be set
     // without privilege is of no use without it either.
     let _ = rustix::process::configure_io_flusher_behavior(true);
-    let mut queue = match Queue::new(device, depth, service) {
+    let mut queue = match Queue::new(device, depth, target) {
         Ok(queue) => queue,
         Err(why) => {
             // Whoever waits for it says why.
@@ -66,7 +67,7 @@ pub(super) fn serve(
 
 struct Queue<'d> {
     device: &'d File,
-    service: &'d Service,
+    target: &'d dyn Target,
     descriptors: Descriptors,
     ring: IoUring,
     wake: Arc<OwnedFd>,
@@ -80,7 +81,7 @@ struct Queue<'d> {
 
 impl<'d> Queue<'d> {
     /// With a fetch for each tag under way.
-    fn new(device: &'d File, depth: u16, service: &'d Service) -> Result<Self, String> {
+    fn new(device: &'d File, depth: u16, target: &'d dyn Target) -> Result<Self, String> {
         let descriptors = Descriptors::of(device, depth)
             .map_err(|error| format!("the descriptors of its requests: {error}"))?;
         // One entry of each tag, and the one that wakes.
@@ -91,7 +92,7 @@ impl<'d> Queue<'d> {
         let wake = Arc::new(wake);
         let mut queue = Self {
             device,
-            service,
+            target,
             descriptors,
             ring,
             wake,
@@ -150,7 +151,7 @@ impl<'d> Queue<'d> {
     fn request(&self, tag: u16) {
         let descriptor = self.descriptors.of_tag(tag).unwrap_or_default();
         let bytes = u64::from(descriptor.sectors) * u64::from(SECTOR);
-        let block = u64::from(self.service.geometry().block_size);
+        let block = u64::from(self.target.geometry().block_size);
         // The kernel sends whole blocks.
         let at = descriptor.start * u64::from(SECTOR) / block;
         let request = match descriptor.flags & op::MASK {
@@ -177,7 +178,7 @@ impl<'d> Queue<'d> {
             let _ = rustix::io::write(&*wake, &1u64.to_ne_bytes());
         };
         match request {
-            Ok(request) => self.service.submit(request, done),
+            Ok(request) => self.target.submit(request, Box::new(done)),
             Err(error) => {
                 eprintln!("raid-ublk: request {descriptor:?}: {error}");
                 done(Err(ServiceError::Stopped));

@@ -18,6 +18,9 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// ASR does not record who made an array.
+const IMPORT: &str = "--import";
+
 /// Formats and levels, the number of members, and what the block layer must say in bytes: full stripe, optimal size,
 /// largest request.
 const LEVELS: [(&str, &str, usize, [u64; 3]); 6] = [
@@ -67,7 +70,7 @@ pub(super) fn levels() -> Result<String> {
 
 /// Uses a device for what it is there for; all bytes of it when it was stopped.
 fn in_use(disks: &[PathBuf], limits: [u64; 3]) -> Result<Vec<u8>> {
-    let served = Served::start(disks, &[])?;
+    let served = Served::start(disks, &[IMPORT])?;
     let [stripe, optimal, largest] = limits;
     for (name, expected) in [
         ("logical_block_size", String::from("512")),
@@ -119,7 +122,7 @@ fn file_system(served: &Served) -> Result<()> {
 fn read_again(disks: &[PathBuf], before: &[u8]) -> Result<()> {
     let mut turned = disks.to_vec();
     turned.reverse();
-    let served = Served::start(&turned, &[])?;
+    let served = Served::start(&turned, &[IMPORT])?;
     same("served again", &arrays::read_device(&served.device)?, before)?;
     served.stop()
 }

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Disks in a folder, and `raid-ublk serve` on them.
+
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use raid_array::nbd::{Address, Client};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Bytes of a file that is a disk.
+const DISK: u64 = 40 << 20;
+/// Bytes that each member gives.
+const MEMBER: u64 = 4 << 20;
+
+/// A folder with disks, all full of something; removed at the end.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(test: &str, disks: usize) -> Self {
+        let name = format!("serve-{test}-{}", std::process::id());
+        let folder = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+        fs::create_dir_all(&folder.0).unwrap();
+        let mut random = fastrand::Rng::with_seed(3);
+        let bytes: Vec<u8> = (0..MEMBER).map(|_| random.u8(..)).collect();
+        for disk in 0..disks {
+            fs::write(folder.disk(disk), &bytes[disk..]).unwrap();
+            fs::File::options()
+                .write(true)
+                .open(folder.disk(disk))
+                .and_then(|file| file.set_len(DISK))
+                .unwrap();
+        }
+        folder
+    }
+
+    pub(crate) fn disk(&self, number: usize) -> PathBuf {
+        self.0.join(format!("d{number}"))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn create(&self, options: &[&str], members: usize) -> Output {
+        let mut command = program(&["create", "--overwrite", "--size", "4M"]);
+        command.args(options).args((0..members).map(|disk| self.disk(disk)));
+        command.output().unwrap()
+    }
+
+    /// Serves the array on these disks; it is there when this returns.
+    pub(crate) fn serve(&self, disks: &[usize]) -> Served<'_> {
+        self.serve_with(&["--array", "array"], disks)
+    }
+
+    /// The same, with these options.
+    pub(crate) fn serve_with(&self, options: &[&str], disks: &[usize]) -> Served<'_> {
+        let mut command = program(&["serve"]);
+        command.args(options);
+        command.args(["--socket", &self.path("socket"), "--control", &self.path("control")]);
+        command.args(disks.iter().map(|disk| self.disk(*disk)));
+        let errors = fs::File::create(self.path("errors")).unwrap();
+        let mut child = command.stdout(Stdio::null()).stderr(errors).spawn().unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            // What nobody answers ends with 4.
+            if self.ask(&["status"]).status.code().is_some_and(|code| code < 4) {
+                return Served { folder: self, child };
+            }
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none() && Instant::now() < until, "{ended:?}: {}", self.errors());
+            std::thread::yield_now();
+        }
+    }
+
+    pub(crate) fn errors(&self) -> String {
+        fs::read_to_string(self.path("errors")).unwrap_or_default()
+    }
+
+    pub(crate) fn ask(&self, words: &[&str]) -> Output {
+        let (command, rest) = words.split_first().unwrap();
+        program(&[command, "--control", &self.path("control")]).args(rest).output().unwrap()
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(&Address::Unix(self.0.join("socket")), "array").unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A server at work; killed where a test ends without stopping it.
+pub(crate) struct Served<'f> {
+    folder: &'f Folder,
+    child: Child,
+}
+
+impl Served<'_> {
+    pub(crate) fn status(&self) -> Value {
+        let output = self.folder.ask(&["status", "--json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+    }
+
+    /// Waits until the first set is like this.
+    pub(crate) fn until(&self, what: &str, is: impl Fn(&Value) -> bool) {
+        let until = Instant::now() + Duration::from_secs(120);
+        loop {
+            let status = self.status();
+            if is(&status["sets"][0]) {
+                return;
+            }
+            assert!(Instant::now() < until, "{what}: {status:#} {}", self.folder.errors());
+            std::thread::yield_now();
+        }
+    }
+
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Stops it cleanly.
+    pub(crate) fn stop(mut self) {
+        let asked = self.folder.ask(&["stop"]);
+        assert!(asked.status.success(), "{asked:?}");
+        let ended = self.child.wait().unwrap();
+        assert!(ended.success(), "{}", self.folder.errors());
+        assert!(!self.folder.0.join("socket").exists() && !self.folder.0.join("control").exists());
+    }
+}
+
+impl Drop for Served<'_> {
+    fn drop(&mut self) {
+        // It has ended as a rule.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn program(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_raid-ublk"));
+    command.args(words);
+    command
+}
+
+pub(crate) fn errors(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}

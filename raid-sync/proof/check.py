@@ -75,7 +75,7 @@ def main():
     faults += [f"defect {name}: in src/defect.rs, but in no list of defects.py" for name in there - listed]
     faults += [f"defect {name}: in defects.py, but not in src/defect.rs" for name in listed - there]
     text = (HERE / "model.py").read_text() + (HERE / "invariant.py").read_text()
-    text += (HERE / "parity.py").read_text()
+    text += (HERE / "parity.py").read_text() + (HERE / "starts.py").read_text()
     planted = {name for call in re.findall(r"planted\(((?:\"\w+\"(?:, )?)+)\)", text)
                for name in re.findall(r"\w+", call)} - {"Name"}
     lists = set(defects.ALL) | {name for name in defects.OUTSIDE if name in planted}

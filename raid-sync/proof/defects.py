@@ -46,6 +46,9 @@ OF_THE_MODEL = {
     "BadRangeForgotten": "a record that lowers leaves out the list of bad ranges",
     "CopyFromBadRange": "a copy reads a bad range",
     "ReadBadRange": "a read is answered from a bad range",
+    "HighestNumber": "at a start the highest number speaks, whatever the records say of each other",
+    "BelieveWhoIsFilled": "at a start the record of a member that others are filling is not overruled",
+    "TrustBeforeNamed": "a record trusts who was filled before one has named all who are being filled",
     "HideWriteHole": "a column that goes missing while parity disagrees is not announced as lost",
     "ForgetOwed": "a record does not say which rows are owed a resync",
 }

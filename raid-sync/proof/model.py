@@ -741,16 +741,17 @@ def copy_returned(s, r):
     return forall(M, lambda m: implies(s.copying(m, r), s.failed(m)))
 
 
-@action(row=R)
+@action(row=R, agrees=BOOL)
 def copied(s, p):
-    """The copy has returned from all; whom it did not reach has failed. A resync makes its row agree."""
+    """The copy has returned from all; whom it did not reach has failed. A resync makes its row agree, or its region
+    only when all of it was copied."""
     here = lambda r: only(r, p.row)
     resync = s.operation() == Resync
     return [("copied", s.window(p.row) == Copying), (WORLD, copy_returned(s, p.row))], {
         "window": lambda r: ite(here(r), Landed, s.window(r)),
         "copying": lambda m, r: s.copying(m, r) & ~here(r),
         "agreed": lambda r: ite(here(r) & s.owed(r), s.buffer(r), s.agreed(r)),
-        "owed": lambda r: s.owed(r) & ~(here(r) & resync),
+        "owed": lambda r: s.owed(r) & ~(here(r) & resync & p.agrees),
         "settled": lambda r: s.settled(r) & ~(here(r) & (resync | s.owed(r))),
         "settling": lambda r: s.settling(r) & ~(here(r) & (resync | s.owed(r))),
     }

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What is proven: the mirror, with records and members, and the row of a set with single parity."""
+"""What is proven: the mirror, with records and members; the row of a set with single parity; which record a start
+believes."""
 import invariant
 import model
 import parity
+import starts
 from state import STATE, State
 
 
@@ -19,6 +21,7 @@ class System:
 SYSTEMS = (
     System("mirror", STATE, model, invariant.INVARIANT),
     System("parity", parity.STATE, parity, parity.INVARIANT),
+    System("starts", starts.STATE, starts, starts.INVARIANT),
 )
 ACTIONS = {name: action for system in SYSTEMS for name, action in system.actions.items()}
 INVARIANT = {name: conjunct for system in SYSTEMS for name, conjunct in system.invariant.items()}

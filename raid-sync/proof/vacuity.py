@@ -31,8 +31,10 @@ def can_happen(action):
     if system_of(action).name == "mirror":
         apart = s.region_of(rows[0]) != s.region_of(rows[1])
         scene = [apart, ~s.set_failed(), s.volatile(members[0]), s.volatile(members[1])]
-    else:
+    elif system_of(action).name == "parity":
         scene = [~s.halted()]
+    else:
+        scene = [s.confirmed() > 0]
     for distinct in (members, rows, columns):
         solver.add(z3.Distinct(*map(terms.of, distinct)))
     solver.add(*[terms.of(fact) for fact in (*assumed, *scene)])

@@ -1729,7 +1729,7 @@ fn after_unreadable(s: &Abstract, p: &With) -> Abstract {
     t
 }
 
-/// The copy has returned from all; whom it did not reach has failed. A resync makes its row agree.
+/// The copy has returned from all; whom it did not reach has failed. A resync makes its row agree, or its region only when all of it was copied.
 pub(crate) const COPIED: Action = Action { name: "copied", refused_by: copied_refused_by, after: after_copied };
 
 fn copied_refused_by(s: &Abstract, p: &With) -> Option<&'static str> {
@@ -1743,7 +1743,7 @@ fn after_copied(s: &Abstract, p: &With) -> Abstract {
     for r0 in 0..s.rows { t.window[r0] = (if (r0 == p.row) { WindowState::Landed } else { s.window[r0] }); }
     for m0 in 0..s.members { for r1 in 0..s.rows { t.copying[m0][r1] = (s.copying[m0][r1] && !((r1 == p.row))); } }
     for r0 in 0..s.rows { t.agreed[r0] = (if ((r0 == p.row) && s.owed[r0]) { s.buffer[r0] } else { s.agreed[r0] }); }
-    for r0 in 0..s.rows { t.owed[r0] = (s.owed[r0] && !(((r0 == p.row) && (s.operation == Operation::Resync)))); }
+    for r0 in 0..s.rows { t.owed[r0] = (s.owed[r0] && !(((r0 == p.row) && (s.operation == Operation::Resync) && p.agrees))); }
     for r0 in 0..s.rows { t.settled[r0] = (s.settled[r0] && !(((r0 == p.row) && ((s.operation == Operation::Resync) || s.owed[r0])))); }
     for r0 in 0..s.rows { t.settling[r0] = (s.settling[r0] && !(((r0 == p.row) && ((s.operation == Operation::Resync) || s.owed[r0])))); }
     t

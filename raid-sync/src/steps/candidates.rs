@@ -193,8 +193,11 @@ fn operations(s: &Abstract, t: &Abstract, to: &mut Try<'_>) -> bool {
         if is == WindowState::Landed && then == WindowState::Free && to(proven::ADVANCE, &with) {
             return true;
         }
-        if is == WindowState::Copying && then != WindowState::Copying && to(proven::COPIED, &with) {
-            return true;
+        if is == WindowState::Copying && then != WindowState::Copying {
+            let agrees = !t.owed[row];
+            if to(proven::COPIED, &With { agrees, ..with }) {
+                return true;
+            }
         }
         if commanded && then == WindowState::Free && to(proven::COPY_ENDS_EARLY, &with) {
             return true;

@@ -14,7 +14,8 @@
 //! | out | out | `y` is the earlier one if a disk that it counts in carries a record without `y`; else a fork |
 //!
 //! *Out* is failed, missing, without an entry, or no longer named in the record of the set. Members that
-//! count themselves in have a say. Spares and disks that know of their own failure have none.
+//! count themselves in have a say. Spares and disks that know of their own failure have none; but who is
+//! two updates behind what such a disk knows, and is counted in there, is an older copy and has none either.
 //!
 //! A disk that is being filled is a [witness](super::witness) where nobody is present whom it counts in.
 //!
@@ -260,7 +261,7 @@ impl<'a> VirtualDisk<'a> {
         // Most often all lists are the same bytes: then nobody contradicts anybody.
         let differ = self.lists_differ();
         for claim in self.carriers().filter(SetRecord::counts_itself_in) {
-            if !differ || !self.is_void(&claim) {
+            if !differ || !(self.is_void(&claim) || self.is_older_than_a_lost_one(&claim)) {
                 heard.insert(claim.disk.index());
             }
         }
@@ -284,6 +285,18 @@ impl<'a> VirtualDisk<'a> {
             }
         }
         Voices { heard, standing, witness, differ }
+    }
+
+    /// Whether a disk that knows of its own failure shows that this is an older copy of a disk: an update
+    /// reaches everybody whom it counts in before the next one begins. Where there are several volumes
+    /// that do not count their own updates, they may be another's.
+    fn is_older_than_a_lost_one(&self, claim: &SetRecord<'a>) -> bool {
+        let counts_its_own = |other: &SetRecord<'a>| {
+            other.roster().is_some() || self.configuration.entries().nth(1).is_none()
+        };
+        self.carriers().any(|other| {
+            other.word_on_disk_of(&other).is_out() && other.outran(claim) && counts_its_own(&other)
+        })
     }
 
     /// The one with the latest record among some members.

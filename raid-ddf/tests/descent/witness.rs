@@ -48,6 +48,22 @@ fn on(made: &Handmade, disks: &[usize]) -> Told {
     assemble(&made.read(disks))
 }
 
+/// Case C8. mdadm writes to a disk that failed as well, as long as it is plugged in. Of two members one has
+/// failed, the other is an older copy from before: nobody holds what was written since.
+#[test]
+fn an_older_copy_is_not_read_beside_a_failed_disk_that_knows_two_updates_more() {
+    for (own, expected) in [(13, InSync), (12, Stale), (4, Stale)] {
+        let mut made = Plan { disks: 2, ..RAID1 }.build();
+        made.set_state(&[1], 1, FAILED);
+        made.set_sequence(&[0], own);
+        made.set_sequence(&[1], 14);
+        let told = made.assemble();
+        assert_eq!(states(&told, "volume"), [expected, Failed], "{own}: {:?}", told.findings);
+        let readable = if expected == Stale { ArrayState::Failed } else { ArrayState::Degraded };
+        assert_eq!(state(&told, "volume"), readable, "{own}");
+    }
+}
+
 /// Case C11.
 #[test]
 fn a_replaced_disk_is_not_read_beside_the_disk_that_is_filled_in_its_place() {

@@ -4,7 +4,7 @@
 //! | medium | one writer by | another name of it |
 //! |---|---|---|
 //! | block device | `O_EXCL`: refused while mounted, or held by a driver or a program | the same device number |
-//! | regular file | `flock` of the open file | the same inode |
+//! | regular file | `flock` of the open file; none if a program has locked parts of it, as qemu does | the same inode |
 //!
 //! The lock of a file belongs to the open file, as a lock of kind `F_OFD_SETLK` does: it excludes the own
 //! process too, and it ends when the last handle is closed, after `SIGKILL` as well. `flock` is in std
@@ -47,8 +47,12 @@ impl Identity {
 pub enum Holder {
     /// A process, and the name of its program if it may be read.
     Process(u32, Option<String>),
-    /// Another block device that is made of it, e.g. `md127`.
+    /// Other block devices that are made of it, or of a partition of it, e.g. `md127`.
     Driver(String),
+    /// A mount of it, or of a partition of it: where.
+    Mount(String),
+    /// Swap space on it, or on a partition of it.
+    Swap,
 }
 
 impl fmt::Display for Holder {
@@ -57,6 +61,8 @@ impl fmt::Display for Holder {
             Self::Process(id, Some(name)) => write!(f, "process {id} ({name})"),
             Self::Process(id, None) => write!(f, "process {id}"),
             Self::Driver(device) => write!(f, "device {device}"),
+            Self::Mount(place) => write!(f, "the mount at {place}"),
+            Self::Swap => f.write_str("swap space"),
         }
     }
 }
@@ -123,7 +129,12 @@ pub(super) fn own(file: &File) -> Result<Identity, Unowned> {
     let metadata = file.metadata()?;
     let identity = Identity::of(&metadata).ok_or(Unowned::NotADisk)?;
     match (file.try_lock(), identity) {
-        (Ok(()), _) | (Err(_), Identity::Device(_)) => Ok(identity),
+        (_, Identity::Device(_)) => Ok(identity),
+        // Locks of the other kinds exclude nobody who does not ask.
+        (Ok(()), Identity::File { .. }) => match lock_holder(&metadata, is_other_lock) {
+            Some(holder) => Err(Unowned::InUse(Some(holder))),
+            None => Ok(identity),
+        },
         (Err(TryLockError::WouldBlock), _) => Err(Unowned::InUse(writer(&metadata))),
         (Err(TryLockError::Error(error)), _) => Err(error.into()),
     }
@@ -132,31 +143,72 @@ pub(super) fn own(file: &File) -> Result<Identity, Unowned> {
 /// Who writes this disk now, as far as the system says. Takes no lock and opens no disk.
 #[must_use]
 pub fn writer(metadata: &Metadata) -> Option<Holder> {
-    let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
-    let by_lock = locks.lines().find_map(|line| {
-        let process = lock_of(line, metadata)?;
-        let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok();
-        Some(Holder::Process(process, name.map(|name| name.trim_end().to_owned())))
+    let by_lock = lock_holder(metadata, |kind, mode| {
+        (kind, mode) == ("FLOCK", "WRITE") || is_other_lock(kind, mode)
     });
-    by_lock.or_else(|| driver(metadata))
+    by_lock.or_else(|| match Identity::of(metadata)? {
+        Identity::Device(number) => holder(Path::new("/"), number),
+        Identity::File { .. } => None,
+    })
 }
 
-/// The process of a line such as `1: FLOCK  ADVISORY  WRITE 1234 fd:01:5678 0 EOF`, if it locks that inode
-/// for writing. A line with `->` is somebody who waits.
-fn lock_of(line: &str, metadata: &Metadata) -> Option<u32> {
-    let mut words = line.split_whitespace().skip(1);
-    if (words.next()?, words.next()?, words.next()?) != ("FLOCK", "ADVISORY", "WRITE") {
-        return None;
+/// Whether a lock that is no `flock` says that a program writes the file, or lets nobody else do so: qemu
+/// holds read locks of single bytes while it writes.
+fn is_other_lock(kind: &str, mode: &str) -> bool {
+    kind == "OFDLCK" || (kind, mode) == ("POSIX", "WRITE")
+}
+
+/// Who has locked this inode, with a lock of such a kind and mode.
+fn lock_holder(metadata: &Metadata, counts: impl Fn(&str, &str) -> bool) -> Option<Holder> {
+    let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+    let process = locks.lines().filter_map(Lock::of_line).find_map(|lock| {
+        let counts = counts(lock.kind, lock.mode);
+        if counts && lock.inode == metadata.ino() { lock.process_of(metadata) } else { None }
+    })?;
+    let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok();
+    Some(Holder::Process(process, name.map(|name| name.trim_end().to_owned())))
+}
+
+/// A line such as `1: FLOCK  ADVISORY  WRITE 1234 fd:01:5678 0 EOF`. A line with `->` is somebody who waits.
+#[derive(Debug, PartialEq, Eq)]
+struct Lock<'l> {
+    kind: &'l str,
+    mode: &'l str,
+    /// Of locks that belong to an open file, and not to a process, it is not recorded.
+    process: Option<u32>,
+    device: (u64, u64),
+    inode: u64,
+}
+
+impl<'l> Lock<'l> {
+    fn of_line(line: &'l str) -> Option<Self> {
+        let mut words = line.split_whitespace().skip(1);
+        let (kind, _, mode) = (words.next()?, words.next()?, words.next()?);
+        let process = words.next()?.parse().ok();
+        let mut place = words.next()?.split(':');
+        let mut number = |radix| u64::from_str_radix(place.next()?, radix).ok();
+        let device = (number(16)?, number(16)?);
+        Some(Self { kind, mode, process, device, inode: number(10)? })
     }
-    let process: u32 = words.next()?.parse().ok()?;
-    let mut place = words.next()?.split(':');
-    let mut number = |radix| u64::from_str_radix(place.next()?, radix).ok();
-    let (major, minor, inode) = (number(16)?, number(16)?, number(10)?);
-    let device = metadata.dev();
-    let own = (u64::from(rustix::fs::major(device)), u64::from(rustix::fs::minor(device)));
-    // Some file systems report another device to `stat` than to `/proc/locks`: ask the process then.
-    let same = inode == metadata.ino() && ((major, minor) == own || has_open(process, metadata));
-    same.then_some(process)
+
+    /// The process that holds it, if it is a lock of this inode.
+    fn process_of(&self, metadata: &Metadata) -> Option<u32> {
+        let device = metadata.dev();
+        let own = (u64::from(rustix::fs::major(device)), u64::from(rustix::fs::minor(device)));
+        match self.process {
+            // Some file systems report another device to `stat` than to `/proc/locks`: ask the process then.
+            Some(process) => {
+                let same = self.device == own || has_open(process, metadata);
+                same.then_some(process)
+            }
+            None => {
+                let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+                let mut all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+                let me = std::process::id();
+                all.find(|process| *process != me && has_open(*process, metadata))
+            }
+        }
+    }
 }
 
 fn has_open(process: u32, metadata: &Metadata) -> bool {
@@ -166,11 +218,131 @@ fn has_open(process: u32, metadata: &Metadata) -> bool {
     open.any(|other| (other.dev(), other.ino()) == (metadata.dev(), metadata.ino()))
 }
 
-/// The first device that is made of a block device.
-fn driver(metadata: &Metadata) -> Option<Holder> {
-    let Identity::Device(number) = Identity::of(metadata)? else { return None };
-    let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
-    let holders = Path::new("/sys/dev/block").join(format!("{major}:{minor}")).join("holders");
-    let first = std::fs::read_dir(holders).ok()?.flatten().next()?;
-    Some(Holder::Driver(first.file_name().to_string_lossy().into_owned()))
+/// What holds a block device or one of its partitions, as the file systems `sys` and `proc` below `root` say.
+fn holder(root: &Path, number: u64) -> Option<Holder> {
+    let place = root.join(format!("sys/dev/block/{}", numbers(number)));
+    let entries = |path: &Path| {
+        let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        paths.sort();
+        paths
+    };
+    let partitions = entries(&place).into_iter().filter(|path| path.join("partition").exists());
+    let own: Vec<PathBuf> = std::iter::once(place).chain(partitions).collect();
+    let name = |path: PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
+    let holders = own.iter().flat_map(|path| entries(&path.join("holders")));
+    let holders: Vec<String> = holders.filter_map(name).collect();
+    if !holders.is_empty() {
+        return Some(Holder::Driver(holders.join(", ")));
+    }
+    let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+    let mut known: Vec<String> = own.iter().map(|path| read(path.join("dev"))).collect();
+    known.iter_mut().for_each(|number| *number = number.trim().to_owned());
+    known.push(numbers(number));
+    // `36 35 98:0 / /mnt rw,noatime …`
+    let mounts = read(root.join("proc/self/mountinfo"));
+    let mount = mounts.lines().find_map(|line| {
+        let mut words = line.split(' ').skip(2);
+        let device = words.next()?;
+        let at = words.nth(1)?;
+        known.iter().any(|own| own == device).then(|| at.to_owned())
+    });
+    if let Some(at) = mount {
+        return Some(Holder::Mount(at));
+    }
+    let swaps = read(root.join("proc/swaps"));
+    let is_own = |path: &str| {
+        let found = std::fs::metadata(path).ok().and_then(|found| Identity::of(&found));
+        matches!(found, Some(Identity::Device(swap)) if known.contains(&numbers(swap)))
+    };
+    let mut paths = swaps.lines().skip(1).filter_map(|line| line.split_whitespace().next());
+    paths.any(is_own).then_some(Holder::Swap)
+}
+
+fn numbers(device: u64) -> String {
+    format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A root with these files and directories (a name that ends with `/`), removed at the end.
+    struct Root(PathBuf);
+
+    impl Root {
+        fn with(test: &str, files: &[(&str, &str)]) -> Self {
+            let name = format!("raid-array-owner-{test}-{}", std::process::id());
+            let root = std::env::temp_dir().join(name);
+            for (path, text) in files {
+                let place = root.join(path);
+                if path.ends_with('/') {
+                    fs::create_dir_all(place).unwrap();
+                } else {
+                    fs::create_dir_all(place.parent().unwrap()).unwrap();
+                    fs::write(place, text).unwrap();
+                }
+            }
+            Self(root)
+        }
+
+        fn holder(&self) -> Option<String> {
+            holder(&self.0, rustix::fs::makedev(8, 16)).map(|holder| holder.to_string())
+        }
+    }
+
+    impl Drop for Root {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn every_device_that_holds_a_disk_is_named_by_sysfs() {
+        let nobody = Root::with("nobody", &[("sys/dev/block/8:16/holders/", "")]);
+        assert_eq!(nobody.holder(), None);
+        let md = Root::with(
+            "md",
+            &[
+                ("sys/dev/block/8:16/holders/md127", ""),
+                ("sys/dev/block/8:16/holders/dm-0", ""),
+                ("sys/dev/block/8:32/holders/dm-7", ""),
+            ],
+        );
+        assert_eq!(md.holder().as_deref(), Some("device dm-0, md127"));
+    }
+
+    #[test]
+    fn a_holder_or_a_mount_of_a_partition_holds_the_disk() {
+        let partition = [
+            ("sys/dev/block/8:16/sdb1/partition", "1\n"),
+            ("sys/dev/block/8:16/sdb1/dev", "8:17\n"),
+            ("sys/dev/block/8:16/queue/dev", ""),
+        ];
+        let held = [&partition[..], &[("sys/dev/block/8:16/sdb1/holders/dm-3", "")]].concat();
+        assert_eq!(Root::with("part", &held).holder().as_deref(), Some("device dm-3"));
+        let mounts =
+            "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n36 22 8:17 / /srv rw - ext4 /dev/sdb1 rw\n";
+        let mounted = [&partition[..], &[("proc/self/mountinfo", mounts)]].concat();
+        assert_eq!(Root::with("mount", &mounted).holder().as_deref(), Some("the mount at /srv"));
+        let elsewhere = [("proc/self/mountinfo", mounts)];
+        assert_eq!(Root::with("elsewhere", &elsewhere).holder(), None);
+    }
+
+    #[test]
+    fn locks_of_every_kind_are_read_and_those_who_wait_are_not() {
+        let lock = |line| Lock::of_line(line).filter(|lock| lock.inode == 5678);
+        let flock = lock("1: FLOCK  ADVISORY  WRITE 1234 fd:01:5678 0 EOF").unwrap();
+        assert_eq!((flock.process, flock.device), (Some(1234), (0xfd, 1)));
+        let qemu = lock("2: OFDLCK ADVISORY  READ -1 fd:01:5678 100 100").unwrap();
+        assert!(qemu.process.is_none() && is_other_lock(qemu.kind, qemu.mode));
+        assert_eq!(lock("1: -> FLOCK  ADVISORY  WRITE 77 fd:01:5678 0 EOF"), None);
+        assert_eq!(lock("3: LEASE  ACTIVE    READ"), None);
+        for (kind, mode, counts) in
+            [("POSIX", "WRITE", true), ("POSIX", "READ", false), ("FLOCK", "READ", false)]
+        {
+            assert_eq!(is_other_lock(kind, mode), counts, "{kind} {mode}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `create`: an array, and its spares, on disks that hold nothing.
 
+use crate::beside_md;
 use crate::level::{self, ChosenLevel, parse_bytes};
 use clap::Args;
 use raid_array::discover::discover_members;
@@ -10,7 +11,7 @@ use raid_array::store::{CommitStep, Store};
 use raid_core::array::{Initialisation, Name};
 use raid_core::metadata::{ArrayRequest, FormatWriter, Stamp};
 use raid_core::units::{Blocks, Lba};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// What of a disk must be zeros at its beginning, where partition tables and file systems stand.
@@ -133,6 +134,9 @@ pub(crate) fn run(options: &Options) -> Result<String, String> {
             };
             done.map_err(|error| format!("{}: {error}", paths[disk].display()))?;
         }
+    }
+    if let Some(warning) = beside_md::warning(Path::new("/"), format.name(), &paths) {
+        eprintln!("raid-ublk: {warning}");
     }
     Ok(format!("array {} created: {array}, {}", options.name, geometry.level_name()))
 }

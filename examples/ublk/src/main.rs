@@ -12,6 +12,7 @@
 //! raid-ublk demo      one array's whole life: created, used, failed, rebuilt, cut off from power, scrubbed
 //! ```
 
+mod beside_md;
 mod control;
 mod create;
 mod demo;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `serve`: an array on its disks, as a block device or over NBD, until it is told to stop.
 
+use crate::beside_md;
 use crate::control;
 use crate::create::writer;
 use crate::failure::Failure;
@@ -150,6 +151,9 @@ fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
         return Err(Failure::refused(format!(
             "array {name}: {foreign}; --import writes to it all the same, --readonly writes nothing"
         )));
+    }
+    if let Some(warning) = beside_md::warning(Path::new("/"), found.format_name, paths) {
+        eprintln!("raid-ublk: {warning}");
     }
     if options.recovers && !ublk::is_left_behind(number_of(id))? {
         return Err(Failure::refused(format!(

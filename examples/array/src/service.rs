@@ -272,6 +272,14 @@ impl Service {
         })
     }
 
+    /// Closes a disk that has left the configuration, so that others may have it.
+    ///
+    /// # Errors
+    /// [`ServiceError::Stopped`].
+    pub fn give_back(&self, disk: usize) -> Result<(), ServiceError> {
+        self.with(move |running| running.close(disk))
+    }
+
     /// What the engine said since this was last asked, oldest first; no more than the last 256.
     ///
     /// # Errors
@@ -308,6 +316,19 @@ impl Service {
 impl Running {
     fn now(&self) -> Time {
         Time(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    /// Closes a disk that the engine has given back. It does no I/O on it any more.
+    fn close(&mut self, disk: usize) {
+        let Some(way) = self.disks.get_mut(disk).filter(|_| self.engine.is_given_back(disk)) else {
+            return;
+        };
+        // A thread ends with the way to it.
+        let before = std::mem::replace(way, Way::Thread(mpsc::channel().0));
+        if let (Way::Ring, Some(ring)) = (before, &self.ring) {
+            ring.close(disk);
+            ring.kick();
+        }
     }
 
     /// Gives a disk to the ring, or a thread of its own.

@@ -51,6 +51,15 @@ pub enum CommitStep {
     Flush,
 }
 
+impl CommitStep {
+    fn of(step: Step<'_>) -> Self {
+        match step {
+            Step::Write { at, bytes } => Self::Write(at, bytes.to_vec()),
+            Step::Flush => Self::Flush,
+        }
+    }
+}
+
 /// The metadata of all disks.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
@@ -200,17 +209,28 @@ impl Store {
     /// The steps that write one disk, in order.
     #[must_use]
     pub fn commit_steps(&mut self, format: &dyn FormatWriter, disk: usize) -> Vec<CommitStep> {
+        self.steps(disk, |disk, index, block| {
+            format.commit_step(disk, index, block).map(CommitStep::of)
+        })
+    }
+
+    /// The steps that take the format's metadata off one disk, in order.
+    #[must_use]
+    pub fn erase_steps(&mut self, format: &dyn FormatWriter, disk: usize) -> Vec<CommitStep> {
+        self.steps(disk, |disk, index, block| {
+            format.erase_step(disk, index, block).map(CommitStep::of)
+        })
+    }
+
+    fn steps(
+        &mut self,
+        disk: usize,
+        step: impl Fn(&DiskBuffer<'_>, usize, &mut [u8]) -> Option<CommitStep>,
+    ) -> Vec<CommitStep> {
         self.edit(|disks| {
             let disk = &disks[disk];
             let mut block = vec![0; disk.shape.block_size as usize];
-            let mut steps = Vec::new();
-            while let Some(step) = format.commit_step(disk, steps.len(), &mut block) {
-                steps.push(match step {
-                    Step::Write { at, bytes } => CommitStep::Write(at, bytes.to_vec()),
-                    Step::Flush => CommitStep::Flush,
-                });
-            }
-            steps
+            (0..).map_while(|index| step(disk, index, &mut block)).collect()
         })
     }
 }

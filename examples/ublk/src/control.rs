@@ -7,7 +7,8 @@
 //! | `{"do": "status"}` | `{"ok": {…}}`: as `raid-ublk status --json` prints it |
 //! | `{"do": "fail", "set": 0, "slot": 1}` | `{"ok": null}` |
 //! | `{"do": "return", "set": 0, "slot": 1}` | `{"ok": null}`: the disk of the place is back |
-//! | `{"do": "add", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: a blank disk, now a spare |
+//! | `{"do": "add_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: a blank disk, now a spare |
+//! | `{"do": "release_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: the disk is blank again, and let go |
 //! | `{"do": "scrub", "set": 0, "repair": false}` | `{"ok": null}` |
 //! | `{"do": "abort", "set": 0}` | `{"ok": null}` |
 //! | `{"do": "stop", "force": false}` | `{"ok": null}`: it stops cleanly once this is answered; refused while its block device is in use, unless forced |
@@ -15,15 +16,17 @@
 //! What is refused is answered by `{"error": "why"}`, and nothing was changed.
 
 use crate::failure::Failure;
+use crate::pace::Pace;
 use crate::serve::End;
 use crate::ublk;
-use raid_array::member::{FileMember, Member};
+use raid_array::engine::CallError;
+use raid_array::member::{FileMember, Identity, Member};
 use raid_array::service::{Carrier, Service, ServiceError};
 use raid_core::array::Place;
 use raid_core::metadata::Operation;
 use raid_core::units::Slot;
 use raid_inspect::ExitCode;
-use raid_sync::Phase;
+use raid_sync::{Phase, Status};
 use serde_json::{Value, json};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -32,10 +35,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The longest line.
 const LINE: u64 = 64 << 10;
+/// How long a disk may take to be given back, and how often it is asked.
+const PATIENCE: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_millis(5);
 /// How often it is looked whether a place waits for a spare.
 const WATCH: Duration = Duration::from_millis(500);
 
@@ -66,6 +72,8 @@ pub(crate) struct Desk<'a> {
     /// The block device that the array is.
     device: Option<PathBuf>,
     disks: Mutex<Disks>,
+    /// Of each set.
+    paces: Mutex<Vec<Pace>>,
     closed: AtomicBool,
 }
 
@@ -78,7 +86,14 @@ impl<'a> Desk<'a> {
         spares: Vec<usize>,
     ) -> Self {
         let disks = Mutex::new(Disks { names, spares });
-        Self { array, end: Mutex::new(end), device, disks, closed: AtomicBool::new(false) }
+        Self {
+            array,
+            end: Mutex::new(end),
+            device,
+            disks,
+            paces: Mutex::default(),
+            closed: AtomicBool::new(false),
+        }
     }
 
     /// Answers until it is closed.
@@ -115,10 +130,30 @@ impl<'a> Desk<'a> {
                     Err(_) => {}
                 }
             }
+            self.see(service);
             if let Ok(notes) = service.notes() {
                 notes.iter().for_each(|note| eprintln!("raid-ublk: {note}"));
             }
             thread::sleep(WATCH);
+        }
+    }
+
+    /// Looks how far background work is.
+    fn see(&self, service: &Service) {
+        let seen = service.call(|engine, _| {
+            let sets = 0..engine.set_count();
+            let row = |status: Status| status.marks.map_or(0, |marks| marks.done.0);
+            let states = sets.map(|set| engine.state_of_set(set).ok());
+            let seen = states.map(|state| (state.and_then(|s| s.operation), state.map_or(0, row)));
+            seen.collect::<Vec<_>>()
+        });
+        let now = Instant::now();
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        for (set, (what, row)) in seen.into_iter().flatten().enumerate() {
+            if paces.len() == set {
+                paces.push(Pace::default());
+            }
+            paces[set].see(now, what.map(operation), row);
         }
     }
 
@@ -170,8 +205,12 @@ impl<'a> Desk<'a> {
             let slot = u8::try_from(slot).map(Slot).map_err(|_| format!("no slot {slot}"))?;
             Ok::<Place, String>(Place { set: set()?, slot })
         };
+        let path = || {
+            let path = asked.get("path").and_then(Value::as_str);
+            path.ok_or_else(|| String::from("\"path\" is missing"))
+        };
         let gone = |why: ServiceError| why.to_string();
-        let done = |answer: Result<(), raid_array::engine::CallError>| {
+        let done = |answer: Result<(), CallError>| {
             answer.map(|()| Value::Null).map_err(|why| why.to_string())
         };
         let what = asked.get("do").and_then(Value::as_str);
@@ -199,9 +238,8 @@ impl<'a> Desk<'a> {
                 let call = service.call(move |engine, now| engine.return_member(now, place));
                 done(call.map_err(gone)?)
             }
-            Some("add") => {
-                let path =
-                    asked.get("path").and_then(Value::as_str).ok_or("\"path\" is missing")?;
+            Some("add_spare") => {
+                let path = path()?;
                 let member =
                     FileMember::open(Path::new(path)).map_err(|error| error.to_string())?;
                 let added = service.insert(Box::new(member) as Box<dyn Member>);
@@ -212,6 +250,7 @@ impl<'a> Desk<'a> {
                 disks.spares.push(disk);
                 Ok(json!({ "disk": disk }))
             }
+            Some("release_spare") => self.release(service, path()?),
             Some("scrub") => {
                 let (set, repair) = (set()?, asked.get("repair") == Some(&Value::Bool(true)));
                 let call = service.call(move |engine, now| engine.scrub(now, set, repair));
@@ -228,6 +267,57 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Gives a spare back: its metadata is off it, and its file closed, when this returns.
+    fn release(&self, service: &Service, path: &str) -> Result<Value, String> {
+        let failed = |why: ServiceError| why.to_string();
+        let disk = self.disk_of(path).ok_or_else(|| format!("{path} is no disk of this array"))?;
+        // It must not be given a place meanwhile.
+        let stood_by = {
+            let spares = &mut self.disks().spares;
+            let before = spares.len();
+            spares.retain(|spare| *spare != disk);
+            spares.len() < before
+        };
+        let until = Instant::now() + PATIENCE;
+        let refused = loop {
+            match service.call(move |engine, now| engine.release_spare(now, disk)) {
+                Ok(Ok(())) => break None,
+                // One that was just added is on its way in still.
+                Ok(Err(CallError::Promised { .. })) if Instant::now() < until => {
+                    thread::sleep(AGAIN);
+                }
+                Ok(Err(why)) => break Some(why.to_string()),
+                Err(why) => break Some(failed(why)),
+            }
+        };
+        if let Some(why) = refused {
+            self.disks().spares.extend(stood_by.then_some(disk));
+            return Err(format!("{path}: {why}"));
+        }
+        while !service.call(move |engine, _| engine.is_given_back(disk)).map_err(failed)? {
+            if Instant::now() >= until {
+                return Err(format!("{path} is being given back, and does not answer"));
+            }
+            thread::sleep(AGAIN);
+        }
+        service.give_back(disk).map_err(failed)?;
+        if let Some(name) = self.disks().names.get_mut(disk) {
+            name.clear();
+        }
+        Ok(json!({ "disk": disk }))
+    }
+
+    /// The disk that this path leads to, under whatever name.
+    fn disk_of(&self, path: &str) -> Option<usize> {
+        let identity =
+            |path: &str| std::fs::metadata(path).ok().and_then(|found| Identity::of(&found));
+        let wanted = identity(path);
+        let is_it = |name: &String| {
+            name == path || wanted.is_some() && !name.is_empty() && identity(name) == wanted
+        };
+        self.disks().names.iter().position(is_it)
+    }
+
     fn stop(&self, asked: &Value) -> Result<Value, String> {
         let forced = asked.get("force") == Some(&Value::Bool(true));
         match self.device.as_deref().filter(|_| !forced).and_then(ublk::in_use) {
@@ -240,6 +330,8 @@ impl<'a> Desk<'a> {
         let names = self.disks().names.clone();
         let spares = self.disks().spares.clone();
         let device = self.device.clone();
+        let paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let paces: Vec<_> = paces.iter().map(Pace::rows_per_second).collect();
         let carrier = match service.carrier() {
             Carrier::Ring => "io_uring",
             Carrier::Threads => "threads",
@@ -278,6 +370,7 @@ impl<'a> Desk<'a> {
                     "paused": status.phase == Phase::Paused,
                     "row": status.marks.map(|marks| marks.done.0),
                     "rows": engine.layout().rows(),
+                    "rows_per_second": status.operation.and(paces.get(usize::from(set)).copied().flatten()),
                     "mismatches": status.mismatches,
                     "unreadable": status.unreadable,
                     "owed_regions": status.owed_regions,
@@ -396,4 +489,28 @@ pub(crate) fn words(status: &Value) -> String {
         out += &format!("\nspare: {}", text(&spare["path"]));
     }
     out
+}
+
+/// What `scrub status` says to people: how far each set is, and what was found.
+pub(crate) fn scrub_words(status: &Value) -> String {
+    let sets = status["sets"].as_array().into_iter().flatten();
+    let words = sets.map(|set| {
+        let found = format!("{} mismatches, {} unreadable", set["mismatches"], set["unreadable"]);
+        let number = &set["set"];
+        let (Some(what), Some(row)) = (set["operation"].as_str(), set["row"].as_u64()) else {
+            return format!("set {number}: nothing runs; last found: {found}");
+        };
+        let rows = set["rows"].as_u64().unwrap_or(1).max(1);
+        let percent = row.saturating_mul(100) / rows;
+        let pace = match set["rows_per_second"].as_u64() {
+            _ if set["paused"] == true => String::from("paused"),
+            None | Some(0) => String::from("speed not known yet"),
+            Some(pace) => {
+                let left = rows.saturating_sub(row).div_ceil(pace);
+                format!("{pace} rows/s, {} min {} s left", left / 60, left % 60)
+            }
+        };
+        format!("set {number}: {what} {percent} %, row {row} of {rows}, {pace}; {found}")
+    });
+    words.collect::<Vec<_>>().join("\n")
 }

@@ -7,7 +7,7 @@
 //! raid-ublk serve --socket a.sock --control a.ctl d0 … d5      the array over NBD
 //! raid-ublk serve --ublk --control a.ctl --need home           the same, its disks found by looking at all there are
 //! raid-ublk recover --control a.ctl --need home                takes over the block device of a server that was killed
-//! raid-ublk status|fail|return|add|scrub|stop --control a.ctl …   while it is served
+//! raid-ublk status|fail|return|spare|scrub|stop --control a.ctl …   while it is served
 //! raid-ublk features  what the kernel's ublk driver offers, and what of it is used
 //! raid-ublk demo      one array's whole life: created, used, failed, rebuilt, cut off from power, scrubbed
 //! ```
@@ -19,6 +19,7 @@ mod demo;
 mod failure;
 mod find;
 mod level;
+mod pace;
 mod readonly;
 mod serve;
 mod ublk;
@@ -69,10 +70,12 @@ enum Command {
     Fail(At),
     /// The disk of a failed member is back: only what it missed is copied
     Return(At),
-    /// Take a blank disk in as a spare
-    Add {
+    /// Disks that stand by for members that fail
+    Spare {
         #[command(flatten)]
         control: Control,
+        /// What to do
+        what: Spare,
         /// A block device or file
         path: PathBuf,
     },
@@ -131,6 +134,16 @@ enum Scrub {
     Start,
     /// Give it up
     Abort,
+    /// Say how far it is, how fast it goes, and what was found
+    Status,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Spare {
+    /// Take a blank disk in
+    Add,
+    /// Give one back that has no place: its metadata is erased
+    Release,
 }
 
 fn main() -> process::ExitCode {
@@ -180,11 +193,18 @@ fn run(command: Command) -> Result<(ExitCode, String), Failure> {
         }
         Command::Fail(at) => at.ask("fail").map(quiet),
         Command::Return(at) => at.ask("return").map(quiet),
-        Command::Add { control, path } => {
+        Command::Spare { control, what, path } => {
             let absolute = std::path::absolute(&path);
             let path = absolute.map_err(|error| format!("{}: {error}", path.display()))?;
-            let added = ask(&control, &json!({ "do": "add", "path": path }))?;
-            done(format!("disk {} is a spare", added["disk"]))
+            let (what, now) = match what {
+                Spare::Add => ("add_spare", "is a spare"),
+                Spare::Release => ("release_spare", "was given back, and is blank"),
+            };
+            let answer = ask(&control, &json!({ "do": what, "path": path }))?;
+            done(format!("disk {}, {}, {now}", answer["disk"], path.display()))
+        }
+        Command::Scrub { control, what: Scrub::Status, .. } => {
+            done(control::scrub_words(&ask(&control, &json!({ "do": "status" }))?))
         }
         Command::Scrub { control, what: Scrub::Start, repair, set } => {
             let asked = json!({ "do": "scrub", "set": set, "repair": repair });

@@ -145,7 +145,9 @@ fn what_is_refused_says_why_and_changes_nothing() {
     for (words, why) in [
         (&["fail", "--slot", "9"][..], "no slot 9"),
         (&["return", "--slot", "0"], "has not failed"),
-        (&["add", &folder.path("nothing")], "No such file"),
+        (&["spare", "add", &folder.path("nothing")], "No such file"),
+        (&["spare", "release", &folder.path("d0")], "sits in set 0, slot 0 of this array"),
+        (&["spare", "release", &folder.path("d3")], "no disk of this array"),
         (&["scrub", "start", "--set", "7"], "no set 7"),
     ] {
         let answer = folder.ask(words);
@@ -155,12 +157,56 @@ fn what_is_refused_says_why_and_changes_nothing() {
     let status = served.status();
     assert_eq!(status["sets"][0]["state"], "optimal", "{status:#}");
     // A blank disk becomes a spare.
-    let added = folder.ask(&["add", folder.disk(3).to_str().unwrap()]);
+    let added = folder.ask(&["spare", "add", folder.disk(3).to_str().unwrap()]);
     assert!(added.status.success(), "{}", errors(&added));
     assert_eq!(served.status()["spares"][0]["disk"], 3);
     served.stop();
     let gone = folder.ask(&["status"]);
     assert!(errors(&gone).contains("is it served?"), "{}", errors(&gone));
+}
+
+/// A spare that has no place leaves the configuration: its metadata is gone, and others may open it at once.
+#[test]
+fn a_spare_is_given_back_and_is_blank_again() {
+    for format in ["ddf", "asr"] {
+        let folder = Folder::new(&format!("release-{format}"), 4);
+        let (member, spare, added) = (folder.path("d0"), folder.path("d2"), folder.path("d3"));
+        let made = folder.create(&["--level", "raid1", "--metadata", format, "--spare", &spare], 2);
+        assert!(made.status.success(), "{format}: {}", errors(&made));
+        // The last one was full of something.
+        fs::write(&added, "").unwrap();
+        fs::File::options().write(true).open(&added).unwrap().set_len(40 << 20).unwrap();
+        let options = ["--array", "array", "--import"];
+        let served = folder.serve_with(&options, &[0, 1, 2]);
+        let asked = folder.ask(&["spare", "add", &added]);
+        assert!(asked.status.success(), "{format}: {}", errors(&asked));
+        let refused = folder.ask(&["spare", "release", &member]);
+        assert_eq!(refused.status.code(), Some(2), "{format}: {}", errors(&refused));
+        for disk in [&spare, &added] {
+            let released = folder.ask(&["spare", "release", disk]);
+            assert!(released.status.success(), "{format} {disk}: {}", errors(&released));
+            let until = Instant::now() + Duration::from_secs(30);
+            while fs::File::open(disk).unwrap().try_lock().is_err() {
+                assert!(Instant::now() < until, "{format}: {disk} is held");
+                std::thread::yield_now();
+            }
+            let again = folder.ask(&["spare", "release", disk]);
+            assert!(errors(&again).contains("no disk of this array"), "{}", errors(&again));
+        }
+        assert_eq!(served.status()["spares"], serde_json::json!([]));
+        // Nothing stands by: the place stays empty, until one is added again.
+        assert!(folder.ask(&["fail", "--slot", "1"]).status.success());
+        assert_eq!(folder.ask(&["status"]).status.code(), Some(1), "{format}");
+        let asked = folder.ask(&["spare", "add", &spare]);
+        assert!(asked.status.success(), "{format}: {}", errors(&asked));
+        served.until("filled", |set| set["state"] == "optimal" && set["clean"] == true);
+        served.stop();
+        // The other one carries nothing.
+        let mut command = program(&["serve", "--port", "0", "--control", &folder.path("c")]);
+        let nothing = command.arg(&added).output().unwrap();
+        assert_eq!(nothing.status.code(), Some(16), "{format}: {}", errors(&nothing));
+        folder.serve_with(&options, &[0, 2, 3]).stop();
+    }
 }
 
 #[test]

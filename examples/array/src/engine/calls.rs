@@ -4,8 +4,8 @@
 //! A refused call changes nothing. What can only be known later (the disk cannot be read, the format
 //! refuses the change once its turn has come, the set fails meanwhile) is reported as an event.
 
-use super::Engine;
-use raid_core::array::{MemberDescriptor, Place};
+use super::{Engine, commit};
+use raid_core::array::{MemberDescriptor, MemberId, Place};
 use raid_core::metadata::{
     ChangeError, DiskDescriptor, DiskShape, Finding, Inventory, RuntimeState, Stamp, Subject,
 };
@@ -325,6 +325,41 @@ impl Engine {
         Ok(())
     }
 
+    /// Gives a spare back: it leaves the configuration, and its metadata is erased. Once that is done
+    /// [`is_given_back`](Self::is_given_back) says so.
+    ///
+    /// # Errors
+    /// The disk is no spare, sits in a place or is on its way into one, or the format has no way.
+    pub fn release_spare(&mut self, now: Time, disk: usize) -> Result<(), CallError> {
+        // One that is on its way in is known by its number only.
+        if self.commits.names_disk(disk) {
+            return Err(CallError::Promised { disk });
+        }
+        self.known_disk(disk)?;
+        if let Some(place) = self.seat_of(disk) {
+            return Err(CallError::Member { disk, place });
+        }
+        let found = self.look_up(disk);
+        let id = found.id.filter(|_| found.spare && !found.member);
+        let id = id.ok_or(CallError::NotASpare { disk })?;
+        // Tried on a copy: what is refused later is heard by nobody who asked.
+        let (format, mut trial) = (self.format, self.store.clone());
+        trial.disks[disk].live = true;
+        let stamp = Stamp { unix_seconds: 0, random: 0 };
+        let tried = trial.edit(|disks| commit::release(format, disks, (disk, id), stamp));
+        tried.map_err(CallError::Format)?;
+        self.commits.request_release(disk, id);
+        self.run(now);
+        Ok(())
+    }
+
+    /// Whether a disk has left the configuration, or was never in it.
+    #[must_use]
+    pub fn is_given_back(&self, disk: usize) -> bool {
+        let known = self.store.disks.get(disk);
+        known.is_none_or(|known| known.pieces.is_empty()) && !self.commits.names_disk(disk)
+    }
+
     /// Asks for a clean stop: the clean record is written as soon as nothing is under way.
     pub fn quiesce(&mut self, now: Time) {
         self.sets.iter_mut().for_each(|set| set.core.quiesce());
@@ -390,7 +425,7 @@ impl Engine {
 
     /// What the metadata says of a disk.
     fn look_up(&self, disk: usize) -> FindDisk {
-        let mut found = FindDisk { disk, spare: false, member: false };
+        let mut found = FindDisk { disk, id: None, spare: false, member: false };
         self.store.view(|disks| self.format.assemble(disks, &mut found));
         found
     }
@@ -399,6 +434,7 @@ impl Engine {
 /// Looks up one disk in what a format reports.
 struct FindDisk {
     disk: usize,
+    id: Option<MemberId>,
     spare: bool,
     /// It is a member of any array of the configuration, whatever its state.
     member: bool,
@@ -406,7 +442,10 @@ struct FindDisk {
 
 impl Inventory for FindDisk {
     fn disk(&mut self, disk: &DiskDescriptor) {
-        self.spare |= disk.disk == self.disk && disk.spare;
+        if disk.disk == self.disk {
+            self.id = Some(disk.id);
+            self.spare |= disk.spare;
+        }
     }
     fn array(&mut self, _: &raid_core::array::ArrayDescriptor) {}
     fn member(&mut self, member: &MemberDescriptor) {

@@ -16,10 +16,10 @@ use super::{CallError, Engine, Event, Owner, Set};
 use crate::backplane::Transfer;
 use crate::store::{CommitStep, Store};
 use crate::sync_log::SyncLog;
-use raid_core::array::{MemberDescriptor, Place};
+use raid_core::array::{MemberDescriptor, MemberId, Place};
 use raid_core::metadata::{
-    ChangeError, DiskDescriptor, DiskShape, Finding, Inventory, Operation, RuntimeState, Stamp,
-    Subject,
+    ChangeError, DiskBuffer, DiskDescriptor, DiskShape, Finding, FormatWriter, Inventory,
+    Operation, RuntimeState, Stamp, Subject,
 };
 use raid_core::units::{Extent, Row, Slot, SlotSet};
 use raid_sync::{RecordSeq, Refusal, Seen};
@@ -44,6 +44,8 @@ enum Job {
     Return { place: Place, disk: usize, same: bool },
     /// Take a blank disk into the configuration.
     AddSpare { disk: usize, shape: DiskShape },
+    /// Take a spare out of the configuration, and its metadata off it.
+    ReleaseSpare { disk: usize, id: MemberId },
 }
 
 impl Job {
@@ -54,7 +56,7 @@ impl Job {
             Self::Activate { place, .. } | Self::Return { place, .. } => {
                 usize::from(place.set) == set
             }
-            Self::AddSpare { .. } => true,
+            Self::AddSpare { .. } | Self::ReleaseSpare { .. } => true,
         }
     }
 }
@@ -152,7 +154,8 @@ impl Commits {
         let names = |job: &Job| match job {
             Job::Activate { disk: named, .. }
             | Job::Return { disk: named, .. }
-            | Job::AddSpare { disk: named, .. } => *named == disk,
+            | Job::AddSpare { disk: named, .. }
+            | Job::ReleaseSpare { disk: named, .. } => *named == disk,
             _ => false,
         };
         self.jobs().any(names) || self.returning.iter().any(|(_, named, _)| *named == disk)
@@ -174,6 +177,10 @@ impl Commits {
 
     pub(super) fn request_spare(&mut self, disk: usize, shape: DiskShape) {
         self.queue.push_back(Job::AddSpare { disk, shape });
+    }
+
+    pub(super) fn request_release(&mut self, disk: usize, id: MemberId) {
+        self.queue.push_back(Job::ReleaseSpare { disk, id });
     }
 
     /// A disk is back: what is being written there does not count.
@@ -270,9 +277,9 @@ impl Engine {
                 };
                 self.events.push_back(Event::NotTaken { place, disk, why: why.into() });
             }
-            Job::AddSpare { disk, .. } => {
+            Job::AddSpare { disk, .. } | Job::ReleaseSpare { disk, .. } => {
                 let what =
-                    "not taken: too few members are left, nothing is written before a new start";
+                    "not changed: too few members are left, nothing is written before a new start";
                 self.events.push_back(Event::Refused(ChangeError::Disk { disk, what }));
             }
         }
@@ -310,7 +317,7 @@ impl Engine {
         let set = match job {
             Job::Record { set, .. } | Job::Align { set, .. } => set,
             Job::Activate { place, .. } | Job::Return { place, .. } => usize::from(place.set),
-            Job::AddSpare { .. } => 0,
+            Job::AddSpare { .. } | Job::ReleaseSpare { .. } => 0,
         };
         match stage {
             Stage::Guarding | Stage::Writing => {}
@@ -331,7 +338,7 @@ impl Engine {
             return true;
         }
         let also = match job {
-            Job::Activate { disk, .. } => Some(disk),
+            Job::Activate { disk, .. } | Job::ReleaseSpare { disk, .. } => Some(disk),
             _ => None,
         };
         let guards = self.start_guard(also);
@@ -459,7 +466,12 @@ impl Engine {
         let mut steps = BTreeMap::new();
         for disk in live {
             let mut own = self.tie(disk, [update(&before, disk), update(&after, disk)]);
-            own.extend(self.store.commit_steps(self.format, disk));
+            own.extend(match job {
+                Job::ReleaseSpare { disk: spare, .. } if spare == disk => {
+                    self.store.erase_steps(self.format, disk)
+                }
+                _ => self.store.commit_steps(self.format, disk),
+            });
             steps.insert(disk, VecDeque::from(own));
         }
         let disks: Vec<usize> = steps.keys().copied().collect();
@@ -506,7 +518,9 @@ impl Engine {
         why: &ChangeError,
     ) -> Option<usize> {
         let about = match job {
-            Job::Activate { disk, .. } | Job::AddSpare { disk, .. } => Some(disk),
+            Job::Activate { disk, .. }
+            | Job::AddSpare { disk, .. }
+            | Job::ReleaseSpare { disk, .. } => Some(disk),
             _ => None,
         };
         let live = |disk: &usize| {
@@ -566,16 +580,7 @@ impl Engine {
             }
             Job::Activate { place, disk } => {
                 // A spare of no configuration becomes one of this one.
-                let spare = |store: &mut Store, live: bool| {
-                    let spare = store.disks.get_mut(disk);
-                    spare.is_some_and(|spare| std::mem::replace(&mut spare.live, live))
-                };
-                let was_live = spare(store, true);
-                let edited = store.edit(|disks| format.activate(disks, array, place, disk, stamp));
-                if edited.is_err() {
-                    spare(store, was_live);
-                }
-                edited
+                edit_with(store, disk, |disks| format.activate(disks, array, place, disk, stamp))
             }
             Job::Return { .. } => Ok(()),
             Job::AddSpare { disk, shape } => {
@@ -590,6 +595,9 @@ impl Engine {
                     }
                 }
                 edited
+            }
+            Job::ReleaseSpare { disk, id } => {
+                edit_with(store, disk, |disks| release(format, disks, (disk, id), stamp))
             }
         }
     }
@@ -608,7 +616,10 @@ impl Engine {
             Job::Activate { place, disk } => {
                 self.events.push_back(Event::NotTaken { place, disk, why: CallError::Format(why) });
             }
-            Job::AddSpare { .. } | Job::Align { .. } | Job::Return { .. } => {
+            Job::AddSpare { .. }
+            | Job::ReleaseSpare { .. }
+            | Job::Align { .. }
+            | Job::Return { .. } => {
                 self.events.push_back(Event::Refused(why));
             }
         }
@@ -729,8 +740,18 @@ impl Engine {
             Job::Align { set, again: false } if !run.counted => {
                 self.commits.queue.push_front(Job::Align { set, again: true });
             }
+            Job::ReleaseSpare { disk, .. } => self.forget_released(disk),
             Job::Align { .. } | Job::AddSpare { .. } | Job::Return { .. } => {}
         }
+    }
+
+    /// A disk is of this configuration no more. If it failed meanwhile, it is not written any more either.
+    fn forget_released(&mut self, disk: usize) {
+        let known = &mut self.store.disks[disk];
+        known.live = false;
+        known.pieces.clear();
+        self.committed.remove(&disk);
+        self.heads.remove(disk);
     }
 
     fn slots_on(&self, set: usize, disks: &[usize]) -> SlotSet {
@@ -813,4 +834,32 @@ impl Inventory for FindMember {
     }
     fn raw(&mut self, _: Subject, _: &'static str, _: u64) {}
     fn finding(&mut self, _: &Finding) {}
+}
+
+/// Edits all live disks and this one, which stays live if the format makes the change.
+fn edit_with(
+    store: &mut Store,
+    disk: usize,
+    edit: impl FnOnce(&mut [DiskBuffer<'_>]) -> Result<(), ChangeError>,
+) -> Result<(), ChangeError> {
+    let before = store.clone();
+    if let Some(known) = store.disks.get_mut(disk) {
+        known.live = true;
+    }
+    store.edit(edit).inspect_err(|_| *store = before)
+}
+
+/// Takes a spare out of its configuration, as far as the format can: one that keeps no list of disks is done
+/// once it is no spare.
+pub(super) fn release(
+    format: &dyn FormatWriter,
+    disks: &mut [DiskBuffer<'_>],
+    (disk, id): (usize, MemberId),
+    stamp: Stamp,
+) -> Result<(), ChangeError> {
+    format.release_spare(disks, disk, stamp)?;
+    match format.remove_disk(disks, id, stamp) {
+        Err(ChangeError::Unsupported(_)) => Ok(()),
+        removed => removed,
+    }
 }

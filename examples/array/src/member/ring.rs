@@ -35,6 +35,8 @@ const WAKE: u64 = u64::MAX;
 enum Order {
     Add(usize, Box<dyn Member>),
     Carry(MemberIo),
+    /// Closes a disk, which has nothing under way.
+    Close(usize),
 }
 
 /// The ring's thread, and the way to it. Dropping it waits for what is under way.
@@ -93,6 +95,11 @@ impl Ring {
     /// Takes an I/O, which begins at the next [`kick`](Self::kick).
     pub(crate) fn submit(&self, io: MemberIo) {
         self.order(Order::Carry(io));
+    }
+
+    /// Closes a disk that has nothing under way and gets nothing any more, at the next [`kick`](Self::kick).
+    pub(crate) fn close(&self, disk: usize) {
+        self.order(Order::Close(disk));
     }
 
     /// What was submitted begins.
@@ -197,6 +204,12 @@ impl Work {
                         self.disks.insert(disk, Disk { member, in_flight: 0, waiting });
                     }
                     Ok(Order::Carry(io)) => self.take(io),
+                    Ok(Order::Close(disk)) => {
+                        let rests = |disk: &Disk| disk.in_flight == 0 && disk.waiting.is_empty();
+                        if self.disks.get(&disk).is_some_and(rests) {
+                            self.disks.remove(&disk);
+                        }
+                    }
                     Err(mpsc::TryRecvError::Empty) => break,
                     Err(mpsc::TryRecvError::Disconnected) => {
                         open = false;

@@ -36,7 +36,8 @@ impl<'i> ReadOnly<'i> {
             if !last.is_empty() {
                 eprintln!("raid-ublk: {last}");
             }
-            last = line;
+            // There is no such option here.
+            last = line.replace(", --force accepts every risk", "");
         };
         let opened = raid_inspect::open(inspection, array, accept, &mut say);
         let reader = match opened {

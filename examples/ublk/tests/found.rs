@@ -6,7 +6,8 @@ mod served;
 use raid_testdata::scenario;
 use served::{Folder, errors, program};
 use std::fs;
-use std::process::Output;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
 
 /// The bytes of a disk, and when it was written last.
 fn state(folder: &Folder, disk: usize) -> (Vec<u8>, std::time::SystemTime) {
@@ -131,6 +132,7 @@ fn an_array_that_is_served_read_only_is_read_and_no_disk_is_written() {
     );
     assert_eq!(short.status.code(), Some(2), "{}", errors(&short));
     assert!(errors(&short).contains("--accept unclean-degraded"), "{}", errors(&short));
+    assert!(!errors(&short).contains("--force"), "{}", errors(&short));
     let served = folder.serve_with(&["--readonly", "--accept", "unclean-degraded"], &[0, 1]);
     assert_eq!(folder.ask(&["status"]).status.code(), Some(1));
     assert!(folder.errors().contains("taken on trust"), "{}", folder.errors());
@@ -192,4 +194,36 @@ fn there_is_nothing_to_recover_where_no_device_waits() {
     let why = errors(&refused);
     assert!(why.contains("no block device waits") || why.contains("ublk_drv"), "{why}");
     assert_eq!([0, 1].map(|disk| state(&folder, disk)), before);
+}
+
+/// A lock of a part of a file, as qemu takes it on its images: `flock` does not see it.
+#[test]
+fn a_file_that_a_program_has_locked_in_part_is_refused_by_the_name_of_the_program() {
+    const LOCK: &str = "import fcntl, struct, sys\n\
+        file = open(sys.argv[1], 'rb')\n\
+        fcntl.fcntl(file, 37, struct.pack('hhqqi', fcntl.F_RDLCK, 0, 100, 1, 0))\n\
+        print('locked', flush=True)\n\
+        sys.stdin.read()\n";
+    let folder = Folder::new("locked", 2);
+    assert!(folder.create(&["--level", "raid1"], 2).status.success());
+    let mut locks = Command::new("python3");
+    locks.args(["-c", LOCK]).arg(folder.disk(1)).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut locks = match locks.spawn() {
+        Ok(locks) => locks,
+        Err(error) => return println!("SKIPPED: python3, which takes the lock: {error}"),
+    };
+    let mut said = String::new();
+    BufReader::new(locks.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said, "locked\n");
+    let before = [0, 1].map(|disk| state(&folder, disk));
+    let paths = [folder.path("d0"), folder.path("d1")];
+    let refusal = refused(&folder, &[&paths[0], &paths[1]]);
+    // Its input ends, and with it the lock.
+    drop(locks.stdin.take());
+    locks.wait().unwrap();
+    assert_eq!(refusal.status.code(), Some(4), "{}", errors(&refusal));
+    let holder = format!("d1 is in use by process {} (python3", locks.id());
+    assert!(errors(&refusal).contains(&holder), "{}", errors(&refusal));
+    assert_eq!([0, 1].map(|disk| state(&folder, disk)), before);
+    folder.serve(&[0, 1]).stop();
 }

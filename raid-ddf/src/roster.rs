@@ -7,20 +7,22 @@
 //! what another one knows. So each volume has lists of its own, and counts its own updates:
 //!
 //! ```text
-//!  0      4         5       6    8        12       16       24           92   96
-//!  | RRro | version | flags | FF | update | number | states | references | CRC |
+//!  0      4         5       6    8        12       16       20       28           92   96
+//!  | RRro | version | flags | FF | update | number | parted | states | references | CRC |
 //! ```
 //!
 //! - *Number* counts the updates of this volume. An update of another volume leaves it, and every state,
 //!   as it was, on each disk: also on disks whose records of this volume differ. Who carried the volume
 //!   when which record was written is asked of [that number and these states](crate::assemble).
+//! - *Parted* is the number of the last update that counted the member in that went last: what that
+//!   member's own disk says of later updates, the disk of this roster was not told.
 //! - *States*, three bits for each reference: in sync, being filled, failed, missing; the third bit where
 //!   another disk has the place now.
 //! - *Flags*: bit 0 clean, bits 1 and 2 initialisation, both for the whole volume.
 //! - *Update* is the header's counter. A roster counts only under the counter that it was written with:
 //!   after a change by another implementation the lists of the standard count, and the next update made
 //!   here begins a roster from them.
-//! - There is room for seventeen references. A volume of more, one whose fields another vendor uses, and a
+//! - There is room for sixteen references. A volume of more, one whose fields another vendor uses, and a
 //!   configuration that keeps no counter have none: their lists are those of the standard.
 //!
 //! What the standard's lists say is the worst that any volume says of a disk, so an implementation
@@ -35,7 +37,7 @@ use raid_core::array::Initialisation;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// References that there is room for.
-const ROOM: usize = 17;
+const ROOM: usize = 16;
 /// Bytes of the vendor's fields.
 const BYTES: usize = 96;
 
@@ -49,6 +51,7 @@ struct Stored {
     unused_6: [u8; 2],
     update: U32,
     number: U32,
+    parted: U32,
     states: U64,
     references: [U32; ROOM],
     crc: U32,
@@ -80,6 +83,8 @@ const REPLACED: u8 = 4;
 pub(crate) struct Roster {
     /// Updates of the volume.
     pub(crate) number: u32,
+    /// Number of the last update that counted in who went last.
+    pub(crate) parted: u32,
     /// Whether no write is under way, and how far it is initialised: the worst of all sets.
     pub(crate) note: SetNote,
     pub(crate) members: [Option<Member>; ROOM],
@@ -88,7 +93,7 @@ pub(crate) struct Roster {
 impl Roster {
     /// One that names nobody yet.
     pub(crate) const fn new(number: u32, note: SetNote) -> Self {
-        Self { number, note, members: [None; ROOM] }
+        Self { number, parted: number, note, members: [None; ROOM] }
     }
 
     /// The roster in a record, if it counts under update counter `update` of the header.
@@ -117,7 +122,8 @@ impl Roster {
                 _ => Initialisation::Full,
             },
         };
-        let mut this = Self::new(stored.number.get(order), note);
+        let parted = stored.parted.get(order);
+        let mut this = Self { parted, ..Self::new(stored.number.get(order), note) };
         let mut states = stored.states.get(order);
         for (member, reference) in this.members.iter_mut().zip(&stored.references) {
             let reference = reference.get(order);
@@ -142,6 +148,7 @@ impl Roster {
             unused_6: [u8::MAX; 2],
             update: U32::new(order, update),
             number: U32::new(order, self.number),
+            parted: U32::new(order, self.parted),
             states: U64::new(order, 0),
             references: [U32::ALL_ONES; ROOM],
             crc: U32::ALL_ONES,
@@ -285,7 +292,7 @@ mod tests {
     fn a_roster_is_read_as_it_was_stored_and_under_no_other_counter() {
         let mut bytes = [u8::MAX; 1024];
         let record = VdConfiguration::view_mut(&mut bytes).unwrap();
-        let mut roster = Roster::new(7, NOTE);
+        let mut roster = Roster { parted: 5, ..Roster::new(7, NOTE) };
         let out = PdState::ONLINE | PdState::FAILED;
         let states =
             [PdState::ONLINE, PdState::ONLINE | PdState::REBUILDING, out, out | PdState::MISSING];
@@ -315,7 +322,7 @@ mod tests {
     #[test]
     fn the_place_of_a_replaced_disk_is_given_away_where_there_is_no_other() {
         let mut roster = Roster::new(1, NOTE);
-        assert!((1..=17).all(|reference| roster.set(reference, PdState::ONLINE)));
+        assert!((1..=16).all(|reference| roster.set(reference, PdState::ONLINE)));
         assert!(!roster.set(18, PdState::ONLINE));
         roster.replace(5);
         assert!(roster.set(18, PdState::ONLINE));

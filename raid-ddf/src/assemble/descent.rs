@@ -10,7 +10,7 @@
 //! | `x` says of `y` | `y` says of `x` | |
 //! |---|---|---|
 //! | in | in | one history; the higher number is the later record |
-//! | out | in | `x` is the later one: `x` was there for every write that `y` may have acknowledged; a fork if `y` is two updates further on, and there is one volume |
+//! | out | in | `x` is the later one: `x` was there for every write that `y` may have acknowledged; a fork if `y` is two updates further on: than `x`, or than when they parted, as far as that is known |
 //! | out | out | `y` is the earlier one if a disk that it counts in carries a record without `y`; else a fork |
 //!
 //! *Out* is failed, missing, without an entry, or no longer named in the record of the set. Members that
@@ -419,11 +419,16 @@ impl<'a> VirtualDisk<'a> {
     /// Whether the accused is further on than its accuser can have let it come: then neither explains the
     /// other. Where there are several volumes that do not count their own updates, they may be another's.
     fn is_overtaken(&self, accuser: &SetRecord<'a>, accused: &SetRecord<'a>) -> bool {
-        accuser.accuses(accused)
-            && !accuser.predates(accused)
-            && accused.outran(accuser)
-            && (self.configuration.entries().nth(1).is_none()
-                || (accuser.roster().is_some() && accused.roster().is_some()))
+        if !accuser.accuses(accused) || accuser.predates(accused) {
+            return false;
+        }
+        match (accuser.roster(), accused.roster()) {
+            (Some(accuser_says), Some(said)) => {
+                let apart = updates_between(said.number, accuser_says.parted) > 1;
+                accused.counts_in(accuser) && apart
+            }
+            _ => accused.outran(accuser) && self.configuration.entries().nth(1).is_none(),
+        }
     }
 
     /// Pairs of standing members that have each gone on without the other.

@@ -48,6 +48,11 @@ impl Found {
     pub(crate) const fn next(&self) -> Roster {
         Roster { number: self.highest.wrapping_add(1), ..self.roster }
     }
+
+    /// Number of the update that counts before this one.
+    pub(crate) const fn number(&self) -> u32 {
+        self.roster.number
+    }
 }
 
 /// Why an update is refused that a disk without rosters would forget by.

@@ -142,6 +142,9 @@ pub(crate) fn set_state(
                 let old = next.state_of(them).unwrap_or(PdState::ONLINE);
                 let new = state_of_member(disks, them, old, wanted(state, slot));
                 next.set(them, new);
+                if !old.is_gone() && new.is_gone() {
+                    next.parted = volume.number();
+                }
                 if !old.is_gone() && new.is_gone() && !new.contains(PdState::MISSING) {
                     rosters::fail(disks, &survey, guid, them, new);
                 } else if old.is_gone() && new.is_filling() {

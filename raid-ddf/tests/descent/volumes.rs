@@ -98,3 +98,22 @@ fn a_disk_that_missed_updates_of_one_volume_is_as_good_as_it_was_for_another() {
     assert_eq!(states(&rig.told(), "other"), [Stale, InSync]);
     assert_eq!(states(&rig.told(), "one"), [InSync, Stale]);
 }
+
+/// Case C8. The copy says that the other disk was absent, which wrote on with the disk that it is a copy of.
+#[test]
+fn an_older_copy_of_a_disk_that_ran_alone_is_a_fork_whatever_the_numbers() {
+    for before in 1..4 {
+        for alone in 1..4 {
+            let (mut rig, one, other) = pair();
+            run_apart(&mut rig, &[0, 1, 2], other, 1, 1);
+            let copy = rig.media[1].clone();
+            run_apart(&mut rig, &[0, 1, 2], one, 1, before);
+            rig.media[1] = copy;
+            rig.reread();
+            run_apart(&mut rig, &[1], one, 1, alone);
+            assert_eq!(state(&rig.told(), "one"), ArrayState::Forked, "{before} {alone}");
+            run_apart(&mut rig, &[0, 1, 2], other, 1, 1);
+            assert_eq!(state(&rig.told(), "one"), ArrayState::Forked, "{before} {alone}");
+        }
+    }
+}

@@ -119,7 +119,7 @@ impl<'a> VirtualDisk<'a> {
             // A spare that has just been called in has none until its own copy is written.
             None if condition == MemberState::Rebuilding => (condition, None),
             // The update that created the array, cut short before it reached this disk.
-            None if self.configuration.updates_behind(disk) == 1 => {
+            None if self.counts_alone() && self.configuration.updates_behind(disk) == 1 => {
                 (condition, about(Fault::RecordOneBehind, records, None, newest))
             }
             None => (MemberState::Stale, about(Fault::RecordAbsent, records, None, newest)),

@@ -173,6 +173,11 @@ impl<'a> VirtualDisk<'a> {
         Voice { disk: self.speaker, roster: self.roster }
     }
 
+    /// Whether the updates of the configuration are those of the volume.
+    pub(super) const fn counts_alone(&self) -> bool {
+        self.roster.is_none()
+    }
+
     /// Whether copies agree, and how far it is initialised: the worst of all sets.
     pub(crate) fn note(&self) -> SetNote {
         self.roster.map_or(SetNote::of_entry(self.entry), |roster| roster.note)

@@ -3,6 +3,7 @@
 
 use crate::disk_bytes::Disks;
 use crate::header::Section;
+use crate::update::rosters;
 use crate::update::survey::{Survey, newer, set_of};
 use crate::vd_configuration::VdConfiguration;
 use raid_core::units::{Blocks, Extent, Lba};
@@ -83,7 +84,10 @@ fn taken(
         .records(disks)
         .filter(|(at, record)| {
             let newest = survey.record(disks, record.vd_guid, set_of(record));
-            !newest.is_some_and(|newest| newer(newest.sequence, at.sequence))
+            !newest.is_some_and(|newest| {
+                newer(newest.sequence, at.sequence)
+                    && rosters::agree(disks, survey, at.disk, record, newest)
+            })
         })
         .filter_map(move |(_, record)| extent_on(disks, survey, record, reference, size))
         .filter(|extent| extent.len.0 > 0)

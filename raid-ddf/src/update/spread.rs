@@ -138,7 +138,8 @@ fn hand_out_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) 
     }
 }
 
-/// A free slot of disk `other` if it is listed by the record at `from` and lacks it.
+/// A free slot of disk `other` if it is listed by the record at `from` and lacks it. A record of another
+/// array that says for itself who is in sync is that array's to hand out: what it says is not known there.
 fn lacks(
     disks: &[DiskBuffer<'_>],
     survey: &Survey,
@@ -148,7 +149,9 @@ fn lacks(
     let live = Live(disks);
     let record = survey.volume(&live, from.0, from.1)?;
     let own = survey.reference(&live, other)?;
-    let listed = survey.references(&live, record).any(|reference| reference == own);
+    let mine =
+        record.vd_guid == survey.array || rosters::read(&live, survey, from.0, record).is_none();
+    let listed = mine && survey.references(&live, record).any(|reference| reference == own);
     let (_, _, structure) = survey.member(&live, other)?;
     let same =
         |held: &VdConfiguration| held.vd_guid == record.vd_guid && set_of(held) == set_of(record);

@@ -46,6 +46,8 @@ impl Disks for Live<'_, '_> {
 pub(crate) struct Survey {
     /// Identity of the configuration.
     pub(crate) guid: Guid,
+    /// The array that the change is of; unused where it is of none.
+    pub(crate) array: Guid,
     pub(crate) order: ByteOrder,
     pub(crate) block_size: u32,
     /// How the newest disk's [global sections](Section::GLOBAL) are sealed.
@@ -134,6 +136,7 @@ impl Survey {
         {
             survey = Self::spoken_for(disks, survey.guid, Some(speaker))?;
         }
+        survey.array = guid;
         survey.virtual_disk(disks, guid).map(|_| survey).ok_or(none)
     }
 
@@ -238,6 +241,7 @@ impl Survey {
         };
         let mut survey = Self {
             guid,
+            array: Guid::UNUSED,
             order: copies.order,
             block_size,
             seals: Section::GLOBAL.map(sealed),

@@ -99,6 +99,36 @@ fn a_disk_that_missed_updates_of_one_volume_is_as_good_as_it_was_for_another() {
     assert_eq!(states(&rig.told(), "one"), [InSync, Stale]);
 }
 
+/// Case C1. The copy knows nothing of the volume that the disk was filled for; another volume runs.
+#[test]
+fn an_older_copy_of_a_spare_is_not_made_current_by_the_run_of_another_volume() {
+    for times in 1..3 {
+        let (mut rig, one, other) = pair();
+        run_apart(&mut rig, &[0, 1, 2], other, 1, 1);
+        let copy = rig.media[2].clone();
+        let failed = RuntimeState { failed: SlotSet::of(Slot(0)), ..healthy() };
+        rig.set_state(one, 0, &failed).unwrap();
+        let place = raid_core::array::Place { set: 0, slot: Slot(0) };
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf.activate(disks, one, place, 2, stamp)).unwrap();
+        rig.set_state(one, 0, &healthy()).unwrap();
+        let mut rig = written(rig);
+        assert_eq!(states(&rig.told(), "one"), [InSync, InSync]);
+        rig.media[2] = copy;
+        rig.reread();
+        for _ in 0..2 {
+            assert_eq!(states(&rig.told(), "one"), [Stale, InSync], "{times}");
+            run_apart(&mut rig, &[0, 1, 2], other, 1, times);
+        }
+        let found = rig.state(one, 0).unwrap();
+        let short = RuntimeState { failed: SlotSet::of(Slot(0)), ..found };
+        rig.set_state(one, 0, &short).unwrap();
+        let rig = written(rig);
+        assert_eq!(states(&rig.told(), "one")[1], InSync);
+        assert_eq!(rig.state(one, 0).unwrap().failed, SlotSet::of(Slot(0)));
+    }
+}
+
 /// Case C8. The copy says that the other disk was absent, which wrote on with the disk that it is a copy of.
 #[test]
 fn an_older_copy_of_a_disk_that_ran_alone_is_a_fork_whatever_the_numbers() {

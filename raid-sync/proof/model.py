@@ -497,7 +497,7 @@ def said_already(s, p):
     listed = forall(M, R, lambda m, r: implies(s.bad(m, r), s.rec_bad(s.last(), m, r)))
     others = forall(INT, M, R, lambda n, m, r: implies(
         findable(s, n) & rec_trusts(s, n, m), trusted(s, m) & implies(s.bad(m, r), s.rec_bad(n, m, r))))
-    where = any_of(s.stream() == Lowering, (s.stream() == Idle) & others)
+    where = any_of(writing(s) & ~s.finish(), (s.stream() == Idle) & others)
     return [("lower_due", all_of(where, says, listed))], {"lowered": lambda: FALSE}
 
 

@@ -14,7 +14,7 @@ import sys
 import time
 
 import model
-from state import State
+from state import KNOWN, State
 from systems import ACTIONS, BEGINNINGS, INVARIANT, system_of
 from terms import INT, OPEN_SORTS, apply
 
@@ -46,6 +46,11 @@ def step(name):
     guards, updates = ACTIONS[name].apply(s, given)
     assumed = [conjunct(s) for conjunct in system.invariant.values()] + [guard for _, guard in guards]
     return assumed, s.after(updates), updates, signatures
+
+
+def signatures():
+    """The parts of all states."""
+    return {name for names in KNOWN for name in names}
 
 
 _reads = {}
@@ -182,6 +187,10 @@ def main():
         words = "NOT KEPT" if verdict == "sat" else f"UNKNOWN ({verdict})"
         print(f"{words}: {action} / {name}", flush=True)
         if shown:
+            updates = step(action)[2] or {}
+            asks = sorted(reads(name))
+            print(f"  the action changes: {', '.join(updates)}")
+            print(f"  the conjunct asks for: {', '.join(part for part in asks if part in signatures())}", flush=True)
             print(shown, flush=True)
     print(f"{options.solver}: {len(ACTIONS)} actions, {len(INVARIANT)} conjuncts, {proven} obligations proven, "
           f"{failed} not, {time.time() - began:.1f} s; slowest {slowest[1]}, {slowest[0]:.1f} s")

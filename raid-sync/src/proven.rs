@@ -1435,7 +1435,7 @@ fn after_drop_raise(s: &Abstract, p: &With) -> Abstract {
 pub(crate) const SAID_ALREADY: Action = Action { name: "said_already", refused_by: said_already_refused_by, after: after_said_already };
 
 fn said_already_refused_by(s: &Abstract, p: &With) -> Option<&'static str> {
-    if !(((s.stream == StreamState::Lowering) || ((s.stream == StreamState::Idle) && (0..s.records).all(|i3| !((s.confirmed <= (i3 as i16))) || !(((i3 as i16) <= s.last)) || (0..s.members).all(|m4| s.rec_untrusted[i3][m4] || (0..s.rows).all(|r5| (!s.failed[m4] && !s.filling[m4] && !s.waiting[m4] && (!s.bad[m4][r5] || s.rec_bad[i3][m4][r5]))))))) && (0..s.members).all(|m0| (s.rec_untrusted[s.last as usize][m0] == !((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0])))) && (0..s.members).all(|m1| (0..s.rows).all(|r2| !s.bad[m1][r2] || s.rec_bad[s.last as usize][m1][r2]))) { return Some("lower_due"); }
+    if !(((((s.stream == StreamState::Lowering) || (s.stream == StreamState::Raising)) && !s.finish) || ((s.stream == StreamState::Idle) && (0..s.records).all(|i3| !((s.confirmed <= (i3 as i16))) || !(((i3 as i16) <= s.last)) || (0..s.members).all(|m4| s.rec_untrusted[i3][m4] || (0..s.rows).all(|r5| (!s.failed[m4] && !s.filling[m4] && !s.waiting[m4] && (!s.bad[m4][r5] || s.rec_bad[i3][m4][r5]))))))) && (0..s.members).all(|m0| (s.rec_untrusted[s.last as usize][m0] == !((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0])))) && (0..s.members).all(|m1| (0..s.rows).all(|r2| !s.bad[m1][r2] || s.rec_bad[s.last as usize][m1][r2]))) { return Some("lower_due"); }
     None
 }
 

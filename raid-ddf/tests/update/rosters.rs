@@ -244,3 +244,23 @@ fn an_update_of_one_array_does_not_put_a_stale_disk_in_sync_for_another() {
     assert_eq!(rig.members("array")[0], (Some(0), MemberState::InSync));
     assert_eq!(rig.members("mirror")[0], (Some(0), MemberState::Stale));
 }
+
+/// Rows in flight of an unclean set with parity cannot be computed without the disk: it is not run so.
+#[test]
+fn a_disk_that_fails_for_one_array_still_serves_an_unclean_one_with_parity() {
+    for (clean, whole) in [(false, true), (true, false)] {
+        let (mut rig, five) = with(geometry(Level::Raid5, Placement::NContinue, 3), &[0, 1, 2], 4);
+        let pair = geometry(Level::Raid1, Placement::Fixed, 2);
+        let mirror = rig.create("mirror", pair, &[1, 2]).unwrap();
+        rig.set_state(five, 0, &state_of(clean, &[], &[])).unwrap();
+        rig.set_state(mirror, 0, &state_of(true, &[0], &[])).unwrap();
+        assert_eq!(short(&rig, mirror)[0], SlotSet::of(Slot(0)));
+        let failed = [SlotSet::of(Slot(1)), SlotSet::EMPTY];
+        assert_eq!(short(&rig, five), if whole { NONE } else { failed }, "{clean}");
+        rig.set_state(mirror, 0, &state_of(true, &[], &[0])).unwrap();
+        assert_eq!(short(&rig, five), if whole { NONE } else { filling(1) }, "{clean}");
+        // Whoever runs it without the disk all the same says so.
+        rig.set_state(five, 0, &state_of(false, &[1], &[])).unwrap();
+        assert_eq!(short(&rig, five)[0], SlotSet::of(Slot(1)));
+    }
+}

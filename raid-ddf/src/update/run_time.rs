@@ -70,6 +70,8 @@ pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<Runti
     let kept = kept.filter(|kept| kept.is_of(&who)).map(|kept| kept.checkpoint);
     let kept = kept.filter(|kept| match kept.operation {
         Operation::Rebuild { targets } => targets == rebuilding,
+        // What a parity set owes stays owed while a member is filled first.
+        Operation::Resync | Operation::Initialise => true,
         _ => rebuilding.is_empty(),
     });
     Some(kept.map_or(state, |kept| RuntimeState {

@@ -61,6 +61,27 @@ fn a_checkpoint_counts_until_somebody_else_writes_and_is_off_by_default() {
     assert_eq!(rig.state(array, 0).unwrap().mark, Row(0));
 }
 
+/// Case B3. A parity set fills a member before it makes parity agree, and what it owes must not be forgotten
+/// meanwhile: after a replay of the journal nobody would know of it.
+#[test]
+fn a_resync_that_is_owed_is_kept_beside_a_member_that_is_filled_first() {
+    let six = geometry(Level::Raid6, Placement::NContinue, 4);
+    let (mut rig, array) = with(six, &[0, 1, 2, 3], 4);
+    let format = DdfProfile::LINUX.with_checkpoints();
+    for (operation, initialisation) in [
+        (Operation::Resync, Initialisation::Full),
+        (Operation::Initialise, Initialisation::Running),
+    ] {
+        let operation = Some(operation);
+        let state = RuntimeState { operation, initialisation, ..state_of(false, &[], &[1]) };
+        let stamp = rig.stamp();
+        rig.edit(|disks| format.set_state(disks, array, 0, &state, stamp)).unwrap();
+        rig.commit();
+        rig.reread();
+        assert_eq!(rig.state(array, 0), Some(state));
+    }
+}
+
 #[test]
 fn sets_keep_their_checkpoints_apart() {
     let (mut rig, array) = with(raid10(2), &[0, 1, 2, 3], 4);

@@ -289,9 +289,10 @@ impl Engine {
             Replay::Impossible(fault) => Some(Box::new(fault)),
             Replay::NotNeeded | Replay::Done => None,
         };
-        // What a format without marks cannot say of the time before the loss, the journal says.
+        // What a format without marks cannot say of the time before the loss, the journal says; one that
+        // keeps them through a clean stop only may have lost them with the last change of its records.
         let owed = journal.replayed.iter().any(|(_, head)| head.owed);
-        if owed && !format.capabilities().mark {
+        if owed && !format.capabilities().mark_after_unclean {
             (state.operation, state.mark) = (Some(Operation::Resync), Row(0));
         }
         let unrecorded = !format.capabilities().failure && !absent.is_empty();

@@ -450,8 +450,9 @@ impl Running {
         let mut stopped = Stopped::Clean;
         for (set, status) in self.states() {
             let rests = status.tickets == 0 && status.windows == 0;
-            // What is owed stays owed while it is paused, and no record can call it clean.
-            let owes = status.phase == Phase::Paused && status.owed_regions > 0;
+            // What is owed stays owed while it is paused, or for want of a member, and no record can call it clean.
+            let waits = status.phase == Phase::Paused || status.operation.is_none();
+            let owes = waits && status.owed_regions > 0;
             match () {
                 () if status.set_failed || status.clean && !status.unrecorded => {}
                 () if owes && rests && !status.unrecorded => stopped = Stopped::Unfinished,

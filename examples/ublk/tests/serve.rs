@@ -252,3 +252,28 @@ fn an_array_is_stopped_in_the_middle_of_its_initialisation_and_goes_on() {
     assert_eq!(served.status()["sets"][0]["mismatches"], 0);
     served.stop();
 }
+
+/// What was not initialised cannot be without the member. That is recorded, so it is no failure of the stop.
+#[test]
+fn an_array_that_lost_a_member_before_it_was_initialised_is_stopped_and_goes_on() {
+    let folder = Folder::new("lost", 3);
+    for disk in 0..3 {
+        let file = fs::File::options().write(true).open(folder.disk(disk)).unwrap();
+        file.set_len(300 << 20).unwrap();
+    }
+    let mut command = program(&["create", "--overwrite", "--level", "raid5"]);
+    let made = command.args((0..3).map(|disk| folder.disk(disk))).output().unwrap();
+    assert!(made.status.success(), "{}", errors(&made));
+    let served = folder.serve(&[0, 1, 2]);
+    let mut client = folder.client();
+    let written = write(&mut client, 1, 50);
+    assert!(folder.ask(&["fail", "--slot", "0"]).status.success());
+    let before = served.status();
+    assert_ne!(before["sets"][0]["owed_regions"], 0, "it was too quick: {before:#}");
+    compare(&mut client, &written, "short of a member");
+    drop(client);
+    served.stop();
+    let served = folder.serve(&[1, 2]);
+    compare(&mut folder.client(), &written, "started again");
+    served.stop();
+}

@@ -11,7 +11,7 @@
 //! | `{"do": "release_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: the disk is blank again, and let go |
 //! | `{"do": "scrub", "set": 0, "repair": false}` | `{"ok": null}` |
 //! | `{"do": "abort", "set": 0}` | `{"ok": null}` |
-//! | `{"do": "stop", "force": false}` | `{"ok": null}`: it stops cleanly once this is answered; refused while its block device is in use, unless forced |
+//! | `{"do": "stop", "force": false}` | `{"ok": null}`: it stops once this is answered; not while in use, unless forced |
 //!
 //! What is refused is answered by `{"error": "why"}`, and nothing was changed.
 

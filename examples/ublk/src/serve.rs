@@ -99,6 +99,10 @@ fn risk(name: &str) -> Result<Risk, String> {
 
 /// Serves until it is told to stop, and stops cleanly.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    // Where memory is short, no thread of this process may wait for pages that it has to write itself: not by
+    // ublk, nor by an NBD client of this machine. All threads inherit it. What may not be set without privilege
+    // can only be done without.
+    let _ = rustix::process::configure_io_flusher_behavior(true);
     // From here on a signal is a wish to stop.
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|error| error.to_string())?;
     if options.readonly {

@@ -4,6 +4,7 @@
 use crate::Result;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -60,7 +61,7 @@ pub fn run(words: &[Word<'_>]) -> Result<String> {
 /// It cannot be run.
 pub fn try_run(words: &[Word<'_>]) -> Result<(bool, String)> {
     let line = line(words);
-    println!("$ {line}");
+    println!("{:5.1} s $ {line}", running().as_secs_f64());
     let mut command = Command::new("timeout");
     command.arg(PATIENCE.as_secs().to_string());
     let output = (command.args(words).output()).map_err(|error| format!("{line}: {error}"))?;
@@ -71,6 +72,12 @@ pub fn try_run(words: &[Word<'_>]) -> Result<(bool, String)> {
         println!("({})", output.status);
     }
     Ok((output.status.success(), text))
+}
+
+/// How long this has been running, as of the first call.
+pub fn running() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
 }
 
 fn line(words: &[Word<'_>]) -> String {

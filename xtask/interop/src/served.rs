@@ -33,7 +33,7 @@ pub fn program() -> PathBuf {
 /// What it says.
 pub fn create(options: &[&str], disks: &[PathBuf], members: usize) -> Result<()> {
     let program = program();
-    let mut words: Vec<Word<'_>> = vec![&program, &"create", &"--overwrite", &"--size", &"24M"];
+    let mut words: Vec<Word<'_>> = vec![&program, &"create", &"--overwrite", &"--size", &"16M"];
     words.extend(options.iter().map(|word| word as Word<'_>));
     for spare in &disks[members..] {
         words.extend([&"--spare" as Word<'_>, spare]);
@@ -48,7 +48,7 @@ impl Served {
     /// # Errors
     /// The server ends.
     pub fn start(disks: &[PathBuf], options: &[&str]) -> Result<Self> {
-        println!("$ raid-ublk serve --ublk");
+        println!("{:5.1} s $ raid-ublk serve --ublk", guest::running().as_secs_f64());
         let mut command = Command::new(program());
         command.args(["serve", "--ublk", "--control", CONTROL]).args(options).args(disks);
         let mut child = command.spawn().map_err(|error| format!("raid-ublk: {error}"))?;
@@ -99,12 +99,18 @@ impl Served {
         said.map_err(|why| format!("{why}; it says {last}"))
     }
 
-    /// Waits until nothing is under way in the background, and the only set is whole.
+    /// Waits until nothing is under way in the background, and the only set is whole. Whether it is recorded as clean
+    /// yet is another matter: that takes seconds without a write.
     ///
     /// # Errors
     /// It does not come to rest, for minutes.
     pub fn rests(&self) -> Result<()> {
-        self.until(&["set 0: optimal, clean\n"])
+        let mut last = String::new();
+        let rests = guest::wait("rest", || {
+            last = status().unwrap_or_default();
+            (last.contains("set 0: optimal") && !last.contains(" %")).then_some(())
+        });
+        rests.map_err(|why| format!("{why}; it says {last}"))
     }
 
     /// Kills the server with no warning.
@@ -140,6 +146,28 @@ impl Served {
             (true, true) => Err(format!("{} is still there", self.device.display())),
             (false, _) => Err(format!("the server ended: {ended}")),
         }
+    }
+
+    /// Every thread of the server may be what memory waits for, and waits for none itself.
+    ///
+    /// # Errors
+    /// Which one is not so.
+    pub fn never_waits_for_itself(&self) -> Result<()> {
+        /// PF_MEMALLOC_NOIO, the ninth number.
+        const NO_IO: u64 = 0x0008_0000;
+        let tasks = Path::new("/proc").join(self.child.id().to_string()).join("task");
+        let tasks =
+            fs::read_dir(&tasks).map_err(|error| format!("{}: {error}", tasks.display()))?;
+        for task in tasks.filter_map(std::result::Result::ok) {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            // The second is a name in brackets, which may hold anything.
+            let numbers = stat.rsplit_once(") ").map(|(_, numbers)| numbers).unwrap_or_default();
+            let flags = numbers.split(' ').nth(6).and_then(|word| word.parse::<u64>().ok());
+            if flags.is_some_and(|flags| flags & NO_IO == 0) {
+                return Err(format!("a thread may wait for its own writes: {stat}"));
+            }
+        }
+        Ok(())
     }
 
     /// A number of the device's queue, by its name in sysfs.

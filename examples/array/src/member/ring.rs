@@ -77,9 +77,6 @@ impl Ring {
         };
         let thread = std::thread::Builder::new().name(String::from("member-io"));
         let thread = thread.spawn(move || {
-            // Where memory is short, this thread must not wait for pages that it has to write itself. What may
-            // not be set without privilege is of no use without it either.
-            let _ = rustix::process::configure_io_flusher_behavior(true);
             if let Err(error) = work.run(&taken) {
                 work.lose(&error, &taken);
             }

@@ -50,9 +50,6 @@ pub(super) fn serve(
     target: &dyn Target,
     ready: &Sender<Result<(), String>>,
 ) -> io::Result<()> {
-    // Where memory is short, this thread must not wait for pages that it has to write itself. What may not be set
-    // without privilege is of no use without it either.
-    let _ = rustix::process::configure_io_flusher_behavior(true);
     let mut queue = match Queue::new(device, depth, target) {
         Ok(queue) => queue,
         Err(why) => {

@@ -33,11 +33,14 @@ const LEVELS: [(&str, &str, usize, [u64; 3]); 6] = [
 ];
 
 /// What fio does on the whole device, one after the other.
-const WORK: [&[&str]; 3] = [
-    &["--rw=randwrite", "--bsrange=4k-64k", "--io_size=6m", "--iodepth=32", "--fsync=32"],
-    &["--rw=randrw", "--bsrange=512-16k", "--io_size=2m", "--iodepth=8", "--fdatasync=16"],
-    &["--rw=write", "--bs=1m", "--io_size=16m", "--iodepth=4"],
+const WORK: &[&str] = &[
+    "--name=random --rw=randwrite --bsrange=4k-64k --io_size=4m --iodepth=32 --fsync=32",
+    "--name=mixed --stonewall --rw=randrw --bsrange=512-16k --io_size=1m --iodepth=8 --fdatasync=16",
+    "--name=stripes --stonewall --rw=write --bs=1m --io_size=8m --iodepth=4",
 ];
+
+/// What it does while something fails.
+const MIXED: &str = "--name=mixed --rw=randrw --bsrange=4k-32k --io_size=16m --iodepth=16";
 
 /// A file system is mounted here.
 const MOUNT: &str = "/mnt";
@@ -71,6 +74,7 @@ pub(super) fn levels() -> Result<String> {
 /// Uses a device for what it is there for; all bytes of it when it was stopped.
 fn in_use(disks: &[PathBuf], limits: [u64; 3]) -> Result<Vec<u8>> {
     let served = Served::start(disks, &[IMPORT])?;
+    served.never_waits_for_itself()?;
     let [stripe, optimal, largest] = limits;
     for (name, expected) in [
         ("logical_block_size", String::from("512")),
@@ -86,9 +90,7 @@ fn in_use(disks: &[PathBuf], limits: [u64; 3]) -> Result<Vec<u8>> {
             return Err(format!("{name} is {found:?}, not {expected:?}"));
         }
     }
-    for work in WORK {
-        fio(&served.device, work)?;
-    }
+    finish(start_fio(&served.device, WORK)?)?;
     file_system(&served)?;
     // Until it was initialised, what was never written is no one's.
     served.rests()?;
@@ -102,7 +104,7 @@ fn file_system(served: &Served) -> Result<()> {
     let device = &served.device;
     run(&[&"mkfs.ext4", &"-q", &"-F", device])?;
     run(&[&"mount", device, &MOUNT])?;
-    let content = arrays::content("file", 4 << 20, 1);
+    let content = arrays::content("file", 2 << 20, 1);
     let file = Path::new(MOUNT).join("file");
     let kept = fs::write(&file, &content).and_then(|()| fs::File::open(&file)?.sync_all());
     kept.map_err(|error| format!("{}: {error}", file.display()))?;
@@ -162,8 +164,7 @@ pub(super) fn faults() -> Result<String> {
 fn stopped_in_use(disks: &[PathBuf]) -> Result<()> {
     served::create(&["--level", "raid10"], disks, disks.len())?;
     let served = Served::start(disks, &[])?;
-    let work = ["--rw=randwrite", "--bs=4k", "--io_size=64m"];
-    let mut fio = start_fio(&served.device, &work)?;
+    let mut fio = start_fio(&served.device, &["--name=writes --rw=randwrite --bs=4k"])?;
     at_work(&served.device, &mut fio)?;
     served.stop()?;
     if finish(fio).is_ok() {
@@ -206,7 +207,7 @@ fn killed(disks: &[PathBuf], level: &str) -> Result<()> {
     served::create(&["--level", level], disks, disks.len())?;
     let mut served = Served::start(disks, &[])?;
     let device = served.device.clone();
-    let mut fio = start_fio(&device, &["--rw=randrw", "--bsrange=4k-32k", "--io_size=24m"])?;
+    let mut fio = start_fio(&device, &[MIXED])?;
     for time in 1..=5 {
         at_work(&device, &mut fio)?;
         served.kill()?;
@@ -227,8 +228,7 @@ fn killed(disks: &[PathBuf], level: &str) -> Result<()> {
 fn pulled(disks: &[PathBuf]) -> Result<()> {
     served::create(&["--level", "raid5"], disks, disks.len() - 1)?;
     let served = Served::start(disks, &[])?;
-    let work = ["--rw=randrw", "--bsrange=4k-32k", "--io_size=24m"];
-    let mut fio = start_fio(&served.device, &work)?;
+    let mut fio = start_fio(&served.device, &[MIXED])?;
     at_work(&served.device, &mut fio)?;
     let name = disks[1].file_name().unwrap_or_default();
     let switch = Path::new("/sys/block").join(name).join("device/../remove");
@@ -236,7 +236,8 @@ fn pulled(disks: &[PathBuf]) -> Result<()> {
     fs::write(&switch, "1").map_err(|error| format!("{}: {error}", switch.display()))?;
     finish(fio)?;
     let spare = format!("slot 1: in_sync  {}", disks[disks.len() - 1].display());
-    served.until(&["optimal, clean\n", &spare])?;
+    served.until(&["set 0: optimal", &spare])?;
+    served.rests()?;
     scrubbed(&served)?;
     let before = arrays::read_device(&served.device)?;
     served.stop()?;
@@ -255,25 +256,16 @@ fn scrubbed(served: &Served) -> Result<()> {
     }
 }
 
-fn fio_command(device: &Path, work: &[&str]) -> Command {
+/// Starts fio; each of `jobs` is what one does.
+fn start_fio(device: &Path, jobs: &[&str]) -> Result<Child> {
+    println!("{:5.1} s $ fio {}", guest::running().as_secs_f64(), jobs.join(" "));
     let mut command = Command::new("fio");
-    command.args(["--name=ublk", "--direct=1", "--ioengine=libaio", "--verify=crc32c"]);
-    command.args(["--verify_fatal=1", "--randrepeat=0", "--group_reporting", "--iodepth=16"]);
     // Errors go to standard error.
-    command
-        .args(["--eta=never", "--output=/dev/null"])
-        .arg(format!("--filename={}", device.display()));
-    command.args(work);
-    command
-}
-
-fn fio(device: &Path, work: &[&str]) -> Result<()> {
-    finish(start_fio(device, work)?)
-}
-
-fn start_fio(device: &Path, work: &[&str]) -> Result<Child> {
-    println!("$ fio {}", work.join(" "));
-    fio_command(device, work).spawn().map_err(|error| format!("fio: {error}"))
+    command.args(["--eta=never", "--output=/dev/null", "--name=global", "--direct=1"]);
+    command.args(["--ioengine=libaio", "--verify=crc32c", "--verify_fatal=1", "--randrepeat=0"]);
+    command.arg(format!("--filename={}", device.display()));
+    command.args(jobs.iter().flat_map(|job| job.split(' ')));
+    command.spawn().map_err(|error| format!("fio: {error}"))
 }
 
 /// Waits until it has written some more.

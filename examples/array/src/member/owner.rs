@@ -140,6 +140,15 @@ pub(super) fn own(file: &File) -> Result<Identity, Unowned> {
     }
 }
 
+/// Whether this holder is one that goes on: nobody known may be one that has ended and is not quite gone.
+pub(super) fn lives(holder: &Option<Holder>) -> bool {
+    match holder {
+        None => false,
+        Some(Holder::Process(id, _)) => Path::new("/proc").join(id.to_string()).exists(),
+        Some(_) => true,
+    }
+}
+
 /// Who writes this disk now, as far as the system says. Takes no lock and opens no disk.
 #[must_use]
 pub fn writer(metadata: &Metadata) -> Option<Holder> {

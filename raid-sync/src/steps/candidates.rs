@@ -259,9 +259,10 @@ fn raises(s: &Abstract, t: &Abstract, flushes: bool, to: &mut Try<'_>) -> bool {
             regions[region] = s.region[region] == RegionState::Dirty && cleans;
         }
         let target = (0..s.members).find(|m| s.filling[*m]).unwrap_or(0);
-        let mut sweeps = t.settling;
+        let mut sweeps = [false; 6];
         for row in 0..s.rows {
-            sweeps[row] |= t.settled[row] && !s.settled[row];
+            let settles = t.settled[row] && !s.settled[row];
+            sweeps[row] = (raising(t) && t.settling[row]) || settles;
         }
         let remembers = sweeps.contains(&true);
         if raising(t) || remembers {

@@ -14,7 +14,7 @@ use std::process::{Command, ExitCode};
 const SHARDS: u64 = 15;
 const LIVES: u64 = 100;
 
-/// The first seed: from there on plans hold often enough what is rare by chance.
+/// The first seed: none that the ordinary tests live.
 const FIRST: u64 = 100_000;
 
 /// How often each kind of event must be met, on each format and level that has it.

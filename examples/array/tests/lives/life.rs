@@ -7,7 +7,7 @@ mod elsewhere;
 use crate::disks::{Cache, Disk};
 use crate::machine::{Birth, Copied, Machine, look};
 use crate::oracle::Sight;
-use crate::plan::{Off, Step, Where, Which, is_off, is_often, plan};
+use crate::plan::{Off, Step, Where, Which, is_off, plan};
 use crate::run::{Finding, Run};
 use crate::table::{Counts, Kind};
 use fastrand::Rng;
@@ -330,8 +330,7 @@ impl<E: ArrayEngine> Life<E> {
         let runs = |run: &Run<E>, set: &u16| run.status(*set).operation.is_some();
         let sets = 0..run.sets(machine);
         let mut running: Vec<u16> = sets.clone().filter(|set| runs(run, set)).collect();
-        let often = is_often(self.seed);
-        if often && running.is_empty() && run.set_is_short() {
+        if running.is_empty() && run.set_is_short() {
             // Only a whole set is scrubbed; one that is filled runs an operation as well.
             self.mend(run)?;
             let some =
@@ -354,8 +353,7 @@ impl<E: ArrayEngine> Life<E> {
                 if started.is_err() {
                     return Ok(());
                 }
-                let ios = if often { pick % 4 } else { pick % 16 };
-                run.work(&mut self.machine, u64::from(ios), |_| false)?;
+                run.work(&mut self.machine, u64::from(pick % 4), |_| false)?;
                 set
             }
             many => running[usize::from(pick) % many],
@@ -374,13 +372,8 @@ impl<E: ArrayEngine> Life<E> {
         if !run.statuses().any(|own| own.phase == Phase::Paused) {
             let pick = self.random.u8(..);
             self.steer(run, Kind::Pause, pick)?;
-            if is_often(self.seed) {
-                let paused = |run: &Run<E>| run.statuses().any(|own| own.phase == Phase::Paused);
-                run.work(&mut self.machine, 400, paused)?;
-            } else {
-                let ios = self.random.u64(1..60);
-                run.work(&mut self.machine, ios, |_| false)?;
-            }
+            let paused = |run: &Run<E>| run.statuses().any(|own| own.phase == Phase::Paused);
+            run.work(&mut self.machine, 400, paused)?;
         }
         self.resume(run)
     }

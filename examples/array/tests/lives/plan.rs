@@ -186,14 +186,6 @@ fn cache(random: &mut Rng) -> Cache {
 /// One life in so many has a disk that lies about flushes.
 const LIARS: u64 = 12;
 
-/// Seeds from here on live plans in which everything is frequent enough for the deep run.
-const OFTEN_FROM: u64 = 100_000;
-
-/// Whether the plan of this seed has the greater shares of what is rare.
-pub(crate) const fn is_often(seed: u64) -> bool {
-    seed >= OFTEN_FROM
-}
-
 /// What a round of a life aims at. What chance alone would bring too rarely has a share of its own;
 /// `cargo xtask explore` counts what came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,31 +202,20 @@ enum Aim {
 }
 
 const AIMS: [(u8, Aim); 4] =
-    [(6, Aim::Anything), (4, Aim::Apart), (5, Aim::Force), (6, Aim::Elsewhere)];
-
-const AIMS_BEFORE: [(u8, Aim); 3] = [(8, Aim::Anything), (3, Aim::Apart), (4, Aim::Force)];
+    [(6, Aim::Anything), (5, Aim::Apart), (9, Aim::Force), (8, Aim::Elsewhere)];
 
 /// Of the first round: disks are clean and whole then, and spares are free.
 const FIRST_AIMS: [(u8, Aim); 5] =
-    [(1, Aim::Anything), (11, Aim::Apart), (5, Aim::Force), (11, Aim::Seat), (12, Aim::Elsewhere)];
+    [(1, Aim::Anything), (12, Aim::Apart), (9, Aim::Force), (16, Aim::Seat), (14, Aim::Elsewhere)];
 
 /// Where a round ends.
 const CUTS: [(u8, Where); 6] = [
     (2, Where::Anywhere),
     (1, Where::Record),
     (3, Where::Journal),
-    (3, Where::Activation),
+    (4, Where::Activation),
     (5, Where::Rebuild),
     (8, Where::Resync),
-];
-
-const CUTS_BEFORE: [(u8, Where); 6] = [
-    (3, Where::Anywhere),
-    (1, Where::Record),
-    (3, Where::Journal),
-    (6, Where::Activation),
-    (3, Where::Rebuild),
-    (3, Where::Resync),
 ];
 
 /// What happens while an array runs.
@@ -262,7 +243,7 @@ enum Happens {
 }
 
 const EVENTS: [(u8, Happens); 19] = [
-    (17, Happens::Pull),
+    (20, Happens::Pull),
     (1, Happens::TakeSpare),
     (5, Happens::TakeSpareAgain),
     (3, Happens::Return),
@@ -279,28 +260,6 @@ const EVENTS: [(u8, Happens); 19] = [
     (10, Happens::FailFlush),
     (10, Happens::Unreadable),
     (9, Happens::Unwritable),
-    (1, Happens::Settle),
-    (1, Happens::Sweep),
-];
-
-const EVENTS_BEFORE: [(u8, Happens); 19] = [
-    (14, Happens::Pull),
-    (1, Happens::TakeSpare),
-    (4, Happens::TakeSpareAgain),
-    (3, Happens::Return),
-    (2, Happens::Fail),
-    (3, Happens::Scrub),
-    (4, Happens::Repair),
-    (3, Happens::Pause),
-    (4, Happens::Resume),
-    (4, Happens::Abort),
-    (3, Happens::Limits),
-    (1, Happens::Stop),
-    (9, Happens::Hold),
-    (1, Happens::Lag),
-    (5, Happens::FailFlush),
-    (6, Happens::Unreadable),
-    (7, Happens::Unwritable),
     (1, Happens::Settle),
     (1, Happens::Sweep),
 ];
@@ -334,9 +293,7 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
     let mut steps = Vec::new();
     for round in 0..random.u8(2..6) {
         let mut volume = random.usize(..volumes);
-        let first = is_often(seed) && round == 0;
-        let aims = if is_often(seed) { &AIMS[..] } else { &AIMS_BEFORE };
-        let aim = drawn(random, if first { &FIRST_AIMS } else { aims });
+        let aim = drawn(random, if round == 0 { &FIRST_AIMS[..] } else { &AIMS });
         let which = match random.u8(..12) {
             _ if round == 0 && random.u8(..4) > 0 => Which::All,
             0..4 => Which::All,
@@ -350,7 +307,7 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
         match aim {
             Aim::Anything => {}
             Aim::Apart => {
-                let some = match random.u8(..if is_often(seed) { 12 } else { 4 }) {
+                let some = match random.u8(..12) {
                     0 => Which::Alone,
                     1 => Which::Without(1),
                     2..4 => Which::Without(2),
@@ -378,10 +335,8 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
                 steps.push(Step::Elsewhere(random.u8(..)));
             }
             Aim::Force => {
-                if is_often(seed) {
-                    // Only a set with parity asks for force: the first one, where there is one.
-                    volume = 0;
-                }
+                // Only a set with parity asks for force: the first one, where there is one.
+                volume = 0;
                 steps.push(start(volume, Which::All));
                 steps.push(Step::Work(random.u64(40..160)));
                 steps.push(cut(random, Where::Anywhere));
@@ -414,9 +369,8 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
             steps.push(Step::Sweep);
         }
         steps.push(Step::Work(random.u64(1..100)));
-        let few = if is_often(seed) { 2..9 } else { 1..8 };
-        for _ in 0..random.u8(few) {
-            steps.push(event(random, if is_often(seed) { &EVENTS } else { &EVENTS_BEFORE }));
+        for _ in 0..random.u8(2..9) {
+            steps.push(event(random));
             if random.u8(..4) > 0 {
                 let most = if random.u8(..4) == 0 { 200 } else { 60 };
                 steps.push(Step::Work(random.u64(1..most)));
@@ -426,8 +380,8 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
             steps.push(Step::Stop);
             steps.push(Step::Wait(random.u64(1..20)));
         }
-        let at = drawn(random, if is_often(seed) { &CUTS } else { &CUTS_BEFORE });
-        if at == Where::Resync && is_often(seed) {
+        let at = drawn(random, &CUTS);
+        if at == Where::Resync {
             // A whole set that users write to is what a resync is owed.
             steps.push(Step::Return);
             steps.push(Step::Wait(250));
@@ -437,18 +391,9 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
             if random.u8(..4) == 0 {
                 steps.push(Step::Work(random.u64(1..30)));
             }
-        } else if at == Where::Resync {
-            steps.push(cut(random, Where::Anywhere));
-            steps.push(start(volume, Which::All));
-            steps.push(Step::Work(random.u64(1..30)));
         }
         steps.push(cut(random, at));
-        let next = match is_often(seed) {
-            // Half of the rounds copy a disk, a quarter resizes one.
-            true => [0, 0, 2, 3][random.usize(..4)],
-            false => random.u8(..6),
-        };
-        match next {
+        match random.u8(..4) {
             0..2 => steps.push(Step::Clone(random.u8(..))),
             2 => steps.push(Step::Resize { pick: random.u8(..), grow: random.bool() }),
             _ => {}
@@ -457,10 +402,10 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
     steps
 }
 
-fn event(random: &mut Rng, shares: &[(u8, Happens)]) -> Step {
+fn event(random: &mut Rng) -> Step {
     let pick = random.u8(..);
     let row = random.u16(..);
-    match drawn(random, shares) {
+    match drawn(random, &EVENTS) {
         Happens::Pull => {
             let cache = match random.u8(..4) {
                 0 => Cache::Stays,

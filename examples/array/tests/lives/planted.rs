@@ -14,6 +14,7 @@ use crate::disks::Cache;
 use crate::life::{live, live_plan};
 use crate::machine::{Birth, geometry};
 use crate::plan::{Step, Where, Which};
+use crate::run::Finding;
 use crate::table::Kind;
 use crate::{FORMATS, UnderTest};
 use raid_array::backplane::{Backplane, Completion, MemberIo, Transfer};
@@ -248,8 +249,26 @@ fn an_answer_before_the_write_is_found() {
 
 #[test]
 fn copies_that_take_turns_during_a_resync_are_found() {
-    // Resyncs are short here, so few lives read while one runs.
-    println!("{:?}", found::<OTHER_COPY>(Level::Raid1, 2, 60..900));
+    // Both copies differ where writes were in flight at the cut, until the resync has passed: a row at a time.
+    let cut = Step::Cut { at: Where::Anywhere, within: 1, cache: Cache::Torn };
+    let all = start(Which::All, false);
+    let sweep = Step::Sweep;
+    let run = [all, Step::Limits(65), Step::Work(12), sweep, sweep, sweep, Step::Work(300), cut];
+    let steps = run.repeat(4);
+    for kept in &FORMATS[..3] {
+        let birth = Birth::new(*kept, kept.name, &[geometry(Level::Raid1, 2, 1)]);
+        let birth = birth.expect("these formats have the level");
+        let (mut healthy, mut faulty) = (0, 0);
+        for seed in 0..40 {
+            let good = live_plan::<UnderTest>(&birth, seed, &steps);
+            let bad = live_plan::<Faulty<UnderTest, OTHER_COPY>>(&birth, seed, &steps);
+            healthy += u64::from(good.finding.is_some());
+            let wrong = |finding: &Finding| finding.0.starts_with("sector");
+            faulty += u64::from(bad.finding.as_ref().is_some_and(wrong));
+        }
+        println!("{}: {faulty} found", kept.name);
+        assert!(healthy == 0 && faulty > 0, "{}: {healthy} {faulty}", kept.name);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! | `{"do": "status"}` | `{"ok": {…}}`: as `raid-ublk status --json` prints it |
 //! | `{"do": "fail", "set": 0, "slot": 1}` | `{"ok": null}` |
 //! | `{"do": "return", "set": 0, "slot": 1}` | `{"ok": null}`: the disk of the place is back |
-//! | `{"do": "add_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: a blank disk, now a spare |
+//! | `{"do": "add_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: a blank disk, now a spare; `"overwrite": true`: it may hold something, which is lost |
 //! | `{"do": "release_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: the disk is blank again, and let go |
 //! | `{"do": "scrub", "set": 0, "repair": false}` | `{"ok": null}` |
 //! | `{"do": "abort", "set": 0}` | `{"ok": null}` |
@@ -15,6 +15,7 @@
 //!
 //! What is refused is answered by `{"error": "why"}`, and nothing was changed.
 
+use crate::create;
 use crate::failure::Failure;
 use crate::pace::Pace;
 use crate::serve::End;
@@ -242,6 +243,10 @@ impl<'a> Desk<'a> {
                 let path = path()?;
                 let member =
                     FileMember::open(Path::new(path)).map_err(|error| error.to_string())?;
+                let member = match asked.get("overwrite") {
+                    Some(Value::Bool(true)) => member,
+                    _ => create::blank(vec![member])?.pop().ok_or("no disk")?,
+                };
                 let added = service.insert(Box::new(member) as Box<dyn Member>);
                 let disk = added.map_err(gone)?.map_err(|why| format!("{path}: {why}"))?;
                 let mut disks = self.disks();

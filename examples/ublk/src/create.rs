@@ -54,27 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<String, String> {
     let format = writer(&options.metadata)?;
     let paths: Vec<PathBuf> = options.paths.iter().chain(&options.spare).cloned().collect();
     let members = FileMember::open_all(&paths).map_err(|error| error.to_string())?;
-    let named = members.into_iter().map(|member| (member.path().display().to_string(), member));
-    let (discovery, mut members) = discover_members(named.collect(), FORMATS);
-    for (found, member) in discovery.disks.iter().zip(&mut members) {
-        let name = &found.name;
-        if options.overwrite {
-            continue;
-        }
-        if let Some(claim) = found.claims.first() {
-            let format = claim.format_name;
-            return Err(format!(
-                "{name} carries {format} metadata; raid-inspect shows it, --overwrite loses it"
-            ));
-        }
-        let shape = member.shape();
-        let len = LOOKED_AT.min(shape.blocks.0 as usize * shape.block_size as usize);
-        let mut bytes = vec![0; len];
-        member.read(Lba(0), &mut bytes).map_err(|error| format!("{name}: {error}"))?;
-        if let Some(at) = bytes.iter().position(|byte| *byte != 0) {
-            return Err(format!("{name} holds something at byte {at}; --overwrite loses it"));
-        }
-    }
+    let mut members = if options.overwrite { members } else { blank(members)? };
     let shapes: Vec<_> = members.iter().map(Member::shape).collect();
     let block_size = shapes[0].block_size;
     if let Some(other) = shapes.iter().position(|shape| shape.block_size != block_size) {
@@ -139,6 +119,29 @@ pub(crate) fn run(options: &Options) -> Result<String, String> {
         eprintln!("raid-ublk: {warning}");
     }
     Ok(format!("array {} created: {array}, {}", options.name, geometry.level_name()))
+}
+
+/// These disks, if no format claims one and none begins with something.
+pub(crate) fn blank(members: Vec<FileMember>) -> Result<Vec<FileMember>, String> {
+    let named = members.into_iter().map(|member| (member.path().display().to_string(), member));
+    let (discovery, mut members) = discover_members(named.collect(), FORMATS);
+    for (found, member) in discovery.disks.iter().zip(&mut members) {
+        let name = &found.name;
+        if let Some(claim) = found.claims.first() {
+            let format = claim.format_name;
+            return Err(format!(
+                "{name} carries {format} metadata; raid-inspect shows it, --overwrite loses it"
+            ));
+        }
+        let shape = member.shape();
+        let len = LOOKED_AT.min(shape.blocks.0 as usize * shape.block_size as usize);
+        let mut bytes = vec![0; len];
+        member.read(Lba(0), &mut bytes).map_err(|error| format!("{name}: {error}"))?;
+        if let Some(at) = bytes.iter().position(|byte| *byte != 0) {
+            return Err(format!("{name} holds something at byte {at}; --overwrite loses it"));
+        }
+    }
+    Ok(members)
 }
 
 /// The format of this name, if arrays of it can be made.

@@ -78,6 +78,9 @@ enum Command {
         what: Spare,
         /// A block device or file
         path: PathBuf,
+        /// A disk that is taken in may hold something, which is lost
+        #[arg(long)]
+        overwrite: bool,
     },
     /// Read all rows and compare redundancy; start says what is done with what differs
     Scrub {
@@ -193,14 +196,15 @@ fn run(command: Command) -> Result<(ExitCode, String), Failure> {
         }
         Command::Fail(at) => at.ask("fail").map(quiet),
         Command::Return(at) => at.ask("return").map(quiet),
-        Command::Spare { control, what, path } => {
+        Command::Spare { control, what, path, overwrite } => {
             let absolute = std::path::absolute(&path);
             let path = absolute.map_err(|error| format!("{}: {error}", path.display()))?;
             let (what, now) = match what {
                 Spare::Add => ("add_spare", "is a spare"),
                 Spare::Release => ("release_spare", "was given back, and is blank"),
             };
-            let answer = ask(&control, &json!({ "do": what, "path": path }))?;
+            let answer =
+                ask(&control, &json!({ "do": what, "path": path, "overwrite": overwrite }))?;
             done(format!("disk {}, {}, {now}", answer["disk"], path.display()))
         }
         Command::Scrub { control, what: Scrub::Status, .. } => {

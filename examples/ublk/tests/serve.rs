@@ -156,8 +156,19 @@ fn what_is_refused_says_why_and_changes_nothing() {
     }
     let status = served.status();
     assert_eq!(status["sets"][0]["state"], "optimal", "{status:#}");
-    // A blank disk becomes a spare.
-    let added = folder.ask(&["spare", "add", folder.disk(3).to_str().unwrap()]);
+    // What a disk holds is not lost without a word.
+    let full = folder.path("d3");
+    let before = fs::read(&full).unwrap();
+    let refused = folder.ask(&["spare", "add", &full]);
+    assert_eq!(refused.status.code(), Some(2), "{}", errors(&refused));
+    assert!(errors(&refused).contains("holds something at byte"), "{}", errors(&refused));
+    assert!(fs::read(&full).unwrap() == before, "a refusal changes nothing");
+    let other = folder.path("other");
+    let copied = fs::copy(folder.path("d0"), &other);
+    assert!(copied.is_ok(), "{copied:?}");
+    let refused = folder.ask(&["spare", "add", &other]);
+    assert!(errors(&refused).contains("metadata"), "{}", errors(&refused));
+    let added = folder.ask(&["spare", "add", &full, "--overwrite"]);
     assert!(added.status.success(), "{}", errors(&added));
     assert_eq!(served.status()["spares"][0]["disk"], 3);
     served.stop();
@@ -197,7 +208,7 @@ fn a_spare_is_given_back_and_is_blank_again() {
         // Nothing stands by: the place stays empty, until one is added again.
         assert!(folder.ask(&["fail", "--slot", "1"]).status.success());
         assert_eq!(folder.ask(&["status"]).status.code(), Some(1), "{format}");
-        let asked = folder.ask(&["spare", "add", &spare]);
+        let asked = folder.ask(&["spare", "add", &spare, "--overwrite"]);
         assert!(asked.status.success(), "{format}: {}", errors(&asked));
         served.until("filled", |set| set["state"] == "optimal" && set["clean"] == true);
         served.stop();

@@ -121,6 +121,7 @@ fn fio_verifies_random_writes_of_several_jobs() {
                 "--offset_increment=8M",
                 "--verify=crc32c",
                 "--verify_fatal=1",
+                "--verify_state_save=0",
                 "--fsync=32",
                 "--randseed=3",
                 "--minimal",

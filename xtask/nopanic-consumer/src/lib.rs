@@ -4,7 +4,7 @@
 //! Linked as a whole with fat LTO, it holds what those entry points can reach and not one function
 //! more. No argument is known here, so nothing is optimised away because a caller was kind.
 //!
-//! The `control` cfg switches on one fault at a time: the gate must find each of them.
+//! Each value of the `control` cfg switches on one fault: the gate must find each of them.
 #![no_std]
 
 mod core_entries;

@@ -501,7 +501,7 @@ def said_already(s, p):
     return [("lower_due", all_of(where, says, listed))], {"lowered": lambda: FALSE}
 
 
-@action(less=(M, R, BOOL), more=(R, BOOL))
+@action(less=(M, R, BOOL), more=(R, BOOL), coarse=(G, BOOL))
 def issue_raise(s, p):
     """The prepared record, if nothing was lowered since (I15). A record may say less than is true."""
     gone = lambda m: s.failed(m) & ~s.addressed(m) if planted("SkipRecheck") else s.failed(m)
@@ -516,7 +516,7 @@ def issue_raise(s, p):
         **issue(s, {
             "rec_failed": gone, "rec_disk": lambda m: s.disk(m),
             "rec_untrusted": lambda m: gone(m) | s.waiting(m) | (s.filling(m) & ~s.finish()),
-            "rec_dirty": lambda g: ~clean(g), "rec_owed": owed, "rec_held": holds,
+            "rec_dirty": lambda g: ~clean(g) | p.coarse(g), "rec_owed": owed, "rec_held": holds,
             "rec_bad": lambda m, r: s.bad(m, r),
         }),
         "stream": lambda: Raising,

@@ -160,7 +160,11 @@ impl Search<'_> {
         if !self.promises {
             here.promised = goal.promised;
         }
-        if here == *goal {
+        // A flush that was commanded for a raise begins a new one, though it may look like the one before.
+        let began = !self.flushes
+            || !raising(goal)
+            || self.path.iter().any(|(name, _)| *name == proven::COLLECT.name);
+        if here == *goal && began {
             self.end = Some(s.clone());
             return true;
         }
@@ -268,4 +272,44 @@ pub(crate) fn explain_start(
         return Err(format!("`{asker}` refuses this start: {with:?}\n{:#?}", t.told()));
     }
     explain(&(action.after)(&stopped, &with), t, (false, true))
+}
+
+mod tests {
+    use super::*;
+    use crate::proven::RegionState;
+
+    /// A quiet mirror of two, of one row, that was written.
+    fn mirror() -> Abstract {
+        let mut s = Abstract { members: 2, rows: 1, regions: 1, records: 1, ..Abstract::default() };
+        s.volatile = [true, true, false, false];
+        s.region[0] = RegionState::Dirty;
+        s.rec_dirty[0][0] = true;
+        s
+    }
+
+    #[test]
+    fn a_cleaning_that_a_repair_takes_back_in_the_same_step_is_explained() {
+        let before = mirror();
+        let mut after = mirror();
+        after.stream = StreamState::Lowering;
+        after.region[0] = RegionState::Writing;
+        (after.last, after.records) = (1, 2);
+        after.rec_dirty[1][0] = true;
+        after.addressed = [true, true, false, false];
+        assert!(explain(&before, &after, (true, true)).is_ok());
+        // Nothing but a flush that was commanded says that a cleaning was begun.
+        assert!(explain(&before, &after, (false, true)).is_err());
+    }
+
+    #[test]
+    fn a_flush_that_looks_like_the_one_before_is_a_new_one() {
+        let mut before = mirror();
+        before.stream = StreamState::Flushing;
+        before.settling[0] = true;
+        before.flush_leg = before.volatile;
+        before.addressed = before.volatile;
+        before.owed_prepared[0] = true;
+        let end = explain(&before, &before, (true, true)).unwrap();
+        assert!(!end.owed_prepared[0], "what is said to be owed was not asked again");
+    }
 }

@@ -68,3 +68,15 @@ fn numbers_counted_from_the_disks_that_are_present_lose_no_promise() {
     ];
     all_hold(sets, |scenario| explore(scenario, u64::MAX));
 }
+
+/// The record names the rebuild, so it has no place for the resync that is owed: it says unclean.
+#[test]
+#[cfg_attr(miri, ignore = "tens of thousands of states")]
+fn a_position_is_recorded_while_a_resync_is_owed_that_the_record_cannot_name() {
+    let short = Scenario { failures: 1, crashes: 1, writes: &[], unclean: true, ..THREE };
+    let sets: &[(&str, Scenario)] = &[(
+        "three copies, unclean, rebuild of one, a failure",
+        Scenario { rebuild: true, ..short },
+    )];
+    all_hold(sets, |scenario| explore(scenario, u64::MAX));
+}

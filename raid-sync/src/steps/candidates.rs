@@ -252,11 +252,16 @@ fn operations(s: &Abstract, t: &Abstract, to: &mut Try<'_>) -> bool {
 }
 
 fn raises(s: &Abstract, t: &Abstract, flushes: bool, to: &mut Try<'_>) -> bool {
-    if s.stream == StreamState::Idle && t.stream != StreamState::Lowering {
+    if s.stream == StreamState::Idle && (t.stream != StreamState::Lowering || flushes) {
         let mut regions = [false; 6];
+        let mut taken_back = false;
         for region in 0..s.regions {
             let cleans = matches!(t.region[region], RegionState::CleanWanted | RegionState::Clean);
-            regions[region] = s.region[region] == RegionState::Dirty && cleans;
+            // Its cleaning was taken back at once, for a write or a repair.
+            let wanted = matches!(t.region[region], RegionState::Wanted | RegionState::Writing);
+            let dirty = s.region[region] == RegionState::Dirty;
+            regions[region] = dirty && (cleans || (wanted && flushes));
+            taken_back |= dirty && wanted && flushes;
         }
         let target = (0..s.members).find(|m| s.filling[*m]).unwrap_or(0);
         let mut sweeps = [false; 6];
@@ -265,7 +270,7 @@ fn raises(s: &Abstract, t: &Abstract, flushes: bool, to: &mut Try<'_>) -> bool {
             sweeps[row] = (raising(t) && t.settling[row]) || settles;
         }
         let remembers = sweeps.contains(&true);
-        if raising(t) || remembers {
+        if raising(t) || remembers || taken_back {
             for marks in [true, false] {
                 let finish = t.finish;
                 // A record owes no more than it must.

@@ -125,6 +125,8 @@ pub enum Event {
         place: Place,
         /// Index of the disk.
         disk: usize,
+        /// The disk that failed there, which has no part in the array any more.
+        left: Option<usize>,
     },
     /// A disk that had left is back in its place.
     MemberReturned {

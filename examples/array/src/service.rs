@@ -17,10 +17,10 @@ use crate::engine::{
 use crate::member::{Member, Ring};
 use crate::nbd::{Export, Shape};
 use raid_core::array::{ArrayId, Geometry};
-use raid_core::metadata::FormatWriter;
+use raid_core::metadata::{FormatWriter, Operation};
 use raid_core::units::Extent;
-use raid_sync::{Phase, Status, Time};
-use std::collections::{HashMap, VecDeque};
+use raid_sync::{Finish, Notice, Phase, Status, Time};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -28,9 +28,6 @@ use std::{fmt, io};
 
 /// How long a stop waits for what is under way.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What is kept of what the engine said.
-const NOTES: usize = 256;
-
 /// Why a request or a call was not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -59,6 +56,40 @@ pub enum Stopped {
     Clean,
     /// Some of it has not been initialised or resynchronised, and is recorded so: that goes on at the next start.
     Unfinished,
+    /// A set has failed: its disks say what they said when it did.
+    Failed,
+}
+
+/// What there is to tell of a running array, as it happens.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Told {
+    /// What the engine said.
+    Event(Event),
+    /// io_uring is refused, and why: a thread for each disk instead.
+    Threads(io::Error),
+    /// What runs in the background in a set cannot be paused for the stop.
+    NotPaused {
+        /// Which set.
+        set: u16,
+        /// Why.
+        why: CallError,
+    },
+}
+
+/// What a check or repair found, and whether it is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scrub {
+    /// How it ended, if it has: `true` if all rows were looked at.
+    pub ended: Option<bool>,
+    /// Whether it put right what differed.
+    pub repairs: bool,
+    /// Rows that differed.
+    pub mismatches: u64,
+    /// How many of them were put right.
+    pub repaired: u64,
+    /// Rows that no member gave.
+    pub unreadable: u64,
 }
 
 /// How disks are read and written.
@@ -114,7 +145,9 @@ struct Running {
     threads: Vec<JoinHandle<()>>,
     own: Sender<Message>,
     waiting: HashMap<RequestId, Asker>,
-    notes: VecDeque<String>,
+    tell: Box<dyn Fn(Told) + Send>,
+    /// Of each set the scrub under way, or the last one since the start.
+    scrubs: BTreeMap<u16, Scrub>,
     /// Until when a stop waits.
     stopping: Option<Instant>,
 }
@@ -133,7 +166,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts an array that was discovered on these disks.
+    /// Starts an array that was discovered on these disks. `tell` hears what happens, on the engine's thread, which
+    /// waits for it meanwhile.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -144,6 +178,7 @@ impl Service {
         members: Vec<Box<dyn Member>>,
         carrier: Carrier,
         options: Options,
+        tell: impl Fn(Told) + Send + 'static,
     ) -> Result<Self, OpenError> {
         let mut serial = Serial::new(members);
         let engine = Engine::open(format, discovery, array, &mut serial, options)?;
@@ -161,9 +196,8 @@ impl Service {
             Carrier::Ring => Ring::start(move |io| drop(done.send(Message::Done(io)))).map(Some),
             Carrier::Threads => Ok(None),
         };
-        let mut notes = VecDeque::new();
         let ring = ring.unwrap_or_else(|error| {
-            notes.push_back(format!("io_uring is refused ({error}): a thread for each disk"));
+            tell(Told::Threads(error));
             None
         });
         let carrier = if ring.is_some() { Carrier::Ring } else { Carrier::Threads };
@@ -175,7 +209,8 @@ impl Service {
             threads: Vec::new(),
             own: to.clone(),
             waiting: HashMap::new(),
-            notes,
+            tell: Box::new(tell),
+            scrubs: BTreeMap::new(),
             stopping: None,
         };
         for member in members {
@@ -272,6 +307,20 @@ impl Service {
         })
     }
 
+    /// Runs a check or repair over a set.
+    ///
+    /// # Errors
+    /// The array has been stopped, or refuses.
+    pub fn scrub(&self, set: u16, repair: bool) -> Result<Result<(), CallError>, ServiceError> {
+        self.with(move |running| {
+            let now = running.now();
+            running.engine.scrub(now, set, repair)?;
+            // Nothing that it found was told yet.
+            running.scrubs.insert(set, Scrub { repairs: repair, ..Scrub::default() });
+            Ok(())
+        })
+    }
+
     /// Closes a disk that has left the configuration, so that others may have it.
     ///
     /// # Errors
@@ -280,12 +329,24 @@ impl Service {
         self.with(move |running| running.close(disk))
     }
 
-    /// What the engine said since this was last asked, oldest first; no more than the last 256.
+    /// Gives up and closes a disk that has no part in the array, so that others may have it.
+    ///
+    /// # Errors
+    /// The array has been stopped, or the disk has a part in it.
+    pub fn close_unused(&self, disk: usize) -> Result<Result<(), CallError>, ServiceError> {
+        self.with(move |running| {
+            running.engine.give_up_disk(disk)?;
+            running.close(disk);
+            Ok(())
+        })
+    }
+
+    /// What the scrub of a set found that is under way, or was the last one since the start.
     ///
     /// # Errors
     /// [`ServiceError::Stopped`].
-    pub fn notes(&self) -> Result<Vec<String>, ServiceError> {
-        self.with(|running| running.notes.drain(..).collect())
+    pub fn scrubs(&self) -> Result<BTreeMap<u16, Scrub>, ServiceError> {
+        self.with(|running| running.scrubs.clone())
     }
 
     /// Stops cleanly: what runs in the background is paused where it is, and the record of it written.
@@ -432,7 +493,7 @@ impl Running {
                 for (set, status) in self.states() {
                     let runs = status.operation.is_some() && !status.set_failed;
                     if runs && let Err(why) = self.engine.pause(now, set) {
-                        self.note(format!("set {set}: cannot be paused: {why}"));
+                        (self.tell)(Told::NotPaused { set, why });
                     }
                 }
                 self.engine.quiesce(now);
@@ -447,19 +508,21 @@ impl Running {
 
     /// Whether everything is recorded that a stop records; else what is not.
     fn is_stopped(&self) -> Result<Stopped, String> {
-        let mut stopped = Stopped::Clean;
+        let (mut stopped, mut failed) = (Stopped::Clean, false);
         for (set, status) in self.states() {
             let rests = status.tickets == 0 && status.windows == 0;
             // What is owed stays owed while it is paused, or for want of a member, and no record can call it clean.
             let waits = status.phase == Phase::Paused || status.operation.is_none();
             let owes = waits && status.owed_regions > 0;
             match () {
-                () if status.set_failed || status.clean && !status.unrecorded => {}
+                () if status.set_failed => failed = true,
+                () if status.clean && !status.unrecorded => {}
                 () if owes && rests && !status.unrecorded => stopped = Stopped::Unfinished,
                 () => return Err(format!("set {set} could not be recorded as clean: {status:?}")),
             }
         }
         match self.engine.is_idle() {
+            true if failed => Ok(Stopped::Failed),
             true => Ok(stopped),
             false => Err(String::from("something is under way still")),
         }
@@ -473,17 +536,30 @@ impl Running {
                         asker.answer(result.map_err(ServiceError::Request));
                     }
                 }
-                Event::Committed => {}
-                other => self.note(format!("{other:?}")),
+                other => {
+                    self.see(&other);
+                    (self.tell)(Told::Event(other));
+                }
             }
         }
     }
 
-    fn note(&mut self, note: String) {
-        if self.notes.len() == NOTES {
-            self.notes.pop_front();
+    /// Keeps count of what a scrub finds.
+    fn see(&mut self, event: &Event) {
+        let Event::Notice { set, notice } = event else { return };
+        let unreadable = self.engine.state_of_set(*set).map_or(0, |status| status.unreadable);
+        let mut scrub = self.scrubs.get(set).copied().unwrap_or_default();
+        match notice {
+            Notice::Mismatch { differing, repaired, .. } => {
+                scrub.mismatches = scrub.mismatches.saturating_add(*differing);
+                scrub.repaired = scrub.repaired.saturating_add(*repaired);
+            }
+            Notice::Finished { operation: Operation::Check | Operation::Repair, why } => {
+                scrub.ended = (*why != Finish::Paused).then_some(*why == Finish::Complete);
+            }
+            _ => return,
         }
-        self.notes.push_back(note);
+        self.scrubs.insert(*set, Scrub { unreadable, ..scrub });
     }
 }
 

@@ -89,6 +89,12 @@ pub fn choose<'a>(
             return Err((ExitCode::Usage, "no array on the disks that can be read".to_owned()));
         }
         ([], None) => return Err((ExitCode::Nothing, "no array on these disks".to_owned())),
+        ([], Some(wanted)) if found.arrays.is_empty() && !inspection.has_io_errors() => {
+            return Err((
+                ExitCode::Nothing,
+                format!("no array {wanted:?} on these disks, nor any other"),
+            ));
+        }
         ([], Some(wanted)) => {
             let choice = listed(&found.arrays);
             return Err((ExitCode::Usage, format!("no array {wanted:?} on these disks{choice}")));

@@ -8,10 +8,10 @@
 //! | `{"do": "fail", "set": 0, "slot": 1}` | `{"ok": null}` |
 //! | `{"do": "return", "set": 0, "slot": 1}` | `{"ok": null}`: the disk of the place is back |
 //! | `{"do": "add_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: a blank disk, now a spare; `"overwrite": true`: it may hold something, which is lost |
-//! | `{"do": "release_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: the disk is blank again, and let go |
+//! | `{"do": "release_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: the disk has no metadata any more, and is closed |
 //! | `{"do": "scrub", "set": 0, "repair": false}` | `{"ok": null}` |
 //! | `{"do": "abort", "set": 0}` | `{"ok": null}` |
-//! | `{"do": "stop", "force": false}` | `{"ok": null}`: it stops once this is answered; not while in use, unless forced |
+//! | `{"do": "stop", "force": false}` | `{"ok": null}` once it has stopped, and its disks are free; not while in use, unless forced |
 //!
 //! What is refused is answered by `{"error": "why"}`, and nothing was changed.
 
@@ -21,8 +21,8 @@ use crate::pace::Pace;
 use crate::serve::End;
 use crate::ublk;
 use raid_array::engine::CallError;
-use raid_array::member::{FileMember, Identity, Member};
-use raid_array::service::{Carrier, Service, ServiceError};
+use raid_array::member::{DiskError, FileMember, Holder, Identity, Member, Unowned};
+use raid_array::service::{Carrier, Scrub, Service, ServiceError};
 use raid_core::array::Place;
 use raid_core::metadata::Operation;
 use raid_core::units::Slot;
@@ -46,10 +46,61 @@ const AGAIN: Duration = Duration::from_millis(5);
 /// How often it is looked whether a place waits for a spare.
 const WATCH: Duration = Duration::from_millis(500);
 
-/// Disks by index, and which of them stand by.
-struct Disks {
-    names: Vec<String>,
-    spares: Vec<usize>,
+/// The disks of the array, as operators know them.
+#[derive(Debug, Default)]
+pub(crate) struct Disks {
+    /// By index; empty once a disk was closed.
+    pub(crate) names: Vec<String>,
+    /// Those that stand by.
+    pub(crate) spares: Vec<usize>,
+    /// Disks that have no part in the array any more and are to be closed, and where they failed.
+    pub(crate) leaving: Vec<(usize, Option<Place>)>,
+    /// Paths of those that were closed.
+    pub(crate) unused: Vec<(String, Option<Place>)>,
+    /// What was said of spares that a place does not take: once is enough.
+    refused: Vec<(Place, usize, String)>,
+}
+
+impl Disks {
+    /// Of an array that is to be served.
+    pub(crate) fn new(names: Vec<String>, spares: Vec<usize>) -> Self {
+        Self { names, spares, ..Self::default() }
+    }
+
+    /// What a disk is called.
+    pub(crate) fn name(&self, disk: usize) -> String {
+        match self.names.get(disk) {
+            Some(name) if !name.is_empty() => name.clone(),
+            _ => format!("disk {disk}"),
+        }
+    }
+}
+
+/// Those who asked for the stop: they are answered when nothing is left to be stopped.
+#[derive(Debug, Default)]
+pub(crate) struct Farewell(Mutex<Vec<UnixStream>>);
+
+impl Farewell {
+    fn add(&self, stream: UnixStream) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
+    }
+
+    /// Answers all of them.
+    pub(crate) fn say(self, how: &Result<(), String>) {
+        let told = match how {
+            Ok(()) => json!({ "ok": null }),
+            Err(why) => json!({ "error": why }),
+        };
+        for mut stream in self.0.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            // Whoever asked may have gone.
+            let _ = writeln!(stream, "{told}");
+        }
+    }
+}
+
+/// Locks what several threads know of the disks.
+pub(crate) fn locked(disks: &Mutex<Disks>) -> MutexGuard<'_, Disks> {
+    disks.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a desk speaks for.
@@ -72,7 +123,8 @@ pub(crate) struct Desk<'a> {
     end: Mutex<Sender<End>>,
     /// The block device that the array is.
     device: Option<PathBuf>,
-    disks: Mutex<Disks>,
+    disks: &'a Mutex<Disks>,
+    farewell: &'a Farewell,
     /// Of each set.
     paces: Mutex<Vec<Pace>>,
     closed: AtomicBool,
@@ -83,15 +135,15 @@ impl<'a> Desk<'a> {
         array: Array<'a>,
         end: Sender<End>,
         device: Option<PathBuf>,
-        names: Vec<String>,
-        spares: Vec<usize>,
+        disks: &'a Mutex<Disks>,
+        farewell: &'a Farewell,
     ) -> Self {
-        let disks = Mutex::new(Disks { names, spares });
         Self {
             array,
             end: Mutex::new(end),
             device,
             disks,
+            farewell,
             paces: Mutex::default(),
             closed: AtomicBool::new(false),
         }
@@ -126,16 +178,46 @@ impl<'a> Desk<'a> {
             let spares = self.disks().spares.clone();
             if !spares.is_empty() {
                 match seat(service, spares) {
-                    Ok(seated) => self.disks().spares.retain(|disk| !seated.contains(disk)),
+                    Ok((seated, refused)) => {
+                        self.disks().spares.retain(|disk| !seated.contains(disk));
+                        refused.into_iter().for_each(|refused| self.say_refused(refused));
+                    }
                     Err(ServiceError::Stopped) => return,
                     Err(_) => {}
                 }
             }
+            self.close_leaving(service);
             self.see(service);
-            if let Ok(notes) = service.notes() {
-                notes.iter().for_each(|note| eprintln!("raid-ublk: {note}"));
-            }
             thread::sleep(WATCH);
+        }
+    }
+
+    /// Says once that a place does not take a spare.
+    fn say_refused(&self, refused: (Place, usize, String)) {
+        let mut disks = self.disks();
+        if !disks.refused.contains(&refused) {
+            let (place, disk, why) = &refused;
+            let (set, slot, disk) = (place.set, place.slot, disks.name(*disk));
+            eprintln!("raid-ublk: set {set}, slot {slot}: spare {disk} does not fit: {why}");
+            disks.refused.push(refused);
+        }
+    }
+
+    /// Closes disks that have no part in the array any more.
+    fn close_leaving(&self, service: &Service) {
+        let leaving = std::mem::take(&mut self.disks().leaving);
+        for (disk, place) in leaving {
+            let closed = service.close_unused(disk);
+            let mut disks = self.disks();
+            match closed {
+                Ok(Ok(())) => {
+                    let name = disks.names.get_mut(disk).map(std::mem::take).unwrap_or_default();
+                    disks.unused.push((name, place));
+                }
+                // What writes it still is over soon.
+                Ok(Err(_)) => disks.leaving.push((disk, place)),
+                Err(_) => {}
+            }
         }
     }
 
@@ -159,7 +241,7 @@ impl<'a> Desk<'a> {
     }
 
     fn disks(&self) -> MutexGuard<'_, Disks> {
-        self.disks.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(self.disks)
     }
 
     fn converse(&self, stream: UnixStream) -> io::Result<()> {
@@ -176,19 +258,18 @@ impl<'a> Desk<'a> {
                 Ok(asked) => self.carry_out(&asked),
                 Err(error) => Err(format!("no JSON object on one line: {error}")),
             };
-            let stops = answer.as_ref().is_ok_and(|answer| *answer == json!("stop"));
+            if answer.as_ref().is_ok_and(|answer| *answer == json!("stop")) {
+                self.farewell.add(answers);
+                let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+                // Whoever serves it may be on the way out already.
+                let _ = end.send(End::Asked);
+                return Ok(());
+            }
             let told = match answer {
-                Ok(_) if stops => json!({ "ok": null }),
                 Ok(answer) => json!({ "ok": answer }),
                 Err(why) => json!({ "error": why }),
             };
             writeln!(answers, "{told}")?;
-            if stops {
-                let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
-                // Where nobody hears it, it has come already.
-                let _ = end.send(End::Asked);
-                return Ok(());
-            }
         }
     }
 
@@ -237,29 +318,15 @@ impl<'a> Desk<'a> {
             Some("return") => {
                 let place = place()?;
                 let call = service.call(move |engine, now| engine.return_member(now, place));
-                done(call.map_err(gone)?)
+                done(call.map_err(gone)?).map_err(|why| why + &self.way_back(place))
             }
             Some("add_spare") => {
-                let path = path()?;
-                let member =
-                    FileMember::open(Path::new(path)).map_err(|error| error.to_string())?;
-                let member = match asked.get("overwrite") {
-                    Some(Value::Bool(true)) => member,
-                    _ => create::blank(vec![member])?.pop().ok_or("no disk")?,
-                };
-                let added = service.insert(Box::new(member) as Box<dyn Member>);
-                let disk = added.map_err(gone)?.map_err(|why| format!("{path}: {why}"))?;
-                let mut disks = self.disks();
-                disks.names.resize(disk, String::new());
-                disks.names.push(path.into());
-                disks.spares.push(disk);
-                Ok(json!({ "disk": disk }))
+                self.add_spare(service, path()?, asked.get("overwrite") == Some(&json!(true)))
             }
             Some("release_spare") => self.release(service, path()?),
             Some("scrub") => {
                 let (set, repair) = (set()?, asked.get("repair") == Some(&Value::Bool(true)));
-                let call = service.call(move |engine, now| engine.scrub(now, set, repair));
-                done(call.map_err(gone)?)
+                done(service.scrub(set, repair).map_err(gone)?)
             }
             Some("abort") => {
                 let set = set()?;
@@ -270,6 +337,70 @@ impl<'a> Desk<'a> {
             Some(other) => Err(format!("unknown: {other:?}")),
             None => Err("\"do\" is missing".into()),
         }
+    }
+
+    /// How a disk that failed in a place comes back, if it was closed since.
+    fn way_back(&self, place: Place) -> String {
+        let disks = self.disks();
+        let unused = disks.unused.iter().filter(|(_, of)| of.is_none_or(|of| of == place));
+        let paths: Vec<&str> = unused.map(|(path, _)| path.as_str()).collect();
+        match paths.as_slice() {
+            [] => String::new(),
+            paths => format!(
+                "; {} is not used: `raid-ublk spare add --overwrite` makes it a spare",
+                paths.join(", ")
+            ),
+        }
+    }
+
+    /// Takes a disk in; it is a spare when this returns.
+    fn add_spare(&self, service: &Service, path: &str, overwrite: bool) -> Result<Value, String> {
+        let failed = |why: ServiceError| why.to_string();
+        // It may be the one whose place a spare took.
+        self.close_leaving(service);
+        let until = Instant::now() + PATIENCE;
+        let member = loop {
+            match FileMember::open(Path::new(path)) {
+                // It was just closed, and what it had under way ends.
+                Err(DiskError { why: Unowned::InUse(Some(Holder::Process(id, _))), .. })
+                    if id == std::process::id()
+                        && self.disk_of(path).is_none()
+                        && Instant::now() < until =>
+                {
+                    thread::sleep(AGAIN);
+                }
+                opened => {
+                    break opened.map_err(|error| match self.disk_of(path) {
+                        Some(_) => format!("{path} is a disk of this array already"),
+                        None => error.to_string(),
+                    })?;
+                }
+            }
+        };
+        let member = match overwrite {
+            true => member,
+            false => create::blank(vec![member])?.pop().ok_or("no disk")?,
+        };
+        let added = service.insert(Box::new(member) as Box<dyn Member>);
+        let disk = added.map_err(failed)?.map_err(|why| format!("{path}: {why}"))?;
+        while !service.call(move |engine, _| engine.is_settled(disk)).map_err(failed)? {
+            if Instant::now() >= until {
+                return Err(format!("{path} is being taken in, and does not answer"));
+            }
+            thread::sleep(AGAIN);
+        }
+        if service.call(move |engine, _| engine.is_given_back(disk)).map_err(failed)? {
+            service.give_back(disk).map_err(failed)?;
+            return Err(format!("{path} was not taken in; the log of the server says why"));
+        }
+        let mut disks = self.disks();
+        let names = disks.names.len().max(disk + 1);
+        disks.names.resize(names, String::new());
+        disks.names[disk] = path.into();
+        disks.spares.push(disk);
+        let same = SameDisk::of(path);
+        disks.unused.retain(|(unused, _)| !same.is(unused));
+        Ok(json!({ "disk": disk }))
     }
 
     /// Gives a spare back: its metadata is off it, and its file closed, when this returns.
@@ -314,13 +445,8 @@ impl<'a> Desk<'a> {
 
     /// The disk that this path leads to, under whatever name.
     fn disk_of(&self, path: &str) -> Option<usize> {
-        let identity =
-            |path: &str| std::fs::metadata(path).ok().and_then(|found| Identity::of(&found));
-        let wanted = identity(path);
-        let is_it = |name: &String| {
-            name == path || wanted.is_some() && !name.is_empty() && identity(name) == wanted
-        };
-        self.disks().names.iter().position(is_it)
+        let same = SameDisk::of(path);
+        self.disks().names.iter().position(|name| same.is(name))
     }
 
     fn stop(&self, asked: &Value) -> Result<Value, String> {
@@ -332,8 +458,19 @@ impl<'a> Desk<'a> {
     }
 
     fn status(&self, service: &Service, array_name: &str) -> Result<Value, String> {
-        let names = self.disks().names.clone();
-        let spares = self.disks().spares.clone();
+        let disks = self.disks();
+        let (names, spares) = (disks.names.clone(), disks.spares.clone());
+        let unused: Vec<Value> = (disks.unused.iter())
+            .map(|(path, was)| {
+                json!({
+                    "path": path,
+                    "failed_in_set": was.map(|place| place.set),
+                    "failed_in_slot": was.map(|place| place.slot.0),
+                })
+            })
+            .collect();
+        drop(disks);
+        let scrubs = service.scrubs().map_err(|why| why.to_string())?;
         let device = self.device.clone();
         let paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
         let paces: Vec<_> = paces.iter().map(Pace::rows_per_second).collect();
@@ -376,6 +513,7 @@ impl<'a> Desk<'a> {
                     "row": status.marks.map(|marks| marks.done.0),
                     "rows": engine.layout().rows(),
                     "rows_per_second": status.operation.and(paces.get(usize::from(set)).copied().flatten()),
+                    "scrub": scrubs.get(&set).map(|scrub| found_by(scrub, &status)),
                     "mismatches": status.mismatches,
                     "unreadable": status.unreadable,
                     "owed_regions": status.owed_regions,
@@ -394,6 +532,7 @@ impl<'a> Desk<'a> {
                 "sets": sets.collect::<Vec<_>>(),
                 "spares": spares.iter().map(|disk| json!({ "disk": disk, "path": name(*disk) }))
                     .collect::<Vec<_>>(),
+                "unused": unused,
                 "metadata_commits": stats.commits,
                 "journal_bytes": stats.ledger_bytes,
             })
@@ -402,10 +541,37 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// The spares that took a place.
-fn seat(service: &Service, spares: Vec<usize>) -> Result<Vec<usize>, ServiceError> {
+/// Knows a disk by its path, and under other names.
+struct SameDisk<'p> {
+    path: &'p str,
+    identity: Option<Identity>,
+}
+
+impl<'p> SameDisk<'p> {
+    fn of(path: &'p str) -> Self {
+        Self { path, identity: Self::identity(path) }
+    }
+
+    fn identity(path: &str) -> Option<Identity> {
+        std::fs::metadata(path).ok().and_then(|found| Identity::of(&found))
+    }
+
+    fn is(&self, name: &str) -> bool {
+        let known = self.identity.is_some() && !name.is_empty();
+        name == self.path || known && Self::identity(name) == self.identity
+    }
+}
+
+/// Why a spare did not take a place.
+type NotSeated = (Place, usize, String);
+
+/// The spares that took a place, and those that a place refused.
+fn seat(
+    service: &Service,
+    spares: Vec<usize>,
+) -> Result<(Vec<usize>, Vec<NotSeated>), ServiceError> {
     service.call(move |engine, now| {
-        let mut seated = Vec::new();
+        let (mut seated, mut refused) = (Vec::new(), Vec::new());
         for set in 0..engine.set_count() {
             let Ok(status) = engine.state_of_set(set) else { continue };
             if status.set_failed {
@@ -413,13 +579,35 @@ fn seat(service: &Service, spares: Vec<usize>) -> Result<Vec<usize>, ServiceErro
             }
             for slot in status.failed.iter() {
                 let place = Place { set, slot };
-                let free = spares.iter().filter(|spare| !seated.contains(*spare));
-                // One that is refused for this place may serve another, or later.
-                let taken = free.copied().find(|disk| engine.take_spare(now, place, *disk).is_ok());
-                seated.extend(taken);
+                let free: Vec<usize> =
+                    spares.iter().filter(|spare| !seated.contains(*spare)).copied().collect();
+                for disk in free {
+                    match engine.take_spare(now, place, disk) {
+                        Ok(()) => {
+                            seated.push(disk);
+                            break;
+                        }
+                        // It is on its way.
+                        Err(CallError::UnderWay(_) | CallError::Promised { .. }) => {}
+                        // It may serve another place, or this one later.
+                        Err(why) => refused.push((place, disk, why.to_string())),
+                    }
+                }
             }
         }
-        seated
+        (seated, refused)
+    })
+}
+
+/// What a scrub found, for programs.
+fn found_by(scrub: &Scrub, status: &Status) -> Value {
+    let runs = matches!(status.operation, Some(Operation::Check | Operation::Repair));
+    json!({
+        "repairs": scrub.repairs,
+        "complete": scrub.ended,
+        "mismatches": scrub.mismatches,
+        "repaired": scrub.repaired,
+        "unreadable": if runs { status.unreadable } else { scrub.unreadable },
     })
 }
 
@@ -440,7 +628,9 @@ pub(crate) fn ask(control: &Path, asked: &Value) -> Result<Value, Failure> {
     let mut stream = UnixStream::connect(control).map_err(failed)?;
     writeln!(stream, "{asked}").map_err(failed)?;
     let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).map_err(failed)?;
+    if BufReader::new(stream).read_line(&mut line).map_err(failed)? == 0 {
+        return Err(format!("{}: the server ended without an answer", control.display()).into());
+    }
     let answer: Value = serde_json::from_str(&line)
         .map_err(|error| format!("{}: an answer that is no JSON: {error}", control.display()))?;
     match (answer.get("ok"), answer.get("error").and_then(Value::as_str)) {
@@ -479,7 +669,12 @@ pub(crate) fn words(status: &Value) -> String {
     }
     for set in status["sets"].as_array().into_iter().flatten() {
         out += &format!("\nset {}: {}", set["set"], text(&set["state"]));
-        out += if set["clean"] == true { ", clean" } else { ", writes under way or owed" };
+        out += match (set["state"].as_str(), set["clean"].as_bool()) {
+            // What its disks say is of before.
+            (Some("failed"), _) => ", too few members are left",
+            (_, Some(true)) => ", clean",
+            _ => ", writes under way or owed",
+        };
         if let (Some(what), Some(row)) = (set["operation"].as_str(), set["row"].as_u64()) {
             let rows = set["rows"].as_u64().unwrap_or(1).max(1);
             let paused = if set["paused"] == true { ", paused" } else { "" };
@@ -493,6 +688,14 @@ pub(crate) fn words(status: &Value) -> String {
     for spare in status["spares"].as_array().into_iter().flatten() {
         out += &format!("\nspare: {}", text(&spare["path"]));
     }
+    for unused in status["unused"].as_array().into_iter().flatten() {
+        out += &format!("\nnot used: {}", text(&unused["path"]));
+        if let (Some(set), Some(slot)) =
+            (unused["failed_in_set"].as_u64(), unused["failed_in_slot"].as_u64())
+        {
+            out += &format!(", failed in set {set}, slot {slot}, and a spare took its place");
+        }
+    }
     out
 }
 
@@ -500,10 +703,10 @@ pub(crate) fn words(status: &Value) -> String {
 pub(crate) fn scrub_words(status: &Value) -> String {
     let sets = status["sets"].as_array().into_iter().flatten();
     let words = sets.map(|set| {
-        let found = format!("{} mismatches, {} unreadable", set["mismatches"], set["unreadable"]);
+        let found = found_words(&set["scrub"]);
         let number = &set["set"];
         let (Some(what), Some(row)) = (set["operation"].as_str(), set["row"].as_u64()) else {
-            return format!("set {number}: nothing runs; last found: {found}");
+            return format!("set {number}: nothing runs; {found}");
         };
         let rows = set["rows"].as_u64().unwrap_or(1).max(1);
         let percent = row.saturating_mul(100) / rows;
@@ -518,4 +721,61 @@ pub(crate) fn scrub_words(status: &Value) -> String {
         format!("set {number}: {what} {percent} %, row {row} of {rows}, {pace}; {found}")
     });
     words.collect::<Vec<_>>().join("\n")
+}
+
+/// What a scrub found, in words.
+fn found_words(scrub: &Value) -> String {
+    let number = |field: &str| scrub[field].as_u64().unwrap_or(0);
+    let (differ, repaired, unreadable) =
+        (number("mismatches"), number("repaired"), number("unreadable"));
+    let what = if scrub["repairs"] == true { "repair" } else { "check" };
+    let when = match &scrub["complete"] {
+        _ if scrub.is_null() => return String::from("no scrub has run since it is served"),
+        Value::Bool(true) => format!("the last {what} found"),
+        Value::Bool(false) => format!("the last {what}, which did not reach the end, found"),
+        _ => format!("the {what} has found"),
+    };
+    let mut out = match (differ, repaired) {
+        (0, _) => format!("{when} no row that differs"),
+        (1.., 0) => format!("{when} {differ} rows that differ"),
+        (1.., _) if differ == repaired => {
+            format!("{when} {differ} rows that differed, all repaired")
+        }
+        (1.., _) => format!("{when} {differ} rows that differed, {repaired} of them repaired"),
+    };
+    if unreadable > 0 {
+        out += &format!(", and {unreadable} rows that no member gives");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_scrub_found_is_said_of_scrubs_that_ran() {
+        let scrub = |repairs: bool, complete: Option<bool>, found: [u64; 3]| {
+            json!({
+                "repairs": repairs, "complete": complete, "mismatches": found[0],
+                "repaired": found[1], "unreadable": found[2],
+            })
+        };
+        for (scrub, expected) in [
+            (Value::Null, "no scrub has run since it is served"),
+            (scrub(false, Some(true), [0; 3]), "the last check found no row that differs"),
+            (
+                scrub(true, Some(true), [32, 32, 0]),
+                "the last repair found 32 rows that differed, all repaired",
+            ),
+            (
+                scrub(true, Some(false), [3, 2, 1]),
+                "the last repair, which did not reach the end, found 3 rows that differed, 2 of them \
+                 repaired, and 1 rows that no member gives",
+            ),
+            (scrub(false, None, [3, 0, 0]), "the check has found 3 rows that differ"),
+        ] {
+            assert_eq!(found_words(&scrub), expected);
+        }
+    }
 }

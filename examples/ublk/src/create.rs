@@ -9,7 +9,7 @@ use raid_array::formats::FORMATS;
 use raid_array::member::{FileMember, Member};
 use raid_array::store::{CommitStep, Store};
 use raid_core::array::{Initialisation, Name};
-use raid_core::metadata::{ArrayRequest, FormatWriter, Stamp};
+use raid_core::metadata::{ArrayRequest, DiskShape, FormatWriter, Stamp};
 use raid_core::units::{Blocks, Lba};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -69,6 +69,21 @@ pub(crate) fn run(options: &Options) -> Result<String, String> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let unix_seconds = now.map_or(0, |now| now.as_secs());
     let stamp = || Stamp { unix_seconds, random: fastrand::u64(..) };
+    let holds = |disk: usize, member: u64| {
+        let shape: DiskShape = shapes[disk];
+        let bytes = |blocks: Blocks| blocks.bytes(block_size).unwrap_or(u64::MAX);
+        let (whole, usable) = (bytes(shape.blocks), bytes(format.usable(shape)));
+        match usable >= member.max(1) {
+            true => Ok(()),
+            false => Err(format!(
+                "{} is too small: of its {whole} bytes the metadata leaves {usable}, a member takes {}; give a \
+                 larger disk",
+                paths[disk].display(),
+                if member == 0 { String::from("some") } else { member.to_string() },
+            )),
+        }
+    };
+    (0..paths.len()).try_for_each(|disk| holds(disk, options.size.unwrap_or(0)))?;
     let mut store = Store::for_new_disks(format, &shapes);
     store
         .edit(|disks| format.initialise(disks, stamp()))
@@ -102,6 +117,7 @@ pub(crate) fn run(options: &Options) -> Result<String, String> {
         .edit(|disks| format.create_array(disks, &request(geometry), stamp()))
         .map_err(|error| error.to_string())?;
     for (spare, path) in paths.iter().enumerate().skip(options.paths.len()) {
+        holds(spare, size)?;
         store
             .edit(|disks| format.add_spare(disks, spare, stamp()))
             .map_err(|error| format!("{}: {error}", path.display()))?;

@@ -16,6 +16,7 @@ mod beside_md;
 mod control;
 mod create;
 mod demo;
+mod events;
 mod failure;
 mod find;
 mod level;
@@ -95,7 +96,7 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         set: u16,
     },
-    /// Stop an array cleanly
+    /// Stop an array cleanly; done when its disks are free
     Stop {
         #[command(flatten)]
         control: Control,
@@ -201,7 +202,9 @@ fn run(command: Command) -> Result<(ExitCode, String), Failure> {
             let path = absolute.map_err(|error| format!("{}: {error}", path.display()))?;
             let (what, now) = match what {
                 Spare::Add => ("add_spare", "is a spare"),
-                Spare::Release => ("release_spare", "was given back, and is blank"),
+                Spare::Release => {
+                    ("release_spare", "is released: its metadata is erased, its data is not")
+                }
             };
             let answer =
                 ask(&control, &json!({ "do": what, "path": path, "overwrite": overwrite }))?;

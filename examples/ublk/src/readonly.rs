@@ -91,6 +91,7 @@ impl<'i> ReadOnly<'i> {
                 "row": null,
                 "rows": Layout::new(geometry).map_or(0, |layout| layout.rows()),
                 "rows_per_second": null,
+                "scrub": null,
                 "mismatches": 0,
                 "unreadable": 0,
                 "owed_regions": 0,
@@ -106,6 +107,7 @@ impl<'i> ReadOnly<'i> {
             "level": geometry.level_name(),
             "sets": sets.collect::<Vec<_>>(),
             "spares": [],
+            "unused": [],
             "metadata_commits": 0,
             "journal_bytes": 0,
         })

@@ -2,20 +2,21 @@
 //! `serve`: an array on its disks, as a block device or over NBD, until it is told to stop.
 
 use crate::beside_md;
-use crate::control;
+use crate::control::{self, Disks, Farewell};
 use crate::create::writer;
+use crate::events;
 use crate::failure::Failure;
 use crate::find;
 use crate::readonly::ReadOnly;
 use crate::ublk;
 use clap::{ArgGroup, Args};
 use raid_array::discover::{Discovery, FoundArray, discover_members};
-use raid_array::engine::{self, OpenError};
+use raid_array::engine::{self, Event, OpenError};
 use raid_array::foreign::Foreign;
 use raid_array::formats::FORMATS;
 use raid_array::member::{FileMember, Member};
 use raid_array::nbd::{Address, Export, Server};
-use raid_array::service::{Carrier, Service, Stopped};
+use raid_array::service::{Carrier, Service, Stopped, Told};
 use raid_array::trust::{Accept, Risk};
 use raid_core::array::ArrayId;
 use raid_core::backend::Backend;
@@ -27,6 +28,8 @@ use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::SystemTime;
 
 /// Which array, and of which disks.
@@ -121,18 +124,23 @@ fn run_read_only(options: &Options, signals: &mut Signals) -> Result<(), Failure
     let array = ReadOnly::of(&inspection, wanted, accept)?;
     let descriptor = &array.found().descriptor;
     let name = descriptor.name.to_string();
+    let (disks, farewell) = (Mutex::default(), Farewell::default());
     let served = Served {
         name: &name,
         id: descriptor.id,
         target: &array,
         export: &array,
         control: control::Array::ReadOnly(array.status(&inspection)),
-        names: Vec::new(),
-        spares: Vec::new(),
+        disks: &disks,
+        farewell: &farewell,
     };
-    serve(options, signals, served)?;
-    say(&format!("array {name}: not served any more; nothing was written"));
-    Ok(())
+    let ended = serve(options, signals, served);
+    if ended.is_ok() {
+        say(&format!("array {name}: not served any more; nothing was written"));
+    }
+    drop(inspection);
+    farewell.say(&ended);
+    Ok(ended?)
 }
 
 fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
@@ -164,7 +172,8 @@ fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
             "array {name}: no block device waits for its server; `serve --ublk` makes one"
         )));
     }
-    let spares = spares(discovery, found);
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let disks = Arc::new(Mutex::new(Disks::new(names, spares(discovery, found))));
     let members = members.into_iter().map(|member| Box::new(member) as Box<dyn Member>).collect();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let start = engine::Options {
@@ -176,7 +185,12 @@ fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
         log: None,
     };
     let carrier = if which.threads { Carrier::Threads } else { Carrier::Ring };
-    let service = Service::start(format, discovery, id, members, carrier, start);
+    let (tell, told) = mpsc::channel();
+    let known = Arc::clone(&disks);
+    // The engine waits for nobody who reads the log.
+    let log = thread::spawn(move || told.iter().for_each(|told| log(&told, &known)));
+    let tell = move |what| drop(tell.send(what));
+    let service = Service::start(format, discovery, id, members, carrier, start, tell);
     let service = service.map_err(|error| {
         let code = match &error {
             OpenError::Risk(taken) if taken.risk == Risk::TwoFormats => ExitCode::Conflict,
@@ -185,29 +199,64 @@ fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
         };
         Failure { code, why: format!("array {name}: {error}") }
     })?;
+    close_unused(&service, &disks, &name);
+    let farewell = Farewell::default();
     let array = Served {
         name: &name,
         id,
         target: &service,
         export: &service,
         control: control::Array::Runs { service: &service, name: &name },
-        names: paths.iter().map(|path| path.display().to_string()).collect(),
-        spares,
+        disks: &disks,
+        farewell: &farewell,
     };
     let served = serve(options, signals, array);
     // Whatever happened: what can be recorded as clean is.
     let stopped = service.stop().map_err(|why| format!("array {name}: {why}"));
-    match (served, stopped) {
+    // What is said of the stop comes before its end.
+    drop(log.join());
+    let ended = match (served, stopped) {
         (Ok(()), Ok(stopped)) => {
             let how = match stopped {
-                Stopped::Clean => "recorded as clean",
-                Stopped::Unfinished => "what is not in step yet goes on at the next start",
+                Stopped::Clean => "stopped, recorded as clean",
+                Stopped::Unfinished => "stopped, what is not in step yet goes on at the next start",
+                Stopped::Failed => "stopped; it has failed, and nothing was recorded since",
             };
-            say(&format!("array {name}: stopped, {how}"));
+            say(&format!("array {name}: {how}"));
             Ok(())
         }
-        (Err(why), Err(also)) => Err(format!("{why}; {also}").into()),
-        (Err(why), Ok(_)) | (Ok(()), Err(why)) => Err(why.into()),
+        (Err(why), Err(also)) => Err(format!("{why}; {also}")),
+        (Err(why), Ok(_)) | (Ok(()), Err(why)) => Err(why),
+    };
+    farewell.say(&ended);
+    Ok(ended?)
+}
+
+/// Says what happened, and remembers who has no part in the array any more.
+fn log(told: &Told, disks: &Mutex<Disks>) {
+    let said = {
+        let disks = control::locked(disks);
+        events::sentence(told, &|disk| disks.name(disk))
+    };
+    if let Some(said) = said {
+        // A reader of the log who is gone is no reason to stop.
+        let _ = writeln!(std::io::stderr(), "raid-ublk: {said}");
+    }
+    if let Told::Event(Event::SpareActivated { place, left: Some(left), .. }) = told {
+        control::locked(disks).leaving.push((*left, Some(*place)));
+    }
+}
+
+/// Closes the disks that have no part in the array, and says so.
+fn close_unused(service: &Service, disks: &Mutex<Disks>, array: &str) {
+    let count = control::locked(disks).names.len();
+    for disk in 0..count {
+        if let Ok(Ok(())) = service.close_unused(disk) {
+            let mut disks = control::locked(disks);
+            let name = std::mem::take(&mut disks.names[disk]);
+            eprintln!("raid-ublk: {name} has no part in array {array}, and is closed");
+            disks.unused.push((name, None));
+        }
     }
 }
 
@@ -235,14 +284,13 @@ struct Served<'a> {
     /// For NBD.
     export: &'a dyn Export,
     control: control::Array<'a>,
-    /// Its disks by index, and those of them that stand by.
-    names: Vec<String>,
-    spares: Vec<usize>,
+    disks: &'a Mutex<Disks>,
+    farewell: &'a Farewell,
 }
 
 /// Serves until the end.
 fn serve(options: &Options, signals: &mut Signals, array: Served<'_>) -> Result<(), String> {
-    let Served { name, id, target, export, control: of, names, spares } = array;
+    let Served { name, id, target, export, control: of, disks, farewell } = array;
     let socket = &options.which.control;
     let control = ControlSocket::bind(socket)?;
     let nbd = match options.socket.is_some() || options.port.is_some() {
@@ -259,7 +307,7 @@ fn serve(options: &Options, signals: &mut Signals, array: Served<'_>) -> Result<
     };
     let path = device.as_ref().map(ublk::Device::path);
     let (end, ends) = mpsc::channel();
-    let desk = control::Desk::new(of, end.clone(), path.clone(), names, spares);
+    let desk = control::Desk::new(of, end.clone(), path.clone(), disks, farewell);
     let signalled = signals.handle();
     let exports = [(name.to_owned(), export)];
     let served = std::thread::scope(|scope| {

@@ -82,6 +82,17 @@ pub enum CallError {
         /// Bytes of the array's blocks.
         expected: u32,
     },
+    /// The disk is too small for any member of the array.
+    TooSmall {
+        /// Its number.
+        disk: usize,
+        /// Bytes of the disk.
+        size: u64,
+        /// Bytes of them that the format leaves to a member.
+        usable: u64,
+        /// Bytes that a member takes.
+        needed: u64,
+    },
     /// Nobody stored the record that puts the disk in.
     NotStored {
         /// Its number.
@@ -138,6 +149,11 @@ impl fmt::Display for CallError {
             Self::BlockSize { disk, found, expected } => write!(
                 f,
                 "disk {disk} has blocks of {found} bytes, the array has blocks of {expected}"
+            ),
+            Self::TooSmall { disk, size, usable, needed } => write!(
+                f,
+                "disk {disk} is too small: of its {size} bytes the metadata leaves {usable}, a member takes \
+                 {needed}; give a larger one"
             ),
             Self::NotStored { disk } => {
                 write!(f, "disk {disk} was not put in: no disk stored the record of it")
@@ -320,8 +336,42 @@ impl Engine {
         if found != expected {
             return Err(CallError::BlockSize { disk, found, expected });
         }
+        let block = u64::from(found);
+        let usable = self.format.usable(shape).0.saturating_mul(block);
+        let needed = self.smallest_member().saturating_mul(block);
+        if usable < needed {
+            let size = shape.blocks.0.saturating_mul(block);
+            return Err(CallError::TooSmall { disk, size, usable, needed });
+        }
         self.commits.request_spare(disk, shape);
         self.run(now);
+        Ok(())
+    }
+
+    /// Blocks of the smallest member of the array.
+    fn smallest_member(&self) -> u64 {
+        let mut found = SmallestMember { array: self.array, blocks: None };
+        self.store.view(|disks| self.format.assemble(disks, &mut found));
+        found.blocks.unwrap_or(0)
+    }
+
+    /// Gives up a disk that has no part in the array: neither a member nor a spare, and written by no commit. It may
+    /// be closed then, and taken in again as another disk. Nothing is written to it.
+    ///
+    /// # Errors
+    /// It sits in a place or is on its way into one, or commits write it.
+    pub fn give_up_disk(&mut self, disk: usize) -> Result<(), CallError> {
+        self.known_disk(disk)?;
+        if let Some(place) = self.seat_of(disk) {
+            return Err(CallError::Member { disk, place });
+        }
+        if self.commits.names_disk(disk) || self.commits.writes(disk) {
+            return Err(CallError::Promised { disk });
+        }
+        if self.store.disks[disk].live || self.look_up(disk).spare {
+            return Err(CallError::InUse { disk });
+        }
+        self.forget_disk(disk);
         Ok(())
     }
 
@@ -358,6 +408,12 @@ impl Engine {
     pub fn is_given_back(&self, disk: usize) -> bool {
         let known = self.store.disks.get(disk);
         known.is_none_or(|known| known.pieces.is_empty()) && !self.commits.names_disk(disk)
+    }
+
+    /// Whether a disk is on its way nowhere: neither into a place or the configuration, nor out of it.
+    #[must_use]
+    pub fn is_settled(&self, disk: usize) -> bool {
+        !self.commits.names_disk(disk)
     }
 
     /// Asks for a clean stop: the clean record is written as soon as nothing is under way.
@@ -429,6 +485,25 @@ impl Engine {
         self.store.view(|disks| self.format.assemble(disks, &mut found));
         found
     }
+}
+
+/// How small a member of an array is.
+struct SmallestMember {
+    array: raid_core::array::ArrayId,
+    blocks: Option<u64>,
+}
+
+impl Inventory for SmallestMember {
+    fn disk(&mut self, _: &DiskDescriptor) {}
+    fn array(&mut self, _: &raid_core::array::ArrayDescriptor) {}
+    fn member(&mut self, member: &MemberDescriptor) {
+        if member.array == self.array {
+            let blocks = member.len.0;
+            self.blocks = Some(self.blocks.map_or(blocks, |smallest| smallest.min(blocks)));
+        }
+    }
+    fn raw(&mut self, _: Subject, _: &'static str, _: u64) {}
+    fn finding(&mut self, _: &Finding) {}
 }
 
 /// Looks up one disk in what a format reports.

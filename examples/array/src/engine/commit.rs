@@ -183,6 +183,11 @@ impl Commits {
         self.queue.push_back(Job::ReleaseSpare { disk, id });
     }
 
+    /// Whether the commit under way writes this disk.
+    pub(super) fn writes(&self, disk: usize) -> bool {
+        self.run.as_ref().is_some_and(|run| run.steps.contains_key(&disk))
+    }
+
     /// A disk is back: what is being written there does not count.
     pub(super) fn disk_returned(&mut self, disk: usize) {
         let run = self.run.as_mut().filter(|run| run.steps.contains_key(&disk));
@@ -740,13 +745,13 @@ impl Engine {
             Job::Align { set, again: false } if !run.counted => {
                 self.commits.queue.push_front(Job::Align { set, again: true });
             }
-            Job::ReleaseSpare { disk, .. } => self.forget_released(disk),
+            Job::ReleaseSpare { disk, .. } => self.forget_disk(disk),
             Job::Align { .. } | Job::AddSpare { .. } | Job::Return { .. } => {}
         }
     }
 
     /// A disk is of this configuration no more. If it failed meanwhile, it is not written any more either.
-    fn forget_released(&mut self, disk: usize) {
+    pub(super) fn forget_disk(&mut self, disk: usize) {
         let known = &mut self.store.disks[disk];
         known.live = false;
         known.pieces.clear();
@@ -778,14 +783,15 @@ impl Engine {
         let key = key_of(&member);
         *seat = super::Seat { disk: Some(disk), start: member.start, key, epoch };
         // The one that sat here before is a member no more.
-        if let Some(left) = left.filter(|left| self.seat_of(*left).is_none()) {
+        let left = left.filter(|left| self.seat_of(*left).is_none());
+        if let Some(left) = left {
             self.store.disks[left].live = false;
         }
         if let Some(room) = self.sets[set].journal.space.get_mut(place.slot.index()) {
             *room = space;
         }
         self.commits.joining.push((set, place.slot));
-        self.events.push_back(Event::SpareActivated { place, disk });
+        self.events.push_back(Event::SpareActivated { place, disk, left });
         self.retry_joins();
     }
 

@@ -35,7 +35,7 @@ const WAKE: u64 = u64::MAX;
 enum Order {
     Add(usize, Box<dyn Member>),
     Carry(MemberIo),
-    /// Closes a disk, which has nothing under way.
+    /// Closes a disk, once it has nothing under way.
     Close(usize),
 }
 
@@ -94,7 +94,7 @@ impl Ring {
         self.order(Order::Carry(io));
     }
 
-    /// Closes a disk that has nothing under way and gets nothing any more, at the next [`kick`](Self::kick).
+    /// Closes a disk that gets nothing any more, at the next [`kick`](Self::kick) and once nothing is under way.
     pub(crate) fn close(&self, disk: usize) {
         self.order(Order::Close(disk));
     }
@@ -128,6 +128,14 @@ struct Disk {
     member: Box<dyn Member>,
     in_flight: usize,
     waiting: VecDeque<MemberIo>,
+    /// It goes once nothing is under way.
+    closing: bool,
+}
+
+impl Disk {
+    fn is_over(&self) -> bool {
+        self.closing && self.in_flight == 0 && self.waiting.is_empty()
+    }
 }
 
 /// An I/O under way.
@@ -198,14 +206,15 @@ impl Work {
                 match orders.try_recv() {
                     Ok(Order::Add(disk, member)) => {
                         let waiting = VecDeque::new();
-                        self.disks.insert(disk, Disk { member, in_flight: 0, waiting });
+                        let entry = Disk { member, in_flight: 0, waiting, closing: false };
+                        self.disks.insert(disk, entry);
                     }
                     Ok(Order::Carry(io)) => self.take(io),
                     Ok(Order::Close(disk)) => {
-                        let rests = |disk: &Disk| disk.in_flight == 0 && disk.waiting.is_empty();
-                        if self.disks.get(&disk).is_some_and(rests) {
-                            self.disks.remove(&disk);
+                        if let Some(disk) = self.disks.get_mut(&disk) {
+                            disk.closing = true;
                         }
+                        self.close_if_over(disk);
                     }
                     Err(mpsc::TryRecvError::Empty) => break,
                     Err(mpsc::TryRecvError::Disconnected) => {
@@ -216,6 +225,12 @@ impl Work {
             }
         }
         Ok(())
+    }
+
+    fn close_if_over(&mut self, disk: usize) {
+        if self.disks.get(&disk).is_some_and(Disk::is_over) {
+            self.disks.remove(&disk);
+        }
     }
 
     /// Begins an I/O, or has it wait for those of its disk.
@@ -362,6 +377,7 @@ impl Work {
         while let Some(io) = self.next_of(disk) {
             self.begin(io);
         }
+        self.close_if_over(disk);
     }
 
     /// The next I/O that waits for others of its disk, if it need not any more.
@@ -513,6 +529,29 @@ mod tests {
             Err(MemberError::Os(error)) => assert_eq!(error.kind(), ErrorKind::UnexpectedEof),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// A disk that hangs is given up in the middle: what it has under way is answered first.
+    #[test]
+    fn a_disk_that_is_closed_answers_what_it_has_under_way_and_is_free_then() {
+        let Some((ring, done)) = ring() else { return };
+        let scratch = Scratch::new("closed");
+        ring.add(3, Box::new(FileMember::create(&scratch.0, BLOCKS).unwrap()));
+        let count = 4 * DEPTH as u64;
+        for id in 0..count {
+            ring.submit(io(id, Transfer::Read { at: Lba(id), len: 512 }));
+        }
+        ring.close(3);
+        ring.submit(io(count, Transfer::Flush));
+        ring.kick();
+        let answers: Vec<_> = (0..=count).map(|_| done.recv().unwrap()).collect();
+        let read = answers.iter().filter(|done| done.id != IoId(count) && done.result.is_ok());
+        assert_eq!(read.count() as u64, count);
+        // What is asked of it afterwards finds no disk, and whoever wants it may have it.
+        ring.submit(io(0, Transfer::Flush));
+        ring.kick();
+        assert!(matches!(done.recv().unwrap().result, Err(MemberError::Gone)));
+        FileMember::open(&scratch.0).unwrap();
     }
 
     #[test]

@@ -226,7 +226,7 @@ impl<E: ArrayEngine> Rig<E> {
                 Event::Mismatch(mismatch) => self.mismatches.push(mismatch),
                 Event::Notice { set, notice } => self.notices.push((set, notice)),
                 Event::Trusted(taken) => self.trusted.push(taken),
-                Event::SpareActivated { place, disk } => self.seated.push((place, disk)),
+                Event::SpareActivated { place, disk, .. } => self.seated.push((place, disk)),
                 Event::MemberReturned { place, owed } => self.returned.push((place, owed)),
                 Event::Refused(why) => self.refused.push(why.to_string()),
                 Event::NotTaken { why, .. } => self.refused.push(why.to_string()),

@@ -408,7 +408,7 @@ impl<E: ArrayEngine> Run<E> {
                     self.read_anything = true;
                     wrong.map_err(|wrong| Finding(format!("{wrong}")))?;
                 }
-                Event::SpareActivated { place, disk } => {
+                Event::SpareActivated { place, disk, .. } => {
                     self.seated.push((place, disk));
                     self.activating = 0;
                 }

@@ -57,12 +57,22 @@ impl Folder {
 
     /// The same, with these options.
     pub(crate) fn serve_with(&self, options: &[&str], disks: &[usize]) -> Served<'_> {
+        self.serve_logged(options, disks, Stdio::null())
+    }
+
+    /// The same, and what it prints goes here.
+    pub(crate) fn serve_logged(
+        &self,
+        options: &[&str],
+        disks: &[usize],
+        printed: Stdio,
+    ) -> Served<'_> {
         let mut command = program(&["serve"]);
         command.args(options);
         command.args(["--socket", &self.path("socket"), "--control", &self.path("control")]);
         command.args(disks.iter().map(|disk| self.disk(*disk)));
         let errors = fs::File::create(self.path("errors")).unwrap();
-        let mut child = command.stdout(Stdio::null()).stderr(errors).spawn().unwrap();
+        let mut child = command.stdout(printed).stderr(errors).spawn().unwrap();
         let until = Instant::now() + Duration::from_secs(60);
         loop {
             // What nobody answers ends with 4.

@@ -371,6 +371,13 @@ impl Engine {
         self.groups.next_io()
     }
 
+    /// Whether it writes metadata.
+    #[must_use]
+    pub fn is_commit_write(&self, io: &MemberIo) -> bool {
+        let write = matches!(io.transfer, Transfer::Write { .. });
+        write && matches!(self.groups.owner(io.id), Some(Owner::Commit(_)))
+    }
+
     /// Takes the result of one.
     pub fn complete_io(&mut self, now: Time, mut completion: Completion) {
         if self.groups.sent(completion.id).is_some_and(|sent| self.has_left(sent)) {

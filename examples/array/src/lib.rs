@@ -12,6 +12,7 @@
 pub mod backplane;
 pub mod discover;
 pub mod engine;
+mod fault_point;
 pub mod foreign;
 pub mod formats;
 pub mod ledger;

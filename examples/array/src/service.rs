@@ -14,6 +14,7 @@ use crate::discover::Discovery;
 use crate::engine::{
     CallError, Engine, Event, OpenError, Options, Request, RequestError, RequestId,
 };
+use crate::fault_point::FaultPoint;
 use crate::member::{Member, Ring};
 use crate::nbd::{Export, Shape};
 use raid_core::array::{ArrayId, Geometry};
@@ -146,6 +147,7 @@ struct Running {
     own: Sender<Message>,
     waiting: HashMap<RequestId, Asker>,
     tell: Box<dyn Fn(Told) + Send>,
+    fault_point: FaultPoint,
     /// Of each set the scrub under way, or the last one since the start.
     scrubs: BTreeMap<u16, Scrub>,
     /// Until when a stop waits.
@@ -210,6 +212,7 @@ impl Service {
             own: to.clone(),
             waiting: HashMap::new(),
             tell: Box::new(tell),
+            fault_point: FaultPoint::from_environment(),
             scrubs: BTreeMap::new(),
             stopping: None,
         };
@@ -447,6 +450,13 @@ impl Running {
     fn send(&mut self) {
         let mut rings = false;
         while let Some(io) = self.engine.next_io() {
+            if self.engine.is_commit_write(&io) && self.fault_point.is_here() {
+                // Ends once what was asked before is done.
+                self.ring = None;
+                self.disks.clear();
+                self.threads.drain(..).for_each(|thread| drop(thread.join()));
+                FaultPoint::kill();
+            }
             match (&self.disks[io.disk], &self.ring) {
                 (Way::Ring, Some(ring)) => {
                     ring.submit(io);

@@ -5,7 +5,7 @@
 //! | asked | answered |
 //! |---|---|
 //! | `{"do": "status"}` | `{"ok": {…}}`: as `raid-ublk status --json` prints it |
-//! | `{"do": "fail", "set": 0, "slot": 1}` | `{"ok": null}` |
+//! | `{"do": "fail", "set": 0, "slot": 1, "force": false}` | `{"ok": null}`; the last copy fails only if forced |
 //! | `{"do": "return", "set": 0, "slot": 1}` | `{"ok": null}`: the disk of the place is back |
 //! | `{"do": "add_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: a blank disk, now a spare; `"overwrite": true`: it may hold something, which is lost |
 //! | `{"do": "release_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: the disk has no metadata any more, and is closed |
@@ -312,8 +312,19 @@ impl<'a> Desk<'a> {
             Some("status") => self.status(service, name),
             Some("fail") => {
                 let place = place()?;
-                let call = service.call(move |engine, now| engine.fail_member(now, place));
-                done(call.map_err(gone)?)
+                let forced = asked.get("force") == Some(&json!(true));
+                let call = service.call(move |engine, now| match engine.is_last(place)? {
+                    true if !forced => Ok(false),
+                    _ => engine.fail_member(now, place).map(|()| true),
+                });
+                match call.map_err(gone)?.map_err(|why: CallError| why.to_string())? {
+                    true => Ok(Value::Null),
+                    false => Err(format!(
+                        "set {}, slot {} holds the last copy of some data: without it the set fails; --force declares \
+                         it failed all the same",
+                        place.set, place.slot
+                    )),
+                }
             }
             Some("return") => {
                 let place = place()?;

@@ -68,7 +68,13 @@ enum Command {
         json: bool,
     },
     /// Declare a member failed
-    Fail(At),
+    Fail {
+        #[command(flatten)]
+        at: At,
+        /// Although the set fails without it
+        #[arg(long)]
+        force: bool,
+    },
     /// The disk of a failed member is back: only what it missed is copied
     Return(At),
     /// Disks that stand by for members that fail
@@ -195,8 +201,8 @@ fn run(command: Command) -> Result<(ExitCode, String), Failure> {
             let words = if json { format!("{status:#}") } else { control::words(&status) };
             Ok((control::health(&status), words))
         }
-        Command::Fail(at) => at.ask("fail").map(quiet),
-        Command::Return(at) => at.ask("return").map(quiet),
+        Command::Fail { at, force } => at.ask("fail", force).map(quiet),
+        Command::Return(at) => at.ask("return", false).map(quiet),
         Command::Spare { control, what, path, overwrite } => {
             let absolute = std::path::absolute(&path);
             let path = absolute.map_err(|error| format!("{}: {error}", path.display()))?;
@@ -233,7 +239,8 @@ fn ask(control: &Control, asked: &Value) -> Result<Value, Failure> {
 }
 
 impl At {
-    fn ask(&self, what: &str) -> Result<(), Failure> {
-        ask(&self.control, &json!({ "do": what, "set": self.set, "slot": self.slot })).map(drop)
+    fn ask(&self, what: &str, force: bool) -> Result<(), Failure> {
+        let asked = json!({ "do": what, "set": self.set, "slot": self.slot, "force": force });
+        ask(&self.control, &asked).map(drop)
     }
 }

@@ -230,7 +230,7 @@ fn a_failed_set_is_not_called_clean() {
     let served = folder.serve_logged(&["--array", "array"], &[0, 1, 2], log.into());
     served.until("initialised", |set| set["operation"].is_null());
     for slot in ["0", "1"] {
-        assert!(folder.ask(&["fail", "--slot", slot]).status.success());
+        assert!(folder.ask(&["fail", "--slot", slot, "--force"]).status.success());
     }
     let status = folder.ask(&["status"]);
     assert_eq!(status.status.code(), Some(2));

@@ -9,8 +9,8 @@ use raid_core::array::{MemberDescriptor, MemberId, Place};
 use raid_core::metadata::{
     ChangeError, DiskDescriptor, DiskShape, Finding, Inventory, RuntimeState, Stamp, Subject,
 };
-use raid_core::units::Slot;
-use raid_sync::{Limits, Refusal, Status, Time};
+use raid_core::units::{Slot, SlotSet};
+use raid_sync::{Limits, Redundancy, Refusal, Status, Time};
 use std::fmt;
 
 /// Why a call was refused.
@@ -258,6 +258,27 @@ impl Engine {
         self.sets[index].core.abort()?;
         self.run(now);
         Ok(())
+    }
+
+    /// Whether a set fails if this member does: it holds the last copy of some data.
+    ///
+    /// # Errors
+    /// There is no such place.
+    pub fn is_last(&self, place: Place) -> Result<bool, CallError> {
+        let set = &self.sets[self.known_place(place)?];
+        if set.has_failed() || !set.live().contains(place.slot) {
+            return Ok(false);
+        }
+        let left = set.in_sync().without(SlotSet::of(place.slot));
+        Ok(match self.redundancy() {
+            Redundancy::None => true,
+            Redundancy::Mirror => left.is_empty(),
+            Redundancy::Parity(strips) => {
+                let lost = set.all().without(left).len();
+                // One that is being filled gives nothing.
+                lost > u16::from(strips) && set.in_sync().contains(place.slot)
+            }
+        })
     }
 
     /// Declares a member failed. Nothing happens if it has failed before.

@@ -105,6 +105,12 @@ impl<O> Groups<O> {
         self.of_io.get(&io)?.2
     }
 
+    /// Who waits for an I/O in flight.
+    pub(super) fn owner(&self, io: IoId) -> Option<&O> {
+        let (group, ..) = self.of_io.get(&io)?;
+        self.groups.get(group).map(|group| &group.owner)
+    }
+
     /// Whether there is an I/O to carry out.
     pub(super) fn has_io(&self) -> bool {
         !self.outbox.is_empty()

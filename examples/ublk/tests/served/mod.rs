@@ -6,8 +6,9 @@
 use raid_array::nbd::{Address, Client};
 use serde_json::Value;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Bytes of a file that is a disk.
@@ -67,8 +68,22 @@ impl Folder {
         disks: &[usize],
         printed: Stdio,
     ) -> Served<'_> {
+        match self.try_serve(options, disks, printed, &[]) {
+            Ok(served) => served,
+            Err(ended) => panic!("{ended}: {}", self.errors()),
+        }
+    }
+
+    /// The same with these variables in the server's environment; how it ended if it did so before it served.
+    pub(crate) fn try_serve(
+        &self,
+        options: &[&str],
+        disks: &[usize],
+        printed: Stdio,
+        environment: &[(&str, &str)],
+    ) -> Result<Served<'_>, ExitStatus> {
         let mut command = program(&["serve"]);
-        command.args(options);
+        command.args(options).envs(environment.iter().copied());
         command.args(["--socket", &self.path("socket"), "--control", &self.path("control")]);
         command.args(disks.iter().map(|disk| self.disk(*disk)));
         let errors = fs::File::create(self.path("errors")).unwrap();
@@ -77,10 +92,12 @@ impl Folder {
         loop {
             // What nobody answers ends with 4.
             if self.ask(&["status"]).status.code().is_some_and(|code| code < 4) {
-                return Served { folder: self, child };
+                return Ok(Served { folder: self, child });
             }
-            let ended = child.try_wait().unwrap();
-            assert!(ended.is_none() && Instant::now() < until, "{ended:?}: {}", self.errors());
+            if let Some(ended) = child.try_wait().unwrap() {
+                return Err(ended);
+            }
+            assert!(Instant::now() < until, "{}", self.errors());
             std::thread::yield_now();
         }
     }
@@ -95,7 +112,12 @@ impl Folder {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client::connect(&Address::Unix(self.0.join("socket")), "array").unwrap()
+        self.try_client().unwrap()
+    }
+
+    /// Where the server may be gone.
+    pub(crate) fn try_client(&self) -> io::Result<Client> {
+        Client::connect(&Address::Unix(self.0.join("socket")), "array")
     }
 }
 
@@ -119,15 +141,29 @@ impl Served<'_> {
 
     /// Waits until the first set is like this.
     pub(crate) fn until(&self, what: &str, is: impl Fn(&Value) -> bool) {
+        self.until_sets(what, |sets| is(&sets[0]));
+    }
+
+    /// Waits until every set is like this.
+    pub(crate) fn until_all(&self, what: &str, is: impl Fn(&Value) -> bool) {
+        self.until_sets(what, |sets| sets.as_array().is_some_and(|sets| sets.iter().all(&is)));
+    }
+
+    fn until_sets(&self, what: &str, are: impl Fn(&Value) -> bool) {
         let until = Instant::now() + Duration::from_secs(120);
         loop {
             let status = self.status();
-            if is(&status["sets"][0]) {
+            if are(&status["sets"]) {
                 return;
             }
             assert!(Instant::now() < until, "{what}: {status:#} {}", self.folder.errors());
             std::thread::yield_now();
         }
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     pub(crate) fn kill(mut self) {

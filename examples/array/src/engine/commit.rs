@@ -330,8 +330,13 @@ impl Engine {
             Stage::OpeningLedger => {
                 if self.sets[set].journal.open {
                     self.write_commit(job);
-                } else if !matches!(job, Job::Record { .. }) && !self.sets[set].losses_recorded() {
-                    self.defer(job);
+                } else if !self.sets[set].losses_recorded() {
+                    match job {
+                        // The epoch waits for this record, which is to name one more.
+                        Job::Record { .. } if self.sets[set].journal.in_use => self.drain(job),
+                        Job::Record { .. } => {}
+                        _ => self.defer(job),
+                    }
                 }
             }
         }
@@ -392,13 +397,13 @@ impl Engine {
                 return self.set_stage(Stage::OpeningLedger);
             }
         }
-        if let Job::Record { set, seq } = job {
-            let Some(state) = self.record(set, seq) else {
+        if let Job::Record { set: index, seq } = job {
+            let Some(state) = self.record(index, seq) else {
                 // Overtaken by a later record.
                 self.commits.run = None;
                 return;
             };
-            let set = &mut self.sets[set];
+            let set = &mut self.sets[index];
             let short = !(state.failed | state.rebuilding).is_empty();
             // From this record on the ledger counts. What it holds now is of another time.
             if short && set.needs_ledger && !set.journal.in_use {
@@ -407,6 +412,11 @@ impl Engine {
                     self.set_stage(Stage::OpeningLedger);
                 }
                 return;
+            }
+            let named = state.failed | state.rebuilding;
+            if set.losses_recorded() && self.counts_on_windows(index, named) {
+                self.sets[index].journal.request_open();
+                return self.set_stage(Stage::OpeningLedger);
             }
         }
         self.write_commit(job);
@@ -453,6 +463,11 @@ impl Engine {
             }
             let named = state.failed | state.rebuilding;
             self.heads.only_gone(self.set_id(set), named);
+            if self.counts_on_windows(set, named) {
+                // A member failed before a new epoch could begin: until then no journal counts.
+                self.heads.forget(self.set_id(set));
+                self.sets[set].journal.request_open();
+            }
             let Set { failures, journal, needs_ledger, .. } = &mut self.sets[set];
             journal.in_use |= *needs_ledger && !named.is_empty();
             if let Some(run) = &mut self.commits.run {

@@ -11,6 +11,10 @@
 //! or to be written; and, while the disks say that the ledger counts, a new epoch. Else a start with that member
 //! back takes it for one that holds all rows.
 //!
+//! A rebuild fills its target past the ledger, and a pass that begins again leaves out writes that the one before
+//! took along. So an epoch may hold older blocks of a target than the target does. A replay leaves out who is
+//! being filled, and before a record says that a member is filled a new epoch begins.
+//!
 //! A flush that fails stops the new epoch: its member is failed then, and the rule above applies. A row that is
 //! larger than the ledger is done in parts. A set that has failed writes nothing, and answers its rows.
 
@@ -56,6 +60,8 @@ pub(super) struct Journal {
     holders: SlotSet,
     /// Members that hold its head.
     headed: SlotSet,
+    /// Targets were filled since the epoch began.
+    passed_by: bool,
     next_block: u64,
     number: u64,
     stage: Stage,
@@ -83,6 +89,7 @@ impl Journal {
             in_use: false,
             holders: SlotSet::EMPTY,
             headed: SlotSet::EMPTY,
+            passed_by: false,
             next_block: 1,
             number: 0,
             stage: Stage::Idle,
@@ -105,6 +112,11 @@ impl Journal {
     pub(super) fn request_open(&mut self) {
         self.renew = true;
         self.open = false;
+    }
+
+    /// A rebuild fills rows, or has filled them.
+    pub(super) fn pass_by(&mut self) {
+        self.passed_by = true;
     }
 
     /// Whether a new epoch is being begun.
@@ -213,6 +225,14 @@ impl Engine {
         let journal = &own.journal;
         let counts = journal.in_use && !own.has_failed() && own.losses_recorded();
         counts && (journal.renew || (journal.open && self.epoch_is_over(set)))
+    }
+
+    /// Whether a record that names these members as gone or being filled calls one filled of which the epoch may
+    /// hold older blocks.
+    pub(super) fn counts_on_windows(&self, set: usize, named: SlotSet) -> bool {
+        let own = &self.sets[set];
+        let filled = !named.contains_all(own.all().without(own.in_sync()));
+        own.journal.in_use && own.journal.passed_by && filled && !named.is_empty()
     }
 
     /// A set that has failed: nothing more is written, and whoever waits is answered.
@@ -412,6 +432,7 @@ impl Engine {
         let (of, updates) = (self.set_id(set), self.updates());
         let gone = self.sets[set].all().without(self.sets[set].in_sync());
         let owed = self.sets[set].core.status().owed_regions > 0;
+        self.sets[set].journal.passed_by = false;
         let to = self.sets[set].live() & self.sets[set].journal.with_room();
         let mut ios = Vec::new();
         for slot in to.iter() {

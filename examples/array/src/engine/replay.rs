@@ -6,6 +6,7 @@
 //! | the metadata says that nobody is missing, or that the stop was clean | what a ledger holds is old: it is not replayed |
 //! | the newest head belongs to another update of the metadata, or names others who are gone | not replayed: rows may have been written since |
 //! | every batch up to the end, from any of the members that the newest head names | replayed, once nothing speaks against the start |
+//! | blocks of a member that is being filled | left out: a rebuild has filled it past the ledger, and will again |
 //! | a block that may belong to a batch and that none of them gives | not replayed: the set is not covered |
 //!
 //! Rows are written only when every holder has their batch, or is named as lost. So on the holders that are in
@@ -224,7 +225,11 @@ impl Engine {
             return Ok(Replay::Impossible(JournalFault::NoCopy { holders }));
         }
         match self.read_batches(&copies, epoch, slots.len(), backplane) {
-            Ok(fragments) => journal.to_replay = fragments,
+            // Who is being filled has been given newer blocks since, and will be given all that was under way.
+            Ok(mut fragments) => {
+                fragments.retain(|fragment| !untrusted.contains(fragment.slot));
+                journal.to_replay = fragments;
+            }
             Err(fault) => return Ok(Replay::Impossible(fault)),
         }
         let relied_on = heads.iter().filter(|(.., head)| head.epoch == epoch);
@@ -294,7 +299,7 @@ impl Engine {
         Ok(all)
     }
 
-    /// Rows are put right on every member that is here, and flushed.
+    /// Rows are put right on every member that is here and in sync, and flushed.
     pub(super) fn write_replayed(
         &mut self,
         set: usize,

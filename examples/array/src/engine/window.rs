@@ -212,6 +212,9 @@ impl Engine {
         task.phase = Phase::Writing;
         task.written = writes.iter().map(|write| (write.slot, write.at)).collect();
         let owner = Owner::Window(task.number);
+        if matches!(task.copy.operation, Operation::Rebuild { .. }) {
+            self.sets[set].journal.pass_by();
+        }
         self.write_members(set, writes, owner);
     }
 
@@ -334,7 +337,9 @@ impl Engine {
         let set = task.set;
         self.note_failures(set, write_failed);
         let rebuild = matches!(task.copy.operation, Operation::Rebuild { .. });
-        if !rebuild && !self.sets[set].has_failed() {
+        if rebuild {
+            self.sets[set].journal.pass_by();
+        } else if !self.sets[set].has_failed() {
             let written = task.written.iter().filter(|(slot, _)| !write_failed.contains(*slot));
             for (slot, at) in written {
                 self.sets[set].core.rewritten(*slot, Rows::new(at.start.0, at.len.0));

@@ -14,6 +14,7 @@ mod harness_itself;
 mod kind_a;
 mod kind_b;
 mod kind_b_records;
+mod kind_b_windows;
 mod kind_c;
 mod kind_c_parts;
 mod kind_c_spares;

@@ -7,8 +7,8 @@
 //! what another one knows. So each volume has lists of its own, and counts its own updates:
 //!
 //! ```text
-//!  0      4         5       6    8        12       16       20       28           92   96
-//!  | RRro | version | flags | FF | update | number | parted | states | references | CRC |
+//!  0      4         5       6       8        12       16       20       28           92   96
+//!  | RRro | version | flags | heard | update | number | parted | states | references | CRC |
 //! ```
 //!
 //! - *Number* counts the updates of this volume. An update of another volume leaves it, and every state,
@@ -18,6 +18,8 @@
 //!   member's own disk says of later updates, the disk of this roster was not told.
 //! - *States*, three bits for each reference: in sync, being filled, failed, missing; the third bit where
 //!   another disk has the place now.
+//! - *Heard*, one bit for each reference, inverted: an update of another volume said that the disk failed.
+//!   This one has not run without it, and knows no more of it than its number says.
 //! - *Flags*: bit 0 clean, bits 1 and 2 initialisation, both for the whole volume.
 //! - *Update* is the header's counter. A roster counts only under the counter that it was written with:
 //!   after a change by another implementation the lists of the standard count, and the next update made
@@ -29,7 +31,7 @@
 //! that does not know the rosters reads no old data.
 
 use crate::crc::plain_crc;
-use crate::integer::{ByteOrder, U32, U64};
+use crate::integer::{ByteOrder, U16, U32, U64};
 use crate::physical_disk_records::{PdState, is_reference};
 use crate::update::set_note::SetNote;
 use crate::vd_configuration::VdConfiguration;
@@ -48,7 +50,7 @@ struct Stored {
     magic: [u8; 4],
     version: u8,
     flags: u8,
-    unused_6: [u8; 2],
+    heard: U16,
     update: U32,
     number: U32,
     parted: U32,
@@ -67,6 +69,8 @@ const VERSION: u8 = 1;
 pub(crate) struct Member {
     reference: u32,
     state: u8,
+    /// Another volume's update said so.
+    heard: bool,
 }
 
 /// Bits of a state.
@@ -125,11 +129,14 @@ impl Roster {
         let parted = stored.parted.get(order);
         let mut this = Self { parted, ..Self::new(stored.number.get(order), note) };
         let mut states = stored.states.get(order);
+        let mut heard = !stored.heard.get(order);
         for (member, reference) in this.members.iter_mut().zip(&stored.references) {
             let reference = reference.get(order);
             let state = u8::try_from(states & 7).unwrap_or(FAILED);
-            *member = is_reference(reference).then_some(Member { reference, state });
+            let own = Member { reference, state, heard: heard & 1 != 0 };
+            *member = is_reference(reference).then_some(own);
             states = states.checked_shr(BITS).unwrap_or(0);
+            heard >>= 1;
         }
         Some(this)
     }
@@ -141,11 +148,13 @@ impl Roster {
             Initialisation::Running => 1,
             Initialisation::Full => 2,
         };
+        let bits = self.members.iter().rev().map(|member| member.is_some_and(|own| own.heard));
+        let heard = bits.fold(0u16, |all, heard| all << 1 | u16::from(heard));
         let mut stored = Stored {
             magic: MAGIC,
             version: VERSION,
             flags: u8::from(self.note.clean) | initialisation << 1,
-            unused_6: [u8::MAX; 2],
+            heard: U16::new(order, !heard),
             update: U32::new(order, update),
             number: U32::new(order, self.number),
             parted: U32::new(order, self.parted),
@@ -234,11 +243,25 @@ impl Roster {
         let place = known.or_else(free).or_else(replaced);
         match place.and_then(|place| self.members.get_mut(place)) {
             Some(place) => {
-                *place = Some(Member { reference, state });
+                *place = Some(Member { reference, state, heard: false });
                 true
             }
             None => false,
         }
+    }
+
+    /// Another volume's update says that a disk failed; `false` if it is not known.
+    pub(crate) fn hear(&mut self, reference: u32, state: PdState) -> bool {
+        let known = self.member(reference).is_some() && self.set(reference, state);
+        for member in self.members.iter_mut().flatten() {
+            member.heard |= known && member.reference == reference;
+        }
+        known
+    }
+
+    /// Whether that a disk failed is known from another volume's update alone.
+    pub(crate) fn has_heard(&self, reference: u32) -> bool {
+        self.member(reference).is_some_and(|member| member.heard)
     }
 
     /// Another disk has the place of this one now.
@@ -300,6 +323,7 @@ mod tests {
             assert!(roster.set(reference, state));
         }
         roster.replace(3);
+        assert!(roster.set(5, PdState::ONLINE) && roster.hear(5, out) && !roster.hear(6, out));
         assert!(is_ours(record));
         roster.store(record, ORDER, 40);
         assert!(is_ours(record));
@@ -309,7 +333,9 @@ mod tests {
             assert_eq!(found.state_of(reference), Some(state));
             assert_eq!(found.names(reference), reference != 3);
         }
-        assert_eq!((found.state_of(9), found.accusations(), found.is_whole()), (None, 1, false));
+        assert_eq!((found.state_of(9), found.accusations(), found.is_whole()), (None, 2, false));
+        assert_eq!([4, 5, 9].map(|reference| found.has_heard(reference)), [false, true, false]);
+        assert!(roster.set(5, out) && !roster.has_heard(5));
         for update in [None, Some(41)] {
             assert_eq!(Roster::of_record(record, ORDER, update), None);
         }

@@ -13,6 +13,8 @@
 //! | out | in | `x` is the later one: `x` was there for every write that `y` may have acknowledged; a fork if `y` is two updates further on: than `x`, or than when they parted, as far as that is known |
 //! | out | out | `y` is the earlier one if a disk that it counts in carries a record without `y`; else a fork |
 //!
+//! What another volume's update said of a disk counts where that disk carries no later record of this one.
+//!
 //! *Out* is failed, missing, without an entry, or no longer named in the record of the set. Members that
 //! count themselves in have a say. Spares and disks that know of their own failure have none; but who is
 //! two updates behind what such a disk knows, and is counted in there, is an older copy and has none either.
@@ -119,9 +121,15 @@ impl<'a> SetRecord<'a> {
         self.word_on_disk_of(self) == Word::In
     }
 
-    /// Whether it says that the disk of the other record is out.
+    /// Whether it says that the disk of the other record is out. What it has heard of another volume is no
+    /// answer to a later record.
     pub(super) fn accuses(&self, other: &Self) -> bool {
-        self.word_on_disk_of(other).is_out()
+        let heard = || {
+            let them = other.disk.reference();
+            self.roster().zip(them).is_some_and(|(roster, them)| roster.has_heard(them))
+        };
+        let is_later = || compare_kept(other.number(), self.number()).is_gt();
+        self.word_on_disk_of(other).is_out() && !(heard() && is_later())
     }
 
     pub(super) fn is_on(&self, other: &Self) -> bool {

@@ -254,7 +254,7 @@ pub(crate) fn fail(
         let fails = roster.names(reference)
             && holds
             && array_state::runs_without(live, survey, volume, reference);
-        fails.then(|| roster.set(reference, state)).is_some()
+        fails && roster.hear(reference, state)
     });
 }
 

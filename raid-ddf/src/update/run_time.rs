@@ -143,8 +143,9 @@ pub(crate) fn set_state(
                 let Some(them) = them.filter(|them| is_reference(*them)) else { continue };
                 let old = next.state_of(them).unwrap_or(PdState::ONLINE);
                 let new = state_of_member(disks, them, old, wanted(state, slot));
+                let heard = next.has_heard(them);
                 next.set(them, new);
-                if !old.is_gone() && new.is_gone() {
+                if (heard || !old.is_gone()) && new.is_gone() {
                     next.parted = volume.number();
                 }
                 if !old.is_gone() && new.is_gone() && !new.contains(PdState::MISSING) {

@@ -3,7 +3,7 @@
 
 use crate::media::{Rig, geometry, healthy};
 use crate::{container, run_apart, state, states, written};
-use raid_core::array::MemberState::{InSync, Stale};
+use raid_core::array::MemberState::{Failed, InSync, Stale};
 use raid_core::array::{ArrayId, ArrayState, Level, Placement};
 use raid_core::metadata::{FormatWriter, RuntimeState};
 use raid_core::units::{Slot, SlotSet};
@@ -145,5 +145,38 @@ fn an_older_copy_of_a_disk_that_ran_alone_is_a_fork_whatever_the_numbers() {
             run_apart(&mut rig, &[0, 1, 2], other, 1, 1);
             assert_eq!(state(&rig.told(), "one"), ArrayState::Forked, "{before} {alone}");
         }
+    }
+}
+
+/// Case C5. What another volume's update says of a disk does not count as an update of this one: whoever has
+/// run since without the disk that it is written on knows more.
+#[test]
+fn what_another_volume_says_of_a_disk_takes_back_no_run_of_that_disk() {
+    for refilled in [false, true] {
+        let (mut rig, one, other) = pair();
+        run_apart(&mut rig, &[0, 1, 2], one, 1, 1);
+        run_apart(&mut rig, &[0], other, 1, 2);
+        if refilled {
+            let mut apart = rig.only(&[0]);
+            let filling = RuntimeState { rebuilding: SlotSet::of(Slot(1)), ..healthy() };
+            apart.set_state(other, 0, &filling).unwrap();
+            let apart = written(apart);
+            rig.take_back(&[0], apart);
+        }
+        // The first volume runs on, and loses that disk: it is written no more.
+        rig.live[0] = false;
+        let short = RuntimeState { clean: false, failed: SlotSet::of(Slot(0)), ..healthy() };
+        rig.set_state(one, 0, &short).unwrap();
+        let mut rig = written(rig);
+        for _ in 0..2 {
+            let told = rig.told();
+            assert_eq!(states(&told, "one"), [Failed, InSync], "{refilled}");
+            assert_ne!(state(&told, "other"), ArrayState::Forked, "{refilled}");
+            assert_eq!(states(&told, "other")[0], InSync, "{refilled}: {:?}", told.findings);
+            assert_ne!(states(&told, "other")[1], InSync, "{refilled}");
+            run_apart(&mut rig, &[1, 2], one, 1, 1);
+        }
+        // Where nobody knows of a later run the disk has failed all the same.
+        assert_eq!(rig.only(&[1, 2]).state(other, 0).unwrap().failed, SlotSet::of(Slot(0)));
     }
 }

@@ -10,7 +10,7 @@ OF_THE_CODE = (
     "FlushNotGated", "SameSequence", "TwoRecords", "AnyIdentity", "TrustMarkAfterUnclean",
     "PauseKeepsWindows", "AbortAdvancesDone", "CountFillingLegs", "NewestByStamp", "EndAtCursor",
     "AllowOverlap", "TrustBeforeRecord", "ForgetLog", "RepairAtFirstLook", "CheckWrites",
-    "MergeSplitBrain", "StartDegradedDirty",
+    "MergeSplitBrain", "StartDegradedDirty", "SyncWritesUncharged",
 )
 
 # Of src/defect.rs: not in the model, and why.
@@ -21,7 +21,6 @@ OUTSIDE = {
     "UnsignedThrottle": "time: the throttle is not in the model",
     "NoMinimumRate": "time: the throttle is not in the model",
     "BadRangeAfterDone": "order only: every record has the whole list, so none has the position without it",
-    "SyncWritesUncharged": "in the model nobody but the trusted holds a row from the moment it is owed; the code charges it when it is copied",
     "OverwriteSources": "a change of shape is not in the model: no format records its positions",
 }
 

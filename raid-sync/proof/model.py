@@ -612,6 +612,8 @@ def owe(s, p):
     rebuild runs. From now on nobody who is not trusted counts as holding it."""
     here = lambda r: only(r, p.row)
     keep = lambda rows: (lambda m, r: rows(m, r) & (trusted(s, m) | ~here(r)))
+    if planted("SyncWritesUncharged"):
+        keep = lambda rows: rows
     given_up = lambda r: here(r) & p.gives_up
     return [("owe_rows", ~s.set_failed() & ~rebuilds(s))], {
         "owed": lambda r: s.owed(r) | here(r),
@@ -795,11 +797,14 @@ def give_up_window(s, p):
     }
 
 
-@action(lowers=BOOL, pauses=BOOL)
+@action(lowers=BOOL, pauses=BOOL, again=(R, BOOL))
 def stop(s, p):
     """A pause, an abort, or the end of a resync: no copy is under way, and `issued` falls back to `done`. After
-    a pause the operation goes on as it is."""
+    a pause the operation goes on as it is. `again`: a resync had copied them, but `done` had not come there."""
     kept = lambda r: s.window(r) == Closing if planted("PauseKeepsWindows") else FALSE
+    again = lambda r: all_of(p.again(r), s.window(r) == Landed, s.operation() == Resync)
+    keep = lambda rows: (lambda m, r: rows(m, r) & (trusted(s, m) | ~again(r)))
+    owed = lambda r: FALSE if planted("EndAtCursor") else s.owed(r) | again(r)
     return [
         ("settle", s.operation() != Nothing),
         ("end", ~((s.stream() == Flushing) & s.finish())),
@@ -807,9 +812,13 @@ def stop(s, p):
     ], {
         "operation": lambda: ite(p.pauses, s.operation(), Nothing), "preparing": lambda: p.pauses,
         "window": lambda r: ite(kept(r), Closing, Free),
-        "owed": lambda r: FALSE if planted("EndAtCursor") else s.owed(r),
+        "owed": owed,
+        "owed_on_disk": lambda r: s.owed_on_disk(r) | again(r),
+        "owed_prepared": lambda r: s.owed_prepared(r) | again(r),
+        "held": keep(s.held), "flushed": keep(s.flushed), "durable": keep(s.durable),
+        "prepared": keep(s.prepared),
         "finishing": lambda: FALSE,
-        "issued": lambda m, r: ite(s.filling(m), s.held(m, r), s.issued(m, r)),
+        "issued": lambda m, r: ite(s.filling(m), s.held(m, r) & ~again(r), s.issued(m, r)),
         "lowered": lambda: s.lowered() | p.lowers,
     }
 

@@ -129,6 +129,7 @@ fn simulate(seed: u64, watch: Option<&Watch>) -> Result<(), String> {
     let mut random = Random::new(seed);
     let setup = Setup::random(&mut random);
     let mut world = World::new(setup, seed, build);
+    world.trace = std::env::var_os("RAID_SYNC_TRACE").is_some();
     if let Some(watch) = watch {
         world.watch(watch)?;
     }
@@ -139,9 +140,7 @@ fn simulate(seed: u64, watch: Option<&Watch>) -> Result<(), String> {
         }
         match Act::random(&mut random, setup.rows) {
             // In the model nobody declares rows owed while a rebuild runs.
-            Act::Owe(_) if watch.is_some() => {}
-            // Nor does anybody ask for a resync of rows that an absent member is said to hold.
-            Act::Resync if watch.is_some() && world.is_short() => {}
+            Act::Owe(_) if watch.is_some() && world.rebuilds() => {}
             act => world.act(act)?,
         }
     }

@@ -1018,6 +1018,7 @@ pub(crate) struct With {
     pub(crate) lowers: bool,
     pub(crate) gone: [bool; 4],
     pub(crate) pauses: bool,
+    pub(crate) again: [bool; 6],
     pub(crate) present: [bool; 4],
     pub(crate) fill: [bool; 4],
     pub(crate) found: i16,
@@ -1797,7 +1798,7 @@ fn after_give_up_window(s: &Abstract, p: &With) -> Abstract {
     t
 }
 
-/// A pause, an abort, or the end of a resync: no copy is under way, and `issued` falls back to `done`. After a pause the operation goes on as it is.
+/// A pause, an abort, or the end of a resync: no copy is under way, and `issued` falls back to `done`. After a pause the operation goes on as it is. `again`: a resync had copied them, but `done` had not come there.
 pub(crate) const STOP: Action = Action { name: "stop", refused_by: stop_refused_by, after: after_stop };
 
 fn stop_refused_by(s: &Abstract, p: &With) -> Option<&'static str> {
@@ -1812,9 +1813,15 @@ fn after_stop(s: &Abstract, p: &With) -> Abstract {
     t.operation = (if p.pauses { s.operation } else { Operation::Nothing });
     t.preparing = p.pauses;
     for r0 in 0..s.rows { t.window[r0] = WindowState::Free; }
-    for r0 in 0..s.rows { t.owed[r0] = s.owed[r0]; }
+    for r0 in 0..s.rows { t.owed[r0] = (s.owed[r0] || (p.again[r0] && (s.window[r0] == WindowState::Landed) && (s.operation == Operation::Resync))); }
+    for r0 in 0..s.rows { t.owed_on_disk[r0] = (s.owed_on_disk[r0] || (p.again[r0] && (s.window[r0] == WindowState::Landed) && (s.operation == Operation::Resync))); }
+    for r0 in 0..s.rows { t.owed_prepared[r0] = (s.owed_prepared[r0] || (p.again[r0] && (s.window[r0] == WindowState::Landed) && (s.operation == Operation::Resync))); }
+    for m0 in 0..s.members { for r1 in 0..s.rows { t.held[m0][r1] = (s.held[m0][r1] && ((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || !((p.again[r1] && (s.window[r1] == WindowState::Landed) && (s.operation == Operation::Resync))))); } }
+    for m0 in 0..s.members { for r1 in 0..s.rows { t.flushed[m0][r1] = (s.flushed[m0][r1] && ((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || !((p.again[r1] && (s.window[r1] == WindowState::Landed) && (s.operation == Operation::Resync))))); } }
+    for m0 in 0..s.members { for r1 in 0..s.rows { t.durable[m0][r1] = (s.durable[m0][r1] && ((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || !((p.again[r1] && (s.window[r1] == WindowState::Landed) && (s.operation == Operation::Resync))))); } }
+    for m0 in 0..s.members { for r1 in 0..s.rows { t.prepared[m0][r1] = (s.prepared[m0][r1] && ((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || !((p.again[r1] && (s.window[r1] == WindowState::Landed) && (s.operation == Operation::Resync))))); } }
     t.finishing = false;
-    for m0 in 0..s.members { for r1 in 0..s.rows { t.issued[m0][r1] = ((s.filling[m0] && s.held[m0][r1]) || (!s.filling[m0] && s.issued[m0][r1])); } }
+    for m0 in 0..s.members { for r1 in 0..s.rows { t.issued[m0][r1] = ((s.filling[m0] && s.held[m0][r1] && !((p.again[r1] && (s.window[r1] == WindowState::Landed) && (s.operation == Operation::Resync)))) || (!s.filling[m0] && s.issued[m0][r1])); } }
     t.lowered = (s.lowered || p.lowers);
     t
 }

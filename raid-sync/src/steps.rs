@@ -176,10 +176,14 @@ impl Search<'_> {
                 self.best = Some(Best { path, apart, here, goal });
             }
         }
-        if self.path.len() >= LONGEST {
+        let goal = self.goal;
+        // Nothing that follows makes an account hold more.
+        let short = |m: usize| {
+            s.failed[m] && goal.failed[m] && (0..s.rows).any(|r| goal.held[m][r] && !s.held[m][r])
+        };
+        if self.path.len() >= LONGEST || (0..s.members).any(short) {
             return false;
         }
-        let goal = self.goal;
         let first = self.path.iter().all(|(name, _)| lands(name));
         candidates(s, goal, (first, self.flushes), &mut |action, with| {
             if self.tried >= PATIENCE {

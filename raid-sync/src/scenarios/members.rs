@@ -7,6 +7,7 @@ use crate::world::native;
 use crate::*;
 use raid_core::metadata::Operation;
 use raid_core::units::{Row, Rows, Slot};
+use std::vec::Vec;
 
 fn copied_rows(rig: &Rig) -> u64 {
     rig.copied.iter().map(|rows| rows.len).sum()
@@ -400,5 +401,61 @@ fn what_a_resync_changes_below_the_mark_is_filled_again() {
     rig.core.owe_rows(Rows::new(1, 1)).unwrap();
     assert_eq!(rig.core.owed(), Some(Operation::Resync));
     rig.run();
+    rig.assert_whole();
+}
+
+/// Case G7.
+#[test]
+fn an_absent_member_owes_the_rows_of_a_resync_that_loses_its_last_other_copy() {
+    type Ask = fn(&mut Rig);
+    // Somebody says that copies differ, and they do: the absent one holds what the first one does.
+    let asked: [(&str, Ask); 2] = [
+        ("a row", |rig| rig.core.owe_rows(Rows::new(6, 1)).unwrap()),
+        ("all rows", |rig| {
+            let time = rig.time();
+            rig.core.start(time, Operation::Resync, AboveMark::Skip).unwrap();
+        }),
+    ];
+    for (what, ask) in asked {
+        for capabilities in [flag_only(), native::capabilities()] {
+            let mut rig = Rig::new(config(3), clean(), capabilities);
+            rig.write(0, 16);
+            rig.core.quiesce();
+            rig.run_until_clean();
+            rig.fail(2);
+            rig.disks[1].write(6, 60, true);
+            rig.hold_copies = true;
+            ask(&mut rig);
+            rig.settle();
+            rig.fail(0);
+            rig.run();
+            let read = rig.core.plan_read(Rows::new(6, 1), NONE).unwrap();
+            assert_eq!(read.from, slots(&[1]), "the last copy speaks");
+            rig.give_back(2).unwrap();
+            rig.run();
+            assert_eq!(rig.core.status().failed, slots(&[0]));
+            assert_eq!(rig.disks[2].read(6), 60, "{what}: two reads would differ");
+        }
+    }
+}
+
+#[test]
+fn a_second_window_skips_what_nobody_owes() {
+    let mut rig = Rig::mirror(2);
+    rig.core.set_limits(Limits { windows: 2, ..rig.config.limits });
+    for row in [1, 13] {
+        rig.core.owe_rows(Rows::new(row, 1)).unwrap();
+    }
+    // The first one waits for a write, so the second is opened beside it.
+    let grant = rig.go(1, 1);
+    rig.start_held();
+    rig.send(&grant);
+    assert_eq!(rig.done(&grant, &[]), Ack::Now);
+    rig.settle();
+    let mut rows: Vec<_> = rig.copies.iter().map(|wanted| wanted.rows).collect();
+    rows.sort_by_key(|rows| rows.start);
+    assert_eq!(rows, [Rows::new(0, 4), Rows::new(12, 4)], "both, and nothing between");
+    rig.run();
+    assert_eq!(rig.core.owed(), None);
     rig.assert_whole();
 }

@@ -6,7 +6,7 @@ use super::scenarios;
 use crate::world::native;
 use crate::*;
 use raid_core::metadata::{Capabilities, Operation, RuntimeState};
-use raid_core::units::{Row, Slot};
+use raid_core::units::{Row, Rows, Slot};
 use std::collections::VecDeque;
 use std::vec::Vec;
 
@@ -132,4 +132,27 @@ scenarios! {
             assert_eq!(core.marks().unwrap().done, Row(mark), "{found:?}");
         }
     }
+}
+
+/// One flag, and no place for what is owed: only "unclean" says it.
+#[test]
+fn a_clean_record_is_not_issued_that_was_prepared_before_rows_were_owed() {
+    let mut rig = Rig::new(config(2), clean(), Capabilities { mark: false, ..flag_only() });
+    rig.write(0, 4);
+    rig.core.quiesce();
+    rig.hold_flushes = true;
+    rig.settle();
+    assert_eq!(rig.flushes.len(), 1, "for the clean record");
+    rig.disks[1].write(2, 60, true);
+    rig.core.owe_rows(Rows::new(2, 1)).unwrap();
+    rig.hold_records = true;
+    rig.flush(NONE);
+    rig.settle();
+    // Whatever is written first is durable when the power goes.
+    if rig.records.last().is_some_and(|(_, to, _)| !to.is_empty()) {
+        rig.record(NONE);
+    }
+    rig.power_cut(&[true, true], &[]);
+    rig.run();
+    rig.assert_whole();
 }

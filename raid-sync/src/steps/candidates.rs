@@ -190,7 +190,15 @@ fn operations(s: &Abstract, t: &Abstract, to: &mut Try<'_>) -> bool {
         let with = With { row, ..With::default() };
         let (is, then) = (s.window[row], t.window[row]);
         let commanded = matches!(is, WindowState::Active | WindowState::Copying);
-        if is == WindowState::Landed && then == WindowState::Free && to(proven::ADVANCE, &with) {
+        // A window that is given up leaves its row as it was for who is filled, and for who is to agree.
+        let lacks = |m: usize| s.issued[m][row] && t.issued[m][row] && !t.held[m][row];
+        let filled = |m: usize| s.filling[m] && t.filling[m] && lacks(m);
+        let given_up = then == WindowState::Free
+            && ((s.operation == Operation::Rebuild && (0..s.members).any(filled))
+                || ((t.operation == Operation::Nothing || t.preparing) && falls_back(s, t, row)));
+        // The cursor may have gone back to a row that is owed again.
+        let passed = is == WindowState::Landed && then != WindowState::Landed && !given_up;
+        if passed && to(proven::ADVANCE, &with) {
             return true;
         }
         if is == WindowState::Copying && then != WindowState::Copying {
@@ -207,12 +215,18 @@ fn operations(s: &Abstract, t: &Abstract, to: &mut Try<'_>) -> bool {
             return true;
         }
     }
-    let back = |m: usize| s.filling[m] && (0..s.rows).any(|r| s.issued[m][r] && !t.issued[m][r]);
+    // What was issued falls back to what is held; more than that is forgotten.
+    let fell = |m: usize, r: usize| s.issued[m][r] && !s.held[m][r] && !t.issued[m][r];
+    let back = |m: usize| s.filling[m] && (0..s.rows).any(|r| fell(m, r));
     let waits = t.preparing && !s.preparing;
     let pauses = t.operation != Operation::Nothing && (waits || (0..s.members).any(back));
     if s.operation != Operation::Nothing && (t.operation == Operation::Nothing || pauses) {
+        let mut again = [false; 6];
+        for row in 0..s.rows {
+            again[row] = falls_back(s, t, row);
+        }
         for lowers in [false, true] {
-            if to(proven::STOP, &With { lowers, pauses, ..With::default() }) {
+            if to(proven::STOP, &With { lowers, pauses, again, ..With::default() }) {
                 return true;
             }
         }
@@ -251,8 +265,17 @@ fn operations(s: &Abstract, t: &Abstract, to: &mut Try<'_>) -> bool {
     false
 }
 
+/// Whether a row that a resync has copied counts as owed again.
+fn falls_back(s: &Abstract, t: &Abstract, row: usize) -> bool {
+    let copied = s.operation == Operation::Resync && s.window[row] == WindowState::Landed;
+    copied && !s.owed[row] && t.owed[row]
+}
+
 fn raises(s: &Abstract, t: &Abstract, flushes: bool, to: &mut Try<'_>) -> bool {
-    if s.stream == StreamState::Idle && (t.stream != StreamState::Lowering || flushes) {
+    // Nothing is raised without a flush, unless there is nothing to flush.
+    let caches = (0..s.members).any(|m| s.volatile[m] && !s.failed[m]);
+    let may = flushes || (!caches && t.stream != StreamState::Lowering);
+    if s.stream == StreamState::Idle && may {
         let mut regions = [false; 6];
         let mut taken_back = false;
         for region in 0..s.regions {

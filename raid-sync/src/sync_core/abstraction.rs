@@ -2,7 +2,7 @@
 //! The core as the proven model sees it: `docs/proof.md`.
 
 use super::SyncCore;
-use crate::operation::{Family, Phase};
+use crate::operation::{Family, Phase, Running};
 use crate::proven::{self, Abstract, StreamState, WindowState};
 use crate::record::{Raise, Stream};
 use crate::window::State;
@@ -41,8 +41,16 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     }
 
     fn abstract_operation(&self, a: &mut Abstract) {
-        let waits = |phase| matches!(phase, Phase::Preparing | Phase::Paused);
-        a.preparing = self.running.is_some_and(|running| waits(running.phase));
+        // A pause that finds nothing open is one already.
+        let still = |running: Running| {
+            let mark = self.mark_of(running.family());
+            self.windows.used() == 0 && mark.issued == mark.done
+        };
+        a.preparing = self.running.is_some_and(|running| match running.phase {
+            Phase::Preparing | Phase::Paused => true,
+            Phase::Pausing => still(running),
+            _ => false,
+        });
         a.operation = match self.running.map(|running| running.family()) {
             None => proven::Operation::Nothing,
             Some(Family::Rebuild) => proven::Operation::Rebuild,

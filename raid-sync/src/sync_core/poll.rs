@@ -465,6 +465,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         if self.throttle.turn(now, &self.config.limits) != Turn::Now {
             return None;
         }
+        // Beside another window: what follows it may be owed by nobody.
+        self.skip_ahead(running);
+        if !self.may_open() {
+            return None;
+        }
         let start = self.mark_of(running.family()).issued;
         let len = self.config.limits.rows_per_window.max(1);
         let len = len.checked_next_multiple_of(self.config.align).unwrap_or(u64::MAX);

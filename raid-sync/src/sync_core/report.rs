@@ -99,15 +99,12 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         if fixed {
             self.log.written(rows);
             self.fill_again(rows);
-        }
-        let missing = self.debtors.slots().without(self.members.trusted());
-        if fixed && !missing.is_empty() && !self.has(Defect::SyncWritesUncharged) {
-            self.log.charge(rows, self.debtors.bits(missing));
+            self.charge_untrusted(rows);
         }
     }
 
     /// A member that was filled up to here, by a pass that stands still, has what these rows were before.
-    fn fill_again(&mut self, rows: Rows) {
+    pub(super) fn fill_again(&mut self, rows: Rows) {
         if !self.members.filling.is_empty() && rows.start < self.rebuild.done {
             let region = self.log.grain.of(rows.start.0);
             self.rebuild.back_to(self.log.grain.start(region));

@@ -190,6 +190,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             let seat = found.seated.iter().find(|(seated, _)| *seated == slot);
             seat.map(|(_, key)| *key)
         };
+        // Copies were still to be made equal. One that is alone now agrees with itself, and owes nothing; those
+        // that come back do not agree with it. One flag does not say in which rows; nor do regions, where a record
+        // names a resync and calls none of them dirty.
+        let alone = !self.log.by_region || (found.state.clean && self.owed.is_none());
+        let disagreed = alone && interrupted(&found.state).is_some();
         let known = self.debtors.slots();
         for slot in known.without(self.members.untrusted()).iter() {
             self.close_account(slot);
@@ -210,27 +215,31 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                 let below = if self.members.filling.contains(slot) { filled } else { Row(0) };
                 let below = if self.rebuild == Mark::ZERO { below } else { Row(0) };
                 let bit = self.debtors.bit(slot);
-                self.log.charge_leaver(bit, below);
+                self.charge_found(bit, below, disagreed);
             }
         }
         for slot in (self.members.failed & self.debtors.slots()).iter() {
             let bit = self.debtors.bit(slot);
-            self.log.charge_leaver(bit, Row(0));
+            self.charge_found(bit, Row(0), disagreed);
         }
-        // Copies were still to be made equal. One that is alone now agrees with itself, and owes nothing; those
-        // that come back do not agree with it, and where one flag is all there is, nothing says in which rows.
-        let disagreed = !self.log.by_region && interrupted(&found.state).is_some();
         for slot in away.iter() {
             let (id, left) = (named(slot).unwrap_or_default(), self.generation);
             let bit = self.debtors.keep(Debtor { slot, id, since: left, left });
-            if bit != 0 && disagreed {
-                self.log.charge_all(bit);
-            } else if bit != 0 {
-                self.log.charge_leaver(bit, Row(0));
-            }
+            self.charge_found(bit, Row(0), disagreed);
         }
         if shrank {
             self.generation = self.generation.next(self.generation_bits()).0;
+        }
+    }
+
+    /// What a member owes whose account was found, or begins now: all that is not known to be clean, or all.
+    fn charge_found(&mut self, debtor: u8, filled: Row, everything: bool) {
+        if debtor == 0 {
+            return;
+        }
+        match everything {
+            true => self.log.charge_all(debtor),
+            false => self.log.charge_leaver(debtor, filled),
         }
     }
 
@@ -392,6 +401,7 @@ fn interrupted(found: &RuntimeState) -> Option<Operation> {
 mod tests {
     use crate::Return;
     use crate::scenarios::rig::*;
+    use crate::world::native;
     use raid_core::metadata::{Operation, RuntimeState};
 
     #[test]
@@ -399,6 +409,22 @@ mod tests {
         // Recorded clean, for nobody writes, and yet the copies differ; one flag, so no region says where.
         let state = RuntimeState { operation: Some(Operation::Resync), ..clean() };
         let mut rig = Rig::new(config(2), state, flag_only());
+        rig.disks[0].write(6, 50, true);
+        rig.disks[1].write(6, 60, true);
+        rig.restart(&[0]).unwrap();
+        let regions = u32::try_from(rig.core.log.grain.count).unwrap();
+        rig.run();
+        assert_eq!(rig.give_back(0), Ok(Return::Partial { regions }));
+        rig.run();
+        rig.assert_whole();
+    }
+
+    /// Case G7.
+    #[test]
+    fn who_is_away_when_a_set_that_never_was_made_equal_is_started_owes_everything() {
+        // With regions, of which none is called dirty: nobody has written yet.
+        let state = RuntimeState { operation: Some(Operation::Resync), ..clean() };
+        let mut rig = Rig::new(config(2), state, native::capabilities());
         rig.disks[0].write(6, 50, true);
         rig.disks[1].write(6, 60, true);
         rig.restart(&[0]).unwrap();

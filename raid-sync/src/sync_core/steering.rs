@@ -133,7 +133,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         } else if self.owed.is_none() || scope == Scope::All {
             self.equalise = Mark::ZERO;
             self.back = None;
-            self.log.owe(everything);
+            self.owe_copies(everything);
         }
         if operation == Operation::Initialise || self.owed.is_none() {
             self.owed = Some(operation);
@@ -153,12 +153,33 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         if !self.members.redundant() {
             return Err(Refusal::NotRedundant);
         }
-        self.log.owe(rows);
+        self.owe_copies(rows);
         if self.owed.is_none() {
             self.owed = Some(Operation::Resync);
         }
         self.owed_from(rows);
         Ok(())
+    }
+
+    /// Copies of these rows may differ from now on. A member that is away, or was filled in part, may hold
+    /// what the copy held that will not speak: from now on it owes them, also if no copy is ever made to agree
+    /// because only one is left.
+    fn owe_copies(&mut self, rows: Rows) {
+        self.log.owe(rows);
+        // A record that was prepared before would not say so.
+        self.drop_raise();
+        self.charge_untrusted(rows);
+        if self.running.is_none_or(|running| running.family() != Family::Rebuild) {
+            self.fill_again(rows);
+        }
+    }
+
+    /// What these rows become, nobody has who is not trusted.
+    pub(super) fn charge_untrusted(&mut self, rows: Rows) {
+        let missing = self.debtors.slots().without(self.members.trusted());
+        if !self.has(Defect::SyncWritesUncharged) {
+            self.log.charge(rows, self.debtors.bits(missing));
+        }
     }
 
     /// Regions of these rows have become owed: the pass must not end before it has been there.

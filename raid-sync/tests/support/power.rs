@@ -16,8 +16,8 @@ impl World<'_> {
     pub(super) fn replace(&mut self, choice: u64) {
         let slot = self.slot(choice);
         let disk = &self.disks[slot.index()];
-        let record = disk.record().map(|(_, image)| image.generation);
-        if let (Some(seen), true) = (record, choice >> 16 & 1 == 1) {
+        let record = disk.record().map(|(number, image)| (number, image.generation));
+        if let (Some((number, seen)), true) = (record, choice >> 16 & 1 == 1) {
             let key = disk.key;
             let returned =
                 self.core.member_returned(slot, key, &raid_sync::Seen::plain(slot, seen));
@@ -25,6 +25,8 @@ impl World<'_> {
             if let Ok(returned) = returned {
                 self.seen.partial += u64::from(returned != Return::Full);
                 self.disks[slot.index()].dead = false;
+                // Else its old record would pass for newer than those that are written to it from now on.
+                self.records = self.records.max(number);
             }
         } else if self.core.member_joined(slot).is_ok() {
             self.keys += 1;

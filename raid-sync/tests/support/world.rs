@@ -187,9 +187,9 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Whether a member is missing.
-    pub(crate) fn is_short(&self) -> bool {
-        !self.core.status().failed.is_empty()
+    /// Whether a rebuild runs.
+    pub(crate) fn rebuilds(&self) -> bool {
+        matches!(self.core.status().operation, Some(Operation::Rebuild { .. }))
     }
 
     pub(crate) fn over(&self) -> bool {

@@ -15,12 +15,12 @@ OF_THE_CODE = (
 
 # Of src/defect.rs: not in the model, and why.
 OUTSIDE = {
-    "RecordToFailed": "serves progress: a record that also goes to a failed member breaks nothing here",
+    "RecordToFailed": "in the model, and breaks nothing there: a record that also reaches a failed member names it, so nobody believes that member",
     "ForgetWaiters": "progress: who waits for a window is not in the model",
     "LetIntoClosing": "progress: the window waits for the intruder, and copies after it",
     "UnsignedThrottle": "time: the throttle is not in the model",
     "NoMinimumRate": "time: the throttle is not in the model",
-    "BadRangeAfterDone": "order only: every record has the whole list, so none has the position without it",
+    "BadRangeAfterDone": "in the model, and breaks nothing there: every record has the whole list, so none has the position without it",
     "OverwriteSources": "a change of shape is not in the model: no format records its positions",
 }
 

@@ -10,6 +10,7 @@ the action leaves. `--show` prints the counterexample of an obligation that fail
 import argparse
 import itertools
 import multiprocessing
+import os
 import sys
 import time
 
@@ -198,4 +199,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BrokenPipeError:
+        # Who reads has seen enough: `| head`. Nothing more is written, not even at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -177,10 +177,12 @@ def starts_stray(s, p):
     }
 
 
-@action(present=(M, BOOL), holder=M, stander=M, top=M)
+@action(present=(M, BOOL), holder=M, top=M, first=M, by=M, rank=(M, INT))
 def starts_start(s, p):
     """Power fails, and the set is started from those that are present, by what their records say. Numbers are
-    counted on from the highest among them. One of them whose record may be found is overruled by no other."""
+    counted on from the highest among them. Who is overruled is so, over others, by one that is not: `rank` counts
+    them. One, at least, is present whose record may be found; of these `first` has the fewest before it, and is
+    overruled by nobody, or `by` one before it."""
     h = p.holder
     merge = planted("MergeSplitBrain", "HighestNumber")
     there = lambda m: p.present(m) & (s.record(m) != -1)
@@ -190,11 +192,15 @@ def starts_start(s, p):
     rival = lambda m: all_of(there(m), stands(s, there, m), trusts_itself(s, m))
     highest = implies(trusts_itself(s, h), forall(M, lambda m: implies(rival(m), number(m) <= number(h))))
     found = s.record(h)
+    found_there = lambda m: there(m) & (s.confirmed() <= s.record(m))
+    before = all_of(there(p.by), overrules(s, p.by, p.first), p.rank(p.by) < p.rank(p.first))
+    no_ring = stands(s, there, p.first) | before
     return [
         (WORLD, there(h) & there(p.top) & forall(M, lambda m: implies(there(m), number(m) <= number(p.top)))),
-        (WORLD, all_of(
-            there(p.stander), s.confirmed() <= s.record(p.stander), stands(s, there, p.stander))),
+        (WORLD, found_there(p.first) & forall(M, lambda m: implies(
+            found_there(m), p.rank(p.first) <= p.rank(m)))),
         ("overrules", planted("HighestNumber") or stands(s, there, h)),
+        ("overruled", planted("HighestNumber") or no_ring),
         ("freshest", merge or split),
         ("is_newer_than", planted("NewestByStamp") or highest),
     ], {

@@ -12,6 +12,7 @@
 //! | one calls the other's member absent, the other is filling the first | split brain: refused, never merged |
 //! | two that call each other's member absent, and a third calls one of them absent | the newest speaks; the older members are stale |
 //! | three that call each other's member absent in a ring | split brain: refused, never merged |
+//! | three in a ring, and a fourth that calls all of them absent, as they do it | split brain: refused, never merged |
 //! | of equal number and different content, neither calls the other's member absent | split brain: refused, never merged |
 //!
 //! Numbers are counted from the disks that are *present* at a start: no format knows those of a disk that is
@@ -23,7 +24,7 @@
 //!   filled, and trusted later still. One that is being filled counts as absent here: it came back, and what
 //!   its own record says is from before.
 //! - *Who call each other absent have both gone on alone.* Nobody can know which of them was promised more,
-//!   unless a third shows that one of them is overruled.
+//!   unless a third shows that one of them is overruled. Three in a ring show nothing.
 //! - *A record counts on members that it trusts.* It is durable when those hold it; the others need not.
 //!
 //! A stale member is not lost: if the newest record keeps its debt, only that is copied.
@@ -85,11 +86,12 @@ impl core::error::Error for SplitBrain {}
 pub fn freshest(records: &[Seen], bits: u8) -> Result<Option<Freshest>, SplitBrain> {
     let merge = planted(Defect::MergeSplitBrain);
     let stands = |record: &&Seen| !records.iter().any(|other| other.overrules(record));
-    let Some(first) = records.first() else { return Ok(None) };
-    if !records.iter().any(|record| stands(&record)) {
-        // Each is overruled by another.
-        let by = records.iter().find(|other| other.overrules(first)).unwrap_or(first);
-        return Err(SplitBrain { one: first.slot, other: by.slot });
+    let overruled = overruled(records);
+    if let Some(one) = records.iter().find(|one| !stands(one) && !overruled.contains(one.slot)) {
+        // No order can be proven of those in a ring: to go by another that none of them overrules may lose what
+        // they were promised.
+        let by = records.iter().find(|other| other.overrules(one)).unwrap_or(one);
+        return Err(SplitBrain { one: one.slot, other: by.slot });
     }
     for one in records.iter().filter(stands) {
         let apart = |other: &&Seen| one.accuses(other) && other.accuses(one);
@@ -120,6 +122,24 @@ pub fn freshest(records: &[Seen], bits: u8) -> Result<Option<Freshest>, SplitBra
         |record: &&Seen| record.generation != best.generation || best.absent.contains(record.slot);
     let stale = records.iter().filter(older).map(|record| record.slot).collect();
     Ok(Some(Freshest { newest, stale }))
+}
+
+/// Whose record is overruled by one that stands, perhaps over others that are overruled so.
+fn overruled(records: &[Seen]) -> SlotSet {
+    let stands = |record: &&Seen| !records.iter().any(|other| other.overrules(record));
+    let mut before: SlotSet = records.iter().filter(stands).map(|record| record.slot).collect();
+    let mut overruled = SlotSet::EMPTY;
+    // Each round but the last adds one of them, at least.
+    for _ in records {
+        let by = |record: &&Seen| {
+            let known = |other: &&Seen| before.contains(other.slot);
+            records.iter().filter(known).any(|other| other.overrules(record))
+        };
+        let found: SlotSet = records.iter().filter(by).map(|record| record.slot).collect();
+        overruled = overruled | found;
+        before = before | found;
+    }
+    overruled
 }
 
 impl Seen {
@@ -207,7 +227,7 @@ mod tests {
         let speaks = |newest, slots| Ok(Some(Freshest { newest, stale: stale(slots) }));
         assert_eq!(verdict(&[]), Ok(None));
         let table = rows(include_str!("assembly.rs"), "| records | verdict |");
-        assert_eq!(table.len(), 10);
+        assert_eq!(table.len(), 11);
         for row in table {
             let [records, says] = row[..] else { panic!("{row:?}") };
             let (a, b) = (seen(0, 3, 10, &[]), seen(1, 3, 11, &[]));
@@ -250,6 +270,17 @@ mod tests {
                 "three that call each other's member absent in a ring" => {
                     let ring = [seen(0, 3, 9, &[1]), seen(1, 3, 9, &[2]), seen(2, 3, 9, &[0])];
                     vec![vec![ring[0], ring[2], ring[1]], vec![ring[1], ring[0], ring[2]]]
+                }
+                "three in a ring, and a fourth that calls all of them absent, as they do it" => {
+                    // Only the fourth is overruled by nobody, and it is behind.
+                    let ring = [
+                        seen(0, 3, 9, &[1, 3]),
+                        seen(1, 3, 9, &[2, 3]),
+                        seen(2, 3, 9, &[0, 3]),
+                        seen(3, 3, 12, &[0, 1, 2]),
+                    ];
+                    let order = |order: [usize; 4]| order.map(|place| ring[place]).to_vec();
+                    vec![order([0, 2, 1, 3]), order([1, 0, 3, 2])]
                 }
                 "of equal number and different content, neither calls the other's member absent" => {
                     vec![vec![seen(0, 3, 11, &[3]), seen(1, 3, 11, &[])]]

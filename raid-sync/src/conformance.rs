@@ -143,6 +143,11 @@ pub(crate) fn follow<const T: usize, const W: usize, const R: usize, const B: us
     core: &SyncCore<T, W, R, B>,
     scene: &Scene,
 ) -> Result<Option<History>, String> {
+    if core.status().set_failed {
+        let mut a = abstraction(core, scene);
+        History::of(&before.a, &before.records).add_to(&mut a, &scene.records);
+        has_failed(&a)?;
+    }
     if !compares(core) {
         return Ok(None);
     }
@@ -195,6 +200,16 @@ pub(crate) fn start<const T: usize, const W: usize, const R: usize, const B: usi
     history.add_to(&mut a, &scene.records);
     conforms(core, scene, a)?;
     Ok(Some(history))
+}
+
+/// Whether a set that has failed says so. Nothing else is asked of it: it tidies nothing up.
+fn has_failed(a: &Abstract) -> Result<(), String> {
+    let wanted = ALL.iter().find(|(name, _)| *name == "p0_somebody_is_trusted");
+    let (name, holds) = wanted.ok_or("the invariant has no p0")?;
+    match !INVARIANT.get() || holds(a) {
+        true => Ok(()),
+        false => Err(format!("{name} does not hold: {:#?}", a.told())),
+    }
 }
 
 /// Whether this state satisfies the invariant.

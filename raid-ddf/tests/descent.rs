@@ -575,3 +575,32 @@ fn a_dirty_record_that_did_not_reach_all_allows_a_degraded_start() {
     made.set_sequence(&[0], 11);
     assert!(!made.assemble().array("volume").0.clean);
 }
+
+/// Case C1. Whoever could speak is away; what is left are a disk that failed since and one that was replaced.
+#[test]
+fn an_older_copy_of_a_replaced_disk_does_not_speak_beside_one_that_failed_later() {
+    let mut rig = container(3);
+    let shape = geometry(Level::Raid1, Placement::Fixed, 2);
+    let array = rig.create("mirror", shape, &[0, 1]).unwrap();
+    let spare = 2;
+    let stamp = rig.stamp();
+    rig.edit(|disks| Ddf.add_spare(disks, spare, stamp)).unwrap();
+    let mut rig = written(rig);
+    let copy = rig.media[1].clone();
+    rig.set_state(array, 0, &RuntimeState { failed: SlotSet::of(Slot(1)), ..healthy() }).unwrap();
+    let place = raid_core::array::Place { set: 0, slot: Slot(1) };
+    let stamp = rig.stamp();
+    rig.edit(|disks| Ddf.activate(disks, array, place, spare, stamp)).unwrap();
+    rig.set_state(array, 0, &healthy()).unwrap();
+    let mut rig = written(rig);
+    // Everybody is told that disk 0 has failed, itself among them.
+    let short = RuntimeState { failed: SlotSet::of(Slot(0)), ..healthy() };
+    rig.set_state(array, 0, &short).unwrap();
+    let mut rig = written(rig);
+    rig.media[1] = copy;
+    rig.reread();
+    let left = rig.only(&[0, 1]).told();
+    assert_eq!(state(&left, "mirror"), ArrayState::Failed);
+    let whole = rig.told();
+    assert_eq!(states(&whole, "mirror"), [Failed, InSync]);
+}

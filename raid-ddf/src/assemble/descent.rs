@@ -17,7 +17,8 @@
 //!
 //! *Out* is failed, missing, without an entry, or no longer named in the record of the set. Members that
 //! count themselves in have a say. Spares and disks that know of their own failure have none; but who is
-//! two updates behind what such a disk knows, and is counted in there, is an older copy and has none either.
+//! two updates behind what such a disk knows, and is counted in there, is an older copy and has none either;
+//! nor has who was replaced in a later record of such a disk.
 //!
 //! A disk that is being filled is a [witness](super::witness) where nobody is present whom it counts in.
 //!
@@ -296,14 +297,16 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// Whether a disk that knows of its own failure shows that this is an older copy of a disk: an update
-    /// reaches everybody whom it counts in before the next one begins. Where there are several volumes
-    /// that do not count their own updates, they may be another's.
+    /// reaches everybody whom it counts in before the next one begins, and who is named no more by a later one
+    /// was replaced. Where there are several volumes that do not count their own updates, they may be another's.
     fn is_older_than_a_lost_one(&self, claim: &SetRecord<'a>) -> bool {
         let counts_its_own = |other: &SetRecord<'a>| {
             other.roster().is_some() || self.configuration.entries().nth(1).is_none()
         };
         self.carriers().any(|other| {
-            other.word_on_disk_of(&other).is_out() && other.outran(claim) && counts_its_own(&other)
+            other.word_on_disk_of(&other).is_out()
+                && (other.outran(claim) || other.replaced(claim))
+                && counts_its_own(&other)
         })
     }
 

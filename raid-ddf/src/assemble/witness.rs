@@ -97,6 +97,14 @@ impl SetRecord<'_> {
             && compare_sequences(self.sequence(), other.sequence()).is_gt()
     }
 
+    /// Whether it is the later one, and another disk has the place of the other record's disk since.
+    pub(super) fn replaced(&self, other: &Self) -> bool {
+        let them = other.disk.reference();
+        self.has_later_members(other)
+            && self.compare_number(other).is_gt()
+            && !self.references().any(|element| Some(element) == them)
+    }
+
     /// Its number, compared with that of another record.
     fn compare_number(&self, other: &Self) -> Ordering {
         match (self.number(), other.number()) {

@@ -20,8 +20,6 @@ const EXPLORATION: Run =
     Run { tests: "-p raid-sync --lib exploration", depth: &[("RAID_SYNC_EXPLORE", "1")] };
 const CRASH: Run =
     Run { tests: "-p raid-sync --test crash", depth: &[("RAID_SYNC_RUNS", "100000")] };
-const POWER: Run =
-    Run { tests: "-p raid-array --test power", depth: &[("RAID_ARRAY_LIVES", "400")] };
 /// So many lives of each array make more than 100,000 power cuts in all.
 const LIVES: Run =
     Run { tests: "-p raid-array --test lives", depth: &[("RAID_ARRAY_LIVES", "1000")] };
@@ -41,7 +39,7 @@ impl Run {
 }
 
 pub(crate) fn main() -> ExitCode {
-    for run in [EXPLORATION, CRASH, POWER] {
+    for run in [EXPLORATION, CRASH] {
         match run.command().status() {
             Ok(status) if status.success() => {}
             Ok(status) => {
@@ -63,10 +61,6 @@ pub(crate) fn exploration(shell: &mut Shell) -> Outcome {
 
 pub(crate) fn crash(shell: &mut Shell) -> Outcome {
     step(shell, &CRASH)
-}
-
-pub(crate) fn power(shell: &mut Shell) -> Outcome {
-    step(shell, &POWER)
 }
 
 pub(crate) fn lives(shell: &mut Shell) -> Outcome {

@@ -175,7 +175,6 @@ pub(super) const DEEP: &[Step] = &[
         .needs(miri::NEEDS),
     step("deep-exploration", 3600, "the sync core's deep explorations", explore::exploration),
     step("deep-crash", 3600, "a hundred thousand power cuts of the sync core", explore::crash),
-    step("deep-power", 7200, "arrays through power cuts, many lives of each", explore::power),
     step("deep-lives", 7200, "arrays on disks that do what disks do", explore::lives),
     step("deep-cases", 3600, "the cases of the engine, each with many seeds", explore::cases),
     step("deep-ddf-crash", 7200, "every cut of every update of DDF", explore::ddf_crash),

@@ -6,7 +6,7 @@ use crate::harness::{
 };
 use crate::refusing::{Refusal, refusing};
 use raid_array::engine::{OpenError, Options};
-use raid_array::ledger::{BLOCK, decode_head};
+use raid_array::ledger::{BLOCK, Head, decode_head, encode_head};
 use raid_array::trust::{Accept, Risk};
 use raid_array::workload::{ArrayEngine, Caches, Call, Kept, Machine, Running};
 use raid_core::array::Level;
@@ -211,6 +211,36 @@ fn cut_short(ios: u64, owed: bool) -> Machine {
     assert!(owed || running.rig.tally.is_good(), "{:?}", running.rig.tally.wrong);
     running.cut(&mut machine, Caches::KeepAny);
     machine
+}
+
+/// Case B5. No start finds a journal of another loss any more, for each volume says for itself who is gone. So
+/// the head is made to name somebody else.
+#[test]
+fn a_journal_that_names_others_as_gone_is_not_replayed() {
+    let mut machine = cut_short(90, false);
+    let all = [0, 1, 2, 3, 4];
+    let mut heads = Vec::new();
+    for disk in 0..5 {
+        let bytes = content(&mut machine, disk);
+        let blocks = (0u64..).zip(bytes.chunks_exact(BLOCK));
+        let found = blocks.filter_map(|(at, block)| Some((disk, at, decode_head(block)?)));
+        heads.extend(found.filter(|(.., (_, head))| head.gone == SlotSet::of(Slot(4))));
+    }
+    assert!(!heads.is_empty(), "nobody has a journal of the loss");
+    let mut write = |gone: SlotSet| {
+        for (disk, at, (of, head)) in &heads {
+            let block = encode_head(*of, Head { gone, ..*head });
+            machine.disk(*disk).write(Lba(*at), &block).unwrap();
+            machine.disk(*disk).flush().unwrap();
+        }
+        start(&mut machine, 0, &all).map(|running| running.cut(&mut machine, Caches::KeepNothing))
+    };
+    for gone in [SlotSet::of(Slot(3)), [3, 4].map(Slot).into_iter().collect()] {
+        let error = write(gone).expect_err("the journal of another time counts");
+        let words = error.to_string();
+        assert!(words.contains("the write journal was begun when slots"), "{gone:?}: {words}");
+    }
+    write(SlotSet::of(Slot(4))).unwrap();
 }
 
 fn content(machine: &mut Machine, disk: usize) -> Vec<u8> {

@@ -332,7 +332,10 @@ pub(crate) fn plan(seed: u64, volumes: usize) -> Vec<Step> {
                 steps.push(Step::Stop);
                 steps.push(Step::Wait(200));
                 steps.push(cut(random, Where::Anywhere));
-                steps.push(Step::Elsewhere(random.u8(..)));
+                let pick = random.u8(..);
+                steps.push(Step::Elsewhere(pick));
+                // Once more, where it ended clean with all members.
+                steps.push(Step::Elsewhere(pick.wrapping_mul(77).wrapping_add(29)));
             }
             Aim::Force => {
                 // Only a set with parity asks for force: the first one, where there is one.

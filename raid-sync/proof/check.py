@@ -8,7 +8,7 @@ import re
 import sys
 
 import defects
-from model import WORLD
+from action import WORLD
 from prove import parameters_of
 from systems import ACTIONS, INVARIANT, system_of
 

@@ -3,21 +3,17 @@
 
 Each conjunct says in one line what it is for. Every action keeps all of them: `prove.py`.
 """
+from action import conjuncts, planted
 from model import Active, Clean, CleanWanted, Closing, Copying, Dirty, Flushing, Free, Landed, Lowering
 from model import Nothing, Raising, Rebuild, Writing
-from model import all_named, commanded, findable, planted, rec_claims, rec_differs, rec_good
+from model import all_named, commanded, findable, rec_claims, rec_differs, rec_good
 from model import rec_trusts, trusted
 from model import writing
 from terms import INT, FLUSH, MEMBER, REGION, ROW
 from terms import all_of, any_of, forall, iff, implies
 
 M, R, G, U = MEMBER, ROW, REGION, FLUSH
-INVARIANT = {}
-
-
-def conjunct(function):
-    INVARIANT[function.__name__] = function
-    return function
+INVARIANT, conjunct = conjuncts()
 
 
 def within(low, version, high):

@@ -5,51 +5,19 @@ and requests in flight, through any number of power cuts and restarts.
 An action has parameters, guards and updates. Beside each guard stands the function of raid-sync that asks the
 same question; `WORLD` marks what is no decision of the core: a disk that answers, a cache, a user, the power.
 `check.py` fails if a function of that name is gone. The updates name what changes, as functions of the state
-before. `planted("Name")` is true if that defect is to be planted; the names are those of `src/defect.rs` where
-it has one (`defects.py` holds the list).
+before.
 """
+from action import WORLD, actions, only, planted
 from state import State
 from terms import BOOL, ENUMS, FALSE, FLUSH, INT, MEMBER, REGION, ROW, TRUE
 from terms import all_of, any_of, forall, iff, implies, ite, term, value_of
 
 M, R, G, U = MEMBER, ROW, REGION, FLUSH
-WORLD = "(the world)"
-ACTIONS = {}
-_planted = None
+ACTIONS, action = actions()
 
 for _values in ENUMS.values():
     for _name in _values:
         globals()[_name] = value_of(_name)
-
-
-class Action:
-    def __init__(self, function, parameters):
-        self.name, self.function, self.parameters = function.__name__, function, parameters
-        self.about = function.__doc__
-
-    def apply(self, s, p):
-        """The guards, as pairs of the function that asks and the term; the updates."""
-        guards, updates = self.function(s, p)
-        return [(asker, term(guard)) for asker, guard in guards], updates
-
-
-def action(**parameters):
-    """Parameters with the sort of their value; a tuple is a function, its value last."""
-    sorts = {name: sort if isinstance(sort, tuple) else (sort,) for name, sort in parameters.items()}
-    def add(function):
-        ACTIONS[function.__name__] = Action(function, sorts)
-        return function
-    return add
-
-
-def plant(name):
-    global _planted
-    _planted = name
-
-
-def planted(*names):
-    """Whether one of these defects is planted."""
-    return _planted in names
 
 
 # ---- what the names mean
@@ -120,11 +88,6 @@ def say_failures(s):
 
 def none_wanted(s):
     return forall(G, lambda g: s.region(g) != Wanted)
-
-
-def only(x, y):
-    """Where the two are the same."""
-    return x == y
 
 
 def unsettled(s, row):

@@ -5,13 +5,13 @@ The sum is abstracted: P *says* of each column which version it was computed fro
 determined if all others hold what P says of them; then it is the version that P says of it. Records, members and
 positions are those of the mirror (`model.py`); here a record is written in one go.
 """
+from action import WORLD, actions, conjuncts, only, planted
+from state import KNOWN
 from terms import BOOL, COLUMN, FALSE, INT, TRUE
 from terms import all_of, any_of, forall, implies, ite, term
-from state import KNOWN
-from model import WORLD, Action, only, planted
 
 C = COLUMN
-ACTIONS = {}
+ACTIONS, action = actions()
 
 STATE = {
     "missing": (C, BOOL),         # nobody holds this column: failed, or being filled
@@ -39,14 +39,6 @@ STATE = {
 }
 
 KNOWN.append(STATE)
-
-
-def action(**parameters):
-    sorts = {name: sort if isinstance(sort, tuple) else (sort,) for name, sort in parameters.items()}
-    def add(function):
-        ACTIONS[function.__name__] = Action(function, sorts)
-        return function
-    return add
 
 
 def whole(s):
@@ -275,12 +267,7 @@ def first_state(s):
 
 # ---- the invariant
 
-INVARIANT = {}
-
-
-def conjunct(function):
-    INVARIANT[function.__name__] = function
-    return function
+INVARIANT, conjunct = conjuncts()
 
 
 def due(s, c):

@@ -14,7 +14,7 @@ import os
 import sys
 import time
 
-import model
+from action import plant
 from state import KNOWN, State
 from systems import ACTIONS, BEGINNINGS, INVARIANT, system_of
 from terms import INT, OPEN_SORTS, apply
@@ -79,7 +79,7 @@ def by_z3(job):
     action, conjuncts, defect, seconds, show = job
     import z3
     from solve import Z3
-    model.plant(defect)
+    plant(defect)
     assumed, after, updates, _ = step(action)
     terms, solver, out = Z3(), z3.Solver(), []
     solver.set("timeout", seconds * 1000)
@@ -117,7 +117,7 @@ class Cvc5:
 def by_cvc5(job):
     action, conjuncts, defect, seconds, _ = job
     from solve import declarations, smt
-    model.plant(defect)
+    plant(defect)
     assumed, after, updates, signatures = step(action)
     text = declarations(signatures) + "\n".join(f"(assert {smt(fact)})" for fact in assumed)
     solver, out = Cvc5(seconds, incremental="true"), []

@@ -7,13 +7,14 @@ the disks that were present at a start: so two may be equal, and an older one ma
 `freshest` is all that a start has, disks that are away may be started alone, rolled back, or forged, and what is
 proven is that the record which is chosen may be found (`sound`).
 """
-from model import WORLD, Action, only, planted
+from action import WORLD, actions, conjuncts, only, planted
+from model import findable
 from state import KNOWN
 from terms import BOOL, FALSE, INT, MEMBER, TRUE
 from terms import all_of, any_of, forall, implies, ite
 
 M = MEMBER
-ACTIONS = {}
+ACTIONS, action = actions()
 
 STATE = {
     # As in the mirror.
@@ -37,24 +38,12 @@ STATE = {
 KNOWN.append(STATE)
 
 
-def action(**parameters):
-    sorts = {name: sort if isinstance(sort, tuple) else (sort,) for name, sort in parameters.items()}
-    def add(function):
-        ACTIONS[function.__name__] = Action(function, sorts)
-        return function
-    return add
-
-
 def trusted(s, m):
     return ~s.failed(m) & ~s.rebuilding(m)
 
 
 def rec_untrusted(s, n, m):
     return s.rec_failed(n, m) | s.rec_rebuilding(n, m)
-
-
-def findable(s, n):
-    return (s.confirmed() <= n) & (n <= s.last())
 
 
 def all_named(s):
@@ -224,12 +213,7 @@ def first_state(s):
 
 # ---- what holds
 
-INVARIANT = {}
-
-
-def conjunct(function):
-    INVARIANT[function.__name__] = function
-    return function
+INVARIANT, conjunct = conjuncts()
 
 
 @conjunct

@@ -12,7 +12,7 @@ import time
 import z3
 
 import defects
-import model
+from action import plant
 from prove import by_z3, parameters_of, step
 from solve import Z3, smt
 from state import signature
@@ -65,9 +65,9 @@ def breaks_in(system, defect):
     for action in system.actions:
         same = True
         for of_conjuncts in (False, True):
-            model.plant(None)
+            plant(None)
             right = text_of(action, of_conjuncts)
-            model.plant(defect)
+            plant(defect)
             same &= text_of(action, of_conjuncts) == right
         if same:
             continue

@@ -734,20 +734,26 @@ def copy_ends_early(s, p):
     }
 
 
-@action(row=R)
+@action(row=R, anew=BOOL)
 def advance(s, p):
-    """`done` passes a row whose copy has landed."""
+    """`done` passes a row whose copy has landed. `anew`: a resync had copied it, but goes back to it."""
     here = lambda r: only(r, p.row)
     early = planted("AbortAdvancesDone") and s.window(p.row) == Closing
     fills = lambda m, r: all_of(rebuilds(s), here(r), s.filling(m), s.issued(m, r))
     listed = planted("BadRangeAfterDone") or forall(
         M, lambda m: implies(s.bad(m, p.row), s.bad_named(m, p.row)))
+    again = lambda r: all_of(p.anew, here(r), s.window(r) == Landed, s.operation() == Resync)
+    keep = lambda rows: (lambda m, r: rows(m, r) & (trusted(s, m) | ~again(r)))
     return [
         ("advance_done", any_of(s.window(p.row) == Landed, early)),
         ("recorded", listed),
     ], {
         "window": lambda r: ite(here(r), Free, s.window(r)),
-        "held": lambda m, r: s.held(m, r) | fills(m, r),
+        "owed": lambda r: s.owed(r) | again(r),
+        "owed_on_disk": lambda r: s.owed_on_disk(r) | again(r),
+        "owed_prepared": lambda r: s.owed_prepared(r) | again(r),
+        "held": lambda m, r: keep(s.held)(m, r) | fills(m, r),
+        "flushed": keep(s.flushed), "durable": keep(s.durable), "prepared": keep(s.prepared),
     }
 
 

@@ -1017,6 +1017,7 @@ pub(crate) struct With {
     pub(crate) targets: [bool; 4],
     pub(crate) lowers: bool,
     pub(crate) gone: [bool; 4],
+    pub(crate) anew: bool,
     pub(crate) pauses: bool,
     pub(crate) again: [bool; 6],
     pub(crate) present: [bool; 4],
@@ -1768,7 +1769,7 @@ fn after_copy_ends_early(s: &Abstract, p: &With) -> Abstract {
     t
 }
 
-/// `done` passes a row whose copy has landed.
+/// `done` passes a row whose copy has landed. `anew`: a resync had copied it, but goes back to it.
 pub(crate) const ADVANCE: Action = Action { name: "advance", refused_by: advance_refused_by, after: after_advance };
 
 fn advance_refused_by(s: &Abstract, p: &With) -> Option<&'static str> {
@@ -1780,7 +1781,13 @@ fn advance_refused_by(s: &Abstract, p: &With) -> Option<&'static str> {
 fn after_advance(s: &Abstract, p: &With) -> Abstract {
     let mut t = s.clone();
     for r0 in 0..s.rows { t.window[r0] = (if (r0 == p.row) { WindowState::Free } else { s.window[r0] }); }
-    for m0 in 0..s.members { for r1 in 0..s.rows { t.held[m0][r1] = (s.held[m0][r1] || ((s.operation == Operation::Rebuild) && (r1 == p.row) && s.filling[m0] && s.issued[m0][r1])); } }
+    for r0 in 0..s.rows { t.owed[r0] = (s.owed[r0] || (p.anew && (r0 == p.row) && (s.window[r0] == WindowState::Landed) && (s.operation == Operation::Resync))); }
+    for r0 in 0..s.rows { t.owed_on_disk[r0] = (s.owed_on_disk[r0] || (p.anew && (r0 == p.row) && (s.window[r0] == WindowState::Landed) && (s.operation == Operation::Resync))); }
+    for r0 in 0..s.rows { t.owed_prepared[r0] = (s.owed_prepared[r0] || (p.anew && (r0 == p.row) && (s.window[r0] == WindowState::Landed) && (s.operation == Operation::Resync))); }
+    for m0 in 0..s.members { for r1 in 0..s.rows { t.held[m0][r1] = ((s.held[m0][r1] && ((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || !((p.anew && (r1 == p.row) && (s.window[r1] == WindowState::Landed) && (s.operation == Operation::Resync))))) || ((s.operation == Operation::Rebuild) && (r1 == p.row) && s.filling[m0] && s.issued[m0][r1])); } }
+    for m0 in 0..s.members { for r1 in 0..s.rows { t.flushed[m0][r1] = (s.flushed[m0][r1] && ((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || !((p.anew && (r1 == p.row) && (s.window[r1] == WindowState::Landed) && (s.operation == Operation::Resync))))); } }
+    for m0 in 0..s.members { for r1 in 0..s.rows { t.durable[m0][r1] = (s.durable[m0][r1] && ((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || !((p.anew && (r1 == p.row) && (s.window[r1] == WindowState::Landed) && (s.operation == Operation::Resync))))); } }
+    for m0 in 0..s.members { for r1 in 0..s.rows { t.prepared[m0][r1] = (s.prepared[m0][r1] && ((!s.failed[m0] && !s.filling[m0] && !s.waiting[m0]) || !((p.anew && (r1 == p.row) && (s.window[r1] == WindowState::Landed) && (s.operation == Operation::Resync))))); } }
     t
 }
 

@@ -198,7 +198,8 @@ fn operations(s: &Abstract, t: &Abstract, to: &mut Try<'_>) -> bool {
                 || ((t.operation == Operation::Nothing || t.preparing) && falls_back(s, t, row)));
         // The cursor may have gone back to a row that is owed again.
         let passed = is == WindowState::Landed && then != WindowState::Landed && !given_up;
-        if passed && to(proven::ADVANCE, &with) {
+        let anew = falls_back(s, t, row);
+        if passed && to(proven::ADVANCE, &With { anew, ..with }) {
             return true;
         }
         if is == WindowState::Copying && then != WindowState::Copying {

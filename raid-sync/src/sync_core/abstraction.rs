@@ -130,7 +130,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         };
         // A single copy agrees with itself, once no copy that was commanded may change it any more.
         let resyncs = a.operation == proven::Operation::Resync;
-        let many = self.members.trusted().len() > 1 || (resyncs && self.windows.commanded());
+        let copies = resyncs || a.operation == proven::Operation::Scrub;
+        let many = self.members.trusted().len() > 1 || (copies && self.windows.commanded());
         let disagrees = self.log.disagrees(row);
         let open = self.owed.is_some() || self.log.may_disagree();
         // A row that a resync has copied agrees, though its position stands before it.

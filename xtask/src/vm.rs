@@ -2,7 +2,7 @@
 //! `cargo xtask vm`: what needs a real Linux kernel, in an emulated machine.
 //!
 //! ```text
-//! scenarios ──▶ program built on the host ──▶ kernel, from Debian's package, kept outside the tree
+//! scenarios ──▶ program built on the host ──▶ kernels, from Debian's packages, kept outside the tree
 //!                                               │
 //!               status file ◀── guest ◀── boot: QEMU, disks, the host's root read-only
 //! ```
@@ -17,8 +17,9 @@ mod scenarios;
 use crate::ci::shell::Shell;
 use crate::ci::toolchain::{self, Need};
 use crate::ci::{self, Outcome, Stop, seconds, words};
-use kernel::Kernel;
+use kernel::{Kernel, Linux};
 use scenarios::{SCENARIOS, Scenario};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -41,6 +42,9 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    let thorough = arguments.iter().any(|argument| argument == "--thorough");
+    let arguments: Vec<String> =
+        arguments.iter().filter(|argument| *argument != "--thorough").cloned().collect();
     let known = |name: &String| SCENARIOS.iter().any(|scenario| scenario.name == name);
     if let Some(unknown) = arguments.iter().find(|name| !known(name)) {
         eprintln!("unknown scenario `{unknown}`; `cargo xtask vm --list` names them");
@@ -48,7 +52,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
     }
     match Shell::new("vm").map_err(|error| Stop::Failed(format!("no log file: {error}"))) {
         Ok(mut shell) => {
-            let outcome = run(&mut shell, arguments);
+            let outcome = run(&mut shell, &arguments, thorough);
             let (word, note) = words(&outcome);
             println!("{word} {note}");
             match outcome {
@@ -66,39 +70,60 @@ pub(crate) fn needs() -> Vec<Need> {
     PROGRAMS.iter().chain(scenarios).copied().collect()
 }
 
-/// Every scenario, as a step of `cargo xtask ci`.
+/// Every scenario that has time in it, as a step of `cargo xtask ci`.
 pub(crate) fn all(shell: &mut Shell) -> Outcome {
-    run(shell, &[])
+    run(shell, &[], false)
+}
+
+/// The scenarios that do more of the same when there is time: as a step of `cargo xtask ci --thorough`.
+pub(crate) fn thorough(shell: &mut Shell) -> Outcome {
+    run(shell, &["ublk-faults", "ublk-systemd"].map(String::from), true)
 }
 
 /// Runs the scenarios `chosen`, or all: one machine after the other.
-fn run(shell: &mut Shell, chosen: &[String]) -> Outcome {
+fn run(shell: &mut Shell, chosen: &[String], thorough: bool) -> Outcome {
     let chosen: Vec<&Scenario> = (SCENARIOS.iter())
-        .filter(|scenario| chosen.is_empty() || chosen.iter().any(|name| name == scenario.name))
+        .filter(|scenario| match chosen {
+            [] => thorough || !scenario.systemd,
+            chosen => chosen.iter().any(|name| name == scenario.name),
+        })
         .collect();
-    let kernel = toolchain::bring(shell, &PROGRAMS).and_then(|()| Kernel::prepare(shell)).map_err(
-        |stop| match stop {
-            Stop::Skipped(why) => Stop::Skipped(format!("{} scenarios: {why}", chosen.len())),
-            other => other,
-        },
-    )?;
+    toolchain::bring(shell, &PROGRAMS).map_err(|stop| match stop {
+        Stop::Skipped(why) => Stop::Skipped(format!("{} scenarios: {why}", chosen.len())),
+        other => other,
+    })?;
+    let mut kernels: BTreeMap<Linux, Result<Kernel, Stop>> = BTreeMap::new();
     let mut results = Vec::new();
     for scenario in &chosen {
         let began = Instant::now();
-        let outcome = in_machine(scenario, &kernel);
+        let kernel =
+            kernels.entry(scenario.linux).or_insert_with(|| Kernel::prepare(shell, scenario.linux));
+        let (outcome, release) = match kernel {
+            Ok(kernel) => (in_machine(scenario, kernel, thorough), kernel.release.as_str()),
+            Err(Stop::Failed(why)) => (Err(Stop::Failed(why.clone())), "no kernel"),
+            Err(Stop::Skipped(why)) => (Err(Stop::Skipped(why.clone())), "no kernel"),
+            Err(Stop::Beyond(why)) => (Err(Stop::Beyond(why.clone())), "no kernel"),
+        };
         let (word, note) = words(&outcome);
-        println!("    {:<16} {word} {} {note}", scenario.name, seconds(began.elapsed()));
+        println!(
+            "    {:<16} {word} {} on {release} {note}",
+            scenario.name,
+            seconds(began.elapsed())
+        );
         results.push((scenario.name, outcome));
     }
-    summary(&kernel, &results)
+    let releases: Vec<&str> =
+        kernels.values().flatten().map(|kernel| kernel.release.as_str()).collect();
+    summary(&releases.join(" and "), &results)
 }
 
 /// One scenario, with a log of its own: `target/ci/vm-NAME.log`.
-fn in_machine(scenario: &Scenario, kernel: &Kernel) -> Outcome {
+fn in_machine(scenario: &Scenario, kernel: &Kernel, thorough: bool) -> Outcome {
     let mut shell = Shell::new(&format!("vm-{}", scenario.name))
         .map_err(|error| Stop::Failed(format!("no log file: {error}")))?;
-    let outcome =
-        scenario.prepare(&mut shell).and_then(|()| boot::run(&mut shell, kernel, scenario));
+    let outcome = scenario
+        .prepare(&mut shell)
+        .and_then(|()| boot::run(&mut shell, kernel, scenario, thorough));
     if matches!(outcome, Err(Stop::Failed(_))) {
         shell.print_tail();
     }
@@ -107,7 +132,7 @@ fn in_machine(scenario: &Scenario, kernel: &Kernel) -> Outcome {
 
 /// The line for the table: a scenario that was skipped is counted, and the step has not passed if
 /// none was run.
-fn summary(kernel: &Kernel, results: &[(&str, Outcome)]) -> Outcome {
+fn summary(releases: &str, results: &[(&str, Outcome)]) -> Outcome {
     let (mut passed, mut failed, mut skipped) = (0, Vec::new(), Vec::new());
     for (name, outcome) in results {
         match outcome {
@@ -120,7 +145,7 @@ fn summary(kernel: &Kernel, results: &[(&str, Outcome)]) -> Outcome {
         0 => String::new(),
         count => format!(", {count} skipped ({})", skipped.join("; ")),
     };
-    let counts = format!("{passed} of {} scenarios on Linux {}", results.len(), kernel.release);
+    let counts = format!("{passed} of {} scenarios on Linux {releases}", results.len());
     if !failed.is_empty() {
         Err(Stop::Failed(format!("{counts}{skips}; {}", failed.join("; "))))
     } else if passed == 0 || ci::strict() && !skipped.is_empty() {

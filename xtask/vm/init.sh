@@ -36,9 +36,49 @@ $b mkdir -p /root/run/lock /root/run/mdadm
 $b mount -t tmpfs shm /root/dev/shm 2>/dev/null
 $b ip link set lo up
 
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root RUST_BACKTRACE=1
+
+if $b grep -q vm.systemd /proc/cmdline; then
+    # systemd becomes the first program; a unit of its own runs /out/run once udev has seen the disks.
+    $b cp $b /root/run/busybox
+    $b mkdir -p /root/run/systemd/system /root/etc/systemd/system
+    # A host that is a container makes this no container.
+    $b rm -f /root/.dockerenv
+    # It would walk through the host's /tmp.
+    for unit in systemd-tmpfiles-setup.service systemd-tmpfiles-clean.timer; do
+        $b ln -sf /dev/null /root/etc/systemd/system/$unit
+    done
+    $b cat > /root/run/raid-vm <<'END'
+#!/bin/sh
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root RUST_BACKTRACE=1
+udevadm settle
+/bin/sh /out/run
+status=$?
+echo $status > /out/status
+sync
+printf "\\$(printf '%o' $((status + 16)))" | dd of=/dev/port bs=1 seek=244 conv=notrunc 2>/dev/null
+/run/busybox poweroff -f
+END
+    $b chmod 755 /root/run/raid-vm
+    $b cat > /root/run/systemd/system/raid-vm.service <<'END'
+[Unit]
+Requires=sysinit.target systemd-udev-trigger.service
+After=sysinit.target systemd-udev-trigger.service
+[Service]
+Type=oneshot
+ExecStart=/run/raid-vm
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyS0
+TimeoutStartSec=infinity
+END
+    $b umount /root/dev/shm 2>/dev/null
+    for folder in dev proc sys; do $b umount /root/$folder; $b mount --move /$folder /root/$folder; done
+    exec $b switch_root /root /lib/systemd/systemd --unit=raid-vm.service --show-status=no
+fi
+
 # No udevd runs here, and no systemd: mdadm and dmsetup must not wait for them.
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
-export DM_DISABLE_UDEV=1 MDADM_NO_UDEV=1 MDADM_NO_SYSTEMCTL=1 RUST_BACKTRACE=1
+export DM_DISABLE_UDEV=1 MDADM_NO_UDEV=1 MDADM_NO_SYSTEMCTL=1
 $b chroot /root /bin/sh /out/run
 status=$?
 echo $status > /root/out/status

@@ -11,6 +11,7 @@ mod fault;
 mod file;
 mod memory;
 mod owner;
+mod registered;
 mod ring;
 
 pub use fault::{FaultMember, Faults};
@@ -18,6 +19,7 @@ pub use file::FileMember;
 pub use memory::MemoryMember;
 pub use owner::{DiskError, Holder, Identity, Unowned, writer};
 
+pub use ring::Registered;
 pub(crate) use ring::Ring;
 
 use raid_core::metadata::DiskShape;

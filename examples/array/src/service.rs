@@ -15,7 +15,7 @@ use crate::engine::{
     CallError, Engine, Event, OpenError, Options, Request, RequestError, RequestId,
 };
 use crate::fault_point::FaultPoint;
-use crate::member::{Member, Ring};
+use crate::member::{Member, Registered, Ring};
 use crate::nbd::{Export, Shape};
 use raid_core::array::{ArrayId, Geometry};
 use raid_core::metadata::{FormatWriter, Operation};
@@ -165,6 +165,7 @@ pub struct Service {
     geometry: Geometry,
     description: String,
     carrier: Carrier,
+    registered: Registered,
 }
 
 impl Service {
@@ -202,6 +203,7 @@ impl Service {
             tell(Told::Threads(error));
             None
         });
+        let registered = ring.as_ref().map(|ring| ring.registered).unwrap_or_default();
         let carrier = if ring.is_some() { Carrier::Ring } else { Carrier::Threads };
         let mut running = Running {
             engine,
@@ -229,6 +231,7 @@ impl Service {
             geometry,
             description,
             carrier,
+            registered,
         })
     }
 
@@ -248,6 +251,12 @@ impl Service {
     #[must_use]
     pub const fn carrier(&self) -> Carrier {
         self.carrier
+    }
+
+    /// What io_uring keeps registered for that.
+    #[must_use]
+    pub const fn registered(&self) -> Registered {
+        self.registered
     }
 
     /// Bytes that its members write as a whole, the largest of all.

@@ -489,6 +489,7 @@ impl<'a> Desk<'a> {
             Carrier::Ring => "io_uring",
             Carrier::Threads => "threads",
         };
+        let registered = service.registered();
         let array_name = array_name.to_owned();
         let name = move |disk: usize| names.get(disk).cloned().unwrap_or_default();
         let told = service.call(move |engine, _| {
@@ -539,6 +540,8 @@ impl<'a> Desk<'a> {
                 "read_only": false,
                 "device": device,
                 "member_io": carrier,
+                "registered_files": registered.files,
+                "registered_buffers": registered.buffers,
                 "level": engine.geometry().level_name(),
                 "sets": sets.collect::<Vec<_>>(),
                 "spares": spares.iter().map(|disk| json!({ "disk": disk, "path": name(*disk) }))

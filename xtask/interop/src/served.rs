@@ -19,12 +19,19 @@ pub struct Served {
     child: Child,
     /// The block device.
     pub device: PathBuf,
+    control: String,
 }
 
 /// The program, as it was built for the scenario.
 #[must_use]
 pub fn program() -> PathBuf {
     Path::new(&env::var_os("TARGET").unwrap_or_default()).join("release/raid-ublk")
+}
+
+/// The same with debug assertions, which has the fault points.
+#[must_use]
+pub fn test_build() -> PathBuf {
+    Path::new(&env::var_os("TARGET").unwrap_or_default()).join("debug/raid-ublk")
 }
 
 /// Makes an array of the first `members` disks, with the others as spares.
@@ -48,20 +55,61 @@ impl Served {
     /// # Errors
     /// The server ends.
     pub fn start(disks: &[PathBuf], options: &[&str]) -> Result<Self> {
-        println!("{:5.1} s $ raid-ublk serve --ublk", guest::running().as_secs_f64());
         let mut command = Command::new(program());
         command.args(["serve", "--ublk", "--control", CONTROL]).args(options).args(disks);
+        Self::launch(command, CONTROL)
+    }
+
+    /// Takes over the device of a server that was killed.
+    ///
+    /// # Errors
+    /// The server ends.
+    pub fn recover(disks: &[PathBuf]) -> Result<Self> {
+        let mut command = Command::new(program());
+        command.args(["recover", "--control", CONTROL]).args(disks);
+        Self::launch(command, CONTROL)
+    }
+
+    /// A server of a test build, which is killed in place of the N-th write of metadata.
+    ///
+    /// # Errors
+    /// The server ends.
+    pub fn start_to_be_killed(disks: &[PathBuf], write: u32) -> Result<Self> {
+        let mut command = Command::new(test_build());
+        command.env("RAID_ARRAY_KILL_AT_COMMIT_WRITE", write.to_string());
+        command.args(["serve", "--ublk", "--control", CONTROL]).args(disks);
+        Self::launch(command, CONTROL)
+    }
+
+    /// Runs this command, which serves an array and takes commands there.
+    ///
+    /// # Errors
+    /// The server ends.
+    pub fn launch(mut command: Command, control: &str) -> Result<Self> {
+        println!("{:5.1} s $ {command:?}", guest::running().as_secs_f64());
         let mut child = command.spawn().map_err(|error| format!("raid-ublk: {error}"))?;
         let first = guest::wait("the array to be served", || {
             if let Ok(Some(ended)) = child.try_wait() {
                 return Some(Err(format!("the server ended: {ended}")));
             }
-            status().ok().map(Ok)
+            status(control).ok().map(Ok)
         })??;
         // "array ID, RAID-5, /dev/ublkb0"
         let device = first.lines().next().and_then(|line| line.rsplit_once(", "));
         let device = device.ok_or_else(|| format!("no device in {first:?}"))?.1.into();
-        Ok(Self { child, device })
+        Ok(Self { child, device, control: control.to_owned() })
+    }
+
+    /// Waits until it has been killed, by itself.
+    ///
+    /// # Errors
+    /// It goes on, for minutes.
+    pub fn dies(mut self) -> Result<()> {
+        let ended = guest::wait("the kill", || self.child.try_wait().ok().flatten())?;
+        match ended.code() {
+            None => Ok(()),
+            Some(_) => Err(format!("the server was not killed: {ended}")),
+        }
     }
 
     /// Starts a server and kills it, wherever it is then.
@@ -83,7 +131,7 @@ impl Served {
     /// # Errors
     /// What it refuses.
     pub fn ask(&self, words: &[&str]) -> Result<String> {
-        ask(words)
+        ask(&self.control, words)
     }
 
     /// Waits until `status` says all this.
@@ -93,7 +141,7 @@ impl Served {
     pub fn until(&self, what: &[&str]) -> Result<()> {
         let mut last = String::new();
         let said = guest::wait(&what.join(", "), || {
-            last = status().unwrap_or_default();
+            last = status(&self.control).unwrap_or_default();
             what.iter().all(|part| last.contains(part)).then_some(())
         });
         said.map_err(|why| format!("{why}; it says {last}"))
@@ -107,7 +155,7 @@ impl Served {
     pub fn rests(&self) -> Result<()> {
         let mut last = String::new();
         let rests = guest::wait("rest", || {
-            last = status().unwrap_or_default();
+            last = status(&self.control).unwrap_or_default();
             (last.contains("set 0: optimal") && !last.contains(" %")).then_some(())
         });
         rests.map_err(|why| format!("{why}; it says {last}"))
@@ -189,8 +237,8 @@ impl Drop for Served {
     }
 }
 
-fn status() -> Result<String> {
-    let output = Command::new(program()).args(["status", "--control", CONTROL]).output();
+fn status(control: &str) -> Result<String> {
+    let output = Command::new(program()).args(["status", "--control", control]).output();
     let output = output.map_err(|error| format!("raid-ublk: {error}"))?;
     match output.status.code() {
         // How the array is; what nobody answers ends with 4.
@@ -199,10 +247,10 @@ fn status() -> Result<String> {
     }
 }
 
-fn ask(words: &[&str]) -> Result<String> {
+fn ask(control: &str, words: &[&str]) -> Result<String> {
     let (command, rest) = words.split_first().ok_or("nothing is asked")?;
     let program = program();
-    let mut line: Vec<Word<'_>> = vec![&program, command, &"--control", &CONTROL];
+    let mut line: Vec<Word<'_>> = vec![&program, command, &"--control", &control];
     line.extend(rest.iter().map(|word| word as Word<'_>));
     guest::run(&line)
 }

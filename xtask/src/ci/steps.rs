@@ -178,6 +178,13 @@ pub(super) const DEEP: &[Step] = &[
     step("deep-lives", 7200, "arrays on disks that do what disks do", explore::lives),
     step("deep-cases", 3600, "the cases of the engine, each with many seeds", explore::cases),
     step("deep-ddf-crash", 7200, "every cut of every update of DDF", explore::ddf_crash),
+    step(
+        "deep-vm",
+        2400,
+        "twenty kills of a served array under fio; beside systemd, udev, mdadm",
+        vm::thorough,
+    )
+    .needs_too(vm::needs),
     step("deep-ddf-damage", 3600, "every update on every damage of DDF", explore::ddf_damage),
 ];
 

@@ -20,18 +20,26 @@ const SKIP: i32 = 77;
 const KERNEL_ARGUMENTS: &str = "console=ttyS0 panic=-1 quiet loglevel=4 mitigations=off \
     tsc=reliable no_timer_check cryptomgr.notests audit=0 apparmor=0 nowatchdog random.trust_cpu=on";
 
+/// For a guest whose first program is systemd: init.sh makes the unit that runs the scenario.
+const SYSTEMD_ARGUMENTS: &str = "vm.systemd fstab=no";
+
 /// The machine, but for shares and disks. Hardware virtualisation is not asked for: where it is
 /// offered inside another guest it need not work.
 const MACHINE: &str = "-accel tcg,thread=multi -cpu max -smp 2 -m 512 -nodefaults -no-user-config \
     -display none -no-reboot -serial stdio -device isa-debug-exit,iobase=0xf4,iosize=4 \
     -device virtio-scsi-pci,id=scsi";
 
-pub(super) fn run(shell: &mut Shell, kernel: &Kernel, scenario: &Scenario) -> Outcome {
-    match attempt(shell, kernel, scenario)? {
+pub(super) fn run(
+    shell: &mut Shell,
+    kernel: &Kernel,
+    scenario: &Scenario,
+    thorough: bool,
+) -> Outcome {
+    match attempt(shell, kernel, scenario, thorough)? {
         Some(outcome) => outcome,
         None => {
             println!("    {:<16} no answer from the guest, once more", scenario.name);
-            match attempt(shell, kernel, scenario)? {
+            match attempt(shell, kernel, scenario, thorough)? {
                 Some(Ok(note)) => Ok(format!("{note} (second boot; the first gave no answer)")),
                 Some(stop) => stop,
                 None => Err(Stop::Failed(String::from("no answer from the guest, twice"))),
@@ -45,17 +53,19 @@ fn attempt(
     shell: &mut Shell,
     kernel: &Kernel,
     scenario: &Scenario,
+    thorough: bool,
 ) -> Result<Option<Outcome>, Stop> {
     let folder = target().join("vm").join(scenario.name);
     let _ = fs::remove_dir_all(&folder);
     let out = folder.join("out");
     fs::create_dir_all(&out).map_err(failed)?;
-    fs::write(out.join("run"), guest_script(scenario)).map_err(failed)?;
-    let mut qemu = qemu(kernel, scenario, &folder).map_err(failed)?;
+    fs::write(out.join("run"), guest_script(scenario, thorough)).map_err(failed)?;
+    let limit = if thorough { scenario.limit * 4 } else { scenario.limit };
+    let mut qemu = qemu(kernel, scenario, &folder, limit).map_err(failed)?;
     let (status, _) = shell.try_run(&mut qemu).map_err(failed)?;
     // `timeout` ends with 124 or, if it had to kill, 137.
     if status.is_none_or(|status| [Some(124), Some(137)].contains(&status.code())) {
-        let why = format!("not finished after {} s", scenario.limit);
+        let why = format!("not finished after {limit} s");
         return Ok(Some(Err(Stop::Failed(why))));
     }
     let read = |name: &str| fs::read_to_string(out.join(name)).unwrap_or_default();
@@ -69,9 +79,10 @@ fn attempt(
 }
 
 /// What the guest runs once it sees the host's files.
-fn guest_script(scenario: &Scenario) -> String {
+fn guest_script(scenario: &Scenario, thorough: bool) -> String {
+    let thorough = if thorough { "export THOROUGH=1\n" } else { "" };
     format!(
-        "cd '{root}'\nexport TARGET='{target}' SCENARIO={name}\n\
+        "cd '{root}'\nexport TARGET='{target}' SCENARIO={name}\n{thorough}\
          for module in {modules}; do modprobe $module || exit 1; done\n{command}\n",
         root = root().display(),
         target = target().display(),
@@ -81,12 +92,13 @@ fn guest_script(scenario: &Scenario) -> String {
     )
 }
 
-fn qemu(kernel: &Kernel, scenario: &Scenario, folder: &Path) -> io::Result<Command> {
+fn qemu(kernel: &Kernel, scenario: &Scenario, folder: &Path, limit: u64) -> io::Result<Command> {
     let mut qemu = Command::new("timeout");
-    qemu.args(["-k", "5", &scenario.limit.to_string(), "qemu-system-x86_64"]);
+    qemu.args(["-k", "5", &limit.to_string(), "qemu-system-x86_64"]);
     qemu.args(MACHINE.split_whitespace());
     qemu.arg("-kernel").arg(kernel.vmlinux()).arg("-initrd").arg(kernel.initrd());
-    qemu.args(["-append", KERNEL_ARGUMENTS]);
+    let system = if scenario.systemd { SYSTEMD_ARGUMENTS } else { "" };
+    qemu.args(["-append", &format!("{KERNEL_ARGUMENTS} {system}")]);
     let shares: [(&str, PathBuf, &str); 3] = [
         ("host", PathBuf::from("/"), "on"),
         ("modules", kernel.modules(), "on"),

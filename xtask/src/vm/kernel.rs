@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The guest's kernel: fetched once from Debian, kept outside the tree.
+//! The guests' kernels: fetched once from Debian, kept outside the tree.
 //!
 //! ```text
 //! ~/.cache/raid-rs/linux-RELEASE/   vmlinux      the ELF kernel; QEMU need not unpack it
 //!                                   modules/     lib/modules/RELEASE, unpacked, with depmod's index
-//! target/vm/initrd                               busybox, and what mounts the host's files
+//! target/vm/initrd-RELEASE                       busybox, and what mounts the host's files
 //! ```
 //!
 //! apt runs with lists, caches and sources of its own: nothing of the machine's package set-up is
@@ -17,11 +17,52 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
-/// The suite that has it.
-const SUITE: &str = "bookworm-backports";
-/// The version that the scenarios were written on. When the mirror no longer has it, the suite's
-/// current one is taken.
-const PINNED: &str = "6.12.95+deb12-amd64";
+/// A line of kernels. A scenario names its own, and runs on no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Linux {
+    /// The one with long support.
+    Longterm,
+    /// The newest that Debian has.
+    Newest,
+}
+
+impl Linux {
+    /// The suite that has it.
+    const fn suite(self) -> &'static str {
+        match self {
+            Self::Longterm => "bookworm-backports",
+            Self::Newest => "trixie-backports",
+        }
+    }
+
+    /// The version that the scenarios were written on. When the mirror no longer has it, the suite's current one is
+    /// taken.
+    const fn pinned(self) -> &'static str {
+        match self {
+            Self::Longterm => "6.12.95+deb12-amd64",
+            Self::Newest => "7.3.4+deb13-amd64",
+        }
+    }
+
+    /// How releases of the line begin.
+    const fn begins(self) -> &'static str {
+        match self {
+            Self::Longterm => "6.12.",
+            Self::Newest => "7.",
+        }
+    }
+
+    /// The packages of a release.
+    fn packages(self, release: &str) -> Vec<String> {
+        let parts: &[&str] = match self {
+            Self::Longterm => &["image"],
+            // Split since 7.
+            Self::Newest => &["base", "binary", "modules"],
+        };
+        parts.iter().map(|part| format!("linux-{part}-{release}")).collect()
+    }
+}
+
 /// Folders of modules that the scenarios may load from, below `kernel/`.
 const MODULES: &str = "block crypto lib fs net/9p net/core net/sched net/netfs arch drivers/block \
     drivers/md drivers/scsi drivers/nvme drivers/virtio drivers/nvdimm drivers/dax drivers/target \
@@ -47,19 +88,19 @@ impl Kernel {
     }
 
     pub(super) fn initrd(&self) -> PathBuf {
-        target().join("vm/initrd")
+        target().join("vm").join(format!("initrd-{}", self.release))
     }
 
     /// Finds the kernel in the cache, or fetches and unpacks it.
-    pub(super) fn prepare(shell: &mut Shell) -> Result<Self, Stop> {
+    pub(super) fn prepare(shell: &mut Shell, linux: Linux) -> Result<Self, Stop> {
         if !cfg!(target_arch = "x86_64") {
             return Err(Stop::Beyond(String::from("guests are x86-64, this machine is not")));
         }
         let cache = cache()?;
         fs::create_dir_all(&cache).map_err(failed)?;
-        let kernel = match kept(&cache) {
+        let kernel = match kept(&cache, linux) {
             Some(kernel) => kernel,
-            None => fetch(shell, &cache)?,
+            None => fetch(shell, &cache, linux)?,
         };
         kernel.make_initrd(shell)?;
         Ok(kernel)
@@ -67,7 +108,7 @@ impl Kernel {
 
     /// Made anew every time: it is small, and its script is under version control.
     fn make_initrd(&self, shell: &mut Shell) -> Result<(), Stop> {
-        let root = target().join("vm/initrd.d");
+        let root = target().join("vm").join(format!("initrd-{}.d", self.release));
         let _ = fs::remove_dir_all(&root);
         for folder in ["bin", "modules", "dev", "proc", "sys", "run", "root"] {
             fs::create_dir_all(root.join(folder)).map_err(failed)?;
@@ -92,8 +133,9 @@ impl Kernel {
         fs::write(root.join("modules/order"), order).map_err(failed)?;
         fs::write(root.join("init"), INIT).map_err(failed)?;
         shell.run(Command::new("chmod").arg("755").arg(root.join("init")))?;
-        let pack = "cd \"$1\" && find . | cpio --quiet -o -H newc > ../initrd";
-        shell.run(Command::new("sh").args(["-ec", pack, "sh"]).arg(root))?;
+        let pack = "cd \"$1\" && find . | cpio --quiet -o -H newc > \"$2\"";
+        let initrd = self.initrd();
+        shell.run(Command::new("sh").args(["-ec", pack, "sh"]).arg(root).arg(initrd))?;
         Ok(())
     }
 }
@@ -107,42 +149,56 @@ fn cache() -> Result<PathBuf, Stop> {
         .ok_or_else(|| skipped("neither XDG_CACHE_HOME nor HOME says where a kernel can be kept"))
 }
 
-/// A kernel in the cache: the pinned one, or any.
-fn kept(cache: &Path) -> Option<Kernel> {
+/// A kernel of the line in the cache: the pinned one, or any.
+fn kept(cache: &Path, linux: Linux) -> Option<Kernel> {
     let whole = |release: &str| {
         let folder = cache.join(format!("linux-{release}"));
         let kernel = Kernel { release: release.to_owned(), folder };
         kernel.folder.exists().then_some(kernel)
     };
-    whole(PINNED).or_else(|| {
+    whole(linux.pinned()).or_else(|| {
         let entries = fs::read_dir(cache).ok()?.filter_map(Result::ok);
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        names.filter_map(|name| whole(name.strip_prefix("linux-")?)).last()
+        let releases = names.filter_map(|name| Some(name.strip_prefix("linux-")?.to_owned()));
+        let own = releases.filter(|release| release.starts_with(linux.begins()));
+        own.filter_map(|release| whole(&release)).last()
     })
 }
 
-/// Downloads the package and takes out of it what is needed.
-fn fetch(shell: &mut Shell, cache: &Path) -> Result<Kernel, Stop> {
-    let apt = Apt::new(shell, cache)?;
-    let release = if shell.succeeds(apt.get("download").arg(package(PINNED))) {
-        PINNED.to_owned()
+/// Downloads the packages and takes out of them what is needed.
+fn fetch(shell: &mut Shell, cache: &Path, linux: Linux) -> Result<Kernel, Stop> {
+    let apt = Apt::new(shell, cache, linux.suite())?;
+    let pinned = linux.packages(linux.pinned());
+    let release = if shell.succeeds(apt.get("download").args(pinned)) {
+        linux.pinned().to_owned()
     } else {
         let release = apt.current(shell)?;
-        shell.run(apt.get("download").arg(package(&release)))?;
+        shell.run(apt.get("download").args(linux.packages(&release)))?;
         release
     };
     // Named in the end, so that what has the name is whole.
     let folder = apt.folder.join("linux");
     let unpacked = apt.folder.join("unpacked");
-    let archive = (fs::read_dir(&apt.folder).map_err(failed)?.filter_map(Result::ok))
-        .map(|entry| entry.path())
-        .find(|path| path.extension() == Some(OsStr::new("deb")))
-        .ok_or_else(|| skipped("apt-get downloaded nothing"))?;
-    shell.run(Command::new("dpkg-deb").arg("-x").arg(archive).arg(&unpacked))?;
+    let entries = fs::read_dir(&apt.folder).map_err(failed)?.filter_map(Result::ok);
+    let archives = entries.map(|entry| entry.path());
+    let archives: Vec<PathBuf> =
+        archives.filter(|path| path.extension() == Some(OsStr::new("deb"))).collect();
+    if archives.is_empty() {
+        return Err(skipped("apt-get downloaded nothing"));
+    }
+    for archive in archives {
+        shell.run(Command::new("dpkg-deb").arg("-x").arg(archive).arg(&unpacked))?;
+    }
     fs::create_dir_all(&folder).map_err(failed)?;
-    let image = unpacked.join("boot").join(format!("vmlinuz-{release}"));
+    let there = |places: [PathBuf; 2]| places.into_iter().find(|place| place.exists());
+    let modules =
+        there(["lib", "usr/lib"].map(|lib| unpacked.join(lib).join("modules").join(&release)))
+            .ok_or_else(|| skipped("the packages have no modules"))?;
+    let image =
+        there([unpacked.join("boot").join(format!("vmlinuz-{release}")), modules.join("vmlinuz")])
+            .ok_or_else(|| skipped("the packages have no kernel"))?;
     unpack_kernel(shell, &image, &folder.join("vmlinux"))?;
-    unpack_modules(shell, &unpacked, &folder.join("modules"), &release)?;
+    unpack_modules(shell, &modules, &folder.join("modules"), &release)?;
     let kept = cache.join(format!("linux-{release}"));
     if !kept.exists() {
         fs::rename(folder, &kept).map_err(failed)?;
@@ -151,19 +207,17 @@ fn fetch(shell: &mut Shell, cache: &Path) -> Result<Kernel, Stop> {
     Ok(Kernel { release, folder: kept })
 }
 
-fn package(release: &str) -> String {
-    format!("linux-image-{release}")
-}
-
 /// apt with a state of its own.
 struct Apt {
     folder: PathBuf,
+    suite: &'static str,
 }
 
 impl Apt {
     /// With the lists of the one suite fetched.
-    fn new(shell: &mut Shell, cache: &Path) -> Result<Self, Stop> {
-        let apt = Self { folder: cache.join(format!("apt-{}", std::process::id())) };
+    fn new(shell: &mut Shell, cache: &Path, suite: &'static str) -> Result<Self, Stop> {
+        let folder = cache.join(format!("apt-{}-{suite}", std::process::id()));
+        let apt = Self { folder, suite };
         for folder in ["lists/partial", "cache/archives/partial"] {
             fs::create_dir_all(apt.folder.join(folder)).map_err(failed)?;
         }
@@ -174,12 +228,12 @@ impl Apt {
             .find(|address| !address.contains("security"))
             .ok_or_else(|| skipped("apt-get knows no mirror of Debian"))?;
         let key = "/usr/share/keyrings/debian-archive-keyring.gpg";
-        let line = format!("deb [signed-by={key}] {mirror} {SUITE} main\n");
+        let line = format!("deb [signed-by={key}] {mirror} {suite} main\n");
         fs::write(apt.folder.join("sources.list"), line).map_err(failed)?;
         if shell.succeeds(&mut apt.get("update")) {
             Ok(apt)
         } else {
-            Err(Stop::Skipped(format!("{SUITE} cannot be reached at the mirror")))
+            Err(Stop::Skipped(format!("{suite} cannot be reached at the mirror")))
         }
     }
 
@@ -211,7 +265,7 @@ impl Apt {
         (listed.lines().filter_map(|line| line.trim().strip_prefix("Depends: linux-image-")))
             .next()
             .map(str::to_owned)
-            .ok_or_else(|| Stop::Skipped(format!("{SUITE} has no linux-image-amd64")))
+            .ok_or_else(|| Stop::Skipped(format!("{} has no linux-image-amd64", self.suite)))
     }
 }
 
@@ -239,9 +293,8 @@ fn unpack_kernel(shell: &mut Shell, image: &Path, to: &Path) -> Result<(), Stop>
     }
 }
 
-/// Copies the folders of modules wanted, unpacks them, and indexes them.
-fn unpack_modules(shell: &mut Shell, package: &Path, to: &Path, release: &str) -> Result<(), Stop> {
-    let from = package.join("lib/modules").join(release);
+/// Copies the folders wanted of all modules, unpacks them, and indexes them.
+fn unpack_modules(shell: &mut Shell, from: &Path, to: &Path, release: &str) -> Result<(), Stop> {
     let all = to.join("lib/modules").join(release);
     for part in MODULES.split_whitespace() {
         let (source, target) = (from.join("kernel").join(part), all.join("kernel").join(part));

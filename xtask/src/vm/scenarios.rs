@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The scenarios: disks, and what runs on them.
 
+use super::kernel::Linux;
 use crate::ci::Stop;
 use crate::ci::shell::Shell;
 use crate::ci::toolchain::{self, Need};
@@ -28,8 +29,11 @@ pub(super) struct Scenario {
     pub(super) about: &'static str,
     /// Programs that the guest runs.
     pub(super) programs: &'static [Need],
+    pub(super) linux: Linux,
+    /// Whether systemd and udev run in the guest, as on a machine. Their start takes a minute: not in every run of CI.
+    pub(super) systemd: bool,
     /// What cargo builds on the host before the boot.
-    build: &'static str,
+    build: &'static [&'static str],
     /// Kernel modules, loaded before the command.
     pub(super) modules: &'static str,
     disks: &'static [(usize, Disk)],
@@ -48,7 +52,7 @@ impl Scenario {
     /// What has to be there before the machine is booted.
     pub(super) fn prepare(&self, shell: &mut Shell) -> Result<(), Stop> {
         toolchain::bring(shell, self.programs)?;
-        shell.cargo(self.build).map(drop)
+        self.build.iter().try_for_each(|build| shell.cargo(build).map(drop))
     }
 }
 
@@ -59,8 +63,16 @@ const UBLK: &[Need] = &[
     Need::Program("fio", "fio"),
     Need::Program("mkfs.ext4", "e2fsprogs"),
 ];
-const INTEROP: &str = "build --release -p raid-interop";
-const SERVED: &str = "build --release -p raid-interop -p raid-ublk";
+const INTEROP: &[&str] = &["build --release -p raid-interop"];
+const SERVED: &[&str] = &["build --release -p raid-interop -p raid-ublk"];
+/// The fault points are in builds with debug assertions.
+const SERVED_WITH_FAULTS: &[&str] = &[SERVED[0], "build -p raid-ublk"];
+const SYSTEM: &[Need] = &[
+    Need::Program("mdadm", "mdadm"),
+    Need::Program("mkfs.ext4", "e2fsprogs"),
+    Need::Program("systemctl", "systemd"),
+    Need::Program("udevadm", "udev"),
+];
 /// The program of that package has the scenarios that talk to other implementations.
 const RUN_INTEROP: &str = "exec \"$TARGET/release/raid-interop\" \"$SCENARIO\"";
 const MD: &str = "virtio_blk md_mod raid0 raid1 raid10 raid456";
@@ -82,6 +94,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "md-on-ours",
         about: "md runs, fails, rebuilds and re-adds DDF arrays that were created here",
         programs: MDADM,
+        linux: Linux::Longterm,
+        systemd: false,
         build: INTEROP,
         modules: MD,
         disks: &[(7, virtio(80))],
@@ -92,6 +106,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "ours-on-md",
         about: "DDF arrays that mdadm created, failed, rebuilt and re-added, read and written here",
         programs: MDADM,
+        linux: Linux::Longterm,
+        systemd: false,
         build: INTEROP,
         modules: MD,
         disks: &[(7, virtio(80))],
@@ -102,6 +118,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "dmraid",
         about: "dmraid and device-mapper recognise and read DDF and ASR arrays created here",
         programs: DMRAID,
+        linux: Linux::Longterm,
+        systemd: false,
         build: INTEROP,
         modules: "sd_mod virtio_scsi dm_mod dm_mirror",
         disks: &[(4, scsi(64))],
@@ -112,6 +130,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "ublk-levels",
         about: "every level as a block device: limits, fio, ext4, stopped, served again, run by md",
         programs: UBLK,
+        linux: Linux::Longterm,
+        systemd: false,
         build: SERVED,
         modules: UBLK_MODULES,
         disks: &[(4, virtio(80))],
@@ -122,10 +142,48 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "ublk-faults",
         about: "under fio the server is killed five times, a disk is pulled, a spare takes its place",
         programs: UBLK,
+        linux: Linux::Longterm,
+        systemd: false,
         build: SERVED,
         modules: UBLK_MODULES,
         disks: &[(4, virtio(80))],
         command: RUN_INTEROP,
         limit: 600,
+    },
+    Scenario {
+        name: "ublk-commands",
+        about: "the page's commands for root, a read-only device, recover, a kill inside a commit",
+        programs: UBLK,
+        linux: Linux::Longterm,
+        systemd: false,
+        build: SERVED_WITH_FAULTS,
+        modules: "sd_mod virtio_scsi ext4",
+        disks: &[(7, scsi(48))],
+        command: RUN_INTEROP,
+        limit: 300,
+    },
+    Scenario {
+        name: "ublk-newest",
+        about: "RAID 1 and 5 as block devices of the newest kernel: limits, fio, ext4; RAID 6 killed",
+        programs: UBLK,
+        linux: Linux::Newest,
+        systemd: false,
+        build: SERVED,
+        modules: "virtio_blk ext4 ublk_drv",
+        disks: &[(4, virtio(80))],
+        command: RUN_INTEROP,
+        limit: 300,
+    },
+    Scenario {
+        name: "ublk-systemd",
+        about: "beside udev and mdadm: the rule, mdadm.conf's line, the unit",
+        programs: SYSTEM,
+        linux: Linux::Longterm,
+        systemd: true,
+        build: SERVED,
+        modules: "virtio_blk md_mod raid1 ext4 ublk_drv",
+        disks: &[(3, virtio(64))],
+        command: RUN_INTEROP,
+        limit: 300,
     },
 ];

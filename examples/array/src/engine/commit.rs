@@ -870,17 +870,16 @@ fn edit_with(
     store.edit(edit).inspect_err(|_| *store = before)
 }
 
-/// Takes a spare out of its configuration, as far as the format can: one that keeps no list of disks is done
-/// once it is no spare.
+/// Takes a spare out of its configuration; of a format that keeps no list of disks it is no spare then. One edit:
+/// two would count the update twice, and a member that a power cut kept it from would be two behind, and stale.
 pub(super) fn release(
     format: &dyn FormatWriter,
     disks: &mut [DiskBuffer<'_>],
     (disk, id): (usize, MemberId),
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
-    format.release_spare(disks, disk, stamp)?;
     match format.remove_disk(disks, id, stamp) {
-        Err(ChangeError::Unsupported(_)) => Ok(()),
+        Err(ChangeError::Unsupported(_)) => format.release_spare(disks, disk, stamp),
         removed => removed,
     }
 }

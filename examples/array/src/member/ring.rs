@@ -9,6 +9,7 @@
 //! A flush covers the writes that were answered before it was submitted, as everywhere; the engine sends it then.
 
 use super::file::ALIGNMENT;
+use super::registered::{Buffers, Files};
 use super::{Member, MemberError, byte_range};
 use crate::backplane::{Completion, IoId, MemberIo, Transfer};
 use io_uring::{IoUring, Probe, opcode, squeue, types};
@@ -46,6 +47,17 @@ pub(crate) struct Ring {
     orders: Option<Sender<Order>>,
     wake: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
+    /// What the kernel keeps for it.
+    pub(crate) registered: Registered,
+}
+
+/// What is registered with the kernel, so that an I/O need not look it up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Registered {
+    /// The files of the disks.
+    pub files: bool,
+    /// Buffers for transfers past the page cache.
+    pub buffers: bool,
 }
 
 impl Ring {
@@ -64,6 +76,8 @@ impl Ring {
         }
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let (orders, taken) = mpsc::channel();
+        let (files, buffers) = (Files::register(&ring), Buffers::register(&ring));
+        let registered = Registered { files: files.is_some(), buffers: buffers.is_some() };
         let mut work = Work {
             ring,
             wake: Arc::clone(&wake),
@@ -73,6 +87,8 @@ impl Ring {
             free: Vec::new(),
             unsent: VecDeque::new(),
             rooms: Vec::new(),
+            files,
+            buffers,
             listens: false,
         };
         let thread = std::thread::Builder::new().name(String::from("member-io"));
@@ -81,7 +97,7 @@ impl Ring {
                 work.lose(&error, &taken);
             }
         })?;
-        Ok(Self { orders: Some(orders), wake, thread: Some(thread) })
+        Ok(Self { orders: Some(orders), wake, thread: Some(thread), registered })
     }
 
     /// Takes a disk whose [`open_file`](Member::open_file) is known.
@@ -130,6 +146,8 @@ struct Disk {
     waiting: VecDeque<MemberIo>,
     /// It goes once nothing is under way.
     closing: bool,
+    /// The number of its file, if that is registered.
+    registered: Option<u32>,
 }
 
 impl Disk {
@@ -144,9 +162,7 @@ struct Flight {
     disk: usize,
     kind: Kind,
     /// What the kernel reads or writes: not touched while it has it.
-    room: Vec<u8>,
-    /// Where in it the data begins.
-    skip: usize,
+    room: Room,
     len: usize,
     /// Bytes of it that are done.
     done: usize,
@@ -154,11 +170,35 @@ struct Flight {
     offset: u64,
 }
 
+/// Where the data of a flight is.
+enum Room {
+    /// In memory of its own, from this byte on; kept for the next one if it is aligned.
+    Own { bytes: Vec<u8>, skip: usize, aligned: bool },
+    /// In a registered buffer.
+    Registered(u16),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Read,
     Write,
     Flush,
+}
+
+/// How an entry names its file.
+enum Descriptor {
+    Plain(types::Fd),
+    Registered(types::Fixed),
+}
+
+/// An entry of one kind or the other: they are different types.
+macro_rules! on {
+    ($descriptor:expr, |$fd:ident| $entry:expr) => {
+        match $descriptor {
+            Descriptor::Plain($fd) => $entry,
+            Descriptor::Registered($fd) => $entry,
+        }
+    };
 }
 
 struct Work {
@@ -173,6 +213,8 @@ struct Work {
     /// Flights that the kernel does not have yet.
     unsent: VecDeque<usize>,
     rooms: Vec<Vec<u8>>,
+    files: Option<Files>,
+    buffers: Option<Buffers>,
     /// The ring says when there are orders.
     listens: bool,
 }
@@ -199,14 +241,18 @@ impl Work {
                             Err(error) => return Err(error.into()),
                         }
                     }
-                    number => self.completed(number as usize, result),
+                    number => self.completed(number as usize, result)?,
                 }
             }
             loop {
                 match orders.try_recv() {
                     Ok(Order::Add(disk, member)) => {
                         let waiting = VecDeque::new();
-                        let entry = Disk { member, in_flight: 0, waiting, closing: false };
+                        let file = member.open_file().map(|open| open.file.as_raw_fd());
+                        let registered =
+                            file.and_then(|file| self.files.as_mut()?.add(&self.ring, file));
+                        let closing = false;
+                        let entry = Disk { member, in_flight: 0, waiting, closing, registered };
                         self.disks.insert(disk, entry);
                     }
                     Ok(Order::Carry(io)) => self.take(io),
@@ -214,7 +260,7 @@ impl Work {
                         if let Some(disk) = self.disks.get_mut(&disk) {
                             disk.closing = true;
                         }
-                        self.close_if_over(disk);
+                        self.close_if_over(disk)?;
                     }
                     Err(mpsc::TryRecvError::Empty) => break,
                     Err(mpsc::TryRecvError::Disconnected) => {
@@ -227,9 +273,14 @@ impl Work {
         Ok(())
     }
 
-    fn close_if_over(&mut self, disk: usize) {
-        if self.disks.get(&disk).is_some_and(Disk::is_over) {
-            self.disks.remove(&disk);
+    fn close_if_over(&mut self, disk: usize) -> io::Result<()> {
+        if !self.disks.get(&disk).is_some_and(Disk::is_over) {
+            return Ok(());
+        }
+        let closed = self.disks.remove(&disk);
+        match (closed.and_then(|disk| disk.registered), &mut self.files) {
+            (Some(number), Some(files)) => files.remove(&self.ring, number),
+            _ => Ok(()),
         }
     }
 
@@ -272,25 +323,34 @@ impl Work {
                 (Kind::Write, at, bytes, len)
             }
             Transfer::Flush => {
-                let (room, kind) = (Vec::new(), Kind::Flush);
-                return Ok(Flight { id, disk, kind, room, skip: 0, len: 0, done: 0, offset: 0 });
+                let room = Room::Own { bytes: Vec::new(), skip: 0, aligned: false };
+                let kind = Kind::Flush;
+                return Ok(Flight { id, disk, kind, room, len: 0, done: 0, offset: 0 });
             }
         };
         let offset = byte_range(shape, at, len)?.start;
-        let (room, skip) = match (kind, aligned) {
-            (Kind::Write, false) => (bytes, 0),
-            (_, false) => (vec![0; len], 0),
-            (_, true) => {
+        let buffers = self.buffers.as_mut().filter(|_| aligned);
+        let taken = buffers.and_then(|buffers| Some((buffers.take(len)?, buffers)));
+        let room = match (kind, taken) {
+            (_, Some((number, buffers))) => {
+                if kind == Kind::Write {
+                    buffers.get(number)[..len].copy_from_slice(&bytes);
+                }
+                Room::Registered(number)
+            }
+            (Kind::Write, None) if !aligned => Room::Own { bytes, skip: 0, aligned },
+            (_, None) if !aligned => Room::Own { bytes: vec![0; len], skip: 0, aligned },
+            (_, None) => {
                 let mut room = self.rooms.pop().unwrap_or_default();
                 room.resize(len + ALIGNMENT, 0);
                 let skip = room.as_ptr().align_offset(ALIGNMENT);
                 if kind == Kind::Write {
                     room[skip..skip + len].copy_from_slice(&bytes);
                 }
-                (room, skip)
+                Room::Own { bytes: room, skip, aligned }
             }
         };
-        Ok(Flight { id, disk, kind, room, skip, len, done: 0, offset })
+        Ok(Flight { id, disk, kind, room, len, done: 0, offset })
     }
 
     /// Hands the kernel as much as it takes.
@@ -312,32 +372,53 @@ impl Work {
     /// What is left to do of a flight.
     fn entry(&mut self, number: usize) -> Option<squeue::Entry> {
         let flight = self.flights.get_mut(number)?.as_mut()?;
-        let file = self.disks.get(&flight.disk)?.member.open_file()?;
-        let fd = types::Fd(file.file.as_raw_fd());
-        let (from, to) = (flight.skip + flight.done, flight.skip + flight.len);
-        let part = &mut flight.room[from..to.min(from + PART)];
+        let disk = self.disks.get(&flight.disk)?;
+        let file = disk.member.open_file()?;
+        let (data, buffer) = match &mut flight.room {
+            Room::Own { bytes, skip, .. } => (&mut bytes[*skip..], None),
+            Room::Registered(number) => (self.buffers.as_mut()?.get(*number), Some(*number)),
+        };
+        let part = &mut data[flight.done..flight.len.min(flight.done + PART)];
         let (place, len) = (flight.offset + flight.done as u64, part.len() as u32);
-        Some(match flight.kind {
-            Kind::Read => opcode::Read::new(fd, part.as_mut_ptr(), len).offset(place).build(),
-            Kind::Write => opcode::Write::new(fd, part.as_ptr(), len).offset(place).build(),
+        let from = part.as_mut_ptr();
+        let entry = |fd: Descriptor| match (flight.kind, buffer) {
+            (Kind::Read, None) => {
+                on!(fd, |fd| opcode::Read::new(fd, from, len).offset(place).build())
+            }
+            (Kind::Write, None) => {
+                on!(fd, |fd| opcode::Write::new(fd, from, len).offset(place).build())
+            }
+            (Kind::Read, Some(number)) => {
+                on!(fd, |fd| opcode::ReadFixed::new(fd, from, len, number).offset(place).build())
+            }
+            (Kind::Write, Some(number)) => {
+                on!(fd, |fd| opcode::WriteFixed::new(fd, from, len, number).offset(place).build())
+            }
             // A medium that need not outlive the machine has nothing to wait for.
-            Kind::Flush if !file.synced => opcode::Nop::new().build(),
-            Kind::Flush => opcode::Fsync::new(fd).flags(types::FsyncFlags::DATASYNC).build(),
-        })
+            (Kind::Flush, _) if !file.synced => opcode::Nop::new().build(),
+            (Kind::Flush, _) => {
+                let flags = types::FsyncFlags::DATASYNC;
+                on!(fd, |fd| opcode::Fsync::new(fd).flags(flags).build())
+            }
+        };
+        Some(entry(match disk.registered {
+            Some(number) => Descriptor::Registered(types::Fixed(number)),
+            None => Descriptor::Plain(types::Fd(file.file.as_raw_fd())),
+        }))
     }
 
     /// Whether there was place for it in the ring.
     fn push(&mut self, entry: &squeue::Entry) -> bool {
-        // SAFETY: the memory that an entry names is the room of a flight, on the heap, as large as the entry says.
-        // `completed` takes the flight out of its place only with the completion of its entry, until then nobody
-        // touches the room; `lose` and `drop` leak those that the kernel may still have. Descriptors are of files
-        // that the disks own, which live as long as the ring.
+        // SAFETY: the memory that an entry names is the room of a flight, on the heap, as large as the entry says: its
+        // own, or a buffer that no other flight has. `completed` takes the flight out of its place only with the
+        // completion of its entry, until then nobody touches the room; `lose` and `drop` leak those that the kernel
+        // may still have. Descriptors are of files that the disks own, which are closed when nothing is under way.
         unsafe { self.ring.submission().push(entry) }.is_ok()
     }
 
-    fn completed(&mut self, number: usize, result: i32) {
-        let Some(place) = self.flights.get_mut(number) else { return };
-        let Some(mut flight) = place.take() else { return };
+    fn completed(&mut self, number: usize, result: i32) -> io::Result<()> {
+        let Some(place) = self.flights.get_mut(number) else { return Ok(()) };
+        let Some(mut flight) = place.take() else { return Ok(()) };
         let result = match (flight.kind, usize::try_from(result)) {
             (_, Err(_)) => Err(io::Error::from_raw_os_error(-result)),
             (Kind::Flush, Ok(_)) => Ok(()),
@@ -356,19 +437,33 @@ impl Work {
         };
         if again {
             *place = Some(flight);
-            return self.unsent.push_back(number);
+            self.unsent.push_back(number);
+            return Ok(());
         }
         self.free.push(number);
-        let Flight { id, disk, kind, mut room, skip, len, .. } = flight;
-        let is_aligned = room.len() > len;
-        let read = match (kind, is_aligned) {
-            (Kind::Read, true) => room[skip..skip + len].to_vec(),
-            (Kind::Read, false) => std::mem::take(&mut room),
-            _ => Vec::new(),
+        let Flight { id, disk, kind, room, len, .. } = flight;
+        let read = match (room, &mut self.buffers) {
+            (Room::Own { bytes, aligned: false, .. }, _) => bytes,
+            (Room::Own { bytes, skip, .. }, _) => {
+                let read =
+                    if kind == Kind::Read { bytes[skip..skip + len].to_vec() } else { Vec::new() };
+                if self.rooms.len() < ROOMS {
+                    self.rooms.push(bytes);
+                }
+                read
+            }
+            (Room::Registered(number), Some(buffers)) => {
+                let read = if kind == Kind::Read {
+                    buffers.get(number)[..len].to_vec()
+                } else {
+                    Vec::new()
+                };
+                buffers.give(number);
+                read
+            }
+            (Room::Registered(_), None) => Vec::new(),
         };
-        if is_aligned && self.rooms.len() < ROOMS {
-            self.rooms.push(room);
-        }
+        let read = if kind == Kind::Read { read } else { Vec::new() };
         (self.done)(Completion { id, result: result.map(|()| read).map_err(MemberError::Os) });
         if let Some(disk) = self.disks.get_mut(&disk) {
             disk.in_flight -= 1;
@@ -377,7 +472,7 @@ impl Work {
         while let Some(io) = self.next_of(disk) {
             self.begin(io);
         }
-        self.close_if_over(disk);
+        self.close_if_over(disk)
     }
 
     /// The next I/O that waits for others of its disk, if it need not any more.
@@ -393,8 +488,7 @@ impl Work {
             (self.done)(Completion { id, result: Err(MemberError::Os(error)) });
         };
         for flight in self.flights.iter_mut().filter_map(Option::take) {
-            // The kernel may have it.
-            std::mem::forget(flight.room);
+            keep(flight.room, &mut self.buffers);
             failed(flight.id);
         }
         let disks = self.disks.values_mut();
@@ -410,7 +504,28 @@ impl Work {
 impl Drop for Work {
     fn drop(&mut self) {
         // There are none, unless this thread panics.
-        self.flights.drain(..).flatten().for_each(|flight| std::mem::forget(flight.room));
+        for flight in self.flights.drain(..).flatten() {
+            keep(flight.room, &mut self.buffers);
+        }
+        // What is registered the kernel lets go some time after the ring is closed: whoever waits for the disks
+        // would find them in use. What was not registered cannot be taken out.
+        let submitter = self.ring.submitter();
+        let _ = submitter.unregister_files();
+        if self.buffers.is_some() && submitter.unregister_buffers().is_err() {
+            self.buffers.iter_mut().for_each(Buffers::leak);
+        }
+    }
+}
+
+/// Memory that the kernel may have still is never freed.
+fn keep(room: Room, buffers: &mut Option<Buffers>) {
+    match room {
+        Room::Own { bytes, .. } => std::mem::forget(bytes),
+        Room::Registered(_) => {
+            if let Some(mut buffers) = buffers.take() {
+                buffers.leak();
+            }
+        }
     }
 }
 
@@ -421,8 +536,9 @@ fn is_passing(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::FileMember;
+    use super::super::{FileMember, OpenFile};
     use super::*;
+    use raid_core::metadata::DiskShape;
     use raid_core::units::Lba;
     use std::path::PathBuf;
     use std::sync::mpsc;
@@ -460,12 +576,77 @@ mod tests {
         MemberIo { id: IoId(id), disk: 3, transfer }
     }
 
+    /// A file whose transfers are aligned, as those of a device are.
+    #[derive(Debug)]
+    struct Aligned(FileMember);
+
+    impl Member for Aligned {
+        fn shape(&self) -> DiskShape {
+            self.0.shape()
+        }
+        fn open_file(&self) -> Option<OpenFile<'_>> {
+            self.0.open_file().map(|open| OpenFile { aligned: true, ..open })
+        }
+        fn read(&mut self, at: Lba, into: &mut [u8]) -> Result<(), MemberError> {
+            self.0.read(at, into)
+        }
+        fn write(&mut self, at: Lba, bytes: &[u8]) -> Result<(), MemberError> {
+            self.0.write(at, bytes)
+        }
+        fn flush(&mut self) -> Result<(), MemberError> {
+            self.0.flush()
+        }
+    }
+
     /// More at a time than a disk may have under way and than the ring has entries.
     #[test]
     fn many_writes_at_a_time_each_land_in_their_place() {
-        let Some((ring, done)) = ring() else { return };
         let scratch = Scratch::new("many");
-        ring.add(3, Box::new(FileMember::create(&scratch.0, BLOCKS).unwrap()));
+        many(Box::new(FileMember::create(&scratch.0, BLOCKS).unwrap()));
+    }
+
+    /// The same in registered buffers, of which there are fewer than I/Os.
+    #[test]
+    fn many_aligned_writes_at_a_time_each_land_in_their_place() {
+        let scratch = Scratch::new("aligned");
+        many(Box::new(Aligned(FileMember::create(&scratch.0, BLOCKS).unwrap())));
+    }
+
+    /// One that is larger than a registered buffer, beside those that are not.
+    #[test]
+    fn a_transfer_that_is_larger_than_a_buffer_is_carried_out_as_well() {
+        let Some((ring, done)) = ring() else { return };
+        let scratch = Scratch::new("large");
+        ring.add(3, Box::new(Aligned(FileMember::create(&scratch.0, BLOCKS).unwrap())));
+        let bytes: Vec<u8> = (0..BLOCKS * 512).map(|at| (at / 512) as u8 ^ at as u8).collect();
+        ring.submit(io(1, Transfer::Write { at: Lba(0), bytes: bytes.clone() }));
+        ring.kick();
+        assert!(done.recv().unwrap().result.is_ok());
+        for (id, blocks) in [(2, BLOCKS as usize), (3, 8)] {
+            ring.submit(io(id, Transfer::Read { at: Lba(0), len: blocks * 512 }));
+            ring.kick();
+            assert!(done.recv().unwrap().result.unwrap() == bytes[..blocks * 512], "{blocks}");
+        }
+    }
+
+    /// As soon as the ring is gone, whatever the kernel kept for it.
+    #[test]
+    fn disks_of_a_ring_that_is_gone_are_free() {
+        let scratch = Scratch::new("gone");
+        drop(FileMember::create(&scratch.0, BLOCKS).unwrap());
+        for _ in 0..20 {
+            let Some((ring, done)) = ring() else { return };
+            ring.add(3, Box::new(FileMember::open(&scratch.0).unwrap()));
+            ring.submit(io(1, Transfer::Write { at: Lba(0), bytes: vec![1; 512] }));
+            ring.kick();
+            assert!(done.recv().unwrap().result.is_ok());
+        }
+    }
+
+    fn many(member: Box<dyn Member>) {
+        let Some((ring, done)) = ring() else { return };
+        println!("{:?}", ring.registered);
+        ring.add(3, member);
         let content = |block: u64| vec![block as u8 ^ (block >> 8) as u8; 512];
         for block in 0..BLOCKS {
             let transfer = Transfer::Write { at: Lba(block), bytes: content(block) };

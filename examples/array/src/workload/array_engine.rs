@@ -21,6 +21,8 @@ pub enum Call {
     Return(Place),
     /// Take a blank disk into the configuration as a spare.
     Insert(usize, DiskShape),
+    /// Give a spare back: it leaves the configuration, and its metadata is erased.
+    Release(usize),
     /// Compare all rows of a set; repair them if asked.
     Scrub {
         /// Which set.
@@ -138,6 +140,7 @@ impl ArrayEngine for Engine {
             Call::Fail(place) => self.fail_member(now, place),
             Call::TakeSpare(place, disk) => self.take_spare(now, place, disk),
             Call::Return(place) => self.return_member(now, place),
+            Call::Release(disk) => self.release_spare(now, disk),
             Call::Insert(disk, shape) => self.insert_disk(now, disk, shape),
             Call::Scrub { set, repair } => self.scrub(now, set, repair),
             Call::Pause(set) => self.pause(now, set),

@@ -8,6 +8,7 @@
 mod format;
 mod harness;
 mod refusing;
+mod release;
 
 mod failures_heard;
 mod harness_itself;

@@ -161,7 +161,13 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                 _ => raise.finish && !raise.image.rebuilding.contains(slot),
             })
         };
-        // What is owed a resync counts as held by nobody else: the resync charges it.
+        // The record of a resync has a place for its own position only; regions keep the accounts in any record.
+        let by_account = self.prepared().is_some_and(|raise| {
+            let resync =
+                matches!(raise.image.operation, Some(Operation::Resync | Operation::Initialise));
+            resync && resyncs && by_region
+        });
+        // What is owed a resync counts as held by nobody else.
         let owed = a.owed[index];
         let pick = |position: Below<'_>, slot| !owed && (position(slot, row) || account(slot));
         for member in 0..a.members {
@@ -174,7 +180,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             a.held[member][index] = pick(&below(self.rebuild.done), slot);
             a.flushed[member][index] = pick(&below(self.rebuild.flushed), slot);
             a.durable[member][index] = pick(&below(self.rebuild.durable), slot);
-            a.prepared[member][index] = speaks_of(slot) && pick(&below(prepared(slot)), slot);
+            let never = |_: Slot, _: Row| false;
+            a.prepared[member][index] = match speaks_of(slot) {
+                true => pick(&below(prepared(slot)), slot),
+                false => by_account && self.members.filling.contains(slot) && pick(&never, slot),
+            };
         }
     }
 }

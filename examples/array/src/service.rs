@@ -353,12 +353,20 @@ impl Service {
         })
     }
 
-    /// What the scrub of a set found that is under way, or was the last one since the start.
+    /// Looks at the engine, and at what the scrub of each set found that is under way, or was the last one since the
+    /// start: both of one moment.
     ///
     /// # Errors
     /// [`ServiceError::Stopped`].
-    pub fn scrubs(&self) -> Result<BTreeMap<u16, Scrub>, ServiceError> {
-        self.with(|running| running.scrubs.clone())
+    pub fn look<R: Send + 'static>(
+        &self,
+        look: impl FnOnce(&mut Engine, &BTreeMap<u16, Scrub>) -> R + Send + 'static,
+    ) -> Result<R, ServiceError> {
+        self.with(move |running| {
+            // The end of a scrub may wait to be told.
+            running.take_events();
+            look(&mut running.engine, &running.scrubs)
+        })
     }
 
     /// Stops cleanly: what runs in the background is paused where it is, and the record of it written.

@@ -481,7 +481,6 @@ impl<'a> Desk<'a> {
             })
             .collect();
         drop(disks);
-        let scrubs = service.scrubs().map_err(|why| why.to_string())?;
         let device = self.device.clone();
         let paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
         let paces: Vec<_> = paces.iter().map(Pace::rows_per_second).collect();
@@ -492,7 +491,7 @@ impl<'a> Desk<'a> {
         let registered = service.registered();
         let array_name = array_name.to_owned();
         let name = move |disk: usize| names.get(disk).cloned().unwrap_or_default();
-        let told = service.call(move |engine, _| {
+        let told = service.look(move |engine, scrubs| {
             let sets = (0..engine.set_count()).filter_map(|set| {
                 let status = engine.state_of_set(set).ok()?;
                 let members = (0..engine.geometry().slots).map(|slot| {

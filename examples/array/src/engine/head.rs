@@ -6,7 +6,8 @@
 //! with the update that the commit makes beside the one before. An update that was made without
 //! that, by another implementation, leaves a head that names neither: rows may have been written since.
 //!
-//! Heads of journals of other arrays on the same disks are carried on as well, as long as they count.
+//! Heads of journals of other arrays on the same disks are carried on as well, as long as they belong to the
+//! disk's update.
 //! What this engine records of a shared disk changes no row of theirs.
 
 use super::Engine;
@@ -131,11 +132,9 @@ impl Engine {
             let read = Transfer::Read { at: space.start, len: BLOCK };
             let block = transfer(backplane, disk, read).unwrap_or_default();
             let Some((of, head)) = ledger::decode_head(&block) else { continue };
-            let state = self.store.view(|disks| self.format.state(disks, of.array, of.set));
-            let counts = |state: raid_core::metadata::RuntimeState| {
-                !state.clean && head.covers(update, state.failed | state.rebuilding)
-            };
-            if of.array != self.array && state.is_some_and(counts) {
+            // Whether it covers what is missing is for a start of that array to say: of disks that ran apart,
+            // each history has its own.
+            if of.array != self.array && head.updates.contains(&update) {
                 self.heads.put(disk, of, head);
             }
         }

@@ -2,7 +2,8 @@
 //! Kind B: a write journal counts only for the record that was written knowing of it.
 
 use crate::harness::{
-    DDF, NATIVE_FORMAT, TOY_FORMAT, UnderTest, geometry, good, lives, options, place, start, work,
+    DDF, NATIVE_FORMAT, TOY_FORMAT, UnderTest, geometry, good, lives, options, place, start, stop,
+    work,
 };
 use crate::refusing::{Refusal, refusing};
 use raid_array::engine::{OpenError, Options};
@@ -118,6 +119,44 @@ fn a_journal_still_counts_after_the_other_volume_of_its_disks_has_run() {
         let mut running = start(&mut machine, 0, &all).unwrap();
         running.rig.adopt_all();
         good(&running.rig, &format!("seed {seed}"));
+    }
+}
+
+/// Case B5. The disks of a volume ran apart, and another volume runs on all of them: the journal of either
+/// history counts for its own disks as before.
+#[test]
+fn the_journals_of_two_histories_count_after_another_volume_has_run() {
+    for seed in 0..lives(3) {
+        let volumes = [geometry(Level::Raid6, 4, 1), geometry(Level::Raid1, 2, 2)];
+        let disks: [&[usize]; 2] = [&[0, 1, 2, 3], &[0, 1, 2, 3]];
+        let parts = [(volumes[0], disks[0]), (volumes[1], disks[1])];
+        let mut machine = Machine::create_volumes(DDF, &parts, 4, 0, seed).unwrap();
+        let running = start(&mut machine, 0, &[0, 1, 2, 3]).unwrap();
+        stop(&mut machine, running);
+        let born = machine.oracle(0);
+        let mut histories = Vec::new();
+        for part in [[1, 3], [0, 2]] {
+            machine.set_oracle(0, born.clone());
+            let mut running = start(&mut machine, 0, &part).unwrap();
+            work(&mut running.rig, 600 + 40 * seed);
+            good(&running.rig, &format!("{part:?}, seed {seed}"));
+            running.cut(&mut machine, Caches::KeepAny);
+            histories.push((part, machine.oracle(0)));
+        }
+        let mut running = start(&mut machine, 1, &[0, 1, 2, 3]).unwrap();
+        running.rig.adopt_all();
+        work(&mut running.rig, 900);
+        good(&running.rig, "the other volume");
+        running.cut(&mut machine, Caches::KeepAny);
+        for (part, oracle) in histories {
+            let what = format!("{part:?}, seed {seed}");
+            machine.set_oracle(0, oracle);
+            let started = start(&mut machine, 0, &part);
+            let mut running = started.unwrap_or_else(|why| panic!("{what}: {why}"));
+            running.rig.adopt_all();
+            good(&running.rig, &what);
+            running.cut(&mut machine, Caches::KeepNothing);
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What a volume says for itself of its members, where several volumes share disks: in the vendor's
+//! What a volume says for itself of its members, and of the runs that it descends from: in the vendor's
 //! fields of its configuration records.
 //!
 //! The standard keeps one state a disk and one update counter a configuration. Volumes that share disks
@@ -7,34 +7,41 @@
 //! what another one knows. So each volume has lists of its own, and counts its own updates:
 //!
 //! ```text
-//!  0      4         5       6       8        12       16       20       28           92   96
-//!  | RRro | version | flags | heard | update | number | parted | states | references | CRC |
+//!  0      4         5       6       8        12       16    20       28                    92   96
+//!  | RRro | version | flags | heard | update | number | run | states | references … runs | CRC |
 //! ```
 //!
 //! - *Number* counts the updates of this volume. An update of another volume leaves it, and every state,
 //!   as it was, on each disk: also on disks whose records of this volume differ. Who carried the volume
 //!   when which record was written is asked of [that number and these states](crate::assemble).
-//! - *Parted* is the number of the last update that counted the member in that went last: what that
-//!   member's own disk says of later updates, the disk of this roster was not told.
+//! - *Run* is a random stamp. A start makes one, and so does an update that counts a member out: what is
+//!   written from then on, who was left behind does not have. *Runs* are the stamps before it, the newest
+//!   in the last word, as many as there is room for: a disk whose own stamp is among them is an
+//!   [ancestor](Kin), and one that has another stamp after one that both know ran apart.
 //! - *States*, three bits for each reference: in sync, being filled, failed, missing; the third bit where
-//!   another disk has the place now.
+//!   another disk has the place now. Above them five bits, the number of references, and eleven: how many
+//!   updates ago the run began, or ones.
 //! - *Heard*, one bit for each reference, inverted: an update of another volume said that the disk failed.
 //!   This one has not run without it, and knows no more of it than its number says.
-//! - *Flags*: bit 0 clean, bits 1 and 2 initialisation, both for the whole volume.
+//! - *Flags*: bit 0 clean, bits 1 and 2 initialisation, both for the whole volume; bit 3, no update since
+//!   the stamp was made; bit 4, it was made by an update that changes nothing, as a start's.
 //! - *Update* is the header's counter. A roster counts only under the counter that it was written with:
 //!   after a change by another implementation the lists of the standard count, and the next update made
 //!   here begins a roster from them.
-//! - There is room for sixteen references. A volume of more, one whose fields another vendor uses, and a
+//! - There is room for sixteen references and stamps, *count* of them references. A volume of more, one whose fields another vendor uses, and a
 //!   configuration that keeps no counter have none: their lists are those of the standard.
 //!
 //! What the standard's lists say is the worst that any volume says of a disk, so an implementation
 //! that does not know the rosters reads no old data.
 
 use crate::crc::plain_crc;
+use crate::guid::Guid;
 use crate::integer::{ByteOrder, U16, U32, U64};
 use crate::physical_disk_records::{PdState, is_reference};
+use crate::sequence::{compare_sequences, updates_between};
 use crate::update::set_note::SetNote;
 use crate::vd_configuration::VdConfiguration;
+use core::cmp::Ordering;
 use raid_core::array::Initialisation;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -53,16 +60,17 @@ struct Stored {
     heard: U16,
     update: U32,
     number: U32,
-    parted: U32,
+    run: U32,
     states: U64,
-    references: [U32; ROOM],
+    /// References from the front, stamps from the back.
+    words: [U32; ROOM],
     crc: U32,
 }
 
 const _: () = assert!(size_of::<Stored>() == BYTES);
 
 const MAGIC: [u8; 4] = *b"RRro";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A disk that holds, or held, a part of the volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,13 +90,65 @@ const MISSING: u8 = 3;
 /// Another disk has its place now.
 const REPLACED: u8 = 4;
 
+/// Bits of the states below the number of references.
+const COUNT_SHIFT: u32 = 48;
+/// Bits below the number of updates of the run.
+const LEFT_SHIFT: u32 = 53;
+/// That number, if there is no room for it.
+const LONG_AGO: u32 = 0x7FF;
+
+/// A stamp that nobody has.
+const NO_RUN: u32 = u32::MAX;
+
+/// What was recorded since a stamp was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// Nothing: an update that changes nothing has made it, as a start does.
+    Opened,
+    /// Nothing: the update that made it counts a member out.
+    Parted,
+    /// Another update.
+    Older,
+}
+
+/// Whether the updates of a disk go to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It counts the other one in.
+    Counted,
+    /// The other one is of another set, and may be away without being called so.
+    OtherSet,
+    /// It does not.
+    None,
+}
+
+/// How the history of a record is related to that of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kin {
+    /// The same.
+    Same,
+    /// The other one descends from it.
+    Earlier,
+    /// It descends from the other one.
+    Later,
+    /// Both descend from one record, and neither from the other one.
+    Apart,
+    /// The stamps that are kept do not tell.
+    Unknown,
+}
+
 /// What a volume says for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Roster {
     /// Updates of the volume.
     pub(crate) number: u32,
-    /// Number of the last update that counted in who went last.
-    pub(crate) parted: u32,
+    /// Stamp of the run.
+    pub(crate) run: u32,
+    pub(crate) age: Age,
+    /// Number of the update that the run began after; `None` if that is too long ago.
+    pub(crate) left: Option<u32>,
+    /// Stamps of the runs before, the newest first.
+    pub(crate) runs: [u32; ROOM],
     /// Whether no write is under way, and how far it is initialised: the worst of all sets.
     pub(crate) note: SetNote,
     pub(crate) members: [Option<Member>; ROOM],
@@ -97,7 +157,92 @@ pub(crate) struct Roster {
 impl Roster {
     /// One that names nobody yet.
     pub(crate) const fn new(number: u32, note: SetNote) -> Self {
-        Self { number, parted: number, note, members: [None; ROOM] }
+        let (run, runs) = (NO_RUN, [NO_RUN; ROOM]);
+        let left = Some(number);
+        Self { number, run, age: Age::Older, left, runs, note, members: [None; ROOM] }
+    }
+
+    /// Gives one that was made from the lists the stamp that follows from what it says.
+    pub(crate) fn found(&mut self, volume: &Guid) {
+        self.run = self.stamp(&volume.0);
+    }
+
+    /// A stamp out of what it says, and of `random`: two that were made apart say different things, whatever
+    /// the randomness of their makers is worth.
+    fn stamp(&self, random: &[u8]) -> u32 {
+        let flags = [u8::from(self.note.clean), code(self.note.initialisation)];
+        let mut sum = plain_crc(&[random, &self.number.to_be_bytes(), &flags]);
+        for member in self.members.iter().flatten() {
+            let reference = member.reference.to_be_bytes();
+            sum = plain_crc(&[&sum.to_be_bytes(), &reference, &[member.state]]);
+        }
+        if sum == NO_RUN { 0 } else { sum }
+    }
+
+    /// The update that is being made goes on with the run, or `begins` one: a start, or one that counts a
+    /// member out.
+    pub(crate) fn go_on(&mut self, begins: Option<Age>, random: u64, before: u32) {
+        self.age = begins.unwrap_or(Age::Older);
+        if begins.is_none() {
+            return;
+        }
+        self.left = Some(before);
+        self.runs.rotate_right(1);
+        if let Some(newest) = self.runs.first_mut() {
+            *newest = self.run;
+        }
+        self.run = self.stamp(&random.to_be_bytes());
+    }
+
+    /// Its runs, the newest first; the own one only if it is to be counted.
+    fn line(&self, counts_itself: bool) -> impl Iterator<Item = u32> + use<'_> {
+        let own = Some(self.run).filter(|_| counts_itself);
+        own.into_iter().chain(self.runs.iter().copied()).filter(|run| *run != NO_RUN)
+    }
+
+    /// How its history is related to that of `other`. `reaches` says whether its updates go to the other's
+    /// disk, and the other's to its own: one that did not reach there, though the one before it did, was
+    /// not completed, and nothing was promised by it.
+    pub(crate) fn kin(&self, other: &Self, reaches: (Reach, Reach)) -> Kin {
+        let by_number = || match compare_sequences(self.number, other.number) {
+            Ordering::Less => Kin::Earlier,
+            Ordering::Equal => Kin::Same,
+            Ordering::Greater => Kin::Later,
+        };
+        if self.run == other.run {
+            return if self.run == NO_RUN { Kin::Unknown } else { by_number() };
+        }
+        let counts = |of: &Self, other: &Self, reach: Reach| {
+            let goes_there = match of.age {
+                Age::Older => false,
+                Age::Parted => reach == Reach::Counted,
+                Age::Opened => reach != Reach::None,
+            };
+            let before = of.runs.first().filter(|run| **run != NO_RUN);
+            let knows = before.is_some_and(|before| other.line(true).any(|run| run == *before));
+            !(goes_there && knows)
+        };
+        let mine = || self.line(counts(self, other, reaches.0));
+        let theirs = || other.line(counts(other, self, reaches.1));
+        let (Some(my_run), Some(their_run)) = (mine().next(), theirs().next()) else {
+            return Kin::Unknown;
+        };
+        let known = || theirs().any(|run| run == my_run);
+        let knows = || mine().any(|run| run == their_run);
+        // Whether one went on with the run that the other one's run began after.
+        let went_on = |one: &Self, run: u32, after: &Self| {
+            let left = after.left.filter(|_| after.runs.first() == Some(&run));
+            left.is_some_and(|left| updates_between(one.number, left) > 1)
+        };
+        match () {
+            () if my_run == their_run => by_number(),
+            () if known() && went_on(self, my_run, other) => Kin::Apart,
+            () if known() => Kin::Earlier,
+            () if knows() && went_on(other, their_run, self) => Kin::Apart,
+            () if knows() => Kin::Later,
+            () if mine().any(|own| theirs().any(|run| run == own)) => Kin::Apart,
+            () => Kin::Unknown,
+        }
     }
 
     /// The roster in a record, if it counts under update counter `update` of the header.
@@ -126,11 +271,24 @@ impl Roster {
                 _ => Initialisation::Full,
             },
         };
-        let parted = stored.parted.get(order);
-        let mut this = Self { parted, ..Self::new(stored.number.get(order), note) };
+        let age = match stored.flags >> 3 & 3 {
+            0 | 2 => Age::Older,
+            1 => Age::Parted,
+            _ => Age::Opened,
+        };
+        let run = stored.run.get(order);
+        let mut this = Self { run, age, ..Self::new(stored.number.get(order), note) };
+        let count = stored.states.get(order) >> COUNT_SHIFT & 0x1F;
+        let count = usize::try_from(count).unwrap_or(ROOM).min(ROOM);
+        let (references, runs) = stored.words.split_at_checked(count)?;
+        for (own, run) in this.runs.iter_mut().zip(runs.iter().rev()) {
+            *own = run.get(order);
+        }
         let mut states = stored.states.get(order);
         let mut heard = !stored.heard.get(order);
-        for (member, reference) in this.members.iter_mut().zip(&stored.references) {
+        let ago = u32::try_from(states >> LEFT_SHIFT).unwrap_or(LONG_AGO);
+        this.left = (ago != LONG_AGO).then(|| this.number.wrapping_sub(ago));
+        for (member, reference) in this.members.iter_mut().zip(references) {
             let reference = reference.get(order);
             let state = u8::try_from(states & 7).unwrap_or(FAILED);
             let own = Member { reference, state, heard: heard & 1 != 0 };
@@ -143,33 +301,39 @@ impl Roster {
 
     /// Stores it in a record, to count under update counter `update` of the header.
     pub(crate) fn store(&self, record: &mut VdConfiguration, order: ByteOrder, update: u32) {
-        let initialisation = match self.note.initialisation {
-            Initialisation::None => 0,
-            Initialisation::Running => 1,
-            Initialisation::Full => 2,
+        let age: u8 = match self.age {
+            Age::Older => 0,
+            Age::Parted => 1,
+            Age::Opened => 3,
         };
+        let count = self.members.iter().flatten().count();
         let bits = self.members.iter().rev().map(|member| member.is_some_and(|own| own.heard));
         let heard = bits.fold(0u16, |all, heard| all << 1 | u16::from(heard));
         let mut stored = Stored {
             magic: MAGIC,
             version: VERSION,
-            flags: u8::from(self.note.clean) | initialisation << 1,
+            flags: u8::from(self.note.clean) | code(self.note.initialisation) << 1 | age << 3,
             heard: U16::new(order, !heard),
             update: U32::new(order, update),
             number: U32::new(order, self.number),
-            parted: U32::new(order, self.parted),
+            run: U32::new(order, self.run),
             states: U64::new(order, 0),
-            references: [U32::ALL_ONES; ROOM],
+            words: [U32::ALL_ONES; ROOM],
             crc: U32::ALL_ONES,
         };
+        let room = stored.words.iter_mut().skip(count).rev();
+        room.zip(&self.runs).for_each(|(stored, run)| stored.set(order, *run));
         let mut states = 0u64;
-        for (member, stored) in self.members.iter().zip(&mut stored.references).rev() {
+        for (member, stored) in self.members.iter().zip(&mut stored.words).rev() {
             let state = member.map_or(0, |member| member.state);
             states = states.checked_shl(BITS).unwrap_or(0) | u64::from(state & 7);
             if let Some(member) = member {
                 stored.set(order, member.reference);
             }
         }
+        let ago = self.left.map_or(LONG_AGO, |left| self.number.wrapping_sub(left));
+        states |= u64::from(ago.min(LONG_AGO)) << LEFT_SHIFT;
+        states |= u64::try_from(count).unwrap_or(0) << COUNT_SHIFT;
         stored.states.set(order, states);
         let mut bytes = [0; BYTES];
         bytes.iter_mut().zip(stored.as_bytes()).for_each(|(byte, stored)| *byte = *stored);
@@ -274,6 +438,14 @@ impl Roster {
     }
 }
 
+const fn code(initialisation: Initialisation) -> u8 {
+    match initialisation {
+        Initialisation::None => 0,
+        Initialisation::Running => 1,
+        Initialisation::Full => 2,
+    }
+}
+
 /// Whether the vendor's fields of a record are free, or hold a roster.
 pub(crate) fn is_ours(record: &VdConfiguration) -> bool {
     record.v0.starts_with(&MAGIC) || fields(record) == [u8::MAX; BYTES]
@@ -315,7 +487,8 @@ mod tests {
     fn a_roster_is_read_as_it_was_stored_and_under_no_other_counter() {
         let mut bytes = [u8::MAX; 1024];
         let record = VdConfiguration::view_mut(&mut bytes).unwrap();
-        let mut roster = Roster { parted: 5, ..Roster::new(7, NOTE) };
+        let mut roster = Roster::new(7, NOTE);
+        (1..=3).for_each(|random| roster.go_on(Some(Age::Parted), random, 5));
         let out = PdState::ONLINE | PdState::FAILED;
         let states =
             [PdState::ONLINE, PdState::ONLINE | PdState::REBUILDING, out, out | PdState::MISSING];
@@ -353,5 +526,41 @@ mod tests {
         roster.replace(5);
         assert!(roster.set(18, PdState::ONLINE));
         assert_eq!((roster.state_of(5), roster.names(18)), (None, true));
+    }
+
+    #[test]
+    fn stamps_tell_who_descends_from_whom() {
+        let both = |reach| (reach, reach);
+        let after = |of: &Roster, begins, random| {
+            let mut next = Roster { number: of.number + 1, ..*of };
+            next.go_on(begins, random, of.number);
+            next
+        };
+        let mut root = Roster::new(7, NOTE);
+        root.found(&Guid([1; 24]));
+        let dirty = after(&root, None, 0);
+        let [one, other] = [1, 2].map(|random| after(&dirty, Some(Age::Opened), random));
+        let [first, second] = [one, other].map(|of| after(&of, None, 0));
+        for (mine, theirs, kin) in [
+            (root, root, Kin::Same),
+            (root, dirty, Kin::Earlier),
+            (root, first, Kin::Earlier),
+            (first, one, Kin::Later),
+            (first, second, Kin::Apart),
+            (Roster::new(7, NOTE), first, Kin::Unknown),
+        ] {
+            assert_eq!(mine.kin(&theirs, both(Reach::Counted)), kin, "{mine:?} {theirs:?}");
+        }
+        // A start that did not get to the disk that went on without it.
+        assert_eq!(one.kin(&second, both(Reach::Counted)), Kin::Earlier);
+        // Who is not counted in was not to be reached: it may have been completed.
+        assert_eq!(one.kin(&second, both(Reach::None)), Kin::Apart);
+        let lost = after(&first, Some(Age::Parted), 3);
+        let without = after(&after(&one, Some(Age::Opened), 4), None, 0);
+        assert_eq!(lost.kin(&without, both(Reach::OtherSet)), Kin::Apart);
+        // Somebody went on without a stamp of its own.
+        let far = after(&after(&dirty, None, 0), None, 0);
+        assert_eq!(first.kin(&far, both(Reach::Counted)), Kin::Apart);
+        assert_eq!(first.kin(&after(&dirty, None, 0), both(Reach::Counted)), Kin::Later);
     }
 }

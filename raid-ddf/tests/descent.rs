@@ -6,6 +6,8 @@
 mod chains;
 #[path = "rig/media.rs"]
 mod media;
+#[path = "descent/runs.rs"]
+mod runs;
 #[path = "descent/shared.rs"]
 mod shared;
 #[path = "support/disks.rs"]

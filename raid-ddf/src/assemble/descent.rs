@@ -3,16 +3,18 @@
 //!
 //! Headers count the updates of the whole configuration, and disks of one configuration can run
 //! apart: a higher number proves nothing about one volume. What proves something are the states in
-//! each member's own copy: where volumes share disks, those that [the volume says for
-//! itself](crate::roster), with the number of its own updates. A write is acknowledged only when the record that allows it is on every
+//! each member's own copy: those that [the volume says for itself](crate::roster), with the number of its own updates. A write is acknowledged only when the record that allows it is on every
 //! disk that the record counts in. Hence:
 //!
 //! | `x` says of `y` | `y` says of `x` | |
 //! |---|---|---|
 //! | in | in | one history; the higher number is the later record |
-//! | out | in | `x` is the later one: `x` was there for every write that `y` may have acknowledged; a fork if `y` is two updates further on: than `x`, or than when they parted, as far as that is known |
+//! | out | in | `x` is the later one: `x` was there for every write that `y` may have acknowledged; a fork if `y` is two updates further on than `x` |
 //! | out | out | `y` is the earlier one if a disk that it counts in carries a record without `y`; else a fork |
 //!
+//! Where the [stamps of runs](crate::roster::Kin) tell how two records are related, that counts: who descends
+//! from the other is the later one, and two that have each begun a run after one that both know are a fork.
+//! The table holds where they do not tell.
 //! What another volume's update said of a disk counts where that disk carries no later record of this one.
 //!
 //! *Out* is failed, missing, without an entry, or no longer named in the record of the set. Members that
@@ -35,7 +37,7 @@ use crate::finding::Fault;
 use crate::guid::Guid;
 use crate::header::Section;
 use crate::physical_disk_records::{PdState, PdType, PhysicalDiskEntry};
-use crate::roster::Roster;
+use crate::roster::{Kin, Reach, Roster};
 use crate::sequence::{compare_kept, compare_sequences, updates_between};
 use crate::update::disk_set::DiskSet;
 use core::cmp::Ordering;
@@ -92,6 +94,18 @@ impl<'a> SetRecord<'a> {
         Roster::of_record(self.record, self.disk.order(), self.disk.sequence())
     }
 
+    /// How its history is related to that of another record, as far as the stamps of runs tell.
+    pub(super) fn kin(&self, other: &Self) -> Kin {
+        let (Some(own), Some(their)) = (self.roster(), other.roster()) else { return Kin::Unknown };
+        let same_set = self.record.secondary_element_seq == other.record.secondary_element_seq;
+        let reach = |one: &Self, other: &Self| match one.counts_in(other) {
+            _ if !same_set => Reach::OtherSet,
+            true => Reach::Counted,
+            false => Reach::None,
+        };
+        own.kin(&their, (reach(self, other), reach(other, self)))
+    }
+
     /// PD_State of a disk as its copy says, for this volume.
     pub(super) fn state_of(&self, reference: u32) -> Option<PdState> {
         let own = self.roster().and_then(|roster| roster.state_of(reference));
@@ -101,6 +115,19 @@ impl<'a> SetRecord<'a> {
     /// Updates that it knows of: of the volume, or of all where the volume does not count its own.
     pub(super) fn number(&self) -> Option<u32> {
         self.roster().map(|roster| roster.number).or_else(|| self.disk.effective_sequence())
+    }
+
+    /// Its number and that of another record, of one count. Where one of them has no roster, both are those of
+    /// the headers, which are the volume's where it is alone.
+    pub(super) fn numbers(&self, other: &Self) -> (Option<u32>, Option<u32>) {
+        let alone = |disk: &DdfDisk<'_>| {
+            disk.virtual_disks().is_none_or(|all| all.used(disk.order()).nth(1).is_none())
+        };
+        let mixed = self.roster().is_some() != other.roster().is_some();
+        if mixed && alone(&self.disk) && alone(&other.disk) {
+            return (self.disk.effective_sequence(), other.disk.effective_sequence());
+        }
+        (self.number(), other.number())
     }
 
     /// Whether its copy says that no write is under way; `None` if it does not list the volume.
@@ -157,8 +184,8 @@ impl<'a> SetRecord<'a> {
             let named = || self.references().any(|element| Some(element) == them);
             return compare_sequences(self.sequence(), other.sequence()).is_lt() && !named();
         }
-        compare_kept(self.number(), other.number()).is_lt()
-            && them.is_some_and(|them| self.has_not_met(them))
+        let (own, their) = self.numbers(other);
+        compare_kept(own, their).is_lt() && them.is_some_and(|them| self.has_not_met(them))
     }
 
     /// Whether it was written before the disk of the other record came, with every member there, in a
@@ -350,7 +377,12 @@ impl<'a> VirtualDisk<'a> {
         let own =
             own.reduce(|newest, claim| if later(&claim, &newest).is_gt() { claim } else { newest });
         let newest = self.configuration.newest();
-        match own {
+        // Another implementation has gone on since, and knows no rosters.
+        let since = own.and_then(|own| {
+            let mut others = self.carriers().filter(|claim| claim.roster().is_none());
+            others.find(|claim| later(claim, &own).is_gt())
+        });
+        match own.filter(|_| since.is_none() || self.configuration.entries().nth(1).is_some()) {
             Some(claim) => Voice { disk: claim.disk, roster: claim.roster() },
             None => Voice { disk: newest, roster: None },
         }
@@ -399,26 +431,40 @@ impl<'a> VirtualDisk<'a> {
         self.among(heard).any(|other| {
             !other.is_on(claim)
                 && other.accuses(claim)
-                && !other.predates(claim)
-                && match claim.accuses(&other) {
-                    false => {
-                        !self.is_tied(claim, &other, heard)
-                            && !other.left(claim)
-                            && !self.is_overtaken(&other, claim)
-                    }
-                    // It was replaced, and has not run since.
-                    true => {
-                        claim.is_outlived_by(&other)
-                            || (claim.predates(&other) && claim.shares_a_disk(&other))
-                    }
+                && match claim.kin(&other) {
+                    Kin::Earlier => true,
+                    Kin::Later | Kin::Apart => false,
+                    Kin::Same | Kin::Unknown => self.seems_superseded(claim, &other, heard),
                 }
         })
+    }
+
+    /// The same by states and numbers alone, of an accuser.
+    fn seems_superseded(
+        &self,
+        claim: &SetRecord<'a>,
+        other: &SetRecord<'a>,
+        heard: DiskSet,
+    ) -> bool {
+        !other.predates(claim)
+            && match claim.accuses(other) {
+                false => {
+                    !self.is_tied(claim, other, heard)
+                        && !other.left(claim)
+                        && !self.is_overtaken(other, claim)
+                }
+                // It was replaced, and has not run since.
+                true => {
+                    claim.is_outlived_by(other)
+                        || (claim.predates(other) && claim.shares_a_disk(other))
+                }
+            }
     }
 
     /// Whether two records have one number, and the disk of the first and somebody whom the second
     /// counts in call each other out: that is left to the user.
     fn is_tied(&self, claim: &SetRecord<'a>, other: &SetRecord<'a>, heard: DiskSet) -> bool {
-        let same = match (claim.number(), other.number()) {
+        let same = match claim.numbers(other) {
             (None, None) => claim.sequence() == other.sequence(),
             (mine, theirs) => mine == theirs,
         };
@@ -430,16 +476,11 @@ impl<'a> VirtualDisk<'a> {
     /// Whether the accused is further on than its accuser can have let it come: then neither explains the
     /// other. Where there are several volumes that do not count their own updates, they may be another's.
     fn is_overtaken(&self, accuser: &SetRecord<'a>, accused: &SetRecord<'a>) -> bool {
-        if !accuser.accuses(accused) || accuser.predates(accused) {
-            return false;
-        }
-        match (accuser.roster(), accused.roster()) {
-            (Some(accuser_says), Some(said)) => {
-                let apart = updates_between(said.number, accuser_says.parted) > 1;
-                accused.counts_in(accuser) && apart
-            }
-            _ => accused.outran(accuser) && self.configuration.entries().nth(1).is_none(),
-        }
+        let counts_its_own = accused.roster().is_some() && accuser.roster().is_some();
+        accuser.accuses(accused)
+            && !accuser.predates(accused)
+            && accused.outran(accuser)
+            && (counts_its_own || self.configuration.entries().nth(1).is_none())
     }
 
     /// Pairs of standing members that have each gone on without the other.
@@ -451,9 +492,15 @@ impl<'a> VirtualDisk<'a> {
         self.among(standing).flat_map(move |mine| {
             let later = this.among(standing).filter(move |other| {
                 other.disk.index() > mine.disk.index()
-                    && (mine.disputes(other)
-                        || this.is_overtaken(&mine, other)
-                        || this.is_overtaken(other, &mine))
+                    && match mine.kin(other) {
+                        Kin::Apart => true,
+                        Kin::Earlier | Kin::Later => false,
+                        Kin::Same | Kin::Unknown => {
+                            mine.disputes(other)
+                                || this.is_overtaken(&mine, other)
+                                || this.is_overtaken(other, &mine)
+                        }
+                    }
             });
             later.map(move |other| (mine, other))
         })
@@ -599,7 +646,8 @@ pub(crate) fn speaker(disks: &dyn Disks, array: Guid) -> Option<usize> {
 /// Orders records of one history: of one number, the one that names more members out was written
 /// after it, by somebody whom the other did not reach.
 fn later(mine: &SetRecord<'_>, other: &SetRecord<'_>) -> Ordering {
-    compare_kept(mine.number(), other.number())
+    let (own, their) = mine.numbers(other);
+    compare_kept(own, their)
         .then_with(|| mine.accusations().cmp(&other.accusations()))
         .then_with(|| mine.disk.compare_freshness(&other.disk))
 }

@@ -109,7 +109,8 @@ impl<'a> VirtualDisk<'a> {
         let newest = Some(set.sequence().into());
         let behind = own.map(|own| (set.sequence().wrapping_sub(own.sequence()), own.sequence()));
         match behind {
-            Some((0, _)) => (condition, None),
+            // A later one is of an update that was interrupted: the speaker says that it does not count yet.
+            Some((0 | u32::MAX, _)) => (condition, None),
             Some((1, own)) => {
                 (condition, about(Fault::RecordOneBehind, at, Some(own.into()), newest))
             }

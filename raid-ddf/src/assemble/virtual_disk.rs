@@ -180,7 +180,16 @@ impl<'a> VirtualDisk<'a> {
 
     /// Whether copies agree, and how far it is initialised: the worst of all sets.
     pub(crate) fn note(&self) -> SetNote {
-        self.roster.map_or(SetNote::of_entry(self.entry), |roster| roster.note)
+        let listed = SetNote::of_entry(self.entry);
+        match self.roster {
+            // Beside others the lists may be of another volume's update. Alone they say the same, unless
+            // somebody else has recorded something since and did not count it.
+            Some(roster) if self.configuration.entries().nth(1).is_none() => {
+                roster.note.within(listed)
+            }
+            Some(roster) => roster.note,
+            None => listed,
+        }
     }
 
     /// Whether a record is of the update that counts.

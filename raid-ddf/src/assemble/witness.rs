@@ -8,6 +8,8 @@
 //! next one begins: a disk that is counted in and two updates behind is an older copy of that disk, and
 //! not one of those who made the history.
 //!
+//! Where the [stamps of runs](crate::roster::Kin) tell how the two are related, that counts; else:
+//!
 //! | witness says of `x` | `x` says of the witness | |
 //! |---|---|---|
 //! | in | any | `x` is the earlier one if it is two updates behind; else not a witness |
@@ -23,6 +25,7 @@
 use super::descent::Word;
 use super::virtual_disk::SetRecord;
 use crate::physical_disk_records::PdState;
+use crate::roster::Kin;
 use crate::sequence::{compare_kept, compare_sequences, updates_between};
 use core::cmp::Ordering;
 
@@ -46,7 +49,7 @@ impl SetRecord<'_> {
     /// Whether it counts the disk of the other record in, which is two updates behind all the same: an
     /// older copy of that disk.
     pub(super) fn outran(&self, other: &Self) -> bool {
-        let (Some(mine), Some(theirs)) = (self.number(), other.number()) else { return false };
+        let (Some(mine), Some(theirs)) = self.numbers(other) else { return false };
         self.counts_in(other) && updates_between(mine, theirs) > 1
     }
 
@@ -107,7 +110,7 @@ impl SetRecord<'_> {
 
     /// Its number, compared with that of another record.
     fn compare_number(&self, other: &Self) -> Ordering {
-        match (self.number(), other.number()) {
+        match self.numbers(other) {
             (None, None) => compare_sequences(self.sequence(), other.sequence()),
             (mine, theirs) => compare_kept(mine, theirs),
         }
@@ -116,6 +119,15 @@ impl SetRecord<'_> {
     /// What this witness knows of the record of a member: see the head of this file.
     pub(super) fn testifies(&self, claim: &Self) -> Testimony {
         let word = self.word_on_disk_of(claim);
+        match claim.kin(self) {
+            _ if self.is_on(claim) => return Testimony::Nothing,
+            Kin::Apart => return Testimony::Apart,
+            Kin::Later => return Testimony::Nothing,
+            Kin::Earlier if word != Word::In => return Testimony::Earlier,
+            Kin::Earlier if self.outran(claim) => return Testimony::Earlier,
+            Kin::Earlier => return Testimony::Nothing,
+            Kin::Same | Kin::Unknown => {}
+        }
         let is_later = self.compare_number(claim).is_gt();
         let earlier = |is| if is { Testimony::Earlier } else { Testimony::Nothing };
         let apart = || !self.shares_a_disk(claim) && self.ran_without_one_of(claim);

@@ -31,6 +31,7 @@ use crate::disk_bytes::Disks;
 use crate::guid::Guid;
 use crate::physical_disk_records::{PdState, PdType, is_reference};
 use crate::record::Record;
+use crate::roster::Age;
 use crate::spare_assignment::{SpareAssignment, SpareType};
 use crate::vd_configuration::VdConfiguration;
 use raid_core::array::{ArrayId, Place};
@@ -109,7 +110,11 @@ pub(crate) fn activate(
     }
     retire(disks, survey, plan.old);
     if let Some(volume) = &volume {
+        // A spare that gives up its place was in until now.
+        let was_in = plan.old.and_then(|old| volume.roster.state_of(old));
+        let parts = was_in.is_some_and(PdState::is_usable).then_some(Age::Parted);
         let mut roster = volume.next();
+        roster.go_on(parts, stamp.random, volume.number());
         if let Some(old) = plan.old {
             roster.replace(old);
         }

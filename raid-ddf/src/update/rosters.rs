@@ -70,18 +70,6 @@ pub(crate) fn read(
     of(survey.copies.sequence()).or_else(|| of(survey.number_of(disks, disk)))
 }
 
-/// Whether disks of several volumes have to tell them apart.
-fn are_needed(disks: &dyn Disks, survey: &Survey) -> bool {
-    let volumes = survey.virtual_disks(disks).map_or(0, |all| all.used(survey.order).count());
-    let all =
-        (0..disks.count()).flat_map(|disk| (0..survey.slots(disks, disk)).map(move |s| (disk, s)));
-    volumes > 1
-        || all.into_iter().any(|(disk, slot)| {
-            let record = survey.volume(disks, disk, slot);
-            record.is_some_and(|record| read(disks, survey, disk, record).is_some())
-        })
-}
-
 /// Begins an update of volume `own`, or of none: every record on every disk says of its volume what the
 /// disk's own copy says, in terms of the newest copy. `None` if there are no rosters.
 pub(crate) fn begin(
@@ -90,9 +78,7 @@ pub(crate) fn begin(
     own: Guid,
 ) -> Result<Option<Found>, ChangeError> {
     let live = Live(disks);
-    let Some(update) = survey.copies.sequence().filter(|_| are_needed(&live, survey)) else {
-        return Ok(None);
-    };
+    let Some(update) = survey.copies.sequence() else { return Ok(None) };
     if let Some(why) = obstacle(&live, survey) {
         return Err(why);
     }
@@ -122,7 +108,9 @@ pub(crate) fn begin(
 
 /// Why no update can be written, if a disk is in the way.
 pub(crate) fn obstacle(disks: &dyn Disks, survey: &Survey) -> Option<ChangeError> {
-    let needed = survey.copies.sequence().is_none() || are_needed(disks, survey);
+    let several =
+        || survey.virtual_disks(disks).is_some_and(|all| all.used(survey.order).count() > 1);
+    let needed = survey.copies.sequence().is_none() || several();
     let disk = forgetful(disks, survey).filter(|_| needed)?;
     Some(ChangeError::Disk { disk, what: FORGETFUL })
 }
@@ -190,6 +178,7 @@ fn made(
         let state = state(reference).unwrap_or(PdState::FAILED.union(PdState::MISSING));
         roster.set(reference, state)
     });
+    roster.found(&record.vd_guid);
     has_room.then_some(roster)
 }
 

@@ -16,7 +16,7 @@ use crate::guid::Guid;
 use crate::header::Section;
 use crate::locate::AnchorSearch;
 use crate::physical_disk_records::{PdState, PhysicalDiskEntry, PhysicalDiskRecords, is_reference};
-use crate::roster::Roster;
+use crate::roster::{Age, Roster};
 use crate::vd_configuration::VdConfiguration;
 use crate::virtual_disk_records::{VdCondition, VdFlags, VirtualDiskEntry};
 use raid_core::array::{ArrayId, Geometry, Place};
@@ -135,6 +135,8 @@ pub(crate) fn set_state(
     match volume {
         Some(volume) => {
             rosters::share(disks, &survey, guid, &volume);
+            // A state that changes nothing is what a start records.
+            let mut begins = (found == Some(*state)).then_some(Age::Opened);
             let mut next = volume.next();
             for slot in slots.iter() {
                 let live = Live(disks);
@@ -145,8 +147,8 @@ pub(crate) fn set_state(
                 let new = state_of_member(disks, them, old, wanted(state, slot));
                 let heard = next.has_heard(them);
                 next.set(them, new);
-                if (heard || !old.is_gone()) && new.is_gone() {
-                    next.parted = volume.number();
+                if (heard || old.is_usable()) && new.is_gone() {
+                    begins = Some(Age::Parted);
                 }
                 if !old.is_gone() && new.is_gone() && !new.contains(PdState::MISSING) {
                     rosters::fail(disks, &survey, guid, them, new);
@@ -154,6 +156,7 @@ pub(crate) fn set_state(
                     rosters::take_back(disks, &survey, guid, them);
                 }
             }
+            next.go_on(begins, stamp.random, volume.number());
             rosters::write(disks, &survey, guid, &next);
             rosters::update_lists(disks, &survey);
             rosters::update_entry(disks, &survey, guid, next.note);

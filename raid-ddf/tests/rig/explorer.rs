@@ -231,10 +231,15 @@ impl Facts {
         Self { arrays: arrays.collect(), disks: disks.collect(), local: local.collect() }
     }
 
+    /// Whether all disks that both know are alike.
+    fn lists_agree(&self, other: &Self) -> bool {
+        let mut disks = self.disks.iter().zip(&other.disks);
+        disks.all(|(a, b)| a.is_none() || b.is_none() || a == b)
+    }
+
     /// Whether all disks that both know are alike, and all arrays.
     fn agrees(&self, other: &Self) -> bool {
-        let mut disks = self.disks.iter().zip(&other.disks);
-        self.arrays == other.arrays && disks.all(|(a, b)| a.is_none() || b.is_none() || a == b)
+        self.arrays == other.arrays && self.lists_agree(other)
     }
 }
 
@@ -335,7 +340,9 @@ impl<'r> Exploration<'r> {
                         rig.media[disk] = self.finished.media[disk].clone();
                     }
                     rig.media[cut] = state.clone();
-                    let others = written.iter().any(|disk| mask & 1 << disk != 0);
+                    let is_finished = |disk: &&usize| mask & 1 << **disk != 0;
+                    let mut finished = written.iter().filter(is_finished);
+                    let others = finished.any(|disk| self.speaks(*disk));
                     self.judge(&mut rig, others);
                     then(&rig);
                 }
@@ -352,12 +359,25 @@ impl<'r> Exploration<'r> {
         self.tally
     }
 
+    /// Whether what a disk says after the update decides what the arrays are: a member of one, or any
+    /// disk where there are none.
+    fn speaks(&self, disk: usize) -> bool {
+        let seats = |facts: &Facts| {
+            let members: Vec<_> = facts.arrays.iter().flat_map(|array| array.5.clone()).collect();
+            members.is_empty() || members.iter().any(|member| member.0 == Some(disk))
+        };
+        seats(&self.old) || seats(&self.new)
+    }
+
     /// Looks at what is left; where another disk was finished it has to be the new configuration.
     fn judge(&mut self, rig: &mut Rig, must_be_new: bool) {
         rig.reread();
         let told = rig.told();
         let found = Facts::of(rig, &told);
-        let (is_old, is_new) = (found.agrees(&self.old), found.agrees(&self.new));
+        let is_new = found.agrees(&self.new);
+        // A volume says for itself who is in sync: the lists of a disk that is no member of it may be newer.
+        let lists_agree = found.lists_agree(&self.old) || found.lists_agree(&self.new);
+        let is_old = found.arrays == self.old.arrays && lists_agree;
         assert!(
             is_new || (is_old && !(must_be_new && self.special != Special::Creation)),
             "found {found:#?}\nold {:#?}\nnew {:#?}\n{:#?}",

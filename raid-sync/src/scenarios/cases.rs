@@ -79,6 +79,40 @@ fn nothing_counts_as_flushed_while_a_repair_may_still_change_it() {
     }
 }
 
+/// A power cut between the two would leave a row half repaired that no record names. One flag for the set names
+/// the repair; regions say which rows.
+#[test]
+fn a_repair_writes_no_row_before_the_record_that_names_it() {
+    for format in [flag_only(), native::capabilities()] {
+        let mut rig = Rig::new(config(3), clean(), format);
+        rig.disks[2].write(1, 99, true);
+        let time = rig.time();
+        (rig.hold_copies, rig.hold_records) = (true, true);
+        rig.core.start(time, Operation::Repair, AboveMark::Skip).unwrap();
+        let fixes = |rig: &Rig| {
+            rig.copies.iter().any(|wanted| matches!(wanted.verify, Verify::CompareAndFix(_)))
+        };
+        let mut records = 0;
+        loop {
+            rig.settle();
+            if rig.records.last().is_some_and(|(_, to, _)| !to.is_empty()) {
+                assert!(!fixes(&rig), "the record is still being written");
+                records += 1;
+                rig.record(NONE);
+            } else if fixes(&rig) {
+                break;
+            } else {
+                rig.copy();
+            }
+        }
+        let said = rig.last_record();
+        let names_it = said.state.operation == Some(Operation::Repair);
+        let dirty = said.regions.iter().any(|region| *region != RegionRecord(0));
+        assert!(records > 0 && names_it, "{said:?}");
+        assert_eq!(dirty, format == native::capabilities(), "{said:?}");
+    }
+}
+
 /// Case B3.
 #[test]
 fn a_rebuild_of_a_parity_set_keeps_naming_the_resync_that_was_owed_before_the_loss() {

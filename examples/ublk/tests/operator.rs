@@ -3,7 +3,7 @@
 
 mod served;
 
-use served::{Folder, errors, program};
+use served::{Folder, errors, program, set_size};
 use std::fs;
 use std::path::Path;
 use std::process::Output;
@@ -15,7 +15,7 @@ fn printed(output: &Output) -> &str {
 /// A blank disk of so many bytes.
 fn blank(path: &str, bytes: u64) {
     fs::write(path, "").unwrap();
-    fs::File::options().write(true).open(path).unwrap().set_len(bytes).unwrap();
+    set_size(path, bytes);
 }
 
 fn is_free(path: &Path) -> bool {
@@ -126,13 +126,7 @@ fn a_spare_that_is_too_small_is_refused_with_the_sizes() {
 #[test]
 fn what_happens_is_logged_in_sentences() {
     let folder = Folder::new("log", 3);
-    for disk in 0..3 {
-        let file = fs::File::options().write(true).open(folder.disk(disk)).unwrap();
-        file.set_len(300 << 20).unwrap();
-    }
-    let mut command = program(&["create", "--overwrite", "--level", "raid5"]);
-    let made = command.args((0..3).map(|disk| folder.disk(disk))).output().unwrap();
-    assert!(made.status.success(), "{}", errors(&made));
+    folder.create_large(&["--level", "raid5"], 3, 3, 300);
     let served = folder.serve(&[0, 1, 2]);
     let before = served.status();
     served.stop();

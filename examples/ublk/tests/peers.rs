@@ -179,13 +179,7 @@ fn a_disk_that_was_failed_and_comes_back_after_a_restart_is_never_read() {
 #[test]
 fn a_rebuild_goes_on_after_a_stop_and_a_loss_and_the_replaced_disk_is_no_member_any_more() {
     let folder = Folder::new("rebuild", 6);
-    for disk in 0..6 {
-        let file = fs::File::options().write(true).open(folder.disk(disk)).unwrap();
-        file.set_len(160 << 20).unwrap();
-    }
-    let mut command = program(&["create", "--overwrite", "--level", "raid6", "--assume-clean"]);
-    let created = command.args((0..4).map(|disk| folder.disk(disk))).output().unwrap();
-    assert!(created.status.success(), "{}", errors(&created));
+    folder.create_large(&["--level", "raid6", "--assume-clean"], 4, 6, 160);
     let served = folder.serve(&[0, 1, 2, 3]);
     fill(&mut folder.client(), 1);
     let add = |disk: usize| {

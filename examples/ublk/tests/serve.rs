@@ -4,7 +4,7 @@
 mod served;
 
 use raid_array::nbd::Client;
-use served::{Folder, errors, program};
+use served::{Folder, errors, program, set_size};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -186,7 +186,7 @@ fn a_spare_is_given_back_and_is_blank_again() {
         assert!(made.status.success(), "{format}: {}", errors(&made));
         // The last one was full of something.
         fs::write(&added, "").unwrap();
-        fs::File::options().write(true).open(&added).unwrap().set_len(40 << 20).unwrap();
+        set_size(&added, 40 << 20);
         let options = ["--array", "array", "--import"];
         let served = folder.serve_with(&options, &[0, 1, 2]);
         let asked = folder.ask(&["spare", "add", &added]);
@@ -245,13 +245,7 @@ fn a_machine_without_the_ublk_driver_is_told_what_to_load() {
 #[test]
 fn an_array_is_stopped_in_the_middle_of_its_initialisation_and_goes_on() {
     let folder = Folder::new("middle", 2);
-    for disk in 0..2 {
-        let file = fs::File::options().write(true).open(folder.disk(disk)).unwrap();
-        file.set_len(300 << 20).unwrap();
-    }
-    let mut command = program(&["create", "--overwrite", "--level", "raid1"]);
-    let made = command.args((0..2).map(|disk| folder.disk(disk))).output().unwrap();
-    assert!(made.status.success(), "{}", errors(&made));
+    folder.create_large(&["--level", "raid1"], 2, 2, 300);
     let served = folder.serve(&[0, 1]);
     let before = served.status();
     served.stop();
@@ -268,13 +262,7 @@ fn an_array_is_stopped_in_the_middle_of_its_initialisation_and_goes_on() {
 #[test]
 fn an_array_that_lost_a_member_before_it_was_initialised_is_stopped_and_goes_on() {
     let folder = Folder::new("lost", 3);
-    for disk in 0..3 {
-        let file = fs::File::options().write(true).open(folder.disk(disk)).unwrap();
-        file.set_len(300 << 20).unwrap();
-    }
-    let mut command = program(&["create", "--overwrite", "--level", "raid5"]);
-    let made = command.args((0..3).map(|disk| folder.disk(disk))).output().unwrap();
-    assert!(made.status.success(), "{}", errors(&made));
+    folder.create_large(&["--level", "raid5"], 3, 3, 300);
     let served = folder.serve(&[0, 1, 2]);
     let mut client = folder.client();
     let written = write(&mut client, 1, 50);

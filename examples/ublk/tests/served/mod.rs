@@ -28,11 +28,7 @@ impl Folder {
         let bytes: Vec<u8> = (0..MEMBER).map(|_| random.u8(..)).collect();
         for disk in 0..disks {
             fs::write(folder.disk(disk), &bytes[disk..]).unwrap();
-            fs::File::options()
-                .write(true)
-                .open(folder.disk(disk))
-                .and_then(|file| file.set_len(DISK))
-                .unwrap();
+            set_size(folder.disk(disk), DISK);
         }
         folder
     }
@@ -49,6 +45,15 @@ impl Folder {
         let mut command = program(&["create", "--overwrite", "--size", "4M"]);
         command.args(options).args((0..members).map(|disk| self.disk(disk)));
         command.output().unwrap()
+    }
+
+    /// Grows the disks to this many MiB each, and creates an array of the first ones, as large as they allow.
+    pub(crate) fn create_large(&self, options: &[&str], members: usize, disks: usize, mib: u64) {
+        (0..disks).for_each(|disk| set_size(self.disk(disk), mib << 20));
+        let mut command = program(&["create", "--overwrite"]);
+        command.args(options).args((0..members).map(|disk| self.disk(disk)));
+        let made = command.output().unwrap();
+        assert!(made.status.success(), "{}", errors(&made));
     }
 
     /// Serves the array on these disks; it is there when this returns.
@@ -187,6 +192,11 @@ impl Drop for Served<'_> {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Cuts a file short or lets it grow.
+pub(crate) fn set_size(path: impl AsRef<Path>, bytes: u64) {
+    fs::File::options().write(true).open(path).and_then(|file| file.set_len(bytes)).unwrap();
 }
 
 pub(crate) fn program(words: &[&str]) -> Command {

@@ -28,8 +28,9 @@
 //! - *Update* is the header's counter. A roster counts only under the counter that it was written with:
 //!   after a change by another implementation the lists of the standard count, and the next update made
 //!   here begins a roster from them.
-//! - There is room for sixteen references and stamps, *count* of them references. A volume of more, one whose fields another vendor uses, and a
-//!   configuration that keeps no counter have none: their lists are those of the standard.
+//! - There is room for sixteen references and stamps together. A volume of more references, one whose fields
+//!   another vendor uses, and a configuration that keeps no counter have no roster: their lists are those of
+//!   the standard.
 //!
 //! What the standard's lists say is the worst that any volume says of a disk, so an implementation
 //! that does not know the rosters reads no old data.

@@ -3,7 +3,9 @@
 //! right unless the input says otherwise. The same properties as raid-asr's own tests.
 #![no_main]
 
-#[path = "../../raid-asr/tests/property.rs"]
+#[path = "../../raid-asr/tests/suite/generator.rs"]
+mod generator;
+#[path = "../../raid-asr/tests/suite/property.rs"]
 mod property;
 
 use libfuzzer_sys::fuzz_target;

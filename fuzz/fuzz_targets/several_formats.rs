@@ -6,7 +6,9 @@
 //! for ASR after it.
 #![no_main]
 
-#[path = "../../raid-asr/tests/property.rs"]
+#[path = "../../raid-asr/tests/suite/generator.rs"]
+mod generator;
+#[path = "../../raid-asr/tests/suite/property.rs"]
 #[allow(dead_code)]
 mod property;
 

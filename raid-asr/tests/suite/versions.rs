@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Tables of versions that are not known here are read, and written only once that is confirmed.
 
-#[path = "rig/changes.rs"]
-mod changes;
-#[path = "generator.rs"]
-mod generator;
-#[path = "rig/media.rs"]
-mod rig;
-
-use changes::{CHANGES, two_arrays};
+use crate::every_update::{CHANGES, two_arrays};
+use crate::rig::{Rig, SMALL, healthy};
 use raid_asr::{AsrProfile, finding};
 use raid_core::metadata::{ChangeError, FormatWriter, RuntimeState, Severity};
-use rig::{Rig, SMALL, healthy};
 
 const TABLE: u64 = SMALL.blocks.0 - 17;
 

@@ -355,7 +355,7 @@ pub fn global_spare(drivemagic: u32) -> Disk {
 }
 
 /// The last 17 blocks of the one real disk.
-pub const REAL_TAIL: &[u8] = include_bytes!("data/adaptec-raid-tail.bin");
+pub const REAL_TAIL: &[u8] = include_bytes!("../data/adaptec-raid-tail.bin");
 
 /// The real disk, rebuilt from the values printed in the format's text.
 pub fn real_disk() -> Disk {

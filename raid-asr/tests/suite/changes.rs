@@ -3,21 +3,15 @@
 //! spares, or cut from hostile bytes. The fuzz target `asr_change` calls the same function.
 #![allow(missing_docs)]
 
-#[path = "property.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod property;
-#[path = "rig/media.rs"]
-mod rig;
+use crate::property;
 
-use property::generator;
-
+use crate::rig::{Rig, SMALL, Stepped, geometry, joined, raid10};
 use raid_asr::{Asr, AsrOrdered, MemberOrder};
 use raid_core::array::{ArrayId, Initialisation, Level, Name, Place, Secondary};
 use raid_core::metadata::{
     ArrayRequest, ChangeError, FormatWriter, Operation, RuntimeState, SpareRequest,
 };
 use raid_core::units::{Blocks, Row, Slot, SlotSet};
-use rig::{Rig, SMALL, Stepped, geometry, joined, raid10};
 
 /// The input as a stream of small numbers; zeros after its end.
 struct Input<'a>(&'a [u8]);
@@ -78,7 +72,7 @@ fn disks(input: &mut Input<'_>) -> (Rig, bool) {
 }
 
 /// Runs changes that `data` describes.
-pub fn changes_hold(data: &[u8]) {
+pub(crate) fn changes_hold(data: &[u8]) {
     let mut input = Input(data);
     let (mut rig, mut hostile) = disks(&mut input);
     for _ in 0..24 {

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One disk: where its metadata is looked for, and what the disk is.
 
-#[path = "generator.rs"]
-mod generator;
-
-use generator::{
+use crate::generator::{
     DISK_BLOCKS, Disk, Found, Image, Line, Probe, assemble, assemble_images, assemble_probes,
     global_spare, magic, members, one_level, two_levels,
 };

@@ -2,19 +2,14 @@
 //! Disks that ran apart: an array is judged by who was there when which table was written, never by
 //! the higher number or the later time alone.
 
-#[path = "descent/chains.rs"]
 mod chains;
-#[path = "generator.rs"]
-mod generator;
-#[path = "rig/media.rs"]
-mod rig;
 
-use generator::{Disk, Found, Line, assemble, magic, members, one_level, two_levels};
+use crate::generator::{Disk, Found, Line, assemble, magic, members, one_level, two_levels};
+use crate::rig::{self, Rig, Stepped, geometry};
 use raid_asr::finding;
 use raid_core::array::{ArrayId, ArrayState, Level, MemberState, Place};
 use raid_core::metadata::RuntimeState;
 use raid_core::units::Slot;
-use rig::{Rig, Stepped, geometry};
 
 use ArrayState::{Degraded, Failed, Forked, Optimal};
 use MemberState::{InSync, Missing};

@@ -2,7 +2,7 @@
 //! Disks for the tests of the writing half: media that lose power, and the buffers over them.
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
-use super::generator::{Found, Image, Probe};
+use crate::generator::{Found, Image, Probe};
 use raid_asr::Asr;
 use raid_core::array::{
     ArrayId, Geometry, Initialisation, Level, MemberState, Name, Placement, QNumbering, Secondary,

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Many disks: arrays of every kind, whole, degraded, stale, dirty, and contradicting themselves.
 
-#[path = "generator.rs"]
-mod generator;
-
-use generator::{
-    CAPACITY, Disk, Found, Line, UNIT, assemble, global_spare, magic, members, one_level,
+use crate::generator::{
+    self, CAPACITY, Disk, Found, Line, UNIT, assemble, global_spare, magic, members, one_level,
     two_levels,
 };
 use raid_asr::finding::{self, Kind};

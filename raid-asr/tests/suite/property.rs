@@ -3,10 +3,7 @@
 
 #![allow(missing_docs)]
 
-#[path = "generator.rs"]
-pub mod generator;
-
-use generator::{Found, Image, Probe, assemble_probes};
+use crate::generator::{Found, Image, Probe, assemble_probes};
 use raid_asr::{RaidTable, ReservedBlock, finding};
 use raid_core::array::{ArrayState, Level, MemberState, Secondary};
 use raid_core::layout::Layout;
@@ -19,7 +16,7 @@ use std::collections::BTreeSet;
 /// of lines and those lines, then `patches` times `offset, value` into its last 17 blocks. Magics
 /// and checksum are put in unless a flag says not to; its identity is that of line `own`.
 #[allow(dead_code)]
-pub fn images_from(mut data: &[u8]) -> Vec<Image> {
+pub(crate) fn images_from(mut data: &[u8]) -> Vec<Image> {
     const COPY: u8 = 1;
     const NO_MAGICS: u8 = 2;
     const NO_SUM: u8 = 4;
@@ -78,7 +75,7 @@ fn take<'a>(data: &mut &'a [u8], len: usize) -> &'a [u8] {
 }
 
 /// Views of arbitrary bytes neither panic nor change them.
-pub fn views_hold(bytes: &[u8]) {
+pub(crate) fn views_hold(bytes: &[u8]) {
     if let Ok(table) = RaidTable::check(bytes) {
         assert!((1..=127).contains(&table.lines().len()));
         assert!(table.nodes().count() <= 127);
@@ -101,7 +98,7 @@ pub fn views_hold(bytes: &[u8]) {
 }
 
 /// Discovery ends, and what it reports agrees with itself.
-pub fn assembly_holds(images: &[Image], bad: &[u64]) -> Found {
+pub(crate) fn assembly_holds(images: &[Image], bad: &[u64]) -> Found {
     let probes: Vec<Probe> = images.iter().map(|image| Probe::of(image, bad)).collect();
     for probe in &probes {
         assert!(matches!(probe.last, Lookup::Absent | Lookup::Complete));
@@ -174,8 +171,8 @@ fn arrays_agree(found: &Found) {
 
 #[cfg(test)]
 mod proptests {
-    use super::generator::{Disk, Line, global_spare, magic, members, one_level, two_levels};
     use super::*;
+    use crate::generator::{Disk, Line, global_spare, magic, members, one_level, two_levels};
     use proptest::prelude::*;
 
     fn cases(native: u32) -> ProptestConfig {

@@ -12,18 +12,14 @@
 //! one block and every copy is torn, each member and the whole are each as before or as after, and
 //! the array can be used; nothing was promised of such an update.
 
-#[path = "generator.rs"]
-mod generator;
-#[path = "rig/media.rs"]
-mod rig;
-
+use crate::generator;
+use crate::rig::{Medium, Rig, SMALL, Stepped, geometry, healthy, joined, raid10, slots};
 use raid_asr::{Asr, finding};
 use raid_core::array::{
     ArrayId, ArrayState, Geometry, Initialisation, Level, MemberState, Place, Secondary,
 };
 use raid_core::metadata::{FormatWriter, Operation, RuntimeState, Severity, SpareRequest};
 use raid_core::units::{Lba, Row, Slot};
-use rig::{Medium, Rig, SMALL, Stepped, geometry, healthy, joined, raid10, slots};
 use std::collections::BTreeSet;
 
 /// An optimised build looks at more combinations.

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A commit sees that another program has written a disk since it was read.
 
-#[path = "rig/changes.rs"]
-mod changes;
-#[path = "generator.rs"]
-mod generator;
-#[path = "rig/media.rs"]
-mod rig;
-
-use changes::{CHANGES, two_arrays};
+use crate::every_update::{CHANGES, two_arrays};
+use crate::rig::{Medium, Rig, SMALL, Stepped, healthy};
 use raid_asr::Asr;
 use raid_core::metadata::{FormatWriter, GUARD_BLOCKS, MovedOn, RuntimeState, SpareRequest};
-use rig::{Medium, Rig, SMALL, Stepped, healthy};
 
 const TABLE: u64 = SMALL.blocks.0 - 17;
 const RESERVED: u64 = SMALL.blocks.0 - 1;

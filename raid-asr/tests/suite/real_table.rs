@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The one real disk at hand: every field as the format's text prints it.
 
-#[path = "generator.rs"]
-mod generator;
-
-use generator::{Image, REAL_TAIL, assemble_images, real_disk};
+use crate::generator::{self, Image, REAL_TAIL, assemble_images, real_disk};
 use raid_asr::{
     ArrayLineState, ChecksumVerdict, ConfigurationLine, DiskLineState, OpenMark, OwnLine,
     RaidTable, RaidType, ReservedBlock, TreeLevel, finding,

@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What reading accepts, writing accepts: damage of one byte on one disk, before every update.
 
-#[path = "rig/changes.rs"]
-mod changes;
-#[path = "generator.rs"]
-mod generator;
-#[path = "rig/media.rs"]
-mod rig;
-
-use changes::{CHANGES, two_arrays};
+use crate::every_update::{CHANGES, two_arrays};
+use crate::rig::{Rig, SMALL};
 use raid_core::array::MemberState;
-use rig::{Rig, SMALL};
 
 const TABLE: u64 = SMALL.blocks.0 - 17;
 

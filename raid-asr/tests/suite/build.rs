@@ -2,18 +2,13 @@
 //! New disks, arrays and spares: what is built is what discovery finds, and what other readers of the
 //! format ask for.
 
-#[path = "generator.rs"]
-mod generator;
-#[path = "rig/media.rs"]
-mod rig;
-
-use generator::{Disk, Line, one_level, two_levels};
+use crate::generator::{self, Disk, Line, one_level, two_levels};
+use crate::rig::{self, MEMBER, Rig, SMALL, Stepped, geometry, joined, raid10};
 use raid_asr::{Asr, RaidTable, ReservedBlock, TreeLevel};
 use raid_core::array::{ArrayState, Geometry, Initialisation, Level, MemberState, Name, Secondary};
 use raid_core::layout::Layout;
 use raid_core::metadata::{ArrayRequest, ChangeError, DiskShape, FormatWriter, SpareRequest};
 use raid_core::units::{Blocks, Lba};
-use rig::{MEMBER, Rig, SMALL, Stepped, geometry, joined, raid10};
 
 /// Every shape that the format can store.
 fn shapes() -> Vec<Geometry> {

@@ -5,7 +5,7 @@ use raid_asr::finding;
 
 #[test]
 fn every_finding_stands_in_the_document() {
-    let document = include_str!("../../docs/formats/asr.md");
+    let document = include_str!("../../../docs/formats/asr.md");
     for kind in finding::ALL {
         let severity = format!("{:?}", kind.severity).to_lowercase();
         let row = format!("| {} | {severity} | {} |", kind.code, kind.what);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Run-time changes: what they record, what they keep, and what they refuse.
 
-#[path = "generator.rs"]
-mod generator;
-#[path = "rig/media.rs"]
-mod rig;
-
-use generator::{Disk, Image, REAL_TAIL, global_spare, magic, members, one_level, two_levels};
+use crate::generator::{
+    self, Disk, Image, REAL_TAIL, global_spare, magic, members, one_level, two_levels,
+};
+use crate::rig::{self, MEMBER, Rig, SMALL, geometry, healthy, joined, raid10, slots};
 use proptest::prelude::*;
 use raid_asr::{Asr, AsrOrdered, MemberOrder, RaidTable, finding};
 use raid_core::array::{ArrayId, ArrayState, Initialisation, Level, MemberState, Place, Secondary};
@@ -14,7 +12,6 @@ use raid_core::metadata::{
     ChangeError, Format, FormatWriter, Operation, RuntimeState, SpareRequest,
 };
 use raid_core::units::{Row, Slot, SlotSet};
-use rig::{MEMBER, Rig, SMALL, geometry, healthy, joined, raid10, slots};
 
 use MemberState::{Failed, InSync, Missing, Rebuilding, Stale};
 

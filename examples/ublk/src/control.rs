@@ -12,6 +12,7 @@
 //! | `{"do": "scrub", "set": 0, "repair": false}` | `{"ok": null}` |
 //! | `{"do": "abort", "set": 0}` | `{"ok": null}` |
 //! | `{"do": "stop", "force": false}` | `{"ok": null}` once it has stopped, and its disks are free; not while in use, unless forced |
+//! | `{"do": "stop", "keep_device": true}` | `{"ok": null}` as above, used or not: the block device stays, and waits for the next server |
 //!
 //! What is refused is answered by `{"error": "why"}`, and nothing was changed.
 
@@ -258,11 +259,16 @@ impl<'a> Desk<'a> {
                 Ok(asked) => self.carry_out(&asked),
                 Err(error) => Err(format!("no JSON object on one line: {error}")),
             };
-            if answer.as_ref().is_ok_and(|answer| *answer == json!("stop")) {
+            let end = match answer.as_ref().ok().and_then(Value::as_str) {
+                Some("stop") => Some(End::Asked),
+                Some("hand over") => Some(End::HandOver),
+                _ => None,
+            };
+            if let Some(end) = end {
                 self.farewell.add(answers);
-                let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+                let ends = self.end.lock().unwrap_or_else(PoisonError::into_inner);
                 // Whoever serves it may be on the way out already.
-                let _ = end.send(End::Asked);
+                let _ = ends.send(end);
                 return Ok(());
             }
             let told = match answer {
@@ -461,6 +467,15 @@ impl<'a> Desk<'a> {
     }
 
     fn stop(&self, asked: &Value) -> Result<Value, String> {
+        if asked.get("keep_device") == Some(&Value::Bool(true)) {
+            return match self.device.as_deref() {
+                None => Err("it has no block device that could be kept".into()),
+                Some(device) => match ublk::not_kept(device) {
+                    Some(why) => Err(why),
+                    None => Ok(json!("hand over")),
+                },
+            };
+        }
         let forced = asked.get("force") == Some(&Value::Bool(true));
         match self.device.as_deref().filter(|_| !forced).and_then(ublk::in_use) {
             Some(why) => Err(format!("{why}, or stop with --force")),

@@ -109,6 +109,11 @@ enum Command {
         /// Although its block device is in use
         #[arg(long)]
         force: bool,
+        /// Keep the block device for the next server, a newer one perhaps: programs that use it wait, and go on
+        ///
+        /// Needs Linux 6.16 or later.
+        #[arg(long, conflicts_with = "force")]
+        keep_device: bool,
     },
     /// Say what the kernel's ublk driver offers, and what of it is used
     Features,
@@ -116,6 +121,9 @@ enum Command {
     Remove {
         /// N of /dev/ublkbN
         device: u32,
+        /// Although another program made it
+        #[arg(long)]
+        force: bool,
     },
 }
 
@@ -226,11 +234,12 @@ fn run(command: Command) -> Result<(ExitCode, String), Failure> {
         Command::Scrub { control, what: Scrub::Abort, set, .. } => {
             ask(&control, &json!({ "do": "abort", "set": set })).map(drop).map(quiet)
         }
-        Command::Stop { control, force } => {
-            ask(&control, &json!({ "do": "stop", "force": force })).map(drop).map(quiet)
+        Command::Stop { control, force, keep_device } => {
+            let asked = json!({ "do": "stop", "force": force, "keep_device": keep_device });
+            ask(&control, &asked).map(drop).map(quiet)
         }
         Command::Features => done(ublk::features()?),
-        Command::Remove { device } => Ok(ublk::remove(device).map(quiet)?),
+        Command::Remove { device, force } => Ok(ublk::remove(device, force).map(quiet)?),
     }
 }
 

@@ -14,6 +14,7 @@ use raid_core::layout::Layout;
 use raid_core::units::Slot;
 use raid_inspect::{Inspection, ReadOnlyExport};
 use serde_json::{Value, json};
+use std::fs::File;
 use std::io;
 
 /// An array that is only read.
@@ -21,6 +22,12 @@ pub(crate) struct ReadOnly<'i> {
     array: &'i FoundArray,
     export: ReadOnlyExport<'i>,
     physical_block_size: u32,
+}
+
+/// Bytes that a disk writes as a whole, as the engine takes them: of a file, what file systems write.
+fn physical_block_size(path: &str) -> u32 {
+    let of_device = |disk: File| rustix::fs::ioctl_blkpbszget(disk).ok();
+    File::open(path).ok().and_then(of_device).filter(|size| size.is_power_of_two()).unwrap_or(4096)
 }
 
 impl<'i> ReadOnly<'i> {
@@ -51,7 +58,10 @@ impl<'i> ReadOnly<'i> {
         let name = array.descriptor.name.to_string();
         let complain = |line: &str| eprintln!("raid-ublk: {line}");
         let export = ReadOnlyExport::new(name, array, reader, complain);
-        let physical_block_size = array.descriptor.geometry.block_size.max(4096);
+        let disks = array.members.iter().filter_map(|member| member.descriptor.disk);
+        let sizes = disks.map(|disk| physical_block_size(inspection.disk_name(disk)));
+        let logical = array.descriptor.geometry.block_size;
+        let physical_block_size = sizes.max().unwrap_or(logical).max(logical);
         Ok(Self { array, export, physical_block_size })
     }
 

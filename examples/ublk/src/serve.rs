@@ -167,7 +167,7 @@ fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
     if let Some(warning) = beside_md::warning(Path::new("/"), found.format_name, paths) {
         eprintln!("raid-ublk: {warning}");
     }
-    if options.recovers && !ublk::is_left_behind(number_of(id))? {
+    if options.recovers && !ublk::is_left_behind(ublk::number_of(id))? {
         return Err(Failure::refused(format!(
             "array {name}: no block device waits for its server; `serve --ublk` makes one"
         )));
@@ -269,6 +269,8 @@ fn say(line: &str) {
 pub(crate) enum End {
     /// Somebody asked for it; what uses the device was looked at.
     Asked,
+    /// The same, and the device stays for the next server.
+    HandOver,
     /// A signal.
     Signal,
     /// A transport ended by itself, and why if it was a failure.
@@ -302,7 +304,7 @@ fn serve(options: &Options, signals: &mut Signals, array: Served<'_>) -> Result<
         false => None,
     };
     let mut device = match options.ublk {
-        true => Some(ublk::Device::of(target, number_of(id), options.device)?),
+        true => Some(ublk::Device::of(target, ublk::number_of(id), options.device)?),
         false => None,
     };
     let path = device.as_ref().map(ublk::Device::path);
@@ -352,13 +354,25 @@ fn serve(options: &Options, signals: &mut Signals, array: Served<'_>) -> Result<
         if let Some(server) = &nbd {
             server.stop();
         }
-        let stopped = device.as_mut().map_or(Ok(()), ublk::Device::stop);
+        let left = device.as_mut().map_or(Ok(()), |device| match ended {
+            // What cannot be handed over must end, or the queue never does.
+            Ok(Ending::HandOver) => device.hand_over().or_else(|why| device.stop().and(Err(why))),
+            _ => device.stop(),
+        });
         desk.close(socket);
         signalled.close();
-        ended.and(stopped)
+        ended.and_then(|ending| left.map(|()| ending))
     });
-    let deleted = device.map_or(Ok(()), ublk::Device::delete);
-    served.and(deleted)
+    match (served, device) {
+        (Ok(Ending::HandOver), Some(device)) => {
+            say(&format!("array {name}: {device} waits for the next server"));
+            Ok(())
+        }
+        (served, device) => {
+            let deleted = device.map_or(Ok(()), ublk::Device::delete);
+            served.map(drop).and(deleted)
+        }
+    }
 }
 
 fn serve_queue(
@@ -376,28 +390,32 @@ fn serve_queue(
     let _ = end.send(End::Failed(format!("{label}: {why}")));
 }
 
+/// What becomes of the device.
+#[derive(Clone, Copy)]
+enum Ending {
+    /// It goes.
+    Stop,
+    /// It stays.
+    HandOver,
+}
+
 /// Waits for the end. A device that is in use outlives one signal.
-fn wait(ends: &Receiver<End>, device: Option<&Path>) -> Result<(), String> {
+fn wait(ends: &Receiver<End>, device: Option<&Path>) -> Result<Ending, String> {
     let mut warned = false;
     loop {
         match ends.recv() {
-            Err(_) | Ok(End::Asked) => return Ok(()),
+            Err(_) | Ok(End::Asked) => return Ok(Ending::Stop),
+            Ok(End::HandOver) => return Ok(Ending::HandOver),
             Ok(End::Failed(why)) => return Err(why),
             Ok(End::Signal) => match device.and_then(ublk::in_use) {
                 Some(why) if !warned => {
                     eprintln!("raid-ublk: {why}, or signal again to stop all the same");
                     warned = true;
                 }
-                _ => return Ok(()),
+                _ => return Ok(Ending::Stop),
             },
         }
     }
-}
-
-/// By which a device is known to be this array's: FNV-1a of its identity.
-fn number_of(id: ArrayId) -> u64 {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    id.to_string().bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 /// A socket in the file system that is removed at the end.

@@ -24,6 +24,7 @@ pub(crate) use target::{Done, Target};
 
 use abi::{DeviceInfo, Parameters, command, state};
 use driver::Driver;
+use raid_core::array::ArrayId;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
@@ -135,6 +136,14 @@ impl Device {
         stopped.map_err(|error| format!("{self} cannot be stopped: {error}"))
     }
 
+    /// Lets go of it for the next server: what is under way is answered first, the queue ends, and programs wait.
+    /// The device stays when this is dropped.
+    pub(crate) fn hand_over(&mut self) -> Result<(), String> {
+        // Until all of it is answered: the driver does not go back from a wait that it gave up.
+        let quiesced = self.driver.order(command::QUIESCE_DEV, self.info.device, 0);
+        quiesced.map_err(|error| format!("{self} cannot be handed over: {error}"))
+    }
+
     /// Removes what is left of it once its queue has ended.
     pub(crate) fn delete(self) -> Result<(), String> {
         let Self { mut driver, info, channel, .. } = self;
@@ -178,16 +187,56 @@ pub(crate) fn in_use(path: &Path) -> Option<String> {
     busy.then(|| format!("{} is in use by {holder}; unmount it first", path.display()))
 }
 
+/// Why a device cannot be kept for the next server while this one stops.
+pub(crate) fn not_kept(path: &Path) -> Option<String> {
+    let asked = || {
+        let number = path.to_str().and_then(|path| path.strip_prefix("/dev/ublkb")?.parse().ok());
+        let number = number.ok_or_else(|| format!("{} is no ublk device", path.display()))?;
+        let info = Driver::open()?.info(number);
+        let info = info.map_err(|error| format!("{}: {error}", path.display()))?;
+        match info.features & features::HAND_OVER {
+            0 => Err(format!(
+                "{} cannot be kept: the driver had no quiesce when it was made (Linux 6.16 has it); a server that is \
+                 killed leaves its device to the next one",
+                path.display()
+            )),
+            _ => Ok(()),
+        }
+    };
+    asked().err()
+}
+
 /// Removes a device whose server is gone and does not come back: what waits for it fails.
-pub(crate) fn remove(device: u32) -> Result<(), String> {
+pub(crate) fn remove(device: u32, force: bool) -> Result<(), String> {
     let mut driver = Driver::open()?;
     let failed = |error: io::Error| format!("{}: {error}", block(device));
     let info = driver.info(device).map_err(failed)?;
+    if !force && !is_ours(info.array) {
+        return Err(format!(
+            "{} was made by another program, which may take it over again; use that, or --force",
+            block(device)
+        ));
+    }
     if is_served(&info) {
         let (name, server) = (block(device), info.server);
         return Err(format!("{name} is served by process {server}; stop that instead"));
     }
     driver.delete(device).map_err(failed)
+}
+
+/// The highest bits of the numbers by which devices made here are found again.
+const MARK: u64 = 0x7264 << 48;
+
+/// By which a device is known to be this array's: a mark, and FNV-1a of its identity.
+pub(crate) fn number_of(id: ArrayId) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = id.to_string().bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    MARK | (hash >> 16 ^ hash) & !(0xffff << 48)
+}
+
+/// Whether a device was made here, by the number that the driver keeps of it.
+const fn is_ours(number: u64) -> bool {
+    number >> 48 == MARK >> 48
 }
 
 fn is_served(info: &DeviceInfo) -> bool {
@@ -296,6 +345,22 @@ fn open_when_there(path: &Path) -> io::Result<File> {
                 thread::sleep(AGAIN);
             }
             opened => return opened,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_known_by_their_arrays_and_told_from_those_of_others() {
+        let number = |seed| number_of(ArrayId([seed; 24]));
+        assert_ne!(number(1), number(2));
+        assert!(is_ours(number(1)) && is_ours(number(2)));
+        // Servers that keep nothing there, flags of their own, or eight letters.
+        for other in [0, 1, 0xff, u64::MAX, u64::from_be_bytes(*b"libublk\0")] {
+            assert!(!is_ours(other), "{other:#x}");
         }
     }
 }

@@ -50,6 +50,7 @@ pub(super) mod command {
     pub(in super::super) const END_USER_RECOVERY: u32 = change_command(0x11);
     pub(in super::super) const GET_FEATURES: u32 = read_command(0x13);
     pub(in super::super) const DEL_DEV_ASYNC: u32 = read_command(0x14);
+    pub(in super::super) const QUIESCE_DEV: u32 = change_command(0x16);
 }
 
 /// Commands of a queue.
@@ -68,6 +69,7 @@ pub(super) mod feature {
     pub(in super::super) const USER_RECOVERY_REISSUE: u64 = 1 << 4;
     pub(in super::super) const CMD_IOCTL_ENCODE: u64 = 1 << 6;
     pub(in super::super) const USER_COPY: u64 = 1 << 7;
+    pub(in super::super) const QUIESCE: u64 = 1 << 12;
 }
 
 /// States of a device.
@@ -229,6 +231,7 @@ mod tests {
             ("UBLK_U_CMD_END_USER_RECOVERY", command::END_USER_RECOVERY),
             ("UBLK_U_CMD_GET_FEATURES", command::GET_FEATURES),
             ("UBLK_U_CMD_DEL_DEV_ASYNC", command::DEL_DEV_ASYNC),
+            ("UBLK_U_CMD_QUIESCE_DEV", command::QUIESCE_DEV),
             ("UBLK_U_IO_FETCH_REQ", io::FETCH_REQ),
             ("UBLK_U_IO_COMMIT_AND_FETCH_REQ", io::COMMIT_AND_FETCH_REQ),
             ("UBLK_IO_OP_READ", op::READ),
@@ -262,6 +265,7 @@ mod tests {
             ("UBLK_F_USER_RECOVERY_REISSUE", feature::USER_RECOVERY_REISSUE),
             ("UBLK_F_CMD_IOCTL_ENCODE", feature::CMD_IOCTL_ENCODE),
             ("UBLK_F_USER_COPY", feature::USER_COPY),
+            ("UBLK_F_QUIESCE", feature::QUIESCE),
             ("UBLKSRV_IO_BUF_OFFSET", data_of(0)),
             ("UBLK_TAG_OFF", u64::from((data_of(1) - data_of(0)).ilog2())),
         ] {

@@ -8,6 +8,8 @@ use super::driver::Driver;
 pub(super) const NEEDED: u64 = feature::CMD_IOCTL_ENCODE | feature::USER_COPY;
 /// With these a device outlives its server.
 pub(super) const RECOVERY: u64 = feature::USER_RECOVERY | feature::USER_RECOVERY_REISSUE;
+/// With it a server hands its device over with nothing under way.
+pub(super) const HAND_OVER: u64 = feature::QUIESCE;
 
 /// By bit.
 const NAMES: [&str; 20] = [
@@ -36,7 +38,7 @@ const NAMES: [&str; 20] = [
 /// What of the features is used, of those that there are; or which one is missing.
 pub(super) fn used(offered: u64) -> Result<u64, String> {
     match NEEDED & !offered {
-        0 => Ok((NEEDED | RECOVERY) & offered),
+        0 => Ok((NEEDED | RECOVERY | HAND_OVER) & offered),
         missing => Err(format!(
             "the kernel's ublk driver lacks {} (it offers {offered:#x}); Linux 6.5 has it",
             names(missing).join(", ")
@@ -89,6 +91,6 @@ mod tests {
         // 6.12, a kernel without recovery, and one with bits that nobody knows yet.
         assert_eq!(used(0x1fe), Ok(0xd8));
         assert_eq!(used(0xc0), Ok(0xc0));
-        assert_eq!(used(u64::MAX), Ok(0xd8));
+        assert_eq!(used(u64::MAX), Ok(0x10d8));
     }
 }

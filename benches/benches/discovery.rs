@@ -11,7 +11,7 @@ use raid_core::units::{Blocks, Lba};
 use raid_ddf::Ddf;
 use std::hint::black_box;
 
-#[path = "../../raid-ddf/tests/support/large.rs"]
+#[path = "../../raid-ddf/tests/suite/large.rs"]
 mod large;
 
 /// Counts what is reported, and keeps nothing.

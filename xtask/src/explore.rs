@@ -26,9 +26,11 @@ const LIVES: Run =
 const CASES: Run =
     Run { tests: "-p raid-array --test cases", depth: &[("RAID_ARRAY_LIVES", "20")] };
 const DDF_CRASH: Run =
-    Run { tests: "-p raid-ddf --test crash", depth: &[("RAID_DDF_CRASH", "thorough")] };
-const DDF_DAMAGE: Run =
-    Run { tests: "-p raid-ddf --test update damage", depth: &[("RAID_DDF_DAMAGE", "thorough")] };
+    Run { tests: "-p raid-ddf --test suite crash::", depth: &[("RAID_DDF_CRASH", "thorough")] };
+const DDF_DAMAGE: Run = Run {
+    tests: "-p raid-ddf --test suite update::damage::",
+    depth: &[("RAID_DDF_DAMAGE", "thorough")],
+};
 
 impl Run {
     fn command(&self) -> Command {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `mdadm --examine` and this library say the same of disks that are made here, field by field, and
-//! libblkid recognises them until they are erased. (mdadm's own disks: `raid-ddf/tests/golden`.)
+//! libblkid recognises them until they are erased. (mdadm's own disks: `raid-ddf/tests/suite/golden.rs`.)
 
 use raid_array::discover::{Discovery, FoundDisk};
 use raid_core::metadata::{DiskView, Piece};

@@ -24,7 +24,7 @@
 mod disks;
 #[path = "../toy/format.rs"]
 mod format;
-#[path = "../../../../raid-ddf/tests/update/habits.rs"]
+#[path = "../../../../raid-ddf/tests/suite/update/habits.rs"]
 mod habits;
 mod life;
 mod machine;

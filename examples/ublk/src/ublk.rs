@@ -29,6 +29,8 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 use std::{fmt, fs, thread};
@@ -48,6 +50,8 @@ pub(crate) struct Device {
     channel: File,
     /// It is there already, and waits for its server.
     recovers: bool,
+    /// It is being handed over, as its queue knows.
+    leaves: Arc<AtomicBool>,
 }
 
 impl Device {
@@ -97,7 +101,7 @@ impl Device {
             }
         };
         match open_when_there(&channel(info.device)) {
-            Ok(channel) => Ok(Self { driver, info, channel, recovers }),
+            Ok(channel) => Ok(Self { driver, info, channel, recovers, leaves: Arc::default() }),
             Err(error) if recovers => Err(format!("{}: {error}", channel(info.device).display())),
             Err(error) => {
                 let why = format!("{}: {error}", channel(info.device).display());
@@ -119,7 +123,8 @@ impl Device {
     /// What carries requests: to be served from a thread of its own, from before [`start`](Self::start) to after
     /// [`stop`](Self::stop).
     pub(crate) fn queue(&self) -> io::Result<Queue> {
-        Ok(Queue { channel: self.channel.try_clone()?, depth: self.info.queue_depth })
+        let leaves = Arc::clone(&self.leaves);
+        Ok(Queue { channel: self.channel.try_clone()?, depth: self.info.queue_depth, leaves })
     }
 
     /// Lets requests come. The queue must be ready: it is read for partitions before this returns.
@@ -139,7 +144,8 @@ impl Device {
     /// Lets go of it for the next server: what is under way is answered first, the queue ends, and programs wait.
     /// The device stays when this is dropped.
     pub(crate) fn hand_over(&mut self) -> Result<(), String> {
-        // Until all of it is answered: the driver does not go back from a wait that it gave up.
+        self.leaves.store(true, Ordering::Release);
+        // Without a limit of time: the driver does not go back from a wait that it gave up.
         let quiesced = self.driver.order(command::QUIESCE_DEV, self.info.device, 0);
         quiesced.map_err(|error| format!("{self} cannot be handed over: {error}"))
     }
@@ -163,6 +169,7 @@ impl fmt::Display for Device {
 pub(crate) struct Queue {
     channel: File,
     depth: u16,
+    leaves: Arc<AtomicBool>,
 }
 
 impl Queue {
@@ -172,7 +179,7 @@ impl Queue {
         target: &dyn Target,
         ready: &Sender<Result<(), String>>,
     ) -> io::Result<()> {
-        queue::serve(&self.channel, self.depth, target, ready)
+        queue::serve(&self.channel, self.depth, target, ready, &self.leaves)
     }
 }
 

@@ -25,6 +25,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use zerocopy::IntoBytes;
 
@@ -49,6 +50,7 @@ pub(super) fn serve(
     depth: u16,
     target: &dyn Target,
     ready: &Sender<Result<(), String>>,
+    leaves: &AtomicBool,
 ) -> io::Result<()> {
     let mut queue = match Queue::new(device, depth, target) {
         Ok(queue) => queue,
@@ -59,7 +61,7 @@ pub(super) fn serve(
         }
     };
     let _ = ready.send(Ok(()));
-    queue.run()
+    queue.run(leaves)
 }
 
 struct Queue<'d> {
@@ -114,8 +116,15 @@ impl<'d> Queue<'d> {
         Ok(queue)
     }
 
-    fn run(&mut self) -> io::Result<()> {
+    /// Serves until the device goes, or until `leaves` says that the next server takes it over and what came is
+    /// answered: a fetch that went with an answer then never ends, where the driver had looked before (Linux 7.3).
+    fn run(&mut self, leaves: &AtomicBool) -> io::Result<()> {
+        let mut ends = false;
         while self.fetching + self.working > 0 {
+            if ends && self.working == 0 && leaves.load(Ordering::Acquire) {
+                // The last answers. What comes after all is given again, to the next server.
+                return self.ring.submit().map(drop);
+            }
             match self.ring.submit_and_wait(1) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
                 _ => {}
@@ -131,7 +140,10 @@ impl<'d> Queue<'d> {
                         self.request(tag);
                     }
                     // The device goes: this tag brings nothing any more.
-                    (Ok(_), abi::RES_ABORT) => self.fetching -= 1,
+                    (Ok(_), abi::RES_ABORT) => {
+                        self.fetching -= 1;
+                        ends = true;
+                    }
                     (Ok(_), error) => return Err(io::Error::from_raw_os_error(-error)),
                 }
             }

@@ -14,14 +14,14 @@ mod boot;
 mod kernel;
 mod scenarios;
 
-use crate::ci::shell::Shell;
+use crate::ci::shell::{Shell, target};
 use crate::ci::toolchain::{self, Need};
 use crate::ci::{self, Outcome, Stop, seconds, words};
 use kernel::{Kernel, Linux};
 use scenarios::{SCENARIOS, Scenario};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What the runner itself needs, and the Debian package that has it.
 const PROGRAMS: [Need; 8] = [
@@ -110,8 +110,9 @@ fn run(shell: &mut Shell, chosen: &[String], thorough: bool) -> Outcome {
             scenario.name,
             seconds(began.elapsed())
         );
-        results.push((scenario.name, outcome));
+        results.push((*scenario, outcome, began.elapsed()));
     }
+    print!("{}", table(&results, &kernels));
     let releases: Vec<&str> =
         kernels.values().flatten().map(|kernel| kernel.release.as_str()).collect();
     summary(&releases.join(" and "), &results)
@@ -130,11 +131,43 @@ fn in_machine(scenario: &Scenario, kernel: &Kernel, thorough: bool) -> Outcome {
     outcome
 }
 
+/// What was done, how long it took, and on which kernel: rows that the guests wrote.
+fn table(
+    results: &[(&Scenario, Outcome, Duration)],
+    kernels: &BTreeMap<Linux, Result<Kernel, Stop>>,
+) -> String {
+    let line = |scenario: &str, part: &str, time: &str, release: &str, features: &str| {
+        format!("    {scenario:<14} {part:<40} {time:>7}  {release:<22} {features}\n")
+    };
+    let mut text = line("scenario", "part", "seconds", "release", "ublk features");
+    for (scenario, outcome, took) in results {
+        let release = match kernels.get(&scenario.linux) {
+            Some(Ok(kernel)) => kernel.release.as_str(),
+            _ => "-",
+        };
+        let written = |name: &str| {
+            let path = target().join("vm").join(scenario.name).join("out").join(name);
+            match outcome {
+                Err(Stop::Skipped(_) | Stop::Beyond(_)) => String::new(),
+                _ => std::fs::read_to_string(path).unwrap_or_default(),
+            }
+        };
+        let (rows, features) = (written("rows"), written("features"));
+        let features = if features.is_empty() { "-" } else { features.trim() };
+        for (part, time) in rows.lines().filter_map(|row| row.split_once('\t')) {
+            text += &line(scenario.name, part, time, release, features);
+        }
+        let whole = format!("{:.1}", took.as_secs_f64());
+        text += &line(scenario.name, "the whole, with boot", &whole, release, features);
+    }
+    text
+}
+
 /// The line for the table: a scenario that was skipped is counted, and the step has not passed if
 /// none was run.
-fn summary(releases: &str, results: &[(&str, Outcome)]) -> Outcome {
+fn summary(releases: &str, results: &[(&Scenario, Outcome, Duration)]) -> Outcome {
     let (mut passed, mut failed, mut skipped) = (0, Vec::new(), Vec::new());
-    for (name, outcome) in results {
+    for (Scenario { name, .. }, outcome, _) in results {
         match outcome {
             Ok(_) => passed += 1,
             Err(Stop::Failed(why)) => failed.push(format!("{name}: {why}")),

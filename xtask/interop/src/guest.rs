@@ -2,6 +2,7 @@
 //! The emulated machine: its disks, and other people's programs.
 
 use crate::Result;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -15,6 +16,26 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub fn note(text: &str) {
     // Without the runner there is nobody to read it.
     let _ = fs::write("/out/note", text);
+}
+
+/// Does a part of a scenario: a row of the runner's table, with its seconds. What goes wrong has its name.
+///
+/// # Errors
+/// What goes wrong.
+pub fn part<T>(name: &str, run: impl FnOnce() -> Result<T>) -> Result<T> {
+    println!("== {name}");
+    let began = Instant::now();
+    let done = run().map_err(|error| format!("{name}: {error}"))?;
+    let row = format!("{name}\t{:.1}\n", began.elapsed().as_secs_f64());
+    let rows = fs::File::options().append(true).create(true).open("/out/rows");
+    // Without the runner there is nobody to read it.
+    let _ = rows.and_then(|mut rows| rows.write_all(row.as_bytes()));
+    Ok(done)
+}
+
+/// What stands in the table's last column.
+pub fn features(mask: &str) {
+    let _ = fs::write("/out/features", mask);
 }
 
 /// The disks of the scenario, in order of the serial numbers `disk0`, `disk1`, …
@@ -95,7 +116,7 @@ pub fn wait<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> Result<T> {
         if let Some(answer) = answer() {
             return Ok(answer);
         }
-        thread::sleep(Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(50));
     }
     Err(format!("waited for {what} in vain, {} s", PATIENCE.as_secs()))
 }

@@ -3,8 +3,11 @@
 
 use crate::Result;
 use crate::guest::{self, Word};
+use serde_json::Value;
 use std::env;
 use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
@@ -12,6 +15,9 @@ use std::time::Duration;
 
 /// Where the server takes commands.
 const CONTROL: &str = "/run/raid-ublk.ctl";
+
+/// What each member has for data: all of it is written, read and compared several times, in an emulated machine.
+const SIZE: &str = "8M";
 
 /// A server at work.
 #[derive(Debug)]
@@ -40,7 +46,7 @@ pub fn test_build() -> PathBuf {
 /// What it says.
 pub fn create(options: &[&str], disks: &[PathBuf], members: usize) -> Result<()> {
     let program = program();
-    let mut words: Vec<Word<'_>> = vec![&program, &"create", &"--overwrite", &"--size", &"16M"];
+    let mut words: Vec<Word<'_>> = vec![&program, &"create", &"--overwrite", &"--size", &SIZE];
     words.extend(options.iter().map(|word| word as Word<'_>));
     for spare in &disks[members..] {
         words.extend([&"--spare" as Word<'_>, spare]);
@@ -92,12 +98,10 @@ impl Served {
             if let Ok(Some(ended)) = child.try_wait() {
                 return Some(Err(format!("the server ended: {ended}")));
             }
-            status(control).ok().map(Ok)
+            asked(control).ok().map(Ok)
         })??;
-        // "array ID, RAID-5, /dev/ublkb0"
-        let device = first.lines().next().and_then(|line| line.rsplit_once(", "));
-        let device = device.ok_or_else(|| format!("no device in {first:?}"))?.1.into();
-        Ok(Self { child, device, control: control.to_owned() })
+        let device = first["device"].as_str().ok_or_else(|| format!("no device in {first}"))?;
+        Ok(Self { child, device: device.into(), control: control.to_owned() })
     }
 
     /// Waits until it has been killed, by itself.
@@ -153,12 +157,60 @@ impl Served {
     /// # Errors
     /// It does not come to rest, for minutes.
     pub fn rests(&self) -> Result<()> {
-        let mut last = String::new();
+        let mut last = Value::Null;
         let rests = guest::wait("rest", || {
-            last = status(&self.control).unwrap_or_default();
-            (last.contains("set 0: optimal") && !last.contains(" %")).then_some(())
+            last = self.status().unwrap_or_default();
+            let sets = last["sets"].as_array().filter(|sets| !sets.is_empty())?;
+            let rests = |set: &Value| set["state"] == "optimal" && set["operation"].is_null();
+            sets.iter().all(rests).then_some(())
         });
         rests.map_err(|why| format!("{why}; it says {last}"))
+    }
+
+    /// What it says of itself: raid-status/1.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn status(&self) -> Result<Value> {
+        asked(&self.control)
+    }
+
+    /// Sets, slots and states of all members.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn members(&self) -> Result<Vec<(u64, u64, String)>> {
+        let status = self.status()?;
+        let sets = status["sets"].as_array().into_iter().flatten();
+        let of_set = |set: &Value| {
+            let number = set["set"].as_u64()?;
+            let member = |member: &Value| {
+                Some((number, member["slot"].as_u64()?, member["state"].as_str()?.to_owned()))
+            };
+            set["members"].as_array()?.iter().map(member).collect::<Option<Vec<_>>>()
+        };
+        let members = sets.map(of_set).collect::<Option<Vec<_>>>();
+        members.map(|all| all.concat()).ok_or_else(|| format!("no members in {status}"))
+    }
+
+    /// The process of the server.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Lets go of the device for the next server, which is started by [`recover`](Self::recover).
+    ///
+    /// # Errors
+    /// It does not, or not cleanly, or the device is gone.
+    pub fn hand_over(mut self) -> Result<()> {
+        self.ask(&["stop", "--keep-device"])?;
+        let ended = guest::wait("the server to end", || self.child.try_wait().ok().flatten())?;
+        match (ended.success(), self.device.exists()) {
+            (true, true) => Ok(()),
+            (true, false) => Err(format!("{} is gone", self.device.display())),
+            (false, _) => Err(format!("the server ended: {ended}")),
+        }
     }
 
     /// Kills the server with no warning.
@@ -237,6 +289,23 @@ impl Drop for Served {
     }
 }
 
+/// Asks a server how it is: not by the program, whose start takes longer in the guest than most waits last.
+fn asked(control: &str) -> Result<Value> {
+    let failed = |error: io::Error| format!("{control}: {error}");
+    let mut stream = UnixStream::connect(control).map_err(failed)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30))).map_err(failed)?;
+    stream.write_all(b"{\"do\": \"status\"}\n").map_err(failed)?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).map_err(failed)?;
+    let mut answer: Value =
+        serde_json::from_str(&line).map_err(|error| format!("{control}: {error}: {line:?}"))?;
+    match answer["ok"].take() {
+        Value::Null => Err(format!("{control}: {line}")),
+        status => Ok(status),
+    }
+}
+
+/// What the program says of it.
 fn status(control: &str) -> Result<String> {
     let output = Command::new(program()).args(["status", "--control", control]).output();
     let output = output.map_err(|error| format!("raid-ublk: {error}"))?;

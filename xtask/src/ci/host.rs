@@ -6,10 +6,11 @@ use super::{CRATES, Outcome, Stop};
 use serde_json::Value;
 
 pub(crate) fn format(shell: &mut Shell) -> Outcome {
-    // The last two are workspaces of their own.
+    // All but the first are workspaces of their own.
     for which in [
         "--all",
         "--manifest-path fuzz/Cargo.toml",
+        "--manifest-path xtask/libublk/Cargo.toml",
         "--manifest-path xtask/nopanic-consumer/Cargo.toml",
     ] {
         let output = shell.cargo(&format!("fmt {which} --check"))?;

@@ -29,6 +29,8 @@ pub(crate) enum Need {
     Program(&'static str, &'static str),
     /// A library that pkg-config knows, and the Debian packages that have it.
     Library(&'static str, &'static str),
+    /// A library that programs load as they run, and the Debian packages that have it.
+    SharedLibrary(&'static str, &'static str),
     /// A module of Python, and the Debian packages that have it and Python.
     Module(&'static str, &'static str),
 }
@@ -53,6 +55,11 @@ impl Need {
             }
             Self::Library(name, _) => {
                 shell.succeeds(Command::new("pkg-config").args(["--exists", name]))
+            }
+            Self::SharedLibrary(name, _) => {
+                // With a version in its name, or without.
+                let find = "/sbin/ldconfig -p | grep -E \"^\\s*$1(-[0-9]+)?\\.so\"";
+                shell.succeeds(Command::new("sh").args(["-c", find, "sh", name]))
             }
             Self::Module(name, _) => {
                 shell.succeeds(Command::new("python3").args(["-c", &format!("import {name}")]))
@@ -83,7 +90,10 @@ impl Need {
             Self::CargoTool(tool) => {
                 vec![cargo(&format!("install cargo-{tool} --locked --debug"))]
             }
-            Self::Program(_, packages) | Self::Library(_, packages) | Self::Module(_, packages) => {
+            Self::Program(_, packages)
+            | Self::Library(_, packages)
+            | Self::SharedLibrary(_, packages)
+            | Self::Module(_, packages) => {
                 let mut update = Command::new("apt-get");
                 update.args(["update", "--quiet"]);
                 let mut install = Command::new("apt-get");
@@ -103,9 +113,10 @@ impl Need {
             Self::Compiler(name, with) => ("toolchains", format!("{name} ({})", with.join(", "))),
             Self::Target(triple) => ("targets of Rust", String::from(triple)),
             Self::CargoTool(tool) => ("cargo tools", format!("cargo-{tool}")),
-            Self::Program(_, packages) | Self::Library(_, packages) | Self::Module(_, packages) => {
-                ("Debian packages", String::from(packages))
-            }
+            Self::Program(_, packages)
+            | Self::Library(_, packages)
+            | Self::SharedLibrary(_, packages)
+            | Self::Module(_, packages) => ("Debian packages", String::from(packages)),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! each level   created ─▶ served: limits, fio, a file system ─▶ stopped ─▶ served again: the same bytes
 //!                ─▶ DDF: md assembles it: the same bytes
 //! faults       fio at work: a disk is pulled, a spare is filled │ the server is killed, five times
+//! newest       levels and kills; fio at work: one server hands the device to the next
 //! ```
 
 use crate::Result;
@@ -16,7 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// ASR does not record who made an array.
 const IMPORT: &str = "--import";
@@ -34,62 +35,59 @@ const LEVELS: [(&str, &str, usize, [u64; 3]); 6] = [
 
 /// What fio does on the whole device, one after the other.
 const WORK: &[&str] = &[
-    "--name=random --rw=randwrite --bsrange=4k-64k --io_size=4m --iodepth=32 --fsync=32",
-    "--name=mixed --stonewall --rw=randrw --bsrange=512-16k --io_size=1m --iodepth=8 --fdatasync=16",
-    "--name=stripes --stonewall --rw=write --bs=1m --io_size=8m --iodepth=4",
+    "--name=random --rw=randwrite --bsrange=4k-64k --io_size=3m --iodepth=32 --fsync=32",
+    "--name=mixed --stonewall --rw=randrw --bsrange=512-16k --io_size=768k --iodepth=8 --fdatasync=16",
+    "--name=stripes --stonewall --rw=write --bs=1m --io_size=6m --iodepth=4",
 ];
 
 /// What it does while something fails.
 pub(super) const MIXED: &str =
-    "--name=mixed --rw=randrw --bsrange=4k-32k --io_size=16m --iodepth=16";
+    "--name=mixed --rw=randrw --bsrange=4k-32k --io_size=8m --iodepth=16";
 
 /// A file system is mounted here.
-const MOUNT: &str = "/mnt";
+pub(super) const MOUNT: &str = "/mnt";
 
 /// Every level: served, used, stopped, served again.
 pub(super) fn levels() -> Result<String> {
     let disks = guest::disks()?;
-    let program = served::program();
-    let features = run(&[&program, &"features"])?;
-    let mut times = Vec::new();
+    features()?;
     for (format, level, members, limits) in LEVELS {
-        let began = Instant::now();
-        println!("== {format} {level}");
         let disks = &disks[..members];
-        let all = || {
+        guest::part(&format!("{format} {level}"), || {
             let before = level_in_use(disks, format, level, limits)?;
             match format {
                 "ddf" => under_md(disks, &before),
                 _ => Ok(()),
             }
-        };
-        all().map_err(|error| format!("{format} {level}: {error}"))?;
-        times.push(format!("{format} {level} {} s", began.elapsed().as_secs()));
+        })?;
     }
-    let kernel = features.lines().next().unwrap_or_default();
-    Ok(format!("{}; {kernel}", times.join(", ")))
+    Ok(format!("{} levels", LEVELS.len()))
 }
 
-/// The levels that are most work, and kills, on another kernel. md is left out: mdadm 4.2 knows no DDF there.
+/// The levels that are most work, kills, and hand-overs, on another kernel. md is left out: mdadm 4.2 knows no DDF
+/// there.
 pub(super) fn newest() -> Result<String> {
     let disks = guest::disks()?;
-    let program = served::program();
-    let features = run(&[&program, &"features"])?;
-    let mut times = Vec::new();
-    for (format, level, members, limits) in LEVELS
-        .into_iter()
-        .filter(|(format, level, ..)| *format == "ddf" && ["raid1", "raid5"].contains(level))
+    features()?;
+    let chosen = ["raid1", "raid5", "raid6"];
+    for (format, level, members, limits) in
+        LEVELS.into_iter().filter(|(format, level, ..)| *format == "ddf" && chosen.contains(level))
     {
-        let began = Instant::now();
-        println!("== {format} {level}");
-        let used = level_in_use(&disks[..members], format, level, limits);
-        used.map_err(|error| format!("{format} {level}: {error}"))?;
-        times.push(format!("{level} {} s", began.elapsed().as_secs()));
+        let used = || level_in_use(&disks[..members], format, level, limits);
+        guest::part(&format!("{format} {level}"), used)?;
     }
-    let began = Instant::now();
-    killed(&disks[..4], "raid6", Whole::Yes)?;
-    times.push(format!("kills {} s", began.elapsed().as_secs()));
-    Ok(format!("{}; {}", times.join(", "), features.lines().next().unwrap_or_default()))
+    guest::part("raid6, killed", || killed(&disks[..4], "raid6", Whole::Yes))?;
+    guest::part("raid5, handed over", || handed_over(&disks[..4]))?;
+    Ok(format!("{} levels, {} kills, {} hand-overs", chosen.len(), kills(), kills()))
+}
+
+/// What the kernel's driver offers, for the table.
+pub(super) fn features() -> Result<String> {
+    let said = run(&[&served::program(), &"features"])?;
+    // "Linux 6.12.95+deb12-amd64, ublk features 0x1fe"
+    let mask = said.lines().next().and_then(|line| line.rsplit_once(' '));
+    guest::features(mask.ok_or_else(|| format!("no features in {said:?}"))?.1);
+    Ok(said)
 }
 
 /// Made, served, used, stopped, served again; all bytes of it.
@@ -133,7 +131,7 @@ fn file_system(served: &Served) -> Result<()> {
     let device = &served.device;
     run(&[&"mkfs.ext4", &"-q", &"-F", device])?;
     run(&[&"mount", device, &MOUNT])?;
-    let content = arrays::content("file", 2 << 20, 1);
+    let content = arrays::content("file", 1 << 20, 1);
     let file = Path::new(MOUNT).join("file");
     let kept = fs::write(&file, &content).and_then(|()| fs::File::open(&file)?.sync_all());
     kept.map_err(|error| format!("{}: {error}", file.display()))?;
@@ -150,7 +148,7 @@ fn file_system(served: &Served) -> Result<()> {
 }
 
 /// Served again from its disks in another order, it holds the same.
-fn read_again(disks: &[PathBuf], before: &[u8]) -> Result<()> {
+pub(super) fn read_again(disks: &[PathBuf], before: &[u8]) -> Result<()> {
     let mut turned = disks.to_vec();
     turned.reverse();
     let served = Served::start(&turned, &[IMPORT])?;
@@ -176,29 +174,17 @@ fn under_md(disks: &[PathBuf], before: &[u8]) -> Result<()> {
 /// Disks and servers that go while fio is at work.
 pub(super) fn faults() -> Result<String> {
     let disks = guest::disks()?;
-    let began = Instant::now();
-    let mut times = Vec::new();
-    for (level, whole) in [("raid1", Whole::Yes), ("raid6", Whole::Yes), ("raid5", Whole::No)] {
-        println!("== {level}, {whole:?}: the server is killed");
-        let began = Instant::now();
-        let killed = killed(&disks[..4], level, whole);
-        killed.map_err(|error| format!("{level}, killed: {error}"))?;
-        times.push(format!("{level} killed {} s", began.elapsed().as_secs()));
+    features()?;
+    for (name, level, whole) in [
+        ("raid1, killed", "raid1", Whole::Yes),
+        ("raid6, killed", "raid6", Whole::Yes),
+        ("raid5, killed while a spare is filled", "raid5", Whole::No),
+    ] {
+        guest::part(name, || killed(&disks[..4], level, whole))?;
     }
-    let began_use = Instant::now();
-    println!("== raid10: stopped in use");
-    stopped_in_use(&disks[..4]).map_err(|error| format!("raid10, in use: {error}"))?;
-    times.push(format!("in use {} s", began_use.elapsed().as_secs()));
-    println!("== raid5: a disk is pulled");
-    let began_pull = Instant::now();
-    pulled(&disks[..4]).map_err(|error| format!("raid5, pulled: {error}"))?;
-    times.push(format!("pulled {} s", began_pull.elapsed().as_secs()));
-    Ok(format!(
-        "{} kills each: {}, {} s in all",
-        kills(),
-        times.join(", "),
-        began.elapsed().as_secs()
-    ))
+    guest::part("raid10, stopped in use", || stopped_in_use(&disks[..4]))?;
+    guest::part("raid5, a disk is pulled", || pulled(&disks[..4]))?;
+    Ok(format!("{} kills each", kills()))
 }
 
 /// A stop under load, a stop by force under a mount, and a device whose server does not come back: whoever waits gets
@@ -264,8 +250,7 @@ fn killed(disks: &[PathBuf], level: &str, whole: Whole) -> Result<()> {
     served::create(&["--level", level], disks, members)?;
     let mut served = Served::start(disks, &[])?;
     let device = served.device.clone();
-    let mixed = format!("{MIXED} --loops={}", kills().div_ceil(5));
-    let mut fio = start_fio(&device, &[&mixed])?;
+    let mut fio = start_fio(&device, &[MIXED])?;
     for time in 1..=kills() {
         at_work(&device, &mut fio)?;
         if time == 2 && whole == Whole::No {
@@ -282,6 +267,42 @@ fn killed(disks: &[PathBuf], level: &str, whole: Whole) -> Result<()> {
     finish(fio)?;
     served.rests()?;
     scrubbed(&served)?;
+    served.stop()
+}
+
+/// A newer version of the server, time after time under fio: nobody notices, nothing has to be filled twice.
+fn handed_over(disks: &[PathBuf]) -> Result<()> {
+    served::create(&["--level", "raid5"], disks, disks.len() - 1)?;
+    let mut served = Served::start(disks, &[])?;
+    let device = served.device.clone();
+    let limits = |served: &Served| {
+        let names = ["chunk_sectors", "optimal_io_size", "max_hw_sectors_kb", "write_cache", "fua"];
+        names.map(|name| served.limit(name)).into_iter().collect::<Result<Vec<_>>>()
+    };
+    let before = limits(&served)?;
+    let mut fio = start_fio(&device, &[MIXED])?;
+    for time in 1..=kills() {
+        at_work(&device, &mut fio)?;
+        if time == 2 {
+            served.ask(&["fail", "--slot", "1"])?;
+        }
+        served.hand_over()?;
+        served = Served::recover(disks)?;
+        if served.device != device || limits(&served)? != before {
+            return Err(format!("the device is {} now, another one", served.device.display()));
+        }
+    }
+    finish(fio)?;
+    served.rests()?;
+    scrubbed(&served)?;
+    // Nothing was written since: what is handed over is clean.
+    served.hand_over()?;
+    let served = Served::recover(disks)?;
+    let status = served.status()?;
+    let set = &status["sets"][0];
+    if set["state"] != "optimal" || !set["operation"].is_null() || set["clean"] != true {
+        return Err(format!("not clean after it was handed over: {status}"));
+    }
     served.stop()
 }
 
@@ -329,8 +350,9 @@ pub(super) fn start_fio(device: &Path, jobs: &[&str]) -> Result<Child> {
     command.spawn().map_err(|error| format!("fio: {error}"))
 }
 
-/// Waits until it has written some more.
-fn at_work(device: &Path, fio: &mut Child) -> Result<()> {
+/// Waits until it has written some more. One that has ended well is followed by the next: with `--loops` fio would verify
+/// what an earlier loop wrote, on any device.
+pub(super) fn at_work(device: &Path, fio: &mut Child) -> Result<()> {
     let name = device.file_name().unwrap_or_default();
     let path = Path::new("/sys/block").join(name).join("stat");
     // The fifth number is of writes that have ended.
@@ -341,6 +363,13 @@ fn at_work(device: &Path, fio: &mut Child) -> Result<()> {
     let from = writes();
     guest::wait("fio to write", || match fio.try_wait() {
         Ok(None) => (writes() >= from + 16).then_some(Ok(())),
+        Ok(Some(ended)) if ended.success() => match start_fio(device, &[MIXED]) {
+            Ok(next) => {
+                *fio = next;
+                None
+            }
+            Err(why) => Some(Err(why)),
+        },
         ended => Some(Err(format!("fio has ended: {ended:?}"))),
     })?
 }

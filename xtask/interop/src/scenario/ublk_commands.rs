@@ -9,7 +9,6 @@ use crate::served::{self, Served};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 /// Before the block of the page that is run here.
 const MARK: &str = "<!-- These commands are run in a guest by xtask/interop/src/scenario/ublk_commands.rs. -->\n\n```sh\n";
@@ -19,21 +18,14 @@ const MOUNT: &str = "/mnt";
 
 /// All of it.
 pub(super) fn run_all() -> Result<String> {
-    let mut times = Vec::new();
-    let mut timed = |name: &str, part: &dyn Fn() -> Result<()>| {
-        println!("== {name}");
-        let began = Instant::now();
-        part().map_err(|error| format!("{name}: {error}"))?;
-        times.push(format!("{name} {} s", began.elapsed().as_secs()));
-        Ok::<(), String>(())
-    };
-    timed("page", &page)?;
+    guest::part("raid6, the page's commands", page)?;
+    ublk::features()?;
     let disks: Vec<PathBuf> =
         ('b'..='g').map(|name| PathBuf::from(format!("/dev/sd{name}"))).collect();
-    timed("readonly", &|| read_only(&disks))?;
-    timed("recover", &|| recover(&disks))?;
-    timed("kill in a commit", &|| killed_in_a_commit(&disks[..4]))?;
-    Ok(times.join(", "))
+    guest::part("raid6, read only", || read_only(&disks))?;
+    guest::part("raid6, recovered", || recover(&disks))?;
+    guest::part("raid5, killed in a commit", || killed_in_a_commit(&disks[..4]))?;
+    Ok(String::from("commands of docs/ublk.md"))
 }
 
 /// The commands of the page, in their order; the array stays on the disks.
@@ -137,6 +129,10 @@ fn recover(disks: &[PathBuf]) -> Result<()> {
     let served = Served::start(disks, &[])?;
     let device = served.device.clone();
     run(&[&"mount", &device, &MOUNT])?;
+    match served.ask(&["stop", "--keep-device"]) {
+        Err(why) if why.contains("Linux 6.16") => {}
+        other => return Err(format!("a hand-over by a driver that has none: {other:?}")),
+    }
     served.kill()?;
     let served = Served::recover(disks)?;
     if served.device != device {

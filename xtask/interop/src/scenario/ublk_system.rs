@@ -7,7 +7,6 @@ use crate::guest::{self, Word, run, try_run};
 use crate::served;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 const EXAMPLES: &str = "examples/ublk/system";
 const RULE: &str = "/etc/udev/rules.d/63-raid-ublk.rules";
@@ -19,7 +18,7 @@ const MOUNT: &str = "/mnt";
 /// All of it.
 pub(super) fn run_all() -> Result<String> {
     let disks = guest::disks()?;
-    let began = Instant::now();
+    super::ublk::features()?;
     let program = served::program();
     run(&[&"cp", &program, &"/usr/local/bin/raid-ublk"])?;
     let members = &disks[..2];
@@ -33,39 +32,40 @@ pub(super) fn run_all() -> Result<String> {
             false => Err(format!("a warning of md: expected {warns}; it said {said:?}")),
         }
     };
-    println!("== nothing keeps md off");
-    create(true)?;
-    appear(members)?;
-    let taken = md_devices()?;
-    if taken.is_empty() {
-        return Err("udev has not given the disks to md: this scenario tries nothing".into());
-    }
-    for device in taken {
-        run(&[&"mdadm", &"--stop", &device])?;
-    }
-    println!("== the rule");
-    copy("63-raid-ublk.rules", RULE)?;
-    run(&[&"udevadm", &"control", &"--reload"])?;
-    appear(members)?;
-    is_left_alone("the rule")?;
-    create(false)?;
-    println!("== the line of mdadm.conf");
-    fs::remove_file(RULE).map_err(|error| format!("{RULE}: {error}"))?;
-    run(&[&"udevadm", &"control", &"--reload"])?;
-    copy("mdadm.conf", CONFIGURATION)?;
-    appear(members)?;
-    is_left_alone("the line of mdadm.conf")?;
-    println!("== the unit");
-    copy("63-raid-ublk.rules", RULE)?;
-    run(&[&"udevadm", &"control", &"--reload"])?;
-    appear(members)?;
-    unit()?;
-    is_left_alone("all of it")?;
-    Ok(format!(
-        "md takes the disks without the rule or the line, and not with one; the unit starts, takes its device over \
-         after a kill, waits for the unmount, stops; {} s",
-        began.elapsed().as_secs()
-    ))
+    guest::part("raid1, nothing keeps md off", || {
+        create(true)?;
+        appear(members)?;
+        let taken = md_devices()?;
+        if taken.is_empty() {
+            return Err("udev has not given the disks to md: this scenario tries nothing".into());
+        }
+        for device in taken {
+            run(&[&"mdadm", &"--stop", &device])?;
+        }
+        Ok(())
+    })?;
+    guest::part("raid1, the rule", || {
+        copy("63-raid-ublk.rules", RULE)?;
+        run(&[&"udevadm", &"control", &"--reload"])?;
+        appear(members)?;
+        is_left_alone("the rule")?;
+        create(false)
+    })?;
+    guest::part("raid1, the line of mdadm.conf", || {
+        fs::remove_file(RULE).map_err(|error| format!("{RULE}: {error}"))?;
+        run(&[&"udevadm", &"control", &"--reload"])?;
+        copy("mdadm.conf", CONFIGURATION)?;
+        appear(members)?;
+        is_left_alone("the line of mdadm.conf")
+    })?;
+    guest::part("raid1, the unit", || {
+        copy("63-raid-ublk.rules", RULE)?;
+        run(&[&"udevadm", &"control", &"--reload"])?;
+        appear(members)?;
+        unit()?;
+        is_left_alone("all of it")
+    })?;
+    Ok(String::from("md takes the disks without the rule or the line, and not with one; the unit"))
 }
 
 fn copy(name: &str, to: &str) -> Result<()> {

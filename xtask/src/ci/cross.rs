@@ -23,7 +23,7 @@ const AARCH64: Machine = Machine {
     rust: "aarch64-unknown-linux-gnu",
     debian: "aarch64-linux-gnu",
     qemu: "qemu-aarch64",
-    tests: "-p raid-core --test backends --test recover --test golden",
+    tests: "-p raid-core --test suite -- backends:: recover:: golden::",
 };
 
 pub(super) const AARCH64_NEEDS: &[Need] = &[
@@ -57,7 +57,7 @@ fn test(shell: &mut Shell, machine: &Machine) -> Outcome {
     let Machine { rust, debian, qemu, tests } = machine;
     let variable = rust.to_uppercase().replace('-', "_");
     let output = shell.run(
-        cargo(&format!("test {tests} --target {rust} --no-fail-fast"))
+        cargo(&format!("test --target {rust} --no-fail-fast {tests}"))
             .env(format!("CARGO_TARGET_{variable}_LINKER"), format!("{debian}-gcc"))
             .env(format!("CARGO_TARGET_{variable}_RUNNER"), format!("{qemu} -L /usr/{debian}"))
             .env("CARGO_PROFILE_TEST_OPT_LEVEL", "2"),

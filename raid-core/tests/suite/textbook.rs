@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! RAID-6 as a textbook writes it, byte by byte: the oracle of these tests.
-#![allow(dead_code)] // each test program uses a part
+#![allow(dead_code)]
 
 /// a · b in GF(2^8)/0x11D, by shifting and adding.
 pub(crate) fn mul_by_hand(a: u8, b: u8) -> u8 {

@@ -432,7 +432,8 @@ fn rotating_levels_follow_the_equations() {
 #[test]
 fn every_test_that_the_table_of_levels_names_is_there() {
     let tests = [include_str!("layouts.rs"), include_str!("stripe/kernel.rs")].concat();
-    let rows = include_str!("../src/layout.rs").lines().filter(|line| line.starts_with("//! | "));
+    let rows =
+        include_str!("../../src/layout.rs").lines().filter(|line| line.starts_with("//! | "));
     let cells = rows.flat_map(|row| row.split('|').skip(2)).flat_map(|cell| {
         cell.split('`').skip(1).step_by(2).filter(|name| name.len() > 12 && name.contains('_'))
     });

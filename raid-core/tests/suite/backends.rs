@@ -2,16 +2,11 @@
 //! Every backend this machine can run × every operation × alignments × lengths, against one of
 //! them, which `recover.rs` holds against a textbook.
 
-#[path = "support/buffer.rs"]
-mod buffer;
-#[path = "support/textbook.rs"]
-mod textbook;
-
-use buffer::{Buffer, Place};
+use crate::buffer::{Buffer, Place};
+use crate::textbook::{self, Row};
 use proptest::prelude::*;
 use raid_core::backend::{Backend, Caches, Locality, Ops};
 use raid_core::parity::{Change, Located};
-use textbook::Row;
 
 /// The blocks of one row, and where outputs are to be.
 struct Case {

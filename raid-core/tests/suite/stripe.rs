@@ -3,17 +3,11 @@
 //!
 //! Not for Miri, which takes minutes a test over this much data: the only unsafe code in reach is
 //! the backend's, and that has tests of its own.
-#![cfg(not(miri))]
 
-#[path = "stripe/interrupted.rs"]
 mod interrupted;
-#[path = "stripe/kernel.rs"]
 mod kernel;
-#[path = "stripe/least.rs"]
 mod least;
-#[path = "stripe/machine.rs"]
 mod machine;
-#[path = "stripe/world.rs"]
 mod world;
 
 use proptest::prelude::*;

@@ -5,13 +5,10 @@
 //! Every byte column stands for itself. So one long row is computed byte by byte, and any cut of its
 //! blocks has the same cut of its parity. A cut also moves the blocks to another alignment.
 
-#[path = "support/textbook.rs"]
-mod textbook;
-
+use crate::textbook::{Row, mul_by_hand, power_by_hand};
 use raid_core::backend::{Backend, Locality};
 use raid_core::parity::{Change, Located};
 use std::ops::Range;
-use textbook::{Row, mul_by_hand, power_by_hand};
 
 /// Lengths of which each is tested: more than two of the widest step, and all of them if asked.
 fn longest() -> usize {

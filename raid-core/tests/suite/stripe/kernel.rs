@@ -7,7 +7,7 @@
 //!
 //! The images of `testdata/ddf-mdadm` add the levels that are not in the tables.
 
-use crate::world::{BLOCK, geometry};
+use crate::stripe::world::{BLOCK, geometry};
 use raid_core::array::{Geometry, Level, Placement, Secondary};
 use raid_core::backend::Backend;
 use raid_core::layout::{Layout, Role};

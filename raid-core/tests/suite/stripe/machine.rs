@@ -14,7 +14,7 @@
 //! are old or new then. Only in a row of which some members were written and others not may a block
 //! that no member holds any more become anything: the write hole. Nothing else changes.
 
-use crate::world::{BLOCK, World, bytes};
+use crate::stripe::world::{BLOCK, World, bytes};
 use raid_core::backend::Backend;
 use raid_core::layout::{Layout, Role};
 use raid_core::stripe::{

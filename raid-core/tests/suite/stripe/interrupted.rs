@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Arrays of one or more sets next to a flat array of bytes, with failures between any two steps.
 
-use crate::machine::{Fault, Machine, Pass};
-use crate::world::{BLOCK, World, bytes, geometry, noise};
-use crate::{every_geometry, mirror, raid5, raid6};
+use crate::stripe::machine::{Fault, Machine, Pass};
+use crate::stripe::world::{BLOCK, World, bytes, geometry, noise};
+use crate::stripe::{every_geometry, mirror, raid5, raid6};
 use proptest::prelude::*;
 use raid_core::array::{Geometry, Level, Placement, Secondary};
 use raid_core::layout::{Elements, Layout};

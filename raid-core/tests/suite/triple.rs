@@ -2,12 +2,9 @@
 //! Triple parity against the textbook: every loss of up to three blocks of small rows, sampled to
 //! 255 data blocks.
 
-#[path = "support/textbook.rs"]
-mod textbook;
-
+use crate::textbook::Row;
 use raid_core::backend::Backend;
 use raid_core::parity::{Parity, ParityError, TripleParity};
-use textbook::Row;
 
 /// Longer than what is worked on at a time, and no multiple of any register.
 const LONG: usize = if cfg!(miri) { 37 } else { 2 * 1024 + 37 };

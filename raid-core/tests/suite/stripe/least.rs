@@ -3,7 +3,7 @@
 //! members are tried in order of size, and a set will do if what is needed is a linear combination,
 //! over the field, of what the set holds.
 
-use crate::world::{World, geometry, power, products};
+use crate::stripe::world::{World, geometry, power, products};
 use raid_core::array::{Geometry, Level, Placement};
 use raid_core::layout::{Layout, Role};
 use raid_core::stripe::{self, Health, ReadStep, RowPlan};

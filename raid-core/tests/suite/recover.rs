@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The recovery matrix: what any one or two lost blocks of a row come back as, against a textbook.
 
-#[path = "support/textbook.rs"]
-mod textbook;
-
+use crate::textbook::{self, Row, mul_by_hand};
 use proptest::prelude::*;
 use raid_core::backend::Backend;
 use raid_core::parity::{Change, Located, MAX_ENTRIES, ParityError, locate_column};
-use textbook::{Row, mul_by_hand};
 
 const LEN: usize = if cfg!(miri) { 40 } else { 300 };
 

@@ -3,7 +3,7 @@
 states and the steps of the real core.
 
     rust.py            prints it
-    rust.py --check    fails if src/proven.rs says something else
+    rust.py --check    fails if raid-sync/src/proven.rs says something else
 """
 import pathlib
 import sys
@@ -227,8 +227,8 @@ def main():
     text = "\n".join(lines)
     if sys.argv[1:] == ["--check"]:
         if not FILE.exists() or FILE.read_text() != text:
-            sys.exit("raid-sync/src/proven.rs is not what proof/rust.py prints: print it again with `rust.py > src/proven.rs`")
-        print(f"src/proven.rs is what is proven: {len(texts)} conjuncts, {len(media)} of media, {len(ACTIONS)} actions")
+            sys.exit("raid-sync/src/proven.rs is not what proof/rust.py prints: print it again with `rust.py > raid-sync/src/proven.rs`")
+        print(f"raid-sync/src/proven.rs is what is proven: {len(texts)} conjuncts, {len(media)} of media, {len(ACTIONS)} actions")
     else:
         print(text, end="")
 

@@ -40,6 +40,7 @@ use steps::{DEEP, Lane, STEPS, Step};
 const CRATES: [&str; 4] = ["raid-core", "raid-ddf", "raid-asr", "raid-sync"];
 
 /// Why a step ended early.
+#[derive(Clone)]
 pub(crate) enum Stop {
     Failed(String),
     /// Something is not here and cannot be installed.

@@ -19,8 +19,10 @@ use crate::ci::toolchain::{self, Need};
 use crate::ci::{self, Outcome, Stop, seconds, words};
 use kernel::{Kernel, Linux};
 use scenarios::{SCENARIOS, Scenario};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// What the runner itself needs, and the Debian package that has it.
@@ -77,10 +79,13 @@ pub(crate) fn all(shell: &mut Shell) -> Outcome {
 
 /// The scenarios that do more of the same when there is time: as a step of `cargo xtask ci --thorough`.
 pub(crate) fn thorough(shell: &mut Shell) -> Outcome {
-    run(shell, &["ublk-faults", "ublk-systemd"].map(String::from), true)
+    run(shell, &["ublk-faults", "ublk-newest", "ublk-systemd"].map(String::from), true)
 }
 
-/// Runs the scenarios `chosen`, or all: one machine after the other.
+/// Machines at a time: most have one processor, and wait a good part of their time for mdadm.
+const AT_ONCE: usize = 2;
+
+/// Runs the scenarios `chosen`, or all.
 fn run(shell: &mut Shell, chosen: &[String], thorough: bool) -> Outcome {
     let chosen: Vec<&Scenario> = (SCENARIOS.iter())
         .filter(|scenario| match chosen {
@@ -92,43 +97,71 @@ fn run(shell: &mut Shell, chosen: &[String], thorough: bool) -> Outcome {
         Stop::Skipped(why) => Stop::Skipped(format!("{} scenarios: {why}", chosen.len())),
         other => other,
     })?;
+    // All that is built or fetched comes first: nothing changes under a guest, which sees the host's files.
     let mut kernels: BTreeMap<Linux, Result<Kernel, Stop>> = BTreeMap::new();
-    let mut results = Vec::new();
-    for scenario in &chosen {
-        let began = Instant::now();
-        let kernel =
-            kernels.entry(scenario.linux).or_insert_with(|| Kernel::prepare(shell, scenario.linux));
-        let (outcome, release) = match kernel {
-            Ok(kernel) => (in_machine(scenario, kernel, thorough), kernel.release.as_str()),
-            Err(Stop::Failed(why)) => (Err(Stop::Failed(why.clone())), "no kernel"),
-            Err(Stop::Skipped(why)) => (Err(Stop::Skipped(why.clone())), "no kernel"),
-            Err(Stop::Beyond(why)) => (Err(Stop::Beyond(why.clone())), "no kernel"),
+    let mut queue = VecDeque::new();
+    for (index, scenario) in chosen.into_iter().enumerate() {
+        let linux = scenario.linux;
+        let kernel = kernels.entry(linux).or_insert_with(|| Kernel::prepare(shell, linux));
+        let prepared = match kernel {
+            Ok(_) => prepared(scenario),
+            Err(stop) => Err(stop.clone()),
         };
-        let (word, note) = words(&outcome);
-        println!(
-            "    {:<16} {word} {} on {release} {note}",
-            scenario.name,
-            seconds(began.elapsed())
-        );
-        results.push((*scenario, outcome, began.elapsed()));
+        queue.push_back((index, scenario, prepared));
     }
+    let (queue, results) = (Mutex::new(queue), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((index, scenario, prepared)) = { held(&queue).pop_front() } {
+                    let began = Instant::now();
+                    let outcome = match (prepared, kernels.get(&scenario.linux)) {
+                        (Ok(mut shell), Some(Ok(kernel))) => {
+                            in_machine(&mut shell, scenario, kernel, thorough)
+                        }
+                        (Err(stop), _) => Err(stop),
+                        (Ok(_), _) => Err(Stop::Failed(String::from("no kernel"))),
+                    };
+                    let (word, note) = words(&outcome);
+                    let took = began.elapsed();
+                    println!("    {:<16} {word} {} {note}", scenario.name, seconds(took));
+                    held(&results).push((index, scenario, outcome, took));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(index, ..)| *index);
+    let results: Vec<_> =
+        results.into_iter().map(|(_, scenario, outcome, took)| (scenario, outcome, took)).collect();
     print!("{}", table(&results, &kernels));
     let releases: Vec<&str> =
         kernels.values().flatten().map(|kernel| kernel.release.as_str()).collect();
     summary(&releases.join(" and "), &results)
 }
 
-/// One scenario, with a log of its own: `target/ci/vm-NAME.log`.
-fn in_machine(scenario: &Scenario, kernel: &Kernel, thorough: bool) -> Outcome {
+/// Builds what a scenario runs, with a log of its own: `target/ci/vm-NAME.log`.
+fn prepared(scenario: &Scenario) -> Result<Shell, Stop> {
     let mut shell = Shell::new(&format!("vm-{}", scenario.name))
         .map_err(|error| Stop::Failed(format!("no log file: {error}")))?;
-    let outcome = scenario
-        .prepare(&mut shell)
-        .and_then(|()| boot::run(&mut shell, kernel, scenario, thorough));
+    let prepared = scenario.prepare(&mut shell);
+    if matches!(prepared, Err(Stop::Failed(_))) {
+        shell.print_tail();
+    }
+    prepared.map(|()| shell)
+}
+
+fn in_machine(shell: &mut Shell, scenario: &Scenario, kernel: &Kernel, thorough: bool) -> Outcome {
+    let outcome = boot::run(shell, kernel, scenario, thorough);
     if matches!(outcome, Err(Stop::Failed(_))) {
         shell.print_tail();
     }
     outcome
+}
+
+/// A scenario that panicked ends the run anyway.
+fn held<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What was done, how long it took, and on which kernel: rows that the guests wrote.

@@ -181,7 +181,7 @@ pub(super) const DEEP: &[Step] = &[
     step(
         "deep-vm",
         2400,
-        "twenty kills of a served array under fio; beside systemd, udev, mdadm",
+        "twenty kills and hand-overs of served arrays; beside systemd, udev, mdadm",
         vm::thorough,
     )
     .needs_too(vm::needs),

@@ -32,7 +32,7 @@ pub(super) struct Scenario {
     pub(super) linux: Linux,
     /// Whether systemd and udev run in the guest, as on a machine. Their start takes a minute: not in every run of CI.
     pub(super) systemd: bool,
-    /// Of the guest. Emulation of two costs almost twice as much for the same work: where servers go in the middle of it.
+    /// Of the guest. Emulation of two costs almost twice as much for the same work; thorough runs have two each.
     pub(super) processors: u8,
     /// What cargo does on the host before the boot. Without what it fetches, the scenario is skipped.
     build: &'static [&'static str],
@@ -162,7 +162,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "ublk-faults",
         about: "under fio the server is killed five times, a disk is pulled, a spare takes its place",
         programs: UBLK,
-        processors: 2,
         build: SERVED,
         modules: UBLK_MODULES,
         disks: &[(4, virtio(80))],

@@ -58,14 +58,14 @@ pub(super) fn reads_ours() -> Result<String> {
     let mut read = 0;
     for (format, handler, name, verdict) in CASES {
         let what = format!("{format} {name}");
-        println!("== {what}");
         let geometry = shape(name).ok_or("no such shape")?;
         let count = usize::from(geometry.slots * geometry.sets);
         let disks = &disks[..count];
         let array = Shape { name, geometry, disks: (0..count).collect() };
-        one(format, handler, &array, verdict, disks)
-            .and_then(|()| erased(arrays::writer(format)?, disks))
-            .map_err(|error| format!("{what}: {error}"))?;
+        guest::part(&what, || {
+            one(format, handler, &array, verdict, disks)?;
+            erased(arrays::writer(format)?, disks)
+        })?;
         read += usize::from(verdict == Right);
     }
     Ok(format!("{} arrays recognised, {read} read back", CASES.len()))

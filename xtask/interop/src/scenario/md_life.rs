@@ -46,18 +46,21 @@ pub(super) fn on_md() -> Result<String> {
 fn life(by_mdadm: bool) -> Result<String> {
     let disks = guest::disks()?;
     let all = Life::new(&disks, in_ddf(), by_mdadm)?;
-    all.create()?;
-    all.write_under_md(1)?;
-    all.under_md(1)?;
-    all.back_here(1)?;
+    guest::part("all together", || {
+        all.create()?;
+        all.write_under_md(1)?;
+        all.under_md(1)?;
+        all.back_here(1)
+    })?;
     for shape in in_ddf() {
         let alone = shape.alone();
         let spare = alone.disks.len();
         let life = Life::new(&disks[..=spare], vec![alone], by_mdadm)?;
-        life.create()?;
-        life.write_under_md(1)?;
-        life.alone(GIVEN_BACK.contains(&shape.name))
-            .map_err(|error| format!("{} alone: {error}", shape.name))?;
+        guest::part(&format!("{} alone", shape.name), || {
+            life.create()?;
+            life.write_under_md(1)?;
+            life.alone(GIVEN_BACK.contains(&shape.name))
+        })?;
     }
     Ok(format!("{} arrays together, and each alone", all.shapes.len()))
 }

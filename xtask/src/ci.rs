@@ -85,7 +85,7 @@ fn run(chosen: &[&Step], whole: bool) -> ExitCode {
     let began = Instant::now();
     BEGAN.get_or_init(SystemTime::now);
     room::announce();
-    toolchain::announce(&chosen.iter().flat_map(|step| step.all_needs()).collect::<Vec<_>>());
+    toolchain::announce(&chosen.iter().flat_map(|step| step.all_wishes()).collect::<Vec<_>>());
     let results = Mutex::new(Vec::new());
     let queue = |lane: Lane| {
         let steps = chosen.iter().enumerate().filter(|(_, step)| step.lane == lane);

@@ -69,7 +69,18 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
 /// What the runner and the scenarios need. The kernel comes besides, at its time, into a cache of its own.
 pub(crate) fn needs() -> Vec<Need> {
     let scenarios = SCENARIOS.iter().flat_map(|scenario| scenario.programs);
-    PROGRAMS.iter().chain(scenarios).copied().collect()
+    PROGRAMS.iter().chain(scenarios).filter(|need| !is_wish(need)).copied().collect()
+}
+
+/// What a scenario brings itself, and is skipped without.
+pub(crate) fn wishes() -> Vec<Need> {
+    let scenarios = SCENARIOS.iter().flat_map(|scenario| scenario.programs);
+    scenarios.filter(|need| is_wish(need)).copied().collect()
+}
+
+/// Libraries are for the judge that is built here.
+const fn is_wish(need: &Need) -> bool {
+    matches!(need, Need::SharedLibrary(..))
 }
 
 /// Every scenario that has time in it, as a step of `cargo xtask ci`.
@@ -178,12 +189,12 @@ fn table(
             Some(Ok(kernel)) => kernel.release.as_str(),
             _ => "-",
         };
+        if matches!(outcome, Err(Stop::Skipped(_) | Stop::Beyond(_))) {
+            continue;
+        }
         let written = |name: &str| {
             let path = target().join("vm").join(scenario.name).join("out").join(name);
-            match outcome {
-                Err(Stop::Skipped(_) | Stop::Beyond(_)) => String::new(),
-                _ => std::fs::read_to_string(path).unwrap_or_default(),
-            }
+            std::fs::read_to_string(path).unwrap_or_default()
         };
         let (rows, features) = (written("rows"), written("features"));
         let features = if features.is_empty() { "-" } else { features.trim() };

@@ -70,6 +70,34 @@ impl Volume {
         guest::wait(&format!("{} to take writes", self.kernel_name), state).map(drop)
     }
 
+    /// Has md declare the volume clean as soon as nothing is written, not after the five seconds that mdadm asks for.
+    ///
+    /// # Errors
+    /// sysfs does not take it.
+    pub fn is_clean_soon(&self) -> Result<()> {
+        let delay = sysfs(&self.kernel_name).join("safe_mode_delay");
+        fs::write(&delay, "0.2").map_err(|error| format!("{}: {error}", delay.display()))
+    }
+
+    /// Has a rebuild take its time: mdmon does not record the end of one that it has not seen run.
+    ///
+    /// # Errors
+    /// sysfs does not take it.
+    pub fn rebuilds_slowly(&self) -> Result<()> {
+        let most = sysfs(&self.kernel_name).join("sync_speed_max");
+        // Kilobytes a second.
+        fs::write(&most, "500").map_err(|error| format!("{}: {error}", most.display()))
+    }
+
+    /// Asks for a check, at full speed.
+    fn order_check(&self) -> Result<()> {
+        for (name, word) in [("sync_speed_max", "system"), ("sync_action", "check")] {
+            let order = sysfs(&self.kernel_name).join(name);
+            fs::write(&order, word).map_err(|error| format!("{}: {error}", order.display()))?;
+        }
+        Ok(())
+    }
+
     /// Has the kernel compare data with copies or parity: sectors that do not agree, `None` where the
     /// level has neither.
     ///
@@ -79,8 +107,7 @@ impl Volume {
         if self.attribute("sync_action").is_none() {
             return Ok(None);
         }
-        let order = sysfs(&self.kernel_name).join("sync_action");
-        fs::write(&order, "check").map_err(|error| format!("{}: {error}", order.display()))?;
+        self.order_check()?;
         guest::wait("a check by md", || self.is_idle().then_some(()))?;
         let count = self.attribute("mismatch_cnt").and_then(|text| text.parse().ok());
         Ok(Some(count.ok_or("no mismatch_cnt")?))

@@ -23,6 +23,8 @@ pub(super) struct Step {
     needs: &'static [Need],
     /// What is more than a list.
     needs_too: fn() -> Vec<Need>,
+    /// What it brings itself, and does less without.
+    wishes: fn() -> Vec<Need>,
     /// What it alone builds in, from the workspace's folder: removed in a run that nobody builds after.
     pub(super) folders: &'static [&'static str],
 }
@@ -47,6 +49,11 @@ impl Step {
         self
     }
 
+    const fn wishes(mut self, wishes: fn() -> Vec<Need>) -> Self {
+        self.wishes = wishes;
+        self
+    }
+
     const fn alone_in(mut self, folders: &'static [&'static str]) -> Self {
         self.folders = folders;
         self
@@ -63,6 +70,13 @@ impl Step {
         needs.extend((self.needs_too)());
         needs
     }
+
+    /// All that it may install.
+    pub(super) fn all_wishes(&self) -> Vec<Need> {
+        let mut all = self.all_needs();
+        all.extend((self.wishes)());
+        all
+    }
 }
 
 const fn step(
@@ -72,7 +86,8 @@ const fn step(
     run: fn(&mut Shell) -> Outcome,
 ) -> Step {
     let (budget, lane) = (Duration::from_secs(seconds), Lane::Main);
-    Step { name, about, run, lane, budget, needs: &[], needs_too: Vec::new, folders: &[] }
+    let none = Vec::new;
+    Step { name, about, run, lane, budget, needs: &[], needs_too: none, wishes: none, folders: &[] }
 }
 
 /// Cheap and likely to fail first.
@@ -158,6 +173,7 @@ pub(super) const STEPS: &[Step] = &[
     step("demo", 100, "an array from creation to recovery", examples::demo),
     step("vm", 580, "md and device-mapper run our arrays, we run md's, ublk serves ours", vm::all)
         .needs_too(vm::needs)
+        .wishes(vm::wishes)
         .beside(),
     step("interop", 60, "mdadm, blkid and wipefs on images of disks", examples::interop)
         .needs(examples::INTEROP_NEEDS),

@@ -215,6 +215,7 @@ impl Life {
     /// md loses a disk while it writes, and rebuilds onto a spare. Gives the version written.
     fn lose_a_disk(&self, disk: usize, version: u64) -> Result<u64> {
         self.say("a disk fails");
+        self.volumes()?.iter().try_for_each(Volume::rebuilds_slowly)?;
         self.fail(&self.disks[disk])?;
         self.write_under_md(version + 1)?;
         md::settled()?;
@@ -232,6 +233,7 @@ impl Life {
     /// md stops; what it left is compared and read here.
     fn back_here(&self, version: u64) -> Result<()> {
         let kernel = self.volumes()?;
+        kernel.iter().try_for_each(Volume::is_clean_soon)?;
         // mdmon records the end of a rebuild some time after the kernel has ended it, and is stopped in
         // between if it may. Should it never, the comparison below says what is missing.
         let _ = guest::wait("mdmon to record what md has", || self.compare(&kernel).ok());

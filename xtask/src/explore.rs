@@ -12,29 +12,56 @@ const LIMIT: Duration = Duration::from_secs(6 * 3600);
 
 /// What is run, and the variables that make it deep.
 struct Run {
+    /// `cargo test`, and the profile.
+    test: &'static str,
     tests: &'static str,
     depth: &'static [(&'static str, &'static str)],
 }
 
-const EXPLORATION: Run =
-    Run { tests: "-p raid-sync --lib exploration", depth: &[("RAID_SYNC_EXPLORE", "1")] };
-const CRASH: Run =
-    Run { tests: "-p raid-sync --test crash", depth: &[("RAID_SYNC_RUNS", "100000")] };
+const EXPLORATION: Run = Run {
+    test: OPTIMISED,
+    tests: "-p raid-sync --lib exploration",
+    depth: &[("RAID_SYNC_EXPLORE", "1")],
+};
+const CRASH: Run = Run {
+    test: OPTIMISED,
+    tests: "-p raid-sync --test crash",
+    depth: &[("RAID_SYNC_RUNS", "100000")],
+};
 /// So many lives of each array make more than 100,000 power cuts in all.
-const LIVES: Run =
-    Run { tests: "-p raid-array --test lives", depth: &[("RAID_ARRAY_LIVES", "1000")] };
-const CASES: Run =
-    Run { tests: "-p raid-array --test cases", depth: &[("RAID_ARRAY_LIVES", "20")] };
-const DDF_CRASH: Run =
-    Run { tests: "-p raid-ddf --test suite crash::", depth: &[("RAID_DDF_CRASH", "thorough")] };
+const LIVES: Run = Run {
+    test: OPTIMISED,
+    tests: "-p raid-array --test lives",
+    depth: &[("RAID_ARRAY_LIVES", "1000")],
+};
+const CASES: Run = Run {
+    test: OPTIMISED,
+    tests: "-p raid-array --test cases",
+    depth: &[("RAID_ARRAY_LIVES", "20")],
+};
+const DDF_CRASH: Run = Run {
+    test: OPTIMISED,
+    tests: "-p raid-ddf --test suite crash::",
+    depth: &[("RAID_DDF_CRASH", "thorough")],
+};
 const DDF_DAMAGE: Run = Run {
+    test: OPTIMISED,
     tests: "-p raid-ddf --test suite update::damage::",
     depth: &[("RAID_DDF_DAMAGE", "thorough")],
 };
 
+/// Fault points are in builds with debug assertions.
+const COMMIT_KILLS: Run = Run {
+    test: "test",
+    tests: "-p raid-ublk --test commit",
+    depth: &[("RAID_ARRAY_COMMIT_KILLS", "all")],
+};
+
+const OPTIMISED: &str = "test --release";
+
 impl Run {
     fn command(&self) -> Command {
-        let mut command = cargo(&format!("test --release {}", self.tests));
+        let mut command = cargo(&format!("{} {}", self.test, self.tests));
         command.args(["--", "--nocapture", "--test-threads", "1"]).envs(self.depth.iter().copied());
         command
     }
@@ -71,6 +98,10 @@ pub(crate) fn lives(shell: &mut Shell) -> Outcome {
 
 pub(crate) fn cases(shell: &mut Shell) -> Outcome {
     step(shell, &CASES)
+}
+
+pub(crate) fn commit_kills(shell: &mut Shell) -> Outcome {
+    step(shell, &COMMIT_KILLS)
 }
 
 pub(crate) fn ddf_crash(shell: &mut Shell) -> Outcome {

@@ -195,6 +195,12 @@ pub(super) const DEEP: &[Step] = &[
     step("deep-cases", 3600, "the cases of the engine, each with many seeds", explore::cases),
     step("deep-ddf-crash", 7200, "every cut of every update of DDF", explore::ddf_crash),
     step(
+        "deep-commit",
+        2400,
+        "a server that is killed at every write of its commits",
+        explore::commit_kills,
+    ),
+    step(
         "deep-vm",
         2400,
         "twenty kills and hand-overs of served arrays; beside systemd, udev, mdadm",

@@ -97,8 +97,6 @@ const SYSTEM: &[Need] = &[
 const RUN_INTEROP: &str = "exec \"$TARGET/release/raid-interop\" \"$SCENARIO\"";
 const MD: &str = "virtio_blk md_mod raid0 raid1 raid10 raid456";
 
-const UBLK_MODULES: &str = "virtio_blk md_mod raid0 raid1 raid10 raid456 ext4 ublk_drv";
-
 /// 32 MiB of a DDF disk are metadata.
 const fn virtio(mib: u64) -> Disk {
     Disk { bus: Bus::Virtio, mib }
@@ -154,7 +152,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         about: "every level as a block device: limits, fio, ext4, stopped, served again, run by md",
         programs: UBLK,
         build: SERVED,
-        modules: UBLK_MODULES,
+        modules: "virtio_blk md_mod raid0 raid1 raid10 raid456 ext4 ublk_drv",
         disks: &[(4, virtio(80))],
         ..USUAL
     },
@@ -163,7 +161,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         about: "under fio the server is killed five times, a disk is pulled, a spare takes its place",
         programs: UBLK,
         build: SERVED,
-        modules: UBLK_MODULES,
+        modules: "virtio_blk ext4 ublk_drv",
         disks: &[(4, virtio(80))],
         ..USUAL
     },

@@ -45,14 +45,14 @@ pub use replay::JournalFault;
 pub use request::{Request, RequestError, RequestId};
 pub use window::Mismatch;
 
-use crate::backplane::{Completion, MemberIo, Transfer};
+use crate::backplane::{Completion, IoId, MemberIo, Transfer};
 use crate::ledger::Fragment;
 use crate::member::MemberError;
 use crate::store::Store;
 use crate::sync_log::LogFormat;
 use crate::trust::Taken;
 use commit::Commits;
-use group::{Ask, Groups, Sent};
+use group::{Ask, Asked, Groups, Sent};
 use head::Heads;
 use journal::Journal;
 use raid_core::array::{ArrayId, Geometry, Place};
@@ -68,6 +68,7 @@ use raid_sync::{
 use request::PendingRequest;
 use row::RowTask;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::fmt;
 use window::{Copy, WindowTask};
 
 type RowId = u64;
@@ -116,6 +117,15 @@ pub enum Event {
         set: u16,
         /// What.
         notice: Notice,
+    },
+    /// A member takes no part from here on.
+    MemberFailed {
+        /// Where.
+        place: Place,
+        /// Index of its disk.
+        disk: usize,
+        /// Why.
+        why: FailureCause,
     },
     /// Check or repair found rows that do not agree, confirmed under the lock.
     Mismatch(Mismatch),
@@ -171,6 +181,28 @@ pub enum Event {
         /// What it did not expect.
         what: Unexpected,
     },
+}
+
+/// Why a member takes no part any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureCause {
+    /// Somebody declared it failed.
+    Declared,
+    /// Its disk could not do what it was asked.
+    Io {
+        /// What that was, and what came of it.
+        what: String,
+    },
+}
+
+impl fmt::Display for FailureCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Declared => f.write_str("it was declared failed"),
+            Self::Io { what } => f.write_str(what),
+        }
+    }
 }
 
 /// Counters since the start.
@@ -292,6 +324,8 @@ pub struct Engine {
     /// other bytes. The next commit that reaches them ends that.
     unlike: HashSet<usize>,
     events: VecDeque<Event>,
+    /// Seats whose failure was told, with their epochs.
+    told: HashSet<(Place, u64)>,
     stats: Stats,
     random: fastrand::Rng,
     unix_start: u64,
@@ -383,8 +417,48 @@ impl Engine {
         if self.groups.sent(completion.id).is_some_and(|sent| self.has_left(sent)) {
             completion.result = Err(MemberError::Left);
         }
+        if let Err(why) = &completion.result {
+            self.tell_cause(completion.id, why);
+        }
         self.groups.complete(completion);
         self.run(now);
+    }
+
+    /// An I/O has failed: says so of the members whose disk it went to, which fail of it.
+    fn tell_cause(&mut self, io: IoId, why: &MemberError) {
+        let Some(Asked { disk, what, at }) = self.groups.asked(io) else { return };
+        let alone = matches!(why, MemberError::Unreadable(_));
+        if matches!(why, MemberError::Left) || (alone && self.format.capabilities().bad_ranges > 0)
+        {
+            return;
+        }
+        let at = at.map(|at| format!(" at block {}", at.0)).unwrap_or_default();
+        let what = format!("{what}{at} failed: {why}");
+        for place in self.seats_of(disk) {
+            self.tell_failure(place, FailureCause::Io { what: what.clone() });
+        }
+    }
+
+    /// Says once why a member that takes part is about to fail.
+    fn tell_failure(&mut self, place: Place, why: FailureCause) {
+        let Some(set) = self.sets.get(usize::from(place.set)) else { return };
+        let seat = set.slots.get(place.slot.index());
+        let seat = seat.filter(|_| set.live().contains(place.slot));
+        let Some((disk, epoch)) = seat.and_then(|seat| Some((seat.disk?, seat.epoch))) else {
+            return;
+        };
+        if self.told.insert((place, epoch)) {
+            self.events.push_back(Event::MemberFailed { place, disk, why });
+        }
+    }
+
+    /// Where a disk sits in this array; in each set it may sit once.
+    fn seats_of(&self, disk: usize) -> Vec<Place> {
+        let sets = (0u16..).zip(&self.sets);
+        let seats = sets.flat_map(|(set, found)| {
+            (0u8..).map(Slot).zip(&found.slots).map(move |(slot, seat)| (Place { set, slot }, seat))
+        });
+        seats.filter(|(_, seat)| seat.disk == Some(disk)).map(|(place, _)| place).collect()
     }
 
     /// Whether the member that an I/O was sent to has failed since.

@@ -101,6 +101,12 @@ impl Accept {
         Self(self.0 | 1 << risk as u8)
     }
 
+    /// Those that are accepted.
+    #[must_use]
+    pub fn risks(self) -> Vec<Risk> {
+        Risk::ALL.into_iter().filter(|risk| self.accepts(*risk)).collect()
+    }
+
     /// Whether a risk is accepted.
     #[must_use]
     pub const fn accepts(self, risk: Risk) -> bool {

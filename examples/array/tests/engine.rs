@@ -163,7 +163,13 @@ fn a_parity_set_that_was_open_and_lost_a_member_with_the_power_is_refused_withou
             at_risk,
             rows,
             journal: None,
+            risks,
         }) => {
+            assert_eq!(
+                risks.risks(),
+                [raid_array::trust::Risk::UncleanDegraded],
+                "what would start it"
+            );
             assert_eq!(missing, SlotSet::of(Slot(1)));
             assert_eq!(at_risk, [Rows::new(0, rows)], "one flag for the whole set");
         }

@@ -9,7 +9,7 @@ use raid_core::array::{MemberDescriptor, MemberId, Place};
 use raid_core::metadata::{
     ChangeError, DiskDescriptor, DiskShape, Finding, Inventory, RuntimeState, Stamp, Subject,
 };
-use raid_core::units::{Slot, SlotSet};
+use raid_core::units::SlotSet;
 use raid_sync::{Limits, Redundancy, Refusal, Status, Time};
 use std::fmt;
 
@@ -287,6 +287,7 @@ impl Engine {
     /// There is no such place.
     pub fn fail_member(&mut self, now: Time, place: Place) -> Result<(), CallError> {
         let set = self.known_place(place)?;
+        self.tell_failure(place, super::FailureCause::Declared);
         self.member_failed(set, place.slot);
         self.run(now);
         Ok(())
@@ -458,11 +459,7 @@ impl Engine {
 
     /// Where a disk sits in this array.
     pub(super) fn seat_of(&self, disk: usize) -> Option<Place> {
-        (0u16..).zip(&self.sets).find_map(|(set, found)| {
-            let seats = (0u8..).map(Slot).zip(&found.slots);
-            let mut own = seats.filter(|(_, seat)| seat.disk == Some(disk));
-            own.next().map(|(slot, _)| Place { set, slot })
-        })
+        self.seats_of(disk).first().copied()
     }
 
     /// Whether a disk can serve a place, as the format says. Tried on a copy of the metadata: the

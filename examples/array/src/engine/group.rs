@@ -3,7 +3,7 @@
 
 use crate::backplane::{Completion, IoId, MemberIo, Transfer};
 use crate::member::MemberError;
-use raid_core::units::Slot;
+use raid_core::units::{Lba, Slot};
 use std::collections::{HashMap, VecDeque};
 
 /// The results of a group: for each I/O its tag and what came of it.
@@ -36,6 +36,27 @@ impl Ask {
     }
 }
 
+/// What a disk was asked, without the data.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) disk: usize,
+    /// A word for it.
+    pub(super) what: &'static str,
+    /// From which block on, unless it is about all of them.
+    pub(super) at: Option<Lba>,
+}
+
+impl Asked {
+    const fn of(disk: usize, transfer: &Transfer) -> Self {
+        let (what, at) = match transfer {
+            Transfer::Read { at, .. } => ("a read", Some(*at)),
+            Transfer::Write { at, .. } => ("a write", Some(*at)),
+            Transfer::Flush => ("a flush", None),
+        };
+        Self { disk, what, at }
+    }
+}
+
 #[derive(Debug)]
 struct Group<O> {
     owner: O,
@@ -49,6 +70,8 @@ pub(super) struct Groups<O> {
     outbox: VecDeque<MemberIo>,
     groups: HashMap<u64, Group<O>>,
     of_io: HashMap<IoId, (u64, u32, Option<Sent>)>,
+    /// What of an I/O is said where it fails.
+    asked: HashMap<IoId, Asked>,
     finished: VecDeque<(O, Results)>,
     next: u64,
 }
@@ -59,6 +82,7 @@ impl<O> Groups<O> {
             outbox: VecDeque::new(),
             groups: HashMap::new(),
             of_io: HashMap::new(),
+            asked: HashMap::new(),
             finished: VecDeque::new(),
             next: 0,
         }
@@ -77,6 +101,7 @@ impl<O> Groups<O> {
             let id = IoId(self.next);
             self.next += 1;
             self.of_io.insert(id, (number, tag, sent));
+            self.asked.insert(id, Asked::of(disk, &transfer));
             self.outbox.push_back(MemberIo { id, disk, transfer });
             group.outstanding += 1;
         }
@@ -89,6 +114,7 @@ impl<O> Groups<O> {
 
     /// Takes the result of one I/O.
     pub(super) fn complete(&mut self, completion: Completion) {
+        self.asked.remove(&completion.id);
         let Some((number, tag, _)) = self.of_io.remove(&completion.id) else { return };
         let Some(group) = self.groups.get_mut(&number) else { return };
         group.results.push((tag, completion.result));
@@ -103,6 +129,11 @@ impl<O> Groups<O> {
     /// The member that an I/O in flight was sent to, if it was sent to one.
     pub(super) fn sent(&self, io: IoId) -> Option<Sent> {
         self.of_io.get(&io)?.2
+    }
+
+    /// What an I/O in flight is.
+    pub(super) fn asked(&self, io: IoId) -> Option<Asked> {
+        self.asked.get(&io).copied()
     }
 
     /// Who waits for an I/O in flight.

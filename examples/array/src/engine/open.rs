@@ -223,6 +223,7 @@ impl Engine {
             committed: HashMap::new(),
             unlike: HashSet::new(),
             events: trusted.into_iter().map(Event::Trusted).collect(),
+            told: HashSet::new(),
             stats: Stats::default(),
             random: fastrand::Rng::with_seed(options.seed),
             unix_start: options.unix_start,
@@ -331,9 +332,17 @@ impl Engine {
             let needed = [(Risk::UncleanDegraded, unclean), (Risk::NeverInitialised, young)];
             let mut needed = needed.into_iter().filter(|(_, needed)| *needed).map(|(risk, _)| risk);
             if !needed.clone().all(|risk| options.accept.accepts(risk)) {
-                let (missing, rows) = (absent, config.rows);
+                let (missing, rows, risks) = (absent, config.rows, needed.collect());
                 let journal = fault;
-                return Err(OpenError::Refused { set, missing, why, at_risk, rows, journal });
+                return Err(OpenError::Refused {
+                    set,
+                    missing,
+                    why,
+                    at_risk,
+                    rows,
+                    journal,
+                    risks,
+                });
             }
             let journal = fault.as_ref().map(|fault| format!("; {fault}")).unwrap_or_default();
             needed.by_ref().for_each(|risk| taken.push((risk, format!("{what}: {why}{journal}"))));
@@ -346,6 +355,7 @@ impl Engine {
             at_risk: Vec::new(),
             rows: config.rows,
             journal: None,
+            risks: Accept::NOTHING,
         })?;
         for (risk, what) in taken {
             let taken = Taken { risk, set: Some(set), place: None, disk: None, what };

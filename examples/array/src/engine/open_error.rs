@@ -4,7 +4,7 @@
 use super::replay::JournalFault;
 use crate::discover::{Choice, FoundBranch};
 use crate::member::MemberError;
-use crate::trust::Taken;
+use crate::trust::{Accept, Risk, Taken};
 use raid_core::array::ArrayId;
 use raid_core::layout::GeometryError;
 use raid_core::metadata::{ChangeError, DiskShape};
@@ -62,6 +62,8 @@ pub enum OpenError {
         rows: u64,
         /// Why the set's write journal does not cover it, where it was in use.
         journal: Option<Box<JournalFault>>,
+        /// What must be accepted to start all the same; none where nothing helps.
+        risks: Accept,
     },
     /// The disk is not of the size that its metadata was read with.
     Shape {
@@ -109,12 +111,16 @@ impl fmt::Display for OpenError {
             Self::Risk(Taken { risk, what, .. }) => {
                 write!(f, "{what}; to start all the same, accept the risk {}", risk.name())
             }
-            Self::Refused { set, missing, why, at_risk, rows, journal } => {
-                write!(f, "set {set}, slots missing {missing:?}: {why}")?;
+            Self::Refused { set, missing, why, at_risk, rows, journal, risks } => {
+                write!(f, "set {set}{}: {why}", write_missing(*missing))?;
                 if let Some(fault) = journal {
                     write!(f, "; {fault}")?;
                 }
-                write_rows_at_risk(f, at_risk, *rows)
+                write_rows_at_risk(f, at_risk, *rows)?;
+                match names_of(&risks.risks()).as_str() {
+                    "" => Ok(()),
+                    names => write!(f, "; to start all the same, accept {names}"),
+                }
             }
             Self::Shape { disk, found, expected } => write!(
                 f,
@@ -127,6 +133,40 @@ impl fmt::Display for OpenError {
                 "disk {disk} failed while the write journal was read or replayed: {error}; start \
                  without it"
             ),
+        }
+    }
+}
+
+impl OpenError {
+    /// The risks that must be accepted to start all the same; none where nothing helps.
+    #[must_use]
+    pub fn risks(&self) -> Vec<Risk> {
+        match self {
+            Self::Risk(taken) => vec![taken.risk],
+            Self::Refused { risks, .. } => risks.risks(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// `, slots 0 and 2 missing`.
+fn write_missing(missing: SlotSet) -> String {
+    let slots: Vec<String> = missing.iter().map(|slot| slot.to_string()).collect();
+    match slots.as_slice() {
+        [] => String::new(),
+        [slot] => format!(", slot {slot} missing"),
+        [first @ .., last] => format!(", slots {} and {last} missing", first.join(", ")),
+    }
+}
+
+/// `the risk a`, `the risks a and b`.
+fn names_of(risks: &[Risk]) -> String {
+    match risks {
+        [] => String::new(),
+        [risk] => format!("the risk {}", risk.name()),
+        several => {
+            let names: Vec<_> = several.iter().map(|risk| risk.name()).collect();
+            format!("the risks {}", names.join(" and "))
         }
     }
 }

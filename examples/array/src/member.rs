@@ -17,7 +17,7 @@ mod ring;
 pub use fault::{FaultMember, Faults};
 pub use file::FileMember;
 pub use memory::MemoryMember;
-pub use owner::{DiskError, Holder, Identity, Unowned, writer};
+pub use owner::{DiskError, Holder, Identity, ReadLock, Unowned, writer};
 
 pub use ring::Registered;
 pub(crate) use ring::Ring;

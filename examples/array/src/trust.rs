@@ -8,6 +8,7 @@
 //! | `declared-failed` | all that was written since the array or the member was declared failed | engine: array; reader: both |
 //! | `two-formats` | the metadata that is followed may be a remnant | engine, reader |
 //! | `shared-blocks` | blocks that another array has written | engine, reader |
+//! | `beside-writer` | all that is written while it is read: what is read may be old or torn | reader |
 //! | `unrecorded-failure` | the format keeps no failures: the next start may read the member that is missing now | engine |
 //!
 //! Nobody can take these: a forked array (choose a history by the disks given), two disks of one
@@ -32,26 +33,30 @@ pub enum Risk {
     SharedBlocks,
     /// A format that cannot record that a member is missing.
     UnrecordedFailure,
+    /// A disk that somebody else writes meanwhile.
+    BesideWriter,
 }
 
 impl Risk {
     /// Every risk.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::UncleanDegraded,
         Self::NeverInitialised,
         Self::DeclaredFailed,
         Self::TwoFormats,
         Self::SharedBlocks,
         Self::UnrecordedFailure,
+        Self::BesideWriter,
     ];
 
     /// Those that somebody who only reads can take.
-    pub const OF_READERS: [Self; 5] = [
+    pub const OF_READERS: [Self; 6] = [
         Self::UncleanDegraded,
         Self::NeverInitialised,
         Self::DeclaredFailed,
         Self::TwoFormats,
         Self::SharedBlocks,
+        Self::BesideWriter,
     ];
 
     /// Its name for command lines and JSON.
@@ -64,6 +69,7 @@ impl Risk {
             Self::TwoFormats => "two-formats",
             Self::SharedBlocks => "shared-blocks",
             Self::UnrecordedFailure => "unrecorded-failure",
+            Self::BesideWriter => "beside-writer",
         }
     }
 

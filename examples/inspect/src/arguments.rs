@@ -73,7 +73,8 @@ pub struct Choice {
     #[arg(long)]
     pub force: bool,
     /// Read although the result may be wrong, for this reason only: unclean-degraded, never-initialised (what is
-    /// computed from parity), declared-failed (arrays and members), two-formats, shared-blocks
+    /// computed from parity), declared-failed (arrays and members), two-formats, shared-blocks, beside-writer (`serve`
+    /// where somebody writes a disk; the other commands only warn)
     ///
     /// May be given several times. What was taken on trust is listed on the standard error output.
     #[arg(long, value_name = "RISK", value_parser = risk)]

@@ -96,8 +96,15 @@ pub fn choose<'a>(
             ));
         }
         ([], Some(wanted)) => {
-            let choice = listed(&found.arrays);
-            return Err((ExitCode::Usage, format!("no array {wanted:?} on these disks{choice}")));
+            let choice = match found.arrays.as_slice() {
+                [] => String::new(),
+                arrays => format!(", there is{}", listed(arrays)),
+            };
+            let code = match inspection.has_io_errors() {
+                true => ExitCode::Usage,
+                false => ExitCode::Nothing,
+            };
+            return Err((code, format!("no array {wanted:?} on these disks{choice}")));
         }
         (_, None) => {
             let choice = listed(&found.arrays);

@@ -19,6 +19,8 @@ use std::path::PathBuf;
 pub struct Inspection {
     /// The disks, in the order given.
     pub sources: Vec<Source>,
+    /// Where they are; none where they were open already.
+    pub(crate) paths: Vec<PathBuf>,
     /// Why a disk could not be opened, by its index.
     unopened: Vec<Option<String>>,
     /// What is to be known of disks beyond their metadata.
@@ -51,27 +53,7 @@ impl Inspection {
         without: &[String],
         bound: MetadataBound,
     ) -> Result<Self, String> {
-        let mut out = Vec::new();
-        for name in without {
-            let whole = |path: &PathBuf| path.as_os_str() == name.as_str();
-            let last = |path: &PathBuf| path.file_name().is_some_and(|last| last == name.as_str());
-            let number = name.strip_prefix('d').and_then(|number| number.parse::<usize>().ok());
-            let number = number.filter(|number| *number < paths.len());
-            let chosen: Vec<usize> = match paths.iter().position(whole).or(number) {
-                Some(index) => vec![index],
-                None => (0..paths.len()).filter(|index| last(&paths[*index])).collect(),
-            };
-            match chosen.as_slice() {
-                [index] => out.push(*index),
-                [] => return Err(format!("--without {name}: no such disk was given")),
-                several => {
-                    let count = several.len();
-                    return Err(format!(
-                        "--without {name}: {count} disks have this name; give the path"
-                    ));
-                }
-            }
-        }
+        let out = left_out(paths, without)?;
         Ok(Self::open_and_leave_out(paths, formats, &out, bound))
     }
 
@@ -107,7 +89,8 @@ impl Inspection {
             unopened.push(error);
         }
         let discovery = discover_within(&sources, formats, bound);
-        let mut inspection = Self { sources, unopened, remarks, discovery };
+        let paths = paths.to_vec();
+        let mut inspection = Self { sources, paths, unopened, remarks, discovery };
         inspection.look_for_copies(formats);
         inspection
     }
@@ -122,7 +105,8 @@ impl Inspection {
     /// Disks and what was found on them by other means.
     #[must_use]
     pub fn with(sources: Vec<Source>, discovery: Discovery) -> Self {
-        Self { unopened: vec![None; sources.len()], sources, remarks: Vec::new(), discovery }
+        let (unopened, paths, remarks) = (vec![None; sources.len()], Vec::new(), Vec::new());
+        Self { sources, paths, unopened, remarks, discovery }
     }
 
     /// The disks that could not be opened, and why.
@@ -169,6 +153,35 @@ impl Inspection {
     pub fn array(&self, id: ArrayId) -> Option<&FoundArray> {
         self.discovery.arrays.iter().find(|array| array.descriptor.id == id)
     }
+}
+
+/// The disks that these names leave out, by their index: a path, a file name, or `d` and the index.
+///
+/// # Errors
+/// A name is not one of a disk given, or of several.
+pub fn left_out(paths: &[PathBuf], without: &[String]) -> Result<Vec<usize>, String> {
+    let mut out = Vec::new();
+    for name in without {
+        let whole = |path: &PathBuf| path.as_os_str() == name.as_str();
+        let last = |path: &PathBuf| path.file_name().is_some_and(|last| last == name.as_str());
+        let number = name.strip_prefix('d').and_then(|number| number.parse::<usize>().ok());
+        let number = number.filter(|number| *number < paths.len());
+        let chosen: Vec<usize> = match paths.iter().position(whole).or(number) {
+            Some(index) => vec![index],
+            None => (0..paths.len()).filter(|index| last(&paths[*index])).collect(),
+        };
+        match chosen.as_slice() {
+            [index] => out.push(*index),
+            [] => return Err(format!("--without {name}: no such disk was given")),
+            several => {
+                let count = several.len();
+                return Err(format!(
+                    "--without {name}: {count} disks have this name; give the path"
+                ));
+            }
+        }
+    }
+    Ok(out)
 }
 
 /// A disk that could not be opened: nothing is on it.

@@ -24,7 +24,7 @@
 //! | 3 | metadata is damaged, or copies disagree |
 //! | 4 | a disk cannot be read, or the command line is wrong |
 //! | 8 | two formats claim one disk |
-//! | 16 | nothing was found on any disk |
+//! | 16 | nothing was found on any disk, or no array of the name that was given |
 //!
 //! If several apply, the first of 4, 8, 2, 3, 1 is given. Formats are found in the list that
 //! `raid-array` keeps; nothing here names one.
@@ -37,6 +37,7 @@ mod disks;
 mod export;
 mod forked;
 mod json;
+mod lock;
 mod picture;
 mod progress;
 mod reader;
@@ -51,9 +52,10 @@ mod verdict;
 pub use arguments::{Arguments, CatArguments, Choice, Command, ServeArguments};
 pub use chosen::{choose, open};
 pub use copies::{Remark, RemarkKind};
-pub use disks::Inspection;
+pub use disks::{Inspection, left_out};
 pub use export::ReadOnlyExport;
 pub use json::report as json_report;
+pub use lock::lock;
 pub use reader::{ArrayReader, ReadError};
 pub use readiness::{Readiness, Refusal};
 pub use show::report as text_report;

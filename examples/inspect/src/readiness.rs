@@ -15,6 +15,7 @@ mod failed;
 mod refusal;
 
 pub use refusal::Refusal;
+pub(crate) use refusal::by;
 
 use crate::disks::{Inspection, is_readable, places};
 use failed::Revived;

@@ -5,6 +5,7 @@ use crate::arguments::ServeArguments;
 use crate::chosen;
 use crate::disks::Inspection;
 use crate::export::ReadOnlyExport;
+use crate::lock::lock;
 use crate::size::human;
 use crate::verdict::ExitCode;
 use raid_array::discover::FoundArray;
@@ -31,6 +32,8 @@ pub(crate) fn run(
         },
     };
     let mut served: Vec<ReadOnlyExport<'_>> = Vec::new();
+    // As long as the arrays are served.
+    let mut locks = Vec::new();
     let mut refused = ExitCode::Nothing;
     for array in arrays {
         let mut say = |line| drop(writeln!(err, "raid-inspect: {line}"));
@@ -41,6 +44,14 @@ pub(crate) fn run(
                 continue;
             }
         };
+        match lock(inspection, array, what.choice.accepted(), &mut say) {
+            Ok(own) => locks.extend(own),
+            Err(why) => {
+                say(why);
+                refused = ExitCode::NotReadable;
+                continue;
+            }
+        }
         let name = array.descriptor.name.to_string();
         let taken = name.is_empty() || served.iter().any(|other| other.name() == name);
         let name = if taken { array.descriptor.id.to_string() } else { name };

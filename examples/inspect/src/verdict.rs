@@ -24,7 +24,7 @@ pub enum ExitCode {
     Usage = 4,
     /// Two formats claim one disk.
     Conflict = 8,
-    /// No format was found on any disk.
+    /// No format was found on any disk, or no array of the name that was given.
     Nothing = 16,
 }
 

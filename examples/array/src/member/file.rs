@@ -10,14 +10,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 /// What `O_DIRECT` asks of addresses in memory, for any disk in use today.
 pub(super) const ALIGNMENT: usize = 4096;
-
-/// How long a disk may be held by a program that has ended: what io_uring has under way for one that was killed
-/// keeps its files open until it is done.
-const LINGERING: Duration = Duration::from_secs(2);
 
 /// A regular file or a block device, whose one writer this is until it is dropped.
 #[derive(Debug)]
@@ -87,24 +82,13 @@ impl FileMember {
             return Err(refused(Unowned::SameDisk(same.path.clone())));
         }
         let device = matches!(identity, Identity::Device(_));
-        let until = Instant::now() + LINGERING;
-        loop {
-            let why = match Self::open_as(path, device) {
-                Ok(disk) => return Ok(disk),
-                Err(Unowned::Os(error))
-                    if device && error.kind() == io::ErrorKind::ResourceBusy =>
-                {
-                    Unowned::InUse(owner::writer(&metadata))
-                }
-                Err(why) => why,
-            };
-            match &why {
-                Unowned::InUse(holder) if !owner::lives(holder) && Instant::now() < until => {
-                    std::thread::sleep(LINGERING / 200);
-                }
-                _ => return Err(refused(why)),
+        let opened = owner::patiently(|| match Self::open_as(path, device) {
+            Err(Unowned::Os(error)) if device && error.kind() == io::ErrorKind::ResourceBusy => {
+                Err(Unowned::InUse(owner::writer(&metadata)))
             }
-        }
+            opened => opened,
+        });
+        opened.map_err(refused)
     }
 
     fn open_as(path: &Path, device: bool) -> Result<Self, Unowned> {

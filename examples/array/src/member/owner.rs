@@ -6,6 +6,11 @@
 //! | block device | `O_EXCL`: refused while mounted, or held by a driver or a program | the same device number |
 //! | regular file | `flock` of the open file; none if a program has locked parts of it, as qemu does | the same inode |
 //!
+//! Whoever reads a disk for long, and would not see what changes, takes a shared `flock` of it, a [`ReadLock`]: any
+//! number of readers go together, and none with a writer, whichever of the two comes first. A writer takes the
+//! exclusive one of a device too; udev has a shared one while it probes, so that is waited for. Whoever only looks for a
+//! moment takes none, and says who writes.
+//!
 //! The lock of a file belongs to the open file, as a lock of kind `F_OFD_SETLK` does: it excludes the own
 //! process too, and it ends when the last handle is closed, after `SIGKILL` as well. `flock` is in std
 //! without unsafe code, and unlike the other kind `/proc/locks` names its process.
@@ -13,6 +18,7 @@
 use std::fs::{File, Metadata, TryLockError};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 /// Which disk a path leads to, whatever its name.
@@ -55,6 +61,14 @@ pub enum Holder {
     Swap,
 }
 
+impl Holder {
+    /// A process, with the name of its program if it may be read.
+    pub(crate) fn process(id: u32) -> Self {
+        let name = std::fs::read_to_string(format!("/proc/{id}/comm")).ok();
+        Self::Process(id, name.map(|name| name.trim_end().to_owned()))
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -82,6 +96,10 @@ pub struct DiskError {
 pub enum Unowned {
     /// Somebody else writes it.
     InUse(Option<Holder>),
+    /// Somebody reads it, and would go on with what was there before.
+    Read(Option<Holder>),
+    /// It was to be read only, and somebody writes it.
+    Written(Option<Holder>),
     /// It is one of the disks opened already, under this path.
     SameDisk(PathBuf),
     /// It is neither a regular file nor a block device.
@@ -95,12 +113,17 @@ impl fmt::Display for DiskError {
         let path = self.path.display();
         match &self.why {
             Unowned::InUse(holder) => {
-                write!(f, "{path} is in use by ")?;
-                match holder {
-                    Some(holder) => write!(f, "{holder}")?,
-                    None => f.write_str("a mount, a driver or a program that cannot be named")?,
-                }
+                write!(f, "{path} is in use by {}", named(holder))?;
                 f.write_str(", and a disk has one writer; stop that one, then start again")
+            }
+            Unowned::Read(holder) => {
+                write!(f, "{path} is read by {}", named(holder))?;
+                f.write_str(
+                    ", which would not see what is written; stop that one, then start again",
+                )
+            }
+            Unowned::Written(holder) => {
+                write!(f, "{path} is written by {}: what is read may be old or torn", named(holder))
             }
             Unowned::SameDisk(first) => {
                 write!(f, "{path} is the same disk as {}; give it once", first.display())
@@ -113,6 +136,12 @@ impl fmt::Display for DiskError {
     }
 }
 
+/// Who it is, or who it may be.
+fn named(holder: &Option<Holder>) -> String {
+    let unknown = || String::from("a mount, a driver or a program that cannot be named");
+    holder.as_ref().map_or_else(unknown, Holder::to_string)
+}
+
 impl std::error::Error for DiskError {}
 
 impl From<io::Error> for Unowned {
@@ -123,30 +152,126 @@ impl From<io::Error> for Unowned {
 
 /// Makes `file` the one handle that may write its disk, until it is closed.
 ///
-/// A block device is exclusive since it was opened. Its lock keeps udev from probing it and shows readers who
-/// writes; udev itself may hold it for a moment, so a device without the lock is no error.
+/// A block device is exclusive since it was opened. Its lock keeps udev from probing it, shows readers who writes, and
+/// shows that nobody reads it for long. One that somebody else has exclusively, without the device, is no error.
 pub(super) fn own(file: &File) -> Result<Identity, Unowned> {
     let metadata = file.metadata()?;
     let identity = Identity::of(&metadata).ok_or(Unowned::NotADisk)?;
     match (file.try_lock(), identity) {
-        (_, Identity::Device(_)) => Ok(identity),
+        (Ok(()), Identity::Device(_)) => Ok(identity),
         // Locks of the other kinds exclude nobody who does not ask.
         (Ok(()), Identity::File { .. }) => match lock_holder(&metadata, is_other_lock) {
             Some(holder) => Err(Unowned::InUse(Some(holder))),
             None => Ok(identity),
         },
-        (Err(TryLockError::WouldBlock), _) => Err(Unowned::InUse(writer(&metadata))),
+        (Err(TryLockError::WouldBlock), _) => match (reader(&metadata), identity) {
+            (Some(reader), _) => Err(Unowned::Read(Some(reader))),
+            (None, Identity::Device(_)) => Ok(identity),
+            (None, Identity::File { .. }) => Err(Unowned::InUse(writer(&metadata))),
+        },
         (Err(TryLockError::Error(error)), _) => Err(error.into()),
     }
 }
 
-/// Whether this holder is one that goes on: nobody known may be one that has ended and is not quite gone.
-pub(super) fn lives(holder: &Option<Holder>) -> bool {
-    match holder {
-        None => false,
-        Some(Holder::Process(id, _)) => Path::new("/proc").join(id.to_string()).exists(),
-        Some(_) => true,
+/// A disk that is read for long, and that nobody writes meanwhile, until this is dropped.
+#[derive(Debug)]
+pub struct ReadLock {
+    _file: File,
+}
+
+impl ReadLock {
+    /// Locks a disk, which is opened for reading.
+    ///
+    /// # Errors
+    /// [`DiskError`]; [`Unowned::Written`] if somebody writes it.
+    pub fn take(path: &Path) -> Result<Self, DiskError> {
+        let locked = patiently(|| {
+            let file = File::open(path)?;
+            let metadata = file.metadata()?;
+            Identity::of(&metadata).ok_or(Unowned::NotADisk)?;
+            match file.try_lock_shared() {
+                Ok(()) => match held(&metadata) {
+                    None => Ok(Self { _file: file }),
+                    writer => Err(Unowned::Written(writer)),
+                },
+                Err(TryLockError::WouldBlock) => Err(Unowned::Written(writer(&metadata))),
+                Err(TryLockError::Error(error)) => Err(error.into()),
+            }
+        });
+        locked.map_err(|why| DiskError { path: path.to_owned(), why })
     }
+}
+
+/// How long a disk may be held by a program that has ended, and is not quite gone: what io_uring has under way for one
+/// that was killed keeps its files open until it is done. As long may udev probe a device.
+const LINGERING: Duration = Duration::from_secs(10);
+
+/// Tries until it is done, or refused by somebody who goes on.
+pub(super) fn patiently<T>(mut open: impl FnMut() -> Result<T, Unowned>) -> Result<T, Unowned> {
+    let until = Instant::now() + LINGERING;
+    loop {
+        let why = match open() {
+            Ok(opened) => return Ok(opened),
+            Err(why) => why,
+        };
+        let passes = match &why {
+            Unowned::InUse(holder) | Unowned::Written(holder) => !lives(Path::new("/proc"), holder),
+            Unowned::Read(holder) => !lives(Path::new("/proc"), holder) || is_udev(holder),
+            _ => false,
+        };
+        if !passes || Instant::now() >= until {
+            return Err(why);
+        }
+        std::thread::sleep(LINGERING / 1000);
+    }
+}
+
+/// udev looks at devices for a moment.
+fn is_udev(holder: &Option<Holder>) -> bool {
+    matches!(holder, Some(Holder::Process(_, Some(name))) if name.contains("udev"))
+}
+
+/// Whether this holder is one that goes on: nobody known may be one that has ended and is not quite gone. One that was
+/// killed is there until all of its files are closed.
+fn lives(proc: &Path, holder: &Option<Holder>) -> bool {
+    let Some(holder) = holder else { return false };
+    let Holder::Process(id, _) = holder else { return true };
+    let read = |file: &str| std::fs::read_to_string(proc.join(id.to_string()).join(file));
+    let Ok(stat) = read("stat") else { return false };
+    !is_exiting(&stat) && !is_killed(&read("status").unwrap_or_default())
+}
+
+/// Whether `/proc/N/stat` shows a process on its way out. The name before may hold anything.
+fn is_exiting(stat: &str) -> bool {
+    const PF_EXITING: u64 = 4;
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let mut fields = after.split_whitespace();
+    let state = fields.next().unwrap_or_default();
+    let flags = fields.nth(5).and_then(|flags| flags.parse::<u64>().ok()).unwrap_or(0);
+    matches!(state, "Z" | "X" | "x") || flags & PF_EXITING != 0
+}
+
+/// Whether `/proc/N/status` shows SIGKILL on its way.
+fn is_killed(status: &str) -> bool {
+    const SIGKILL: u64 = 1 << 8;
+    let pending = status.lines().filter_map(|line| {
+        let of = line.strip_prefix("SigPnd:").or_else(|| line.strip_prefix("ShdPnd:"))?;
+        u64::from_str_radix(of.trim(), 16).ok()
+    });
+    pending.into_iter().any(|pending| pending & SIGKILL != 0)
+}
+
+/// Who reads this disk for long, if anybody does.
+fn reader(metadata: &Metadata) -> Option<Holder> {
+    lock_holder(metadata, |kind, mode| (kind, mode) == ("FLOCK", "READ"))
+}
+
+/// Who writes a disk of which a shared lock was taken.
+fn held(metadata: &Metadata) -> Option<Holder> {
+    lock_holder(metadata, is_other_lock).or_else(|| match Identity::of(metadata)? {
+        Identity::Device(number) => holder(Path::new("/"), number),
+        Identity::File { .. } => None,
+    })
 }
 
 /// Who writes this disk now, as far as the system says. Takes no lock and opens no disk.
@@ -174,8 +299,7 @@ fn lock_holder(metadata: &Metadata, counts: impl Fn(&str, &str) -> bool) -> Opti
         let counts = counts(lock.kind, lock.mode);
         if counts && lock.inode == metadata.ino() { lock.process_of(metadata) } else { None }
     })?;
-    let name = std::fs::read_to_string(format!("/proc/{process}/comm")).ok();
-    Some(Holder::Process(process, name.map(|name| name.trim_end().to_owned())))
+    Some(Holder::process(process))
 }
 
 /// A line such as `1: FLOCK  ADVISORY  WRITE 1234 fd:01:5678 0 EOF`. A line with `->` is somebody who waits.
@@ -337,6 +461,25 @@ mod tests {
         assert_eq!(Root::with("mount", &mounted).holder().as_deref(), Some("the mount at /srv"));
         let elsewhere = [("proc/self/mountinfo", mounts)];
         assert_eq!(Root::with("elsewhere", &elsewhere).holder(), None);
+    }
+
+    #[test]
+    fn a_process_that_was_killed_or_is_on_its_way_out_does_not_go_on() {
+        let root = Root::with(
+            "lives",
+            &[
+                ("7/stat", "7 (a) Z 4) S 1 7 7 0 -1 4194304 100 0\n"),
+                ("7/status", "SigPnd:\t0000000000000000\nShdPnd:\t0000000000004000\n"),
+                ("8/stat", "8 (raid-ublk) S 1 8 8 0 -1 4194304 100 0\n"),
+                ("8/status", "SigPnd:\t0000000000000000\nShdPnd:\t0000000000000100\n"),
+                ("9/stat", "9 (raid-ublk) D 1 9 9 0 -1 4195332 100 0\n"),
+                ("10/stat", "10 (raid-ublk) Z 1 10 10 0 -1 4194304 100 0\n"),
+            ],
+        );
+        for (id, goes_on) in [(7, true), (8, false), (9, false), (10, false), (11, false)] {
+            assert_eq!(lives(&root.0, &Some(Holder::Process(id, None))), goes_on, "process {id}");
+        }
+        assert!(!lives(&root.0, &None) && lives(&root.0, &Some(Holder::Swap)));
     }
 
     #[test]

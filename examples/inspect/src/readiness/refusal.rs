@@ -75,7 +75,7 @@ impl fmt::Display for Refusal {
 }
 
 /// How to read it all the same.
-pub(super) fn by(risk: Risk) -> String {
+pub(crate) fn by(risk: Risk) -> String {
     format!("--accept {} reads it all the same, --force accepts every risk", risk.name())
 }
 

@@ -155,7 +155,8 @@ fn cat_asks_which_of_several_arrays_is_meant() {
         assert_eq!((code(&output), output.stdout.len()), (0, 8));
     }
     let unknown = run(&["cat", "--array", "nobody"], &paths);
-    assert_eq!(code(&unknown), 4);
+    assert_eq!(code(&unknown), 16);
+    assert!(text(&unknown.stderr).contains(", there is\n  "), "{}", text(&unknown.stderr));
 }
 
 #[test]

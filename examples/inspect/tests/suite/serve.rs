@@ -2,6 +2,7 @@
 //! `serve`: what an NBD client reads of arrays, healthy and short of a member.
 
 use crate::program::{Folder, code, command, run, text};
+use raid_array::member::{FileMember, Unowned};
 use raid_array::nbd::{Address, Client};
 use raid_testdata::scenario;
 use std::io::{BufRead, BufReader};
@@ -75,6 +76,34 @@ fn arrays_are_served_under_their_names_and_short_of_a_member_too() {
     let serving = Serving::start(&["serve", "--socket", socket.to_str().unwrap()], &paths[1..]);
     assert!(read(&socket, "", whole.len()) == whole);
     assert_eq!(serving.end(), Some(0));
+}
+
+/// It reads for long, and would not see what changes.
+#[test]
+fn disks_that_are_served_have_no_writer_unless_that_is_accepted() {
+    let folder = Folder::new("beside");
+    let socket = folder.0.join("socket");
+    let words = ["serve", "--socket", socket.to_str().unwrap()];
+    let paths = folder.disks(&scenario("ddf-mdadm", "raid1-2d"));
+    let writer = FileMember::open(&paths[1]).unwrap();
+    let output = run(&words, &paths);
+    assert_eq!(code(&output), 2, "{}", text(&output.stderr));
+    let said = text(&output.stderr);
+    let process = format!("d1.img is written by process {}", std::process::id());
+    assert!(said.contains(&process) && said.contains("--accept beside-writer"), "{said}");
+    assert!(!socket.exists());
+    let accepted = [&words[..], &["--accept", "beside-writer"]].concat();
+    let serving = Serving::start(&accepted, &paths);
+    drop(writer);
+    // It has no lock of that disk.
+    drop(FileMember::open(&paths[1]).unwrap());
+    assert_eq!(serving.end(), Some(0));
+    let (one, two) = (Serving::start(&words, &paths), folder.0.join("second"));
+    let two = Serving::start(&["serve", "--socket", two.to_str().unwrap()], &paths);
+    let refused = FileMember::open(&paths[1]).unwrap_err();
+    assert!(matches!(refused.why, Unowned::Read(Some(_))), "{refused}");
+    assert_eq!((one.end(), two.end()), (Some(0), Some(0)));
+    FileMember::open(&paths[1]).unwrap();
 }
 
 #[test]

@@ -19,12 +19,14 @@
 mod client;
 mod handshake;
 mod server;
+mod socket;
 mod transmission;
 mod wire;
 
 pub use client::Client;
 pub use handshake::Exports;
-pub use server::{Address, Server, remove_stale};
+pub use server::{Address, Server};
+pub use socket::Socket;
 
 use std::io;
 use std::ops::Range;
@@ -98,6 +100,12 @@ pub trait Export: Sync {
             at += len;
         }
         Ok(())
+    }
+
+    /// Whether something is done with what is not needed any more. Where nothing is, [`trim`](Self::trim) is neither
+    /// offered to clients nor called.
+    fn can_trim(&self) -> bool {
+        false
     }
 
     /// What `range` holds is not needed any more.

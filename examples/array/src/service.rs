@@ -22,13 +22,14 @@ use raid_core::metadata::{FormatWriter, Operation};
 use raid_core::units::Extent;
 use raid_sync::{Finish, Notice, Phase, Status, Time};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
-/// How long a stop waits for what is under way.
+/// How long a stop waits for what is under way, and whoever closes a disk for what it has under way.
 const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Why a request or a call was not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -105,8 +106,14 @@ pub enum Carrier {
 /// Where the I/O of a disk goes.
 enum Way {
     Ring,
-    Thread(Sender<MemberIo>),
+    /// To its thread, which hangs up when it has closed the disk.
+    Thread(Sender<MemberIo>, Receiver<()>),
+    /// Nowhere: it was closed.
+    Closed,
 }
+
+/// Somebody who waits for the engine to be like this.
+type Wait = (Box<dyn Fn(&Engine) -> bool + Send>, Sender<()>);
 
 type Answer = Result<Vec<u8>, ServiceError>;
 type Call = Box<dyn FnOnce(&mut Running) + Send>;
@@ -150,6 +157,7 @@ struct Running {
     fault_point: FaultPoint,
     /// Of each set the scrub under way, or the last one since the start.
     scrubs: BTreeMap<u16, Scrub>,
+    waits: Vec<Wait>,
     /// Until when a stop waits.
     stopping: Option<Instant>,
 }
@@ -216,6 +224,7 @@ impl Service {
             tell: Box::new(tell),
             fault_point: FaultPoint::from_environment(),
             scrubs: BTreeMap::new(),
+            waits: Vec::new(),
             stopping: None,
         };
         for member in members {
@@ -333,24 +342,45 @@ impl Service {
         })
     }
 
-    /// Closes a disk that has left the configuration, so that others may have it.
+    /// Closes a disk that has left the configuration. Others may have it when this returns, unless it hangs.
     ///
     /// # Errors
     /// [`ServiceError::Stopped`].
     pub fn give_back(&self, disk: usize) -> Result<(), ServiceError> {
-        self.with(move |running| running.close(disk))
+        let closed = self.with(move |running| running.close(disk))?;
+        until_closed(&closed);
+        Ok(())
     }
 
-    /// Gives up and closes a disk that has no part in the array, so that others may have it.
+    /// Gives up and closes a disk that has no part in the array. Others may have it when this returns, unless it
+    /// hangs.
     ///
     /// # Errors
     /// The array has been stopped, or the disk has a part in it.
     pub fn close_unused(&self, disk: usize) -> Result<Result<(), CallError>, ServiceError> {
-        self.with(move |running| {
+        let closed = self.with(move |running| {
             running.engine.give_up_disk(disk)?;
-            running.close(disk);
-            Ok(())
-        })
+            Ok(running.close(disk))
+        })?;
+        Ok(closed.map(|closed| until_closed(&closed)))
+    }
+
+    /// Waits until the engine is like this, at most for so long. Whether it was.
+    ///
+    /// # Errors
+    /// [`ServiceError::Stopped`].
+    pub fn wait_until(
+        &self,
+        patience: Duration,
+        is: impl Fn(&Engine) -> bool + Send + 'static,
+    ) -> Result<bool, ServiceError> {
+        let (to, comes) = mpsc::channel();
+        self.with(move |running| running.waits.push((Box::new(is), to)))?;
+        match comes.recv_timeout(patience) {
+            Ok(()) => Ok(true),
+            Err(RecvTimeoutError::Timeout) => Ok(false),
+            Err(RecvTimeoutError::Disconnected) => Err(ServiceError::Stopped),
+        }
     }
 
     /// Looks at the engine, and at what the scrub of each set found that is under way, or was the last one since the
@@ -399,16 +429,23 @@ impl Running {
         Time(u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
-    /// Closes a disk that the engine has given back. It does no I/O on it any more.
-    fn close(&mut self, disk: usize) {
-        let Some(way) = self.disks.get_mut(disk).filter(|_| self.engine.is_given_back(disk)) else {
-            return;
+    /// Closes a disk that the engine has given back. It does no I/O on it any more. The other end hangs up when others
+    /// may have it.
+    fn close(&mut self, disk: usize) -> Receiver<()> {
+        let (closed, hangs_up) = mpsc::channel();
+        let given_back = self.engine.is_given_back(disk);
+        let Some(way) = self.disks.get_mut(disk).filter(|_| given_back) else {
+            return hangs_up;
         };
-        // A thread ends with the way to it.
-        let before = std::mem::replace(way, Way::Thread(mpsc::channel().0));
-        if let (Way::Ring, Some(ring)) = (before, &self.ring) {
-            ring.close(disk);
-            ring.kick();
+        match (std::mem::replace(way, Way::Closed), &self.ring) {
+            (Way::Ring, Some(ring)) => {
+                ring.close(disk, closed);
+                ring.kick();
+                hangs_up
+            }
+            // A thread ends with the way to it.
+            (Way::Thread(_, hangs_up), _) => hangs_up,
+            (Way::Ring, None) | (Way::Closed, _) => hangs_up,
         }
     }
 
@@ -422,14 +459,17 @@ impl Running {
         }
         let (to, from) = mpsc::channel::<MemberIo>();
         let done = self.own.clone();
-        self.disks.push(Way::Thread(to));
+        let (closed, hangs_up) = mpsc::channel::<()>();
+        self.disks.push(Way::Thread(to, hangs_up));
         self.threads.push(std::thread::spawn(move || {
             for MemberIo { id, transfer, .. } in from {
                 let result = backplane::carry_out(&mut *member, transfer);
                 if done.send(Message::Done(Completion { id, result })).is_err() {
-                    return;
+                    break;
                 }
             }
+            drop(member);
+            drop(closed);
         }));
     }
 
@@ -437,6 +477,7 @@ impl Running {
         let ended = loop {
             self.send();
             self.take_events();
+            self.end_waits();
             if let Some(until) = self.stopping {
                 match self.is_stopped() {
                     Ok(stopped) => break Ok(stopped),
@@ -463,6 +504,19 @@ impl Running {
         ended
     }
 
+    /// Answers those who wait for what the engine is now.
+    fn end_waits(&mut self) {
+        let Self { engine, waits, .. } = self;
+        waits.retain(|(is, to)| {
+            let ends = is(engine);
+            if ends {
+                // Whoever waited may have lost patience.
+                let _ = to.send(());
+            }
+            !ends
+        });
+    }
+
     /// Hands the disks what the engine asks of them.
     fn send(&mut self) {
         let mut rings = false;
@@ -480,9 +534,9 @@ impl Running {
                     rings = true;
                 }
                 // Its thread ends after this one.
-                (Way::Thread(to), _) => drop(to.send(io)),
-                // The ring goes with the engine's thread.
-                (Way::Ring, None) => {}
+                (Way::Thread(to, _), _) => drop(to.send(io)),
+                // The ring goes with the engine's thread; of a disk that it gave back the engine asks nothing.
+                (Way::Ring, None) | (Way::Closed, _) => {}
             }
         }
         if let Some(ring) = self.ring.as_ref().filter(|_| rings) {
@@ -545,7 +599,12 @@ impl Running {
                 () if status.set_failed => failed = true,
                 () if status.clean && !status.unrecorded => {}
                 () if owes && rests && !status.unrecorded => stopped = Stopped::Unfinished,
-                () => return Err(format!("set {set} could not be recorded as clean: {status:?}")),
+                () => {
+                    return Err(format!(
+                        "set {set} could not be recorded as clean: {}",
+                        rest(&status)
+                    ));
+                }
             }
         }
         match self.engine.is_idle() {
@@ -588,6 +647,23 @@ impl Running {
         }
         self.scrubs.insert(*set, Scrub { unreadable, ..scrub });
     }
+}
+
+/// Waits for a disk that is being closed. One that hangs is not waited for to the end.
+fn until_closed(closed: &Receiver<()>) {
+    let _ = closed.recv_timeout(PATIENCE);
+}
+
+/// What keeps a set from being recorded as clean.
+fn rest(status: &Status) -> String {
+    let Status { tickets, windows, owed_regions, unrecorded, clean, .. } = status;
+    let recorded =
+        if *unrecorded { "the last record is not on its disks" } else { "its disks say the same" };
+    let clean = if *clean { "clean" } else { "not clean" };
+    format!(
+        "{tickets} requests and {windows} windows are under way, {owed_regions} regions are owed, it is {clean}, and \
+         {recorded}"
+    )
 }
 
 fn os(error: ServiceError) -> io::Error {

@@ -2,6 +2,7 @@
 //! `create`: an array, and its spares, on disks that hold nothing.
 
 use crate::beside_md;
+use crate::failure::Failure;
 use crate::level::{self, ChosenLevel, parse_bytes};
 use clap::Args;
 use raid_array::discover::discover_members;
@@ -9,7 +10,7 @@ use raid_array::formats::FORMATS;
 use raid_array::member::{FileMember, Member};
 use raid_array::store::{CommitStep, Store};
 use raid_core::array::{Initialisation, Name};
-use raid_core::metadata::{ArrayRequest, DiskShape, FormatWriter, Stamp};
+use raid_core::metadata::{ArrayRequest, ChangeError, DiskShape, FormatWriter, Stamp};
 use raid_core::units::{Blocks, Lba};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -24,7 +25,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum)]
     level: ChosenLevel,
     /// Its name
-    #[arg(long, default_value = "array")]
+    #[arg(long, default_value = "array", value_parser = named)]
     name: String,
     /// What each member gives to the array, e.g. 10G; as much as there is if not given
     #[arg(long, value_parser = parse_bytes)]
@@ -49,23 +50,39 @@ pub(crate) struct Options {
     paths: Vec<PathBuf>,
 }
 
+/// A name by which an array can be found again.
+fn named(name: &str) -> Result<String, String> {
+    match name {
+        "" => Err("an array needs a name, by which it is found".into()),
+        long if long.len() > 32 => Err(format!("{} bytes; a name has 32 at most", long.len())),
+        name if name.trim() != name || name.contains(char::is_control) => {
+            Err("a name neither begins nor ends with a space, and has no control characters".into())
+        }
+        name => Ok(name.into()),
+    }
+}
+
 /// Makes the array; what to tell the user.
-pub(crate) fn run(options: &Options) -> Result<String, String> {
+pub(crate) fn run(options: &Options) -> Result<String, Failure> {
     let format = writer(&options.metadata)?;
+    let refuses = |error: &ChangeError| {
+        Failure::refused(format!("{} metadata does not hold this: {error}", format.name()))
+    };
     let paths: Vec<PathBuf> = options.paths.iter().chain(&options.spare).cloned().collect();
-    let members = FileMember::open_all(&paths).map_err(|error| error.to_string())?;
+    let members = FileMember::open_all(&paths)?;
     let mut members = if options.overwrite { members } else { blank(members)? };
     let shapes: Vec<_> = members.iter().map(Member::shape).collect();
     let block_size = shapes[0].block_size;
     if let Some(other) = shapes.iter().position(|shape| shape.block_size != block_size) {
-        return Err(format!(
+        return Err(Failure::refused(format!(
             "{} has blocks of {} bytes, {} of {block_size}; an array needs one size",
             paths[other].display(),
             shapes[other].block_size,
             paths[0].display()
-        ));
+        )));
     }
-    let count = u16::try_from(options.paths.len()).map_err(|_| "too many members")?;
+    let count = u16::try_from(options.paths.len());
+    let count = count.map_err(|_| format!("{} members are too many", options.paths.len()))?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let unix_seconds = now.map_or(0, |now| now.as_secs());
     let stamp = || Stamp { unix_seconds, random: fastrand::u64(..) };
@@ -75,23 +92,22 @@ pub(crate) fn run(options: &Options) -> Result<String, String> {
         let (whole, usable) = (bytes(shape.blocks), bytes(format.usable(shape)));
         match usable >= member.max(1) {
             true => Ok(()),
-            false => Err(format!(
-                "{} is too small: of its {whole} bytes the metadata leaves {usable}, a member takes {}; give a \
-                 larger disk",
-                paths[disk].display(),
-                if member == 0 { String::from("some") } else { member.to_string() },
-            )),
+            false => {
+                let path = paths[disk].display();
+                let what = match member {
+                    0 => format!("the metadata leaves {usable}, so nothing is left for a member"),
+                    member => format!("the metadata leaves {usable}, a member takes {member}"),
+                };
+                Err(Failure::refused(format!(
+                    "{path} is too small: of its {whole} bytes {what}; give a larger disk"
+                )))
+            }
         }
     };
     (0..paths.len()).try_for_each(|disk| holds(disk, options.size.unwrap_or(0)))?;
     let mut store = Store::for_new_disks(format, &shapes);
-    store
-        .edit(|disks| format.initialise(disks, stamp()))
-        .map_err(|error| format!("the disks: {error}"))?;
+    store.edit(|disks| format.initialise(disks, stamp())).map_err(|error| refuses(&error))?;
     let disks: Vec<usize> = (0..options.paths.len()).collect();
-    if options.name.len() > 32 {
-        return Err("--name has more than 32 bytes".into());
-    }
     let name = Name::new(options.name.as_bytes());
     let shape = |size| level::geometry(options.level, count, options.chunk, size, block_size);
     let request = |geometry| ArrayRequest {
@@ -108,27 +124,34 @@ pub(crate) fn run(options: &Options) -> Result<String, String> {
             let usable = smallest.unwrap_or(Blocks(0)).bytes(block_size).unwrap_or(u64::MAX);
             let geometry = shape(usable)?;
             let most = store.edit(|disks| format.largest_member(disks, &request(geometry)));
-            let most = most.map_err(|error| error.to_string())?;
+            let most = most.map_err(|error| refuses(&error))?;
             most.bytes(block_size).unwrap_or(u64::MAX)
         }
     };
     let geometry = shape(size)?;
     let array = store
         .edit(|disks| format.create_array(disks, &request(geometry), stamp()))
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| refuses(&error))?;
     for (spare, path) in paths.iter().enumerate().skip(options.paths.len()) {
         holds(spare, size)?;
         store
             .edit(|disks| format.add_spare(disks, spare, stamp()))
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+            .map_err(|error| Failure::refused(format!("{}: {error}", path.display())))?;
     }
+    // Nothing was written so far, and nothing is refused from here on.
     for (disk, member) in members.iter_mut().enumerate() {
         for step in store.commit_steps(format, disk) {
             let done = match step {
                 CommitStep::Write(at, bytes) => member.write(at, &bytes),
                 CommitStep::Flush => member.flush(),
             };
-            done.map_err(|error| format!("{}: {error}", paths[disk].display()))?;
+            done.map_err(|error| {
+                format!(
+                    "{}: {error}; the array is not made, and disks may carry a part of its metadata: `create \
+                     --overwrite` begins again",
+                    paths[disk].display()
+                )
+            })?;
         }
     }
     if let Some(warning) = beside_md::warning(Path::new("/"), format.name(), &paths) {
@@ -138,23 +161,24 @@ pub(crate) fn run(options: &Options) -> Result<String, String> {
 }
 
 /// These disks, if no format claims one and none begins with something.
-pub(crate) fn blank(members: Vec<FileMember>) -> Result<Vec<FileMember>, String> {
+pub(crate) fn blank(members: Vec<FileMember>) -> Result<Vec<FileMember>, Failure> {
     let named = members.into_iter().map(|member| (member.path().display().to_string(), member));
     let (discovery, mut members) = discover_members(named.collect(), FORMATS);
     for (found, member) in discovery.disks.iter().zip(&mut members) {
         let name = &found.name;
         if let Some(claim) = found.claims.first() {
             let format = claim.format_name;
-            return Err(format!(
+            return Err(Failure::refused(format!(
                 "{name} carries {format} metadata; raid-inspect shows it, --overwrite loses it"
-            ));
+            )));
         }
         let shape = member.shape();
         let len = LOOKED_AT.min(shape.blocks.0 as usize * shape.block_size as usize);
         let mut bytes = vec![0; len];
         member.read(Lba(0), &mut bytes).map_err(|error| format!("{name}: {error}"))?;
         if let Some(at) = bytes.iter().position(|byte| *byte != 0) {
-            return Err(format!("{name} holds something at byte {at}; --overwrite loses it"));
+            let why = format!("{name} holds something at byte {at}; --overwrite loses it");
+            return Err(Failure::refused(why));
         }
     }
     Ok(members)

@@ -7,8 +7,19 @@ use raid_core::array::Place;
 use raid_core::metadata::Operation;
 use raid_sync::{Finish, Notice, Return};
 
-/// The sentence for it, without a full stop; `None` for what happens all the time. `name` gives the name of a disk.
-pub(crate) fn sentence(told: &Told, name: &dyn Fn(usize) -> String) -> Option<String> {
+/// What is known of an array whose events are put in words.
+pub(crate) struct Known<'k> {
+    /// What a disk is called.
+    pub(crate) name: &'k dyn Fn(usize) -> String,
+    /// A disk that stands by.
+    pub(crate) standing_by: Option<String>,
+    /// Its metadata records how far background work is.
+    pub(crate) goes_on: bool,
+}
+
+/// The sentence for it, without a full stop; `None` for what happens all the time.
+pub(crate) fn sentence(told: &Told, known: &Known<'_>) -> Option<String> {
+    let name = known.name;
     let event = match told {
         Told::Event(event) => event,
         Told::Threads(error) => {
@@ -24,7 +35,10 @@ pub(crate) fn sentence(told: &Told, name: &dyn Fn(usize) -> String) -> Option<St
     let at = |Place { set, slot }: &Place| format!("set {set}, slot {slot}");
     Some(match event {
         Event::Finished { .. } | Event::Committed => return None,
-        Event::Notice { set, notice } => return notice_of(*set, notice),
+        Event::Notice { set, notice } => return notice_of(*set, notice, known),
+        Event::MemberFailed { place, disk, why } => {
+            format!("{}: {} has failed: {why}", at(place), name(*disk))
+        }
         Event::Mismatch(found) => {
             let rows = rows_of(found.rows.start.0, found.rows.len);
             let culprits: Vec<String> =
@@ -69,21 +83,27 @@ pub(crate) fn sentence(told: &Told, name: &dyn Fn(usize) -> String) -> Option<St
     })
 }
 
-fn notice_of(set: u16, notice: &Notice) -> Option<String> {
+fn notice_of(set: u16, notice: &Notice, known: &Known<'_>) -> Option<String> {
     Some(match notice {
         // The slots are named one by one, and a checkpoint is routine.
         Notice::Degraded | Notice::MarkMoved(_) => return None,
         // The rows are named by an event of their own.
         Notice::Mismatch { .. } => return None,
-        Notice::Finished { operation, why } => format!("set {set}: {}", ended(*operation, *why)),
+        Notice::Finished { operation, why } => {
+            format!("set {set}: {}", ended(*operation, *why, known.goes_on))
+        }
         Notice::SetFailed => format!(
             "set {set} has failed: too few members are left; nothing is written to it any more"
         ),
         Notice::NeedsSpare(slot) => {
-            format!("set {set} is degraded: slot {slot} has no working member; a spare is needed")
+            let then = match &known.standing_by {
+                Some(spare) => format!("spare {spare} stands by and takes the place if it fits"),
+                None => String::from("no spare stands by: `raid-ublk spare add` gives it one"),
+            };
+            format!("set {set} is degraded: slot {slot} has no working member; {then}")
         }
-        Notice::BadRanges(filling) => {
-            format!("set {set}: the list of bad ranges is almost full, or full: {filling:?}")
+        Notice::BadRanges(_) => {
+            format!("set {set}: the list of bad ranges is almost full, or full")
         }
         Notice::WriteHole => format!(
             "set {set} lost a member before its parity was known to be right: what is computed for that \
@@ -93,7 +113,7 @@ fn notice_of(set: u16, notice: &Notice) -> Option<String> {
     })
 }
 
-fn ended(operation: Operation, why: Finish) -> String {
+fn ended(operation: Operation, why: Finish, goes_on: bool) -> String {
     let what = match operation {
         Operation::Rebuild { .. } => "the rebuild",
         Operation::Resync => "the resync",
@@ -104,7 +124,16 @@ fn ended(operation: Operation, why: Finish) -> String {
     };
     match why {
         Finish::Complete => format!("{what} is complete"),
-        Finish::Paused => format!("{what} is paused, and goes on from there"),
+        // No format records how far a scrub is.
+        Finish::Paused if matches!(operation, Operation::Check | Operation::Repair) => {
+            format!(
+                "{what} is stopped, and its position is not recorded: `scrub start` begins again"
+            )
+        }
+        Finish::Paused if goes_on => format!("{what} is paused, and goes on from there"),
+        Finish::Paused => {
+            format!("{what} is paused, and begins again: the metadata does not record its position")
+        }
         Finish::Aborted => format!("{what} was given up"),
         Finish::TargetFailed => format!("{what} ended: the members that it filled have failed"),
         Finish::SourceFailed => format!("{what} ended: too few members are left for it"),
@@ -130,12 +159,41 @@ fn rows_of(start: u64, len: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use raid_array::engine::Mismatch;
+    use raid_array::engine::{FailureCause, Mismatch};
     use raid_core::units::{Row, Rows, Slot, SlotSet};
 
-    fn said(event: Event) -> String {
+    fn said_with(event: Event, standing_by: Option<&str>, goes_on: bool) -> String {
         let told = Told::Event(event);
-        sentence(&told, &|disk| format!("d{disk}")).unwrap_or_default()
+        let name = |disk| format!("d{disk}");
+        let standing_by = standing_by.map(str::to_owned);
+        sentence(&told, &Known { name: &name, standing_by, goes_on }).unwrap_or_default()
+    }
+
+    fn said(event: Event) -> String {
+        said_with(event, None, true)
+    }
+
+    #[test]
+    fn work_that_is_stopped_is_said_to_go_on_only_where_it_does() {
+        let paused = |operation| Event::Notice {
+            set: 0,
+            notice: Notice::Finished { operation, why: Finish::Paused },
+        };
+        for operation in [Operation::Check, Operation::Repair] {
+            let words = said(paused(operation));
+            assert!(words.ends_with("is not recorded: `scrub start` begins again"), "{words}");
+        }
+        assert!(said(paused(Operation::Resync)).ends_with("goes on from there"));
+        let words = said_with(paused(Operation::Resync), None, false);
+        assert!(words.contains("begins again") && !words.contains("goes on"), "{words}");
+    }
+
+    #[test]
+    fn a_spare_is_asked_for_only_where_none_stands_by() {
+        let needed = || Event::Notice { set: 0, notice: Notice::NeedsSpare(Slot(2)) };
+        assert!(said(needed()).contains("no spare stands by"));
+        let words = said_with(needed(), Some("d5"), true);
+        assert!(words.ends_with("spare d5 stands by and takes the place if it fits"), "{words}");
     }
 
     #[test]
@@ -165,11 +223,16 @@ mod tests {
             ),
             (
                 notice(Notice::NeedsSpare(Slot(2))),
-                "set 0 is degraded: slot 2 has no working member; a spare is needed",
+                "set 0 is degraded: slot 2 has no working member; no spare stands by: `raid-ublk spare add` gives it \
+                 one",
             ),
             (
                 Event::Mismatch(mismatch),
                 "set 0: rows 7 to 9 did not agree: wrong in slot 1, repaired",
+            ),
+            (
+                Event::MemberFailed { place, disk: 2, why: FailureCause::Declared },
+                "set 0, slot 2: d2 has failed: it was declared failed",
             ),
             (Event::Committed, ""),
         ] {

@@ -30,23 +30,40 @@ pub(crate) struct Needed {
     pub(crate) paths: Vec<PathBuf>,
 }
 
-/// Looks for an array on all disks of these places.
-pub(crate) fn needed(wanted: &str, places: &[PathBuf]) -> Result<Needed, Failure> {
-    let paths = scan(places)?;
+/// Looks for an array on all disks of these places, but those left out.
+pub(crate) fn needed(
+    wanted: &str,
+    places: &[PathBuf],
+    left_out: &[String],
+) -> Result<Needed, Failure> {
+    let paths = without(&scan(places)?, left_out)?;
     let inspection = inspect(&paths);
     let array = choose(&inspection, Some(wanted))?;
     let disks = disks_of(&inspection, array);
     for remark in inspection.remarks.iter().filter(|remark| disks.contains(&remark.disk)) {
         if matches!(remark.kind, RemarkKind::CopyOf(_) | RemarkKind::Differs(_)) {
-            let name = inspection.disk_name(remark.disk);
+            let (name, other) = (remark.disk, remark.kind.other().unwrap_or(remark.disk));
+            let [name, other] = [name, other].map(|disk| inspection.disk_name(disk));
+            let what = match remark.kind {
+                RemarkKind::CopyOf(_) => "it is a copy of",
+                _ => "it passes for, and differs from,",
+            };
             return Err(Failure::refused(format!(
-                "array {}: {name}: {}; give its disks by path, without one of them",
-                array.descriptor.name, remark.text
+                "array {}: {name}: {what} {other}, and only one of them is written; leave out the one that is not \
+                 meant: --without {name} or --without {other}",
+                array.descriptor.name
             )));
         }
     }
     let paths = disks.into_iter().map(|disk| paths[disk].clone()).collect();
     Ok(Needed { id: array.descriptor.id, paths })
+}
+
+/// These disks, but those that are left out by their names.
+pub(crate) fn without(paths: &[PathBuf], names: &[String]) -> Result<Vec<PathBuf>, String> {
+    let out = raid_inspect::left_out(paths, names)?;
+    let left = paths.iter().enumerate().filter(|(disk, _)| !out.contains(disk));
+    Ok(left.map(|(_, path)| path.clone()).collect())
 }
 
 /// Looks at these disks; those that cannot be opened are named and passed over.

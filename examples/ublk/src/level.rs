@@ -39,6 +39,17 @@ impl ChosenLevel {
     pub(crate) const BY_CHOICE: [Self; 5] =
         [Self::Raid6, Self::Raid5, Self::Raid10, Self::Raid1, Self::Raid0];
 
+    /// As the command line has it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Raid0 => "raid0",
+            Self::Raid1 => "raid1",
+            Self::Raid10 => "raid10",
+            Self::Raid5 => "raid5",
+            Self::Raid6 => "raid6",
+        }
+    }
+
     const fn minimum(self) -> u16 {
         match self {
             Self::Raid0 | Self::Raid1 => 2,
@@ -58,7 +69,8 @@ pub(crate) fn geometry(
 ) -> Result<Geometry, String> {
     let block = u64::from(block_size);
     if members < level.minimum() {
-        return Err(format!("{level:?} needs at least {} members", level.minimum()));
+        let (name, least) = (level.name(), level.minimum());
+        return Err(format!("{name} needs at least {least} members, {members} are given"));
     }
     let strip = chunk / block;
     if !chunk.is_multiple_of(block) || !strip.is_power_of_two() || chunk > 1 << 20 {

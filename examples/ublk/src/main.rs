@@ -32,6 +32,7 @@ use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process;
+use std::time::Duration;
 
 #[derive(Debug, Parser)]
 #[command(name = "raid-ublk", version, about = "RAID arrays in user space", after_help = EXIT_CODES)]
@@ -41,9 +42,9 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes, as raid-inspect's: 0 done, `status`: all is well; 1 `status`: an array is degraded; 2 an array \
-refuses, `status`: a set has failed; 4 I/O or usage error, nobody answers; 8 two formats claim a disk; 16 \
-nothing found.";
+Exit codes of every command, as raid-inspect's: 0 done, `status`: all is well; 1 `status`: an array is degraded or \
+being filled; 2 refused by an array, a disk or a server, `status`: a set has failed; 4 the command line is wrong, \
+something cannot be opened or read, nobody answers; 8 two formats claim a disk; 16 no such array was found.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -66,6 +67,9 @@ enum Command {
         /// For programs: JSON, format "raid-status/1"
         #[arg(long)]
         json: bool,
+        /// Of an array that is being started: wait until it is served, at most so long
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
+        wait: Option<u64>,
     },
     /// Declare a member failed
     Fail {
@@ -204,8 +208,10 @@ fn run(command: Command) -> Result<(ExitCode, String), Failure> {
         Command::Create(options) => done(create::run(&options)?),
         Command::Serve(options) => serve::run(&options).map(quiet),
         Command::Recover(which) => serve::run(&serve::Options::recover(which)).map(quiet),
-        Command::Status { control, json } => {
-            let status = ask(&control, &json!({ "do": "status" }))?;
+        Command::Status { control, json, wait } => {
+            let asked = json!({ "do": "status" });
+            let patience = Duration::from_secs(wait.unwrap_or(0));
+            let status = control::ask_and_wait(&control.control, &asked, patience)?;
             let words = if json { format!("{status:#}") } else { control::words(&status) };
             Ok((control::health(&status), words))
         }

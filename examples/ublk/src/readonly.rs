@@ -3,13 +3,13 @@
 
 use crate::failure::Failure;
 use crate::find;
-use crate::ublk::{Done, Target};
+use crate::ublk::{Done, Facts, Target};
 use raid_array::discover::FoundArray;
 use raid_array::engine::Request;
 use raid_array::nbd::{Export, Shape};
 use raid_array::service::ServiceError;
 use raid_array::trust::Accept;
-use raid_core::array::{Geometry, Place};
+use raid_core::array::Place;
 use raid_core::layout::Layout;
 use raid_core::units::Slot;
 use raid_inspect::{Inspection, ReadOnlyExport};
@@ -43,8 +43,7 @@ impl<'i> ReadOnly<'i> {
             if !last.is_empty() {
                 eprintln!("raid-ublk: {last}");
             }
-            // There is no such option here.
-            last = line.replace(", --force accepts every risk", "");
+            last = Self::without_force(&line);
         };
         let opened = raid_inspect::open(inspection, array, accept, &mut say);
         let reader = match opened {
@@ -63,6 +62,18 @@ impl<'i> ReadOnly<'i> {
         let logical = array.descriptor.geometry.block_size;
         let physical_block_size = sizes.max().unwrap_or(logical).max(logical);
         Ok(Self { array, export, physical_block_size })
+    }
+
+    /// As raid-inspect says it, without the option that there is not here.
+    pub(crate) fn without_force(line: &str) -> String {
+        line.replace(", --force accepts every risk", "")
+    }
+
+    /// What it is as a block device.
+    pub(crate) fn facts(&self) -> Facts {
+        let geometry = self.array.descriptor.geometry;
+        let (size, physical_block_size) = (self.export.shape().size, self.physical_block_size);
+        Facts { geometry, size, physical_block_size, read_only: true }
     }
 
     /// Its descriptor and where it was found.
@@ -141,20 +152,8 @@ impl Export for ReadOnly<'_> {
 }
 
 impl Target for ReadOnly<'_> {
-    fn geometry(&self) -> &Geometry {
-        &self.array.descriptor.geometry
-    }
-
-    fn size(&self) -> u64 {
-        self.export.shape().size
-    }
-
-    fn physical_block_size(&self) -> u32 {
-        self.physical_block_size
-    }
-
-    fn is_read_only(&self) -> bool {
-        true
+    fn block_size(&self) -> u32 {
+        self.array.descriptor.geometry.block_size
     }
 
     fn submit(&self, request: Request, done: Done) {

@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `serve`: an array on its disks, as a block device or over NBD, until it is told to stop.
+//!
+//! ```text
+//! find the array ─▶ open its disks, alone ─▶ doors: sockets, ports, the block device ─▶ start ─▶ serve ─▶ stop
+//!       reads              reads                     nothing is written                   writes
+//! ```
+
+mod doors;
+mod ready;
 
 use crate::beside_md;
-use crate::control::{self, Disks, Farewell};
+use crate::control::{self, Disks, Farewell, Left};
 use crate::create::writer;
 use crate::events;
 use crate::failure::Failure;
@@ -10,22 +18,23 @@ use crate::find;
 use crate::readonly::ReadOnly;
 use crate::ublk;
 use clap::{ArgGroup, Args};
+use doors::{Doors, also};
 use raid_array::discover::{Discovery, FoundArray, discover_members};
 use raid_array::engine::{self, Event, OpenError};
 use raid_array::foreign::Foreign;
 use raid_array::formats::FORMATS;
 use raid_array::member::{FileMember, Member};
-use raid_array::nbd::{Address, Export, Server};
+use raid_array::nbd::Export;
 use raid_array::service::{Carrier, Service, Stopped, Told};
 use raid_array::trust::{Accept, Risk};
-use raid_core::array::ArrayId;
+use raid_core::array::{Geometry, Place};
 use raid_core::backend::Backend;
+use raid_core::layout::Layout;
 use raid_inspect::{ExitCode, Inspection};
 use raid_sync::Limits;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::Write;
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
@@ -53,8 +62,15 @@ pub(crate) struct Which {
     #[arg(long)]
     import: bool,
     /// Start although what is read may be wrong, for this reason only; may be given several times
+    ///
+    /// beside-writer is for --readonly: somebody else may write the disks meanwhile.
     #[arg(long, value_name = "RISK", value_parser = risk)]
     accept: Vec<Risk>,
+    /// As if this disk had not been given or found, e.g. a copy of another one: a path, a file name, or d0, d1, …
+    ///
+    /// May be given several times. An array that is short of it for that is started without it, for good.
+    #[arg(long, value_name = "DISK")]
+    without: Vec<String>,
     /// Its disks, spares included: block devices or files; with --need directories too
     #[arg(required_unless_present = "need")]
     paths: Vec<PathBuf>,
@@ -116,41 +132,50 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 fn run_read_only(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
-    let Which { array, need, accept, paths, .. } = &options.which;
+    let Which { array, need, accept, paths, without, .. } = &options.which;
     let scanned = if need.is_some() { find::scan(paths)? } else { paths.clone() };
-    let inspection = find::inspect(&scanned);
+    let scanned = find::without(&scanned, without)?;
     let wanted = need.as_deref().or(array.as_deref());
     let accept = accept.iter().copied().collect::<Accept>();
+    // Once to see whose disks are locked, and again with the locks: nobody writes what was read then.
+    let first = find::inspect(&scanned);
+    let mut trusted = |line: String| eprintln!("raid-ublk: {line}");
+    let locks = raid_inspect::lock(&first, find::choose(&first, wanted)?, accept, &mut trusted);
+    let locks = locks.map_err(|why| Failure::refused(ReadOnly::without_force(&why)))?;
+    drop(first);
+    let inspection = find::inspect(&scanned);
     let array = ReadOnly::of(&inspection, wanted, accept)?;
     let descriptor = &array.found().descriptor;
     let name = descriptor.name.to_string();
+    let doors = Doors::open(options, &array.facts(), ublk::number_of(descriptor.id))?;
     let (disks, farewell) = (Mutex::default(), Farewell::default());
     let served = Served {
         name: &name,
-        id: descriptor.id,
         target: &array,
         export: &array,
         control: control::Array::ReadOnly(array.status(&inspection)),
         disks: &disks,
         farewell: &farewell,
     };
-    let ended = serve(options, signals, served);
+    let ended = serve(doors, signals, served);
     if ended.is_ok() {
         say(&format!("array {name}: not served any more; nothing was written"));
     }
     drop(inspection);
+    drop(locks);
     farewell.say(&ended);
     Ok(ended?)
 }
 
 fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
     let which = &options.which;
-    let needed = which.need.as_deref().map(|need| find::needed(need, &which.paths)).transpose()?;
-    let (wanted, paths) = match &needed {
-        Some(needed) => (Some(needed.id.to_string()), &needed.paths),
-        None => (which.array.clone(), &which.paths),
+    let needed = which.need.as_deref();
+    let needed = needed.map(|need| find::needed(need, &which.paths, &which.without)).transpose()?;
+    let (wanted, paths) = match needed {
+        Some(needed) => (Some(needed.id.to_string()), needed.paths),
+        None => (which.array.clone(), find::without(&which.paths, &which.without)?),
     };
-    let members = FileMember::open_all(paths).map_err(|error| error.to_string())?;
+    let members = FileMember::open_all(&paths)?;
     let named = members.into_iter().map(|member| (member.path().display().to_string(), member));
     let (discovery, members) = discover_members(named.collect(), FORMATS);
     let inspection = Inspection::with(Vec::new(), discovery);
@@ -164,7 +189,7 @@ fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
             "array {name}: {foreign}; --import writes to it all the same, --readonly writes nothing"
         )));
     }
-    if let Some(warning) = beside_md::warning(Path::new("/"), found.format_name, paths) {
+    if let Some(warning) = beside_md::warning(Path::new("/"), found.format_name, &paths) {
         eprintln!("raid-ublk: {warning}");
     }
     if options.recovers && !ublk::is_left_behind(ublk::number_of(id))? {
@@ -174,6 +199,8 @@ fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
     }
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let disks = Arc::new(Mutex::new(Disks::new(names, spares(discovery, found))));
+    let facts = facts(&found.descriptor.geometry, &members);
+    let doors = Doors::open(options, &facts, ublk::number_of(id))?;
     let members = members.into_iter().map(|member| Box::new(member) as Box<dyn Member>).collect();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let start = engine::Options {
@@ -187,30 +214,28 @@ fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
     let carrier = if which.threads { Carrier::Threads } else { Carrier::Ring };
     let (tell, told) = mpsc::channel();
     let known = Arc::clone(&disks);
+    let goes_on = format.capabilities().mark;
     // The engine waits for nobody who reads the log.
-    let log = thread::spawn(move || told.iter().for_each(|told| log(&told, &known)));
+    let log = thread::spawn(move || told.iter().for_each(|told| log(&told, &known, goes_on)));
     let tell = move |what| drop(tell.send(what));
-    let service = Service::start(format, discovery, id, members, carrier, start, tell);
-    let service = service.map_err(|error| {
-        let code = match &error {
-            OpenError::Risk(taken) if taken.risk == Risk::TwoFormats => ExitCode::Conflict,
-            OpenError::Shape { .. } | OpenError::Member { .. } => ExitCode::Usage,
-            _ => ExitCode::NotReadable,
-        };
-        Failure { code, why: format!("array {name}: {error}") }
-    })?;
-    close_unused(&service, &disks, &name);
+    let service = match Service::start(format, discovery, id, members, carrier, start, tell) {
+        Ok(service) => service,
+        Err(error) => {
+            let failure = not_started(&name, &error, &disks);
+            return Err(Failure { why: also(failure.why, doors.close()), ..failure });
+        }
+    };
+    close_unused(&service, &disks, &name, found);
     let farewell = Farewell::default();
     let array = Served {
         name: &name,
-        id,
         target: &service,
         export: &service,
         control: control::Array::Runs { service: &service, name: &name },
         disks: &disks,
         farewell: &farewell,
     };
-    let served = serve(options, signals, array);
+    let served = serve(doors, signals, array);
     // Whatever happened: what can be recorded as clean is.
     let stopped = service.stop().map_err(|why| format!("array {name}: {why}"));
     // What is said of the stop comes before its end.
@@ -225,39 +250,85 @@ fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
             say(&format!("array {name}: {how}"));
             Ok(())
         }
-        (Err(why), Err(also)) => Err(format!("{why}; {also}")),
+        (Err(why), Err(then)) => Err(also(why, Err(then))),
         (Err(why), Ok(_)) | (Ok(()), Err(why)) => Err(why),
     };
     farewell.say(&ended);
     Ok(ended?)
 }
 
-/// Says what happened, and remembers who has no part in the array any more.
-fn log(told: &Told, disks: &Mutex<Disks>) {
+/// What the array is as a block device; one that cannot be mapped is refused when it is started.
+fn facts(geometry: &Geometry, members: &[FileMember]) -> ublk::Facts {
+    let block = geometry.block_size;
+    let size = Layout::new(geometry).map_or(0, |layout| layout.size().bytes(block).unwrap_or(0));
+    let physical = members.iter().map(Member::physical_block_size).max();
+    let physical_block_size = physical.unwrap_or(block).max(block);
+    ublk::Facts { geometry: *geometry, size, physical_block_size, read_only: false }
+}
+
+/// Why an array was not started, and by which options it would be.
+fn not_started(name: &str, error: &OpenError, disks: &Mutex<Disks>) -> Failure {
+    let code = match error {
+        OpenError::Risk(taken) if taken.risk == Risk::TwoFormats => ExitCode::Conflict,
+        OpenError::Shape { .. } | OpenError::Member { .. } => ExitCode::Usage,
+        _ => ExitCode::NotReadable,
+    };
+    let mut why = format!("array {name}: {error}");
+    if let OpenError::Member { disk, .. } | OpenError::Shape { disk, .. } = error {
+        why += &format!(" (disk {disk} is {})", control::locked(disks).name(*disk));
+    }
+    let accepting: Vec<String> =
+        error.risks().iter().map(|risk| format!("--accept {}", risk.name())).collect();
+    if !accepting.is_empty() {
+        why += &format!(": {}; --readonly writes nothing", accepting.join(" "));
+    }
+    Failure { code, why }
+}
+
+/// Says what happened, and remembers who has no part in the array any more. `goes_on`: the position of background work
+/// is recorded.
+fn log(told: &Told, disks: &Mutex<Disks>, goes_on: bool) {
     let said = {
         let disks = control::locked(disks);
-        events::sentence(told, &|disk| disks.name(disk))
+        let standing_by = disks.spares.first().map(|disk| disks.name(*disk));
+        let known = events::Known { name: &|disk| disks.name(disk), standing_by, goes_on };
+        events::sentence(told, &known)
     };
     if let Some(said) = said {
         // A reader of the log who is gone is no reason to stop.
         let _ = writeln!(std::io::stderr(), "raid-ublk: {said}");
     }
     if let Told::Event(Event::SpareActivated { place, left: Some(left), .. }) = told {
-        control::locked(disks).leaving.push((*left, Some(*place)));
+        control::locked(disks).leaving.push((*left, Left::Replaced(*place)));
     }
 }
 
 /// Closes the disks that have no part in the array, and says so.
-fn close_unused(service: &Service, disks: &Mutex<Disks>, array: &str) {
+fn close_unused(service: &Service, disks: &Mutex<Disks>, array: &str, found: &FoundArray) {
     let count = control::locked(disks).names.len();
     for disk in 0..count {
         if let Ok(Ok(())) = service.close_unused(disk) {
             let mut disks = control::locked(disks);
             let name = std::mem::take(&mut disks.names[disk]);
-            eprintln!("raid-ublk: {name} has no part in array {array}, and is closed");
-            disks.unused.push((name, None));
+            let place = former_place(found, disk);
+            match place {
+                Some(Place { set, slot }) => eprintln!(
+                    "raid-ublk: {name} was the member of array {array} in set {set}, slot {slot}, which went on \
+                     without it; it is closed, and `raid-ublk spare add --overwrite` makes it a spare"
+                ),
+                None => {
+                    eprintln!("raid-ublk: {name} has no part in array {array}, and is closed");
+                }
+            }
+            disks.unused.push((name, place.map_or(Left::Never, Left::Failed)));
         }
     }
+}
+
+/// Where a disk was a member that is none any more.
+fn former_place(found: &FoundArray, disk: usize) -> Option<Place> {
+    let mut members = found.members.iter().map(|member| &member.descriptor);
+    members.find(|member| member.disk == Some(disk)).map(|member| member.place)
 }
 
 /// A reader who has seen enough is no reason to stop.
@@ -280,7 +351,6 @@ pub(crate) enum End {
 /// An array that is to be served.
 struct Served<'a> {
     name: &'a str,
-    id: ArrayId,
     /// For a block device.
     target: &'a dyn ublk::Target,
     /// For NBD.
@@ -291,23 +361,12 @@ struct Served<'a> {
 }
 
 /// Serves until the end.
-fn serve(options: &Options, signals: &mut Signals, array: Served<'_>) -> Result<(), String> {
-    let Served { name, id, target, export, control: of, disks, farewell } = array;
-    let socket = &options.which.control;
-    let control = ControlSocket::bind(socket)?;
-    let nbd = match options.socket.is_some() || options.port.is_some() {
-        true => {
-            let address = Address::of_this_machine(options.socket.as_deref(), options.port);
-            let server = Server::listen(&address);
-            Some(server.map_err(|error| format!("{}: {error}", address.uri("")))?)
-        }
-        false => None,
-    };
-    let mut device = match options.ublk {
-        true => Some(ublk::Device::of(target, ublk::number_of(id), options.device)?),
-        false => None,
-    };
-    let path = device.as_ref().map(ublk::Device::path);
+fn serve(doors: Doors, signals: &mut Signals, array: Served<'_>) -> Result<(), String> {
+    let Served { name, target, export, control: of, disks, farewell } = array;
+    let path = doors.path();
+    let socket = doors.control().to_owned();
+    let Doors { control, nbd, device } = doors;
+    let (mut device, mut queue) = device.unzip();
     let (end, ends) = mpsc::channel();
     let desk = control::Desk::new(of, end.clone(), path.clone(), disks, farewell);
     let signalled = signals.handle();
@@ -328,12 +387,10 @@ fn serve(options: &Options, signals: &mut Signals, array: Served<'_>) -> Result<
                 }
             });
         }
-        let serve_all = |device: &mut Option<ublk::Device>| {
-            if let Some(device) = device {
-                let (queue, end) = (device.queue(), end.clone());
-                let queue = queue.map_err(|error| format!("{device}: {error}"))?;
+        let mut serve_all = |device: &mut Option<ublk::Device>| {
+            if let (Some(device), Some(queue)) = (device, queue.take()) {
                 let (to, ready) = mpsc::channel();
-                let label = device.to_string();
+                let (label, end) = (device.to_string(), end.clone());
                 scope.spawn(move || serve_queue(queue, target, &to, &end, &label));
                 let ready = ready.recv().map_err(|_| format!("{device}: its queue ended"))?;
                 ready.map_err(|why| format!("{device}: {why}"))?;
@@ -345,8 +402,12 @@ fn serve(options: &Options, signals: &mut Signals, array: Served<'_>) -> Result<
                 say(&format!("array {name}: {}", server.address().uri(name)));
             }
             say(&format!("control: {}", socket.display()));
-            scope.spawn(|| desk.listen(&control.listener));
+            scope.spawn(|| desk.listen(control.listener()));
             scope.spawn(|| desk.watch());
+            // Whoever started this waits for it, or nobody does.
+            if let Err(error) = ready::tell(std::env::var_os("NOTIFY_SOCKET").as_deref()) {
+                eprintln!("raid-ublk: NOTIFY_SOCKET: {error}");
+            }
             wait(&ends, path.as_deref())
         };
         let ended = serve_all(&mut device);
@@ -359,7 +420,7 @@ fn serve(options: &Options, signals: &mut Signals, array: Served<'_>) -> Result<
             Ok(Ending::HandOver) => device.hand_over().or_else(|why| device.stop().and(Err(why))),
             _ => device.stop(),
         });
-        desk.close(socket);
+        desk.close(&socket);
         signalled.close();
         ended.and_then(|ending| left.map(|()| ending))
     });
@@ -415,28 +476,6 @@ fn wait(ends: &Receiver<End>, device: Option<&Path>) -> Result<Ending, String> {
                 _ => return Ok(Ending::Stop),
             },
         }
-    }
-}
-
-/// A socket in the file system that is removed at the end.
-struct ControlSocket<'p> {
-    path: &'p Path,
-    listener: UnixListener,
-}
-
-impl<'p> ControlSocket<'p> {
-    fn bind(path: &'p Path) -> Result<Self, String> {
-        raid_array::nbd::remove_stale(path)
-            .and_then(|()| UnixListener::bind(path))
-            .map(|listener| Self { path, listener })
-            .map_err(|error| format!("{}: {error}", path.display()))
-    }
-}
-
-impl Drop for ControlSocket<'_> {
-    fn drop(&mut self) {
-        // It may have been taken away by others.
-        let _ = std::fs::remove_file(self.path);
     }
 }
 

@@ -20,7 +20,7 @@ mod queue;
 mod target;
 
 pub(crate) use features::table as features;
-pub(crate) use target::{Done, Target};
+pub(crate) use target::{Done, Facts, Target};
 
 use abi::{DeviceInfo, Parameters, command, state};
 use driver::Driver;
@@ -56,14 +56,15 @@ pub(crate) struct Device {
 
 impl Device {
     /// The device of an array: a new one, or the one that the array's last server left behind. `array` is the
-    /// number by which it is found again; `number` is which device it is to be, any if not given.
-    pub(crate) fn of(target: &dyn Target, array: u64, number: Option<u32>) -> Result<Self, String> {
+    /// number by which it is found again; `number` is which device it is to be, any if not given. Nothing is asked of
+    /// the array yet.
+    pub(crate) fn of(facts: &Facts, array: u64, number: Option<u32>) -> Result<Self, String> {
         let mut driver = Driver::open()?;
         let offered = driver.features().map_err(|error| {
             format!("the ublk driver does not say what it offers: {error}; Linux 6.5 and later do")
         })?;
         let used = features::used(offered)?;
-        let told = limits::of(target);
+        let told = limits::of(facts);
         let left = left_behind(&mut driver, array)?;
         let recovers = left.is_some();
         let info = match left {
@@ -122,9 +123,17 @@ impl Device {
 
     /// What carries requests: to be served from a thread of its own, from before [`start`](Self::start) to after
     /// [`stop`](Self::stop).
-    pub(crate) fn queue(&self) -> io::Result<Queue> {
+    pub(crate) fn queue(&self) -> Result<Queue, String> {
+        let failed = |why: String| format!("{self}: {why}");
+        let channel = self.channel.try_clone().map_err(|error| failed(error.to_string()))?;
+        let depth = self.info.queue_depth;
         let leaves = Arc::clone(&self.leaves);
-        Ok(Queue { channel: self.channel.try_clone()?, depth: self.info.queue_depth, leaves })
+        Ok(Queue { channel, depth, parts: queue::Parts::new(depth).map_err(failed)?, leaves })
+    }
+
+    /// Gives it up before it was started: one that was there already waits for the next server.
+    pub(crate) fn give_up(self) -> Result<(), String> {
+        if self.recovers { Ok(()) } else { self.delete() }
     }
 
     /// Lets requests come. The queue must be ready: it is read for partitions before this returns.
@@ -169,6 +178,7 @@ impl fmt::Display for Device {
 pub(crate) struct Queue {
     channel: File,
     depth: u16,
+    parts: queue::Parts,
     leaves: Arc<AtomicBool>,
 }
 
@@ -179,7 +189,7 @@ impl Queue {
         target: &dyn Target,
         ready: &Sender<Result<(), String>>,
     ) -> io::Result<()> {
-        queue::serve(&self.channel, self.depth, target, ready, &self.leaves)
+        queue::serve(&self.channel, self.depth, self.parts, target, ready, &self.leaves)
     }
 }
 

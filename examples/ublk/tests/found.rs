@@ -52,7 +52,7 @@ fn an_array_is_found_by_name_and_by_identity_and_other_disks_are_left_alone() {
         .args(["--need", "three", &place])
         .output()
         .unwrap();
-    assert_eq!(listed.status.code(), Some(4), "{}", errors(&listed));
+    assert_eq!(listed.status.code(), Some(16), "{}", errors(&listed));
     let line = errors(&listed).lines().find(|line| line.trim_start().starts_with("one ")).unwrap();
     let id = line.split_whitespace().nth(1).unwrap();
     let mut begins = id.to_owned();
@@ -91,8 +91,23 @@ fn what_is_not_found_or_not_alone_is_refused_and_nothing_is_written() {
     let copied = refused(&folder, &["--need", "array", &place]);
     assert_eq!(copied.status.code(), Some(2), "{}", errors(&copied));
     assert!(errors(&copied).contains("d4: "), "{}", errors(&copied));
-    assert!(errors(&copied).contains("give its disks by path"), "{}", errors(&copied));
+    let [copy, original] = [folder.path("d4"), folder.path("d1")];
+    let way = format!("--without {copy} or --without {original}");
+    assert!(errors(&copied).contains(&way), "{}", errors(&copied));
     assert_eq!([0, 1, 4].map(|disk| state(&folder, disk)), before);
+    // The way that it names.
+    let before = state(&folder, 4);
+    let served = folder.serve_with(&["--need", "array", "--without", &copy, &place], &[]);
+    assert_eq!(served.status()["sets"][0]["state"], "optimal");
+    assert_eq!([0, 1, 4].map(|disk| is_held(&folder, disk)), [true, true, false]);
+    served.stop();
+    let served = folder.serve_with(&["--readonly", "--without", "d2"], &[0, 1, 4]);
+    assert_eq!(folder.ask(&["status"]).status.code(), Some(0), "{}", folder.errors());
+    served.stop();
+    assert_eq!(state(&folder, 4), before);
+    let unknown = refused(&folder, &["--without", "d9", &copy]);
+    assert_eq!(unknown.status.code(), Some(4));
+    assert!(errors(&unknown).contains("--without d9: no such disk"), "{}", errors(&unknown));
 }
 
 #[test]
@@ -107,7 +122,9 @@ fn an_array_that_is_served_read_only_is_read_and_no_disk_is_written() {
     served.kill();
     let before = [0, 1, 2].map(|disk| state(&folder, disk));
     let served = folder.serve_with(&["--readonly"], &[2, 0, 1]);
-    assert!([0, 1, 2].iter().all(|disk| !is_held(&folder, *disk)));
+    // No reader is kept out, and every writer.
+    let locked = |disk: &usize| fs::File::open(folder.disk(*disk)).unwrap().try_lock_shared();
+    assert!([0, 1, 2].iter().all(|disk| locked(disk).is_ok() && is_held(&folder, *disk)));
     let status = served.status();
     assert_eq!(status["read_only"], true, "{status:#}");
     assert_eq!(status["sets"][0]["state"], "optimal", "{status:#}");
@@ -221,7 +238,7 @@ fn a_file_that_a_program_has_locked_in_part_is_refused_by_the_name_of_the_progra
     // Its input ends, and with it the lock.
     drop(locks.stdin.take());
     locks.wait().unwrap();
-    assert_eq!(refusal.status.code(), Some(4), "{}", errors(&refusal));
+    assert_eq!(refusal.status.code(), Some(2), "{}", errors(&refusal));
     let holder = format!("d1 is in use by process {} (python3", locks.id());
     assert!(errors(&refusal).contains(&holder), "{}", errors(&refusal));
     assert_eq!([0, 1].map(|disk| state(&folder, disk)), before);

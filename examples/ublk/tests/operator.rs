@@ -3,14 +3,9 @@
 
 mod served;
 
-use served::{Folder, errors, program, set_size};
+use served::{Folder, errors, printed, program, set_size};
 use std::fs;
 use std::path::Path;
-use std::process::Output;
-
-fn printed(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
 
 /// A blank disk of so many bytes.
 fn blank(path: &str, bytes: u64) {
@@ -101,7 +96,7 @@ fn a_spare_that_is_too_small_is_refused_with_the_sizes() {
     blank(&short, 34 << 20);
     for disk in [&small, &short] {
         let made = folder.create(&["--level", "raid1", "--spare", disk], 2);
-        assert_eq!(made.status.code(), Some(4), "{made:?}");
+        assert_eq!(made.status.code(), Some(2), "{made:?}");
         let said = errors(&made);
         let sizes = format!("{disk} is too small: of its {}", fs::metadata(disk).unwrap().len());
         assert!(said.contains(&sizes) && said.contains("takes 4194304"), "{said}");
@@ -152,7 +147,8 @@ fn what_happens_is_logged_in_sentences() {
     served.stop();
     let log = folder.errors();
     assert!(log.contains("set 0 is degraded: slot 2 has no working member"), "{log}");
-    assert!(log.contains("d2 has no part in array array, and is closed"), "{log}");
+    assert!(log.contains("d2 was the member of array array in set 0, slot 2"), "{log}");
+    assert!(!log.contains("no part in array"), "{log}");
     for word in ["Notice", "Some(", "{ ", "Slot("] {
         assert!(!log.contains(word), "{word}: {log}");
     }
@@ -214,6 +210,103 @@ fn mismatches_are_reported_by_scrubs_that_ran_and_repaired_ones_as_repaired() {
         assert_eq!(words(), format!("set 0: nothing runs; {found}"));
     }
     served.stop();
+}
+
+#[test]
+fn the_log_says_why_a_member_failed_and_whether_a_spare_stands_by() {
+    let folder = Folder::new("cause", 4);
+    let spare = folder.path("d3");
+    assert!(
+        folder
+            .create(&["--level", "raid5", "--spare", &spare, "--assume-clean"], 3)
+            .status
+            .success()
+    );
+    let served = folder.serve(&[0, 1, 2, 3]);
+    // Its end is cut off: what is there cannot be read, until a record of the array makes the file long again.
+    let [path, at] = [folder.path("d1"), String::from("set 0, slot 1: ")];
+    let mut bytes = vec![0; 4 << 20];
+    for _ in 0..100 {
+        if folder.errors().contains("has failed") {
+            break;
+        }
+        set_size(&path, 1 << 20);
+        folder.client().read_at(0, &mut bytes).unwrap();
+    }
+    served.until("filled", |set| {
+        set["state"] == "optimal" && set["members"][1]["path"] == spare.as_str()
+    });
+    assert!(folder.ask(&["fail", "--slot", "0"]).status.success());
+    served.stop();
+    let log = folder.errors();
+    for line in [
+        format!("{at}{path} has failed: a read at block "),
+        format!("slot 1 has no working member; spare {spare} stands by"),
+        format!("set 0, slot 0: {} has failed: it was declared failed", folder.path("d0")),
+        String::from("slot 0 has no working member; no spare stands by"),
+    ] {
+        assert!(log.contains(&line), "{line}: {log}");
+    }
+}
+
+#[test]
+fn a_spare_for_a_set_that_has_failed_is_refused_with_the_way_back() {
+    let folder = Folder::new("past", 4);
+    let other = folder.path("d3");
+    assert!(folder.create(&["--level", "raid5", "--assume-clean"], 3).status.success());
+    let served = folder.serve(&[0, 1, 2]);
+    for slot in ["0", "1"] {
+        assert!(folder.ask(&["fail", "--slot", slot, "--force"]).status.success());
+    }
+    let before = fs::read(&other).unwrap();
+    let refused = folder.ask(&["spare", "add", &other, "--overwrite"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", errors(&refused));
+    let said = errors(&refused);
+    assert!(said.contains("set 0 has failed") && said.contains("serve it again"), "{said}");
+    assert!(fs::read(&other).unwrap() == before, "a refusal changes nothing");
+    served.stop();
+}
+
+#[test]
+fn a_scrub_that_a_stop_ends_is_not_said_to_go_on() {
+    let folder = Folder::new("stopped", 3);
+    folder.create_large(&["--level", "raid5", "--assume-clean"], 3, 3, 300);
+    let served = folder.serve(&[0, 1, 2]);
+    assert!(folder.ask(&["scrub", "start"]).status.success());
+    let before = served.status();
+    served.stop();
+    assert_eq!(before["sets"][0]["operation"], "check", "it was too quick: {before:#}");
+    let log = folder.errors();
+    assert!(log.contains("set 0: the check is stopped, and its position is not recorded"), "{log}");
+    assert!(!log.contains("goes on"), "{log}");
+    let served = folder.serve(&[0, 1, 2]);
+    assert_eq!(served.status()["sets"][0]["operation"], serde_json::Value::Null);
+    served.stop();
+}
+
+#[test]
+fn a_name_by_which_an_array_cannot_be_found_is_refused() {
+    let folder = Folder::new("names", 2);
+    let before = fs::read(folder.disk(0)).unwrap();
+    for (name, why) in [
+        ("", "an array needs a name"),
+        (" home", "begins nor ends with a space"),
+        ("a name that is longer than any format has room", "32 at most"),
+    ] {
+        let made = folder.create(&["--level", "raid1", "--name", name], 2);
+        assert_eq!(made.status.code(), Some(4), "{name:?}: {}", errors(&made));
+        assert!(errors(&made).contains(why), "{name:?}: {}", errors(&made));
+    }
+    let words = ["--level", "raid1", "--metadata", "asr", "--name", "seventeen letters"];
+    let made = folder.create(&words, 2);
+    assert_eq!(made.status.code(), Some(2), "{}", errors(&made));
+    let few = folder.create(&["--level", "raid6"], 2);
+    assert!(
+        errors(&few).contains("raid6 needs at least 4 members, 2 are given"),
+        "{}",
+        errors(&few)
+    );
+    assert!(fs::read(folder.disk(0)).unwrap() == before, "a refusal changes nothing");
 }
 
 #[test]

@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 /// Before the blocks of the page that are run here.
 const MARK: &str = "<!-- These commands are run by examples/ublk/tests/page.rs. -->\n\n```sh\n";
@@ -46,7 +45,6 @@ fn the_commands_of_the_page_do_what_it_says() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&folder).unwrap();
     let mut server: Option<Server> = None;
-    let status = || shell(&folder, "raid-ublk status --control home.ctl").output().unwrap();
     for line in lines {
         println!("$ {line}");
         let command = line.split('#').next().unwrap().trim();
@@ -54,15 +52,7 @@ fn the_commands_of_the_page_do_what_it_says() {
             let log = fs::File::create(folder.join("log")).unwrap();
             let mut command = shell(&folder, &format!("exec {background}"));
             let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
-            let server = server.insert(Server(child));
-            let until = Instant::now() + Duration::from_secs(60);
-            // What nobody answers ends with 4.
-            while status().status.code().is_none_or(|code| code >= 4) {
-                let ended = server.0.try_wait().unwrap();
-                let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-                assert!(ended.is_none() && Instant::now() < until, "{line}: {ended:?}: {log}");
-                std::thread::yield_now();
-            }
+            server = Some(Server(child));
             continue;
         }
         let program = command.split_whitespace().next().unwrap();

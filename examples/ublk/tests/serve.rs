@@ -128,7 +128,7 @@ fn what_is_refused_says_why_and_changes_nothing() {
     // The disks hold something.
     let mut command = program(&["create", "--level", "raid5"]);
     let held = command.args((0..3).map(|disk| folder.disk(disk))).output().unwrap();
-    assert_eq!(held.status.code(), Some(4));
+    assert_eq!(held.status.code(), Some(2));
     assert!(errors(&held).contains("holds something at byte 0; --overwrite loses it"));
     let few = folder.create(&["--level", "raid6"], 3);
     assert!(errors(&few).contains("needs at least 4 members"), "{}", errors(&few));
@@ -140,18 +140,22 @@ fn what_is_refused_says_why_and_changes_nothing() {
     // One writer: the message names it.
     let mut second = program(&["serve", "--port", "0", "--control", &folder.path("second")]);
     let second = second.args((0..3).map(|disk| folder.disk(disk))).output().unwrap();
-    assert_eq!(second.status.code(), Some(4));
+    assert_eq!(second.status.code(), Some(2));
     assert!(errors(&second).contains("raid-ublk"), "{}", errors(&second));
-    for (words, why) in [
-        (&["fail", "--slot", "9"][..], "no slot 9"),
-        (&["return", "--slot", "0"], "has not failed"),
-        (&["spare", "add", &folder.path("nothing")], "No such file"),
-        (&["spare", "release", &folder.path("d0")], "sits in set 0, slot 0 of this array"),
-        (&["spare", "release", &folder.path("d3")], "no disk of this array"),
-        (&["scrub", "start", "--set", "7"], "no set 7"),
+    served.until("initialised", |set| set["operation"].is_null());
+    for (words, code, why) in [
+        (&["fail", "--slot", "9"][..], 2, "no slot 9"),
+        (&["return", "--slot", "0"], 2, "has not failed"),
+        (&["spare", "add", &folder.path("nothing")], 4, "No such file"),
+        (&["spare", "add", &folder.path("d1")], 2, "is a disk of this array already"),
+        (&["spare", "release", &folder.path("d0")], 2, "sits in set 0, slot 0 of this array"),
+        (&["spare", "release", &folder.path("d3")], 2, "no disk of this array"),
+        (&["scrub", "start", "--set", "7"], 2, "no set 7"),
+        (&["scrub", "abort", "--set", "7"], 2, "no set 7"),
+        (&["scrub", "abort"], 2, "nothing runs, so there is nothing to abort"),
     ] {
         let answer = folder.ask(words);
-        assert_eq!(answer.status.code(), Some(2), "{words:?}");
+        assert_eq!(answer.status.code(), Some(code), "{words:?}");
         assert!(errors(&answer).contains(why), "{words:?}: {}", errors(&answer));
     }
     let status = served.status();

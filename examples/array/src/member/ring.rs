@@ -36,8 +36,8 @@ const WAKE: u64 = u64::MAX;
 enum Order {
     Add(usize, Box<dyn Member>),
     Carry(MemberIo),
-    /// Closes a disk, once it has nothing under way.
-    Close(usize),
+    /// Closes a disk, once it has nothing under way; dropped when it is closed.
+    Close(usize, Sender<()>),
 }
 
 /// The ring's thread, and the way to it. Dropping it waits for what is under way.
@@ -110,9 +110,10 @@ impl Ring {
         self.order(Order::Carry(io));
     }
 
-    /// Closes a disk that gets nothing any more, at the next [`kick`](Self::kick) and once nothing is under way.
-    pub(crate) fn close(&self, disk: usize) {
-        self.order(Order::Close(disk));
+    /// Closes a disk that gets nothing any more, at the next [`kick`](Self::kick) and once nothing is under way. The
+    /// other end of `closed` hangs up when others may have it.
+    pub(crate) fn close(&self, disk: usize, closed: Sender<()>) {
+        self.order(Order::Close(disk, closed));
     }
 
     /// What was submitted begins.
@@ -144,15 +145,15 @@ struct Disk {
     member: Box<dyn Member>,
     in_flight: usize,
     waiting: VecDeque<MemberIo>,
-    /// It goes once nothing is under way.
-    closing: bool,
+    /// It goes once nothing is under way; who waits for that.
+    closing: Option<Sender<()>>,
     /// The number of its file, if that is registered.
     registered: Option<u32>,
 }
 
 impl Disk {
     fn is_over(&self) -> bool {
-        self.closing && self.in_flight == 0 && self.waiting.is_empty()
+        self.closing.is_some() && self.in_flight == 0 && self.waiting.is_empty()
     }
 }
 
@@ -251,14 +252,14 @@ impl Work {
                         let file = member.open_file().map(|open| open.file.as_raw_fd());
                         let registered =
                             file.and_then(|file| self.files.as_mut()?.add(&self.ring, file));
-                        let closing = false;
+                        let closing = None;
                         let entry = Disk { member, in_flight: 0, waiting, closing, registered };
                         self.disks.insert(disk, entry);
                     }
                     Ok(Order::Carry(io)) => self.take(io),
-                    Ok(Order::Close(disk)) => {
+                    Ok(Order::Close(disk, closed)) => {
                         if let Some(disk) = self.disks.get_mut(&disk) {
-                            disk.closing = true;
+                            disk.closing = Some(closed);
                         }
                         self.close_if_over(disk)?;
                     }
@@ -277,11 +278,20 @@ impl Work {
         if !self.disks.get(&disk).is_some_and(Disk::is_over) {
             return Ok(());
         }
-        let closed = self.disks.remove(&disk);
-        match (closed.and_then(|disk| disk.registered), &mut self.files) {
+        let Some(Disk { member, closing, registered, .. }) = self.disks.remove(&disk) else {
+            return Ok(());
+        };
+        let removed = match (registered, &mut self.files) {
             (Some(number), Some(files)) => files.remove(&self.ring, number),
             _ => Ok(()),
+        };
+        // The kernel may keep what was registered for a while; nothing goes to it any more.
+        if let Some(open) = member.open_file() {
+            let _ = open.file.unlock();
         }
+        drop(member);
+        drop(closing);
+        removed
     }
 
     /// Begins an I/O, or has it wait for those of its disk.
@@ -722,9 +732,12 @@ mod tests {
         for id in 0..count {
             ring.submit(io(id, Transfer::Read { at: Lba(id), len: 512 }));
         }
-        ring.close(3);
+        let (closed, hangs_up) = mpsc::channel();
+        ring.close(3, closed);
         ring.submit(io(count, Transfer::Flush));
         ring.kick();
+        assert!(hangs_up.recv().is_err());
+        FileMember::open(&scratch.0).unwrap();
         let answers: Vec<_> = (0..=count).map(|_| done.recv().unwrap()).collect();
         let read = answers.iter().filter(|done| done.id != IoId(count) && done.result.is_ok());
         assert_eq!(read.count() as u64, count);

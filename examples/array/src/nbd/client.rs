@@ -102,6 +102,12 @@ impl Client {
         self.flags & wire::can::READ_ONLY != 0
     }
 
+    /// Whether the server does something with what is not needed any more.
+    #[must_use]
+    pub const fn can_trim(&self) -> bool {
+        self.flags & wire::can::SEND_TRIM != 0
+    }
+
     /// Fills `into` from byte `offset` on.
     ///
     /// # Errors

@@ -118,7 +118,11 @@ impl<'a, S: Read + Write> Options<'_, 'a, S> {
         let name = std::str::from_utf8(name).map_err(|_| ErrorKind::InvalidData)?;
         let export = self.named(name).ok_or(ErrorKind::NotFound)?;
         let shape = export.shape();
-        let head = Message::default().u64(shape.size).u16(flags(&shape, self.structured));
+        let head = Message::default().u64(shape.size).u16(flags(
+            &shape,
+            export.can_trim(),
+            self.structured,
+        ));
         let head = if self.no_zeroes { head } else { head.bytes(&[0; 124]) };
         self.stream.write_all(head.as_bytes())?;
         Ok(self.session(name, export))
@@ -173,7 +177,7 @@ impl<'a, S: Read + Write> Options<'_, 'a, S> {
         let sizes = sizes.u32(shape.preferred.max(shape.minimum)).u32(wire::MOST);
         self.reply(kind, reply::INFO, sizes.as_bytes())?;
         let told = Message::default().u16(info::EXPORT).u64(shape.size);
-        let told = told.u16(flags(&shape, self.structured));
+        let told = told.u16(flags(&shape, export.can_trim(), self.structured));
         self.reply(kind, reply::INFO, told.as_bytes())?;
         self.reply(kind, reply::ACK, b"")?;
         Ok(Some(self.session(&name, export)))
@@ -212,11 +216,12 @@ impl<'a, S: Read + Write> Options<'_, 'a, S> {
 }
 
 /// What an export can do, as its flags.
-fn flags(shape: &Shape, structured: bool) -> u16 {
+fn flags(shape: &Shape, trims: bool, structured: bool) -> u16 {
     let always = can::HAS_FLAGS | can::SEND_FLUSH | can::MULTI_CONN | can::SEND_CACHE;
     let writes = match shape.readonly {
         true => can::READ_ONLY,
-        false => can::SEND_FUA | can::SEND_TRIM | can::SEND_WRITE_ZEROES,
+        false if trims => can::SEND_FUA | can::SEND_TRIM | can::SEND_WRITE_ZEROES,
+        false => can::SEND_FUA | can::SEND_WRITE_ZEROES,
     };
     always | writes | if structured { can::SEND_DF } else { 0 }
 }

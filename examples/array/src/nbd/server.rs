@@ -2,14 +2,13 @@
 //! Listens, and gives each client a thread of its own until it goes or the server is stopped.
 
 use super::handshake::{Exports, shake};
+use super::socket::{self, Socket};
 use super::transmission;
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -129,7 +128,7 @@ impl Write for Stream {
 
 #[derive(Debug)]
 enum Listener {
-    Unix(UnixListener),
+    Unix(Socket),
     Tcp(TcpListener),
 }
 
@@ -149,12 +148,10 @@ impl Server {
     /// What the operating system says: the address is in use, or not to be had.
     pub fn listen(address: &Address) -> io::Result<Self> {
         let (listener, address) = match address {
-            Address::Unix(path) => {
-                remove_stale(path)?;
-                (Listener::Unix(UnixListener::bind(path)?), address.clone())
-            }
+            Address::Unix(path) => (Listener::Unix(Socket::listen(path)?), address.clone()),
             Address::Tcp(address) => {
-                let listener = TcpListener::bind(address)?;
+                let listener = TcpListener::bind(address);
+                let listener = listener.map_err(|error| socket::of_port(*address, error))?;
                 let own = listener.local_addr()?;
                 (Listener::Tcp(listener), Address::Tcp(own))
             }
@@ -241,20 +238,13 @@ impl Server {
 
     fn accept(&self) -> io::Result<Stream> {
         match &self.listener {
-            Listener::Unix(listener) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
+            Listener::Unix(socket) => {
+                socket.listener().accept().map(|(stream, _)| Stream::Unix(stream))
+            }
             Listener::Tcp(listener) => listener.accept().and_then(|(stream, _)| {
                 stream.set_nodelay(true)?;
                 Ok(Stream::Tcp(stream))
             }),
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Address::Unix(path) = &self.address {
-            // It may have been taken away by others.
-            let _ = fs::remove_file(path);
         }
     }
 }
@@ -270,20 +260,5 @@ fn converse(mut stream: Stream, exports: &Exports<'_>) -> io::Result<()> {
     match session {
         Some(session) => transmission::serve(session, stream),
         None => Ok(()),
-    }
-}
-
-/// Removes a socket that a server left behind that was killed.
-///
-/// # Errors
-/// Somebody listens there, or something else is there; it is left as it is.
-pub fn remove_stale(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() && UnixStream::connect(path).is_err() => {
-            fs::remove_file(path)
-        }
-        Ok(_) => Err(ErrorKind::AddrInUse.into()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
     }
 }

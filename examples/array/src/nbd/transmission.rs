@@ -152,6 +152,9 @@ impl Connection<'_> {
             Some(known) if flags & !known != 0 => {
                 return invalid(format!("command {kind} has no flags {:#x}", flags & !known));
             }
+            Some(_) if kind == command::TRIM && !self.session.export.can_trim() => {
+                return invalid("trim was not offered".into());
+            }
             Some(_) if kind == command::FLUSH && (offset, len) == (0, 0) => return Ok(0..0),
             Some(_) if kind == command::FLUSH => return invalid("a flush has no range".into()),
             Some(_) => {}

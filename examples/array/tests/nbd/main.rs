@@ -90,6 +90,10 @@ impl Export for Memory {
         Ok(())
     }
 
+    fn can_trim(&self) -> bool {
+        true
+    }
+
     fn trim(&self, range: Range<u64>, _: bool) -> io::Result<()> {
         let mut pages = self.pages.lock().unwrap();
         for (page, part) in Self::parts(range) {

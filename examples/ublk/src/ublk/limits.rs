@@ -10,7 +10,7 @@
 //! | blocks | logical: the array's; physical: the members' | |
 //! | cache | volatile, with FUA | members have one; without it no flush would come |
 
-use super::Target;
+use super::Facts;
 use super::abi::{MAX_IO, PAGE, Parameters, SECTOR, attribute};
 use raid_core::array::{Geometry, Secondary};
 
@@ -18,9 +18,9 @@ use raid_core::array::{Geometry, Secondary};
 const MOST: u32 = 1 << 20;
 
 /// The parameters of an array's device.
-pub(super) fn of(target: &dyn Target) -> Parameters {
-    let told = parameters(target.geometry(), target.size(), target.physical_block_size());
-    match target.is_read_only() {
+pub(super) fn of(facts: &Facts) -> Parameters {
+    let told = parameters(&facts.geometry, facts.size, facts.physical_block_size);
+    match facts.read_only {
         true => Parameters { attributes: attribute::READ_ONLY, ..told },
         false => told,
     }

@@ -44,15 +44,33 @@ struct Answered {
     result: Result<Vec<u8>, ServiceError>,
 }
 
+/// What a queue is made of that the kernel may refuse.
+pub(super) struct Parts {
+    ring: IoUring,
+    wake: OwnedFd,
+}
+
+impl Parts {
+    /// For a queue of so many tags.
+    pub(super) fn new(depth: u16) -> Result<Self, String> {
+        // One entry of each tag, and the one that wakes.
+        let ring = IoUring::new(u32::from(depth) + 1).map_err(refused)?;
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let wake = eventfd(0, flags).map_err(|error| format!("eventfd: {error}"))?;
+        Ok(Self { ring, wake })
+    }
+}
+
 /// Serves a device's queue until the device goes. `ready` is told when the kernel may send requests.
 pub(super) fn serve(
     device: &File,
     depth: u16,
+    parts: Parts,
     target: &dyn Target,
     ready: &Sender<Result<(), String>>,
     leaves: &AtomicBool,
 ) -> io::Result<()> {
-    let mut queue = match Queue::new(device, depth, target) {
+    let mut queue = match Queue::new(device, depth, parts, target) {
         Ok(queue) => queue,
         Err(why) => {
             // Whoever waits for it says why.
@@ -80,13 +98,15 @@ struct Queue<'d> {
 
 impl<'d> Queue<'d> {
     /// With a fetch for each tag under way.
-    fn new(device: &'d File, depth: u16, target: &'d dyn Target) -> Result<Self, String> {
+    fn new(
+        device: &'d File,
+        depth: u16,
+        parts: Parts,
+        target: &'d dyn Target,
+    ) -> Result<Self, String> {
         let descriptors = Descriptors::of(device, depth)
             .map_err(|error| format!("the descriptors of its requests: {error}"))?;
-        // One entry of each tag, and the one that wakes.
-        let ring = IoUring::new(u32::from(depth) + 1).map_err(refused)?;
-        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
-        let wake = eventfd(0, flags).map_err(|error| format!("eventfd: {error}"))?;
+        let Parts { ring, wake } = parts;
         let (answers, answered) = mpsc::channel();
         let wake = Arc::new(wake);
         let mut queue = Self {
@@ -160,7 +180,7 @@ impl<'d> Queue<'d> {
     fn request(&self, tag: u16) {
         let descriptor = self.descriptors.of_tag(tag).unwrap_or_default();
         let bytes = u64::from(descriptor.sectors) * u64::from(SECTOR);
-        let block = u64::from(self.target.geometry().block_size);
+        let block = u64::from(self.target.block_size());
         // The kernel sends whole blocks.
         let at = descriptor.start * u64::from(SECTOR) / block;
         let request = match descriptor.flags & op::MASK {

@@ -171,6 +171,17 @@ impl Served<'_> {
         self.child.try_wait().unwrap()
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Killed, and on its way out when this returns; it is waited for when the other end is dropped.
+    pub(crate) fn kill_and_leave(mut self) -> Self {
+        self.child.kill().unwrap();
+        self
+    }
+
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -192,6 +203,51 @@ impl Drop for Served<'_> {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A server beside the one of the folder; killed where a test ends without stopping it.
+pub(crate) struct Program {
+    child: Child,
+    control: String,
+    errors: String,
+}
+
+impl Program {
+    /// Serves these disks on sockets that begin with `name`; it answers when this returns.
+    pub(crate) fn serving(folder: &Folder, name: &str, words: &[&str], disks: &[usize]) -> Self {
+        let (control, socket) = (folder.path(name), folder.path(&format!("{name}-socket")));
+        let errors = folder.path(&format!("{name}-errors"));
+        let log = fs::File::create(&errors).unwrap();
+        let mut command = program(&["serve", "--control", &control, "--socket", &socket]);
+        command.args(words).args(disks.iter().map(|disk| folder.disk(*disk)));
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let served = Self { child, control, errors };
+        let answer = program(&["status", "--wait", "--control", &served.control]).output().unwrap();
+        assert!(answer.status.code().is_some_and(|code| code < 2), "{}", served.errors());
+        served
+    }
+
+    pub(crate) fn errors(&self) -> String {
+        fs::read_to_string(&self.errors).unwrap_or_default()
+    }
+
+    pub(crate) fn stop(mut self) {
+        let asked = program(&["stop", "--control", &self.control]).output().unwrap();
+        assert!(asked.status.success(), "{asked:?}");
+        assert!(self.child.wait().unwrap().success(), "{}", self.errors());
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It has ended as a rule.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn printed(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
 }
 
 /// Cuts a file short or lets it grow.

@@ -201,7 +201,7 @@ impl fmt::Display for ChangeError {
         match self {
             Self::Unsupported(what) => write!(f, "not supported by this format: {what}"),
             Self::Invalid { what, found, expected } => {
-                write!(f, "{what}: asked for {found}, limit {expected}")
+                write!(f, "{what}: {found} are asked for, the limit is {expected}")
             }
             Self::NoSuchArray(id) => write!(f, "no array {id} on these disks"),
             Self::NoSuchPlace(place) => write!(f, "no slot {} in set {}", place.slot, place.set),

@@ -17,6 +17,19 @@ fn is_free(path: &Path) -> bool {
     fs::File::open(path).unwrap().try_lock().is_ok()
 }
 
+#[test]
+fn an_array_without_a_block_device_is_not_handed_over_and_goes_on() {
+    let folder = Folder::new("not-kept", 2);
+    let made = folder.create(&["--level", "raid1"], 2);
+    assert!(made.status.success(), "{}", errors(&made));
+    let served = folder.serve_with(&["--array", "array"], &[0, 1]);
+    let refused = folder.ask(&["stop", "--keep-device"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(errors(&refused).contains("no block device"), "{}", errors(&refused));
+    folder.client().write_at(0, &[7; 8192], true).unwrap();
+    served.stop();
+}
+
 /// In turns, as the disk of a machine with one spare would.
 #[test]
 fn a_disk_whose_place_a_spare_took_is_added_again_and_serves_again() {

@@ -124,10 +124,21 @@ impl<'a> SetRecord<'a> {
             disk.virtual_disks().is_none_or(|all| all.used(disk.order()).nth(1).is_none())
         };
         let mixed = self.roster().is_some() != other.roster().is_some();
-        if mixed && alone(&self.disk) && alone(&other.disk) {
+        let begun = || self.missed_before_its_first(other) || other.missed_before_its_first(self);
+        if mixed && alone(&self.disk) && alone(&other.disk) && !begun() {
             return (self.disk.effective_sequence(), other.disk.effective_sequence());
         }
         (self.number(), other.number())
+    }
+
+    /// Whether it got its roster by an update that did not reach the other one, and was further behind that one
+    /// before: a first roster counts on from the header of its disk.
+    pub(super) fn missed_before_its_first(&self, other: &Self) -> bool {
+        let Some(own) = self.roster().filter(|_| other.roster().is_none()) else { return false };
+        let headers = self.disk.effective_sequence().zip(other.disk.effective_sequence());
+        headers.is_some_and(|(header, last)| {
+            updates_between(header, last) > 0 && updates_between(last, own.number) > 1
+        })
     }
 
     /// Whether its copy says that no write is under way; `None` if it does not list the volume.

@@ -208,13 +208,25 @@ impl<'a> VirtualDisk<'a> {
 
     /// State of a disk's data in this volume, its own records aside.
     pub(super) fn condition(&self, disk: &DdfDisk<'a>) -> MemberState {
+        let of = |disk: &DdfDisk<'a>| {
+            let index = disk.index();
+            self.carriers().find(move |claim| claim.disk.index() == index)
+        };
         let (Some(_), Some(reference)) = (self.roster, disk.reference()) else {
-            return self.configuration.condition_by(&self.speaker, disk);
+            let headers = disk.effective_sequence().zip(self.speaker.effective_sequence());
+            let missed = headers.is_some_and(|(own, last)| updates_between(own, last) > 0)
+                && of(disk)
+                    .zip(of(&self.speaker))
+                    .is_some_and(|(own, speaks)| own.missed_before_its_first(&speaks));
+            return match missed {
+                true => MemberState::Stale,
+                false => self.configuration.condition_by(&self.speaker, disk),
+            };
         };
         let voice = self.voice();
         let Some(state) = voice.state_of(reference) else { return MemberState::Stale };
         // The record of one that takes a place may not have reached it yet.
-        let own = self.carriers().find(|claim| claim.disk.index() == disk.index());
+        let own = of(disk);
         let behind = match (voice.number(), own.and_then(|own| own.number())) {
             (Some(number), Some(own)) => updates_between(number, own),
             _ => 0,

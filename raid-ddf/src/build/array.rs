@@ -2,12 +2,14 @@
 //! A new array in a configuration: an entry that all disks have, and a record on each member.
 
 use super::request::{MAX_NAME, Plan, present, start};
+use crate::guid::Guid;
 use crate::header::Section;
 use crate::integer::{U16, U32, U64};
 use crate::physical_disk_records::PdType;
 use crate::record::Record;
 use crate::time::DdfTime;
 use crate::update::array_state::update_arrays;
+use crate::update::rosters;
 use crate::update::run_time::edit_disk;
 use crate::update::spread::{edit_newest, edit_slot, free_slot, spread};
 use crate::update::survey::Live;
@@ -24,6 +26,7 @@ pub(crate) fn create(
 ) -> Result<ArrayId, ChangeError> {
     let plan = Plan::of(disks, request, stamp)?;
     let order = plan.survey.order;
+    let begun = rosters::begin(disks, &plan.survey, Guid::UNUSED)?;
     for (_, disk) in present(request) {
         let Some(reference) = plan.survey.reference(&Live(disks), disk) else { continue };
         edit_disk(disks, &plan.survey, reference, |entry| {
@@ -43,7 +46,7 @@ pub(crate) fn create(
     if present(request).count() < request.disks.len() {
         update_arrays(disks, &plan.survey, plan.guid, None, |_| {});
     }
-    spread(disks, &plan.survey, stamp);
+    spread(disks, &plan.survey, &begun, stamp);
     Ok(plan.guid.into())
 }
 

@@ -12,6 +12,7 @@ use crate::physical_disk_records::{PdState, PdType, PhysicalDiskRecords};
 use crate::record::Record;
 use crate::spare_assignment::{SpareAssignment, SpareAssignmentEntry};
 use crate::structure::ConfigurationRecord;
+use crate::update::rosters;
 use crate::update::run_time::edit_disk;
 use crate::update::spread::{clear_slot, edit_newest, edit_slot, spread};
 use crate::update::survey::{Live, Survey};
@@ -28,6 +29,7 @@ pub(crate) fn array(
 ) -> Result<(), ChangeError> {
     let guid = Guid::from(array);
     let survey = Survey::of_array(&Live(disks), guid)?;
+    let begun = rosters::begin(disks, &survey, Guid::UNUSED)?;
     free_members(disks, &survey, guid);
     for disk in 0..disks.len() {
         clear_records(disks, &survey, disk, Some(&guid));
@@ -38,7 +40,7 @@ pub(crate) fn array(
         let count = take_out(&mut records.entries, of, &guid);
         records.populated_vdes = U16::new(survey.order, count);
     });
-    spread(disks, &survey, stamp);
+    spread(disks, &survey, &begun, stamp);
     Ok(())
 }
 
@@ -49,6 +51,7 @@ pub(crate) fn configuration(
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
     let survey = Survey::of_configuration(&Live(disks), configuration)?;
+    let begun = rosters::begin(disks, &survey, Guid::UNUSED)?;
     for disk in 0..disks.len() {
         clear_records(disks, &survey, disk, None);
     }
@@ -64,7 +67,7 @@ pub(crate) fn configuration(
             entry.set_pd_state(order, entry.pd_state(order).difference(PdState::REBUILDING));
         }
     });
-    spread(disks, &survey, stamp);
+    spread(disks, &survey, &begun, stamp);
     Ok(())
 }
 
@@ -90,6 +93,7 @@ pub(crate) fn disk(
     if survey.physical_disks(&live).is_none_or(|all| all.used(survey.order).count() < 2) {
         return refuse("the last disk of its configuration");
     }
+    let begun = rosters::begin(disks, &survey, Guid::UNUSED)?;
     if let Some(reference) = reference {
         dissociate(disks, &survey, reference, None, stamp);
     }
@@ -98,7 +102,7 @@ pub(crate) fn disk(
         let count = take_out(&mut all.entries, of, &guid);
         all.populated_pdes = U16::new(survey.order, count);
     });
-    spread(disks, &survey, stamp);
+    spread(disks, &survey, &begun, stamp);
     Ok(())
 }
 

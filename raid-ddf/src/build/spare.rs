@@ -10,6 +10,7 @@ use crate::physical_disk_records::PdType;
 use crate::record::Record;
 use crate::spare_assignment::{SpareAssignment, SpareType};
 use crate::time::DdfTime;
+use crate::update::rosters;
 use crate::update::run_time::edit_disk;
 use crate::update::spread::{change_record, clear_slot, edit_slot, free_slot, spread};
 use crate::update::survey::{Live, Survey, copies_of, invalid, set_of};
@@ -41,11 +42,14 @@ pub fn assign_spare_as(
             check_served(&live, &survey, request)?;
             survey
         }
+        // What stands against the update is looked at before the disk is made a member.
         None => join(disks, (disk, identity), stamp, &|live, survey| {
-            check_served(live, survey, request)
+            check_served(live, survey, request)?;
+            rosters::obstacle(live, survey).map_or(Ok(()), Err)
         })?,
     };
     let Some(reference) = survey.reference(&Live(disks), disk) else { return Ok(()) };
+    let begun = rosters::begin(disks, &survey, Guid::UNUSED)?;
     write_assignment(disks, &survey, request, stamp);
     for index in 0..served_count(&Live(disks), &survey, request) {
         let Some((guid, set)) = nth_served(&Live(disks), &survey, request, index) else { break };
@@ -64,7 +68,7 @@ pub fn assign_spare_as(
         let unused = entry.pd_type(order).difference(PdType::PARTICIPATING | SPARES);
         entry.set_pd_type(order, unused | own);
     });
-    spread(disks, &survey, stamp);
+    spread(disks, &survey, &begun, stamp);
     Ok(())
 }
 
@@ -90,14 +94,16 @@ pub(crate) fn release(
     if survey.names(&live, reference, None) {
         return refuse("a member of an array");
     }
-    if let Some((slot, _)) = assignment {
+    let slot = assignment.map(|(slot, _)| slot);
+    let begun = rosters::begin(disks, &survey, Guid::UNUSED)?;
+    if let Some(slot) = slot {
         clear_slot(disks, &survey, disk, slot);
     }
     dissociate(disks, &survey, reference, None, stamp);
     edit_disk(disks, &survey, reference, |entry| {
         entry.set_pd_type(order, entry.pd_type(order).difference(SPARES));
     });
-    spread(disks, &survey, stamp);
+    spread(disks, &survey, &begun, stamp);
     Ok(())
 }
 

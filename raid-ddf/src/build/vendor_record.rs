@@ -8,6 +8,7 @@ use crate::guid::Guid;
 use crate::integer::ByteOrder;
 use crate::record::Record;
 use crate::structure::{ConfigurationRecord, Structure};
+use crate::update::rosters;
 use crate::update::spread::{clear_slot, edit_slot, free_slot, spread};
 use crate::update::survey::{Live, Survey, invalid};
 use crate::vendor_unique_configuration::VendorUniqueConfiguration;
@@ -41,16 +42,20 @@ pub fn set_vendor_record(
     }
     let own = slot_of(&structure, &guid);
     let full = ChangeError::Disk { disk, what: "no room for a vendor's record" };
-    match own {
-        Some(slot) if data.is_empty() => clear_slot(disks, &survey, disk, slot),
-        None if data.is_empty() => return Ok(()),
-        _ => {
-            let slot = own.or_else(|| free_slot(&structure)).ok_or(full)?;
+    let free = free_slot(&structure);
+    if own.is_none() && data.is_empty() {
+        return Ok(());
+    }
+    let slot = own.or(free).ok_or(full)?;
+    let begun = rosters::begin(disks, &survey, Guid::UNUSED)?;
+    match data.is_empty() {
+        true => clear_slot(disks, &survey, disk, slot),
+        false => {
             let order = survey.order;
             edit_slot(disks, &survey, disk, slot, |bytes| fill(bytes, order, guid, data));
         }
     }
-    spread(disks, &survey, stamp);
+    spread(disks, &survey, &begun, stamp);
     Ok(())
 }
 

@@ -64,13 +64,14 @@ pub(crate) fn activate(
     let guid = Guid::from(array);
     let plan = plan(disks, guid, place, spare)?;
     let (survey, order) = (&plan.survey, plan.survey.order);
-    let volume = rosters::begin(disks, survey, guid)?;
+    let begun = rosters::begin(disks, survey, guid)?;
+    let volume = &begun.volume;
     match plan.assignment {
         Some((slot, true)) => set_active(disks, survey, spare, slot, true),
         Some((slot, false)) => clear_slot(disks, survey, spare, slot),
         None => {}
     }
-    match &volume {
+    match volume {
         Some(volume) => rosters::share(disks, survey, guid, volume),
         None => {
             let speaks =
@@ -109,7 +110,7 @@ pub(crate) fn activate(
         give_back(disks, survey, disk, slot);
     }
     retire(disks, survey, plan.old);
-    if let Some(volume) = &volume {
+    if let Some(volume) = volume {
         // A spare that gives up its place was in until now.
         let was_in = plan.old.and_then(|old| volume.roster.state_of(old));
         let parts = was_in.is_some_and(PdState::is_usable).then_some(Age::Parted);
@@ -124,7 +125,7 @@ pub(crate) fn activate(
         rosters::update_lists(disks, survey);
     }
     update_arrays(disks, survey, guid, None, |_| {});
-    spread(disks, survey, stamp);
+    spread(disks, survey, &begun, stamp);
     Ok(())
 }
 

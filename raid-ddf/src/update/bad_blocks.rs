@@ -12,11 +12,13 @@
 //! | which may be moved | below Configured_Size, not moved before |
 
 use super::copies::Copies;
+use super::rosters;
 use super::spread::{edit_own, spread};
 use super::survey::{Live, Survey, invalid};
 use crate::bad_block_log::{BadBlockEntry, BadBlockLog};
 use crate::build::VENDOR;
 use crate::disk_bytes::DiskBytes;
+use crate::guid::Guid;
 use crate::header::{Revision, Section};
 use crate::integer::{ByteOrder, U16, U32, U64};
 use crate::structure::Structure;
@@ -64,6 +66,7 @@ pub(crate) fn add(
     let log = structure.bad_block_log().ok_or(nothing)?;
     let offset = check(log, &copies, &structure, range, usable)?;
     let mut counts = log.counts(order, revision);
+    let begun = rosters::begin(disks, &survey, Guid::UNUSED)?;
     let index = usize::try_from(counts.entries).unwrap_or(usize::MAX);
     counts.entries = counts.entries.saturating_add(1);
     edit_own(disks, &survey, disk, Section::BadBlockLog, |log: &mut BadBlockLog| {
@@ -74,7 +77,7 @@ pub(crate) fn add(
         entry.remapped_count = U16::new(order, count);
         log.set_counts(order, revision, counts);
     });
-    spread(disks, &survey, stamp);
+    spread(disks, &survey, &begun, stamp);
     Ok(())
 }
 

@@ -74,12 +74,12 @@ pub(crate) fn set_condition(
         next.insert(PdState::ONLINE);
         next.remove(PdState::TRANSITION);
     }
-    rosters::begin(disks, &survey, Guid::UNUSED)?;
+    let begun = rosters::begin(disks, &survey, Guid::UNUSED)?;
     if !old.intersects(gone) && gives_up {
         rosters::fail(disks, &survey, Guid::UNUSED, reference, next);
     }
     edit_disk(disks, &survey, reference, |entry| entry.set_pd_state(order, next));
     update_arrays(disks, &survey, Guid::UNUSED, None, |_| {});
-    spread(disks, &survey, stamp);
+    spread(disks, &survey, &begun, stamp);
     Ok(())
 }

@@ -7,9 +7,11 @@
 //!
 //! Configurations are never merged: whose procedure that is, is unverified.
 
+use super::rosters;
 use super::spread::{clear_slot, edit_newest, spread};
 use super::survey::{Live, Survey, copies_of};
 use crate::disk_bytes::{DiskBytes, Disks};
+use crate::guid::Guid;
 use crate::header::{DdfHeader, Section};
 use crate::integer::U16;
 use crate::locate::anchor;
@@ -32,6 +34,7 @@ pub(crate) fn import(
 ) -> Result<(), ChangeError> {
     let survey = Survey::of_configuration(&Live(disks), configuration)?;
     let order = survey.order;
+    let begun = rosters::begin(disks, &survey, Guid::UNUSED)?;
     for disk in 0..disks.len() {
         commit_spare(disks, &survey, disk);
     }
@@ -48,7 +51,7 @@ pub(crate) fn import(
     for disk in 0..disks.len() {
         make_known(disks, &survey, disk);
     }
-    spread(disks, &survey, stamp);
+    spread(disks, &survey, &begun, stamp);
     Ok(())
 }
 

@@ -55,6 +55,13 @@ impl Found {
     }
 }
 
+/// What stands for an update that has begun: nothing can be [spread](super::spread::spread) without it.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    /// What is known of the volume that is updated; `None` if there are no rosters, or it is of none.
+    pub(crate) volume: Option<Found>,
+}
+
 /// Why an update is refused that a disk without rosters would forget by.
 const FORGETFUL: &str = "its records say that another array ran without a disk that this update counts \
                          in, and there is no room to keep that; read this array, copy it elsewhere";
@@ -71,14 +78,15 @@ pub(crate) fn read(
 }
 
 /// Begins an update of volume `own`, or of none: every record on every disk says of its volume what the
-/// disk's own copy says, in terms of the newest copy. `None` if there are no rosters.
+/// disk's own copy says, in terms of the newest copy. A disk that missed updates is known by that alone as soon as
+/// the lists of all disks are the same. So no update goes without it, also one that no volume knows of.
 pub(crate) fn begin(
     disks: &mut [DiskBuffer<'_>],
     survey: &Survey,
     own: Guid,
-) -> Result<Option<Found>, ChangeError> {
+) -> Result<Begun, ChangeError> {
     let live = Live(disks);
-    let Some(update) = survey.copies.sequence() else { return Ok(None) };
+    let Some(update) = survey.copies.sequence() else { return Ok(Begun { volume: None }) };
     if let Some(why) = obstacle(&live, survey) {
         return Err(why);
     }
@@ -103,7 +111,7 @@ pub(crate) fn begin(
             });
         }
     }
-    Ok(found(&Live(disks), survey, own, speaker))
+    Ok(Begun { volume: found(&Live(disks), survey, own, speaker) })
 }
 
 /// Why no update can be written, if a disk is in the way.

@@ -110,7 +110,8 @@ pub(crate) fn set_state(
         return Err(nowhere(slot));
     }
     let found = self::state(&live, array, set);
-    let volume = rosters::begin(disks, &survey, guid)?;
+    let begun = rosters::begin(disks, &survey, guid)?;
+    let volume = begun.volume;
     let speaks_last = survey.next_sequence == survey.copies.sequence().map(next);
     let alike = !survey.differs && volume.is_none_or(|volume| volume.alike);
     let last = volume.is_none_or(|volume| volume.speaks_last());
@@ -127,7 +128,7 @@ pub(crate) fn set_state(
         if survey.differs {
             survey.next_sequence = survey.copies.sequence();
         }
-        spread(disks, &survey, stamp);
+        spread(disks, &survey, &begun, stamp);
         return Ok(());
     }
     let in_sync = slots.without(named);
@@ -183,7 +184,7 @@ pub(crate) fn set_state(
         rosters::write(disks, &survey, guid, &Roster { note: all, ..roster });
     }
     update_arrays(disks, &survey, guid, Some((set, in_sync)), |entry| all.store_in_entry(entry));
-    spread(disks, &survey, stamp);
+    spread(disks, &survey, &begun, stamp);
     Ok(())
 }
 

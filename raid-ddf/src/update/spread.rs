@@ -11,7 +11,7 @@
 //! [`commit`](crate::commit) writes it before it touches the good one.
 
 use super::copies::{Copies, block};
-use super::rosters;
+use super::rosters::{self, Begun};
 use super::set_note;
 use super::survey::{Live, RecordAt, Survey, newer, set_of};
 use crate::crc::Seal;
@@ -46,7 +46,7 @@ pub(crate) const CLOSED: u8 = 0x00;
 
 /// Brings every copy on every live disk to what the newest disk's chosen copy says, and counts the
 /// change.
-pub(crate) fn spread(disks: &mut [DiskBuffer<'_>], survey: &Survey, stamp: Stamp) {
+pub(crate) fn spread(disks: &mut [DiskBuffer<'_>], survey: &Survey, _: &Begun, stamp: Stamp) {
     for disk in 0..disks.len() {
         refresh_records(disks, survey, disk);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Run-time changes: what is recorded is what is read, and nothing else changes.
 
+mod administration;
 mod bad_blocks;
 mod changes;
 mod checkpoints;

@@ -125,9 +125,9 @@ pub(crate) fn set_state(
             rosters::update_lists(disks, &survey);
             update_arrays(disks, &survey, guid, None, |_| {});
         }
-        if survey.differs {
-            survey.next_sequence = survey.copies.sequence();
-        }
+        // Where only what a volume says for itself differs, an update of another volume has reached all since:
+        // one that counts would be taken for the first of a start, and neither number nor stamp says so.
+        survey.next_sequence = survey.copies.sequence();
         spread(disks, &survey, &begun, stamp);
         return Ok(());
     }

@@ -264,3 +264,37 @@ fn a_disk_that_fails_for_one_array_still_serves_an_unclean_one_with_parity() {
         assert_eq!(short(&rig, five)[0], SlotSet::of(Slot(1)));
     }
 }
+
+/// A start writes what it found once more, and again where that was no update of its own. With headers that agree
+/// and rosters that do not, the first of these would count, though the volume's own number did not move.
+#[test]
+fn what_a_volume_left_undone_is_repeated_as_the_same_update_though_another_volume_was_updated_since()
+ {
+    let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
+    let (mut rig, first) = with(mirror, &[0, 1], 2);
+    let second = rig.create("mirror", mirror, &[0, 1]).unwrap();
+    let dirty = state_of(false, &[], &[]);
+    rig.set_state(first, 0, &dirty).unwrap();
+    rig.commit();
+    rig.set_state(first, 0, &healthy()).unwrap();
+    // The power goes when disk 0 alone has it.
+    rig.live = vec![true, false];
+    rig.commit();
+    rig.reread();
+    rig.live = vec![true; 2];
+    rig.set_state(second, 0, &dirty).unwrap();
+    rig.commit();
+    rig.reread();
+    let updates = |rig: &Rig| rig.told().disks.iter().map(|own| own.sequence).collect::<Vec<_>>();
+    let before = updates(&rig);
+    assert_eq!(before[0], before[1], "an update of the other volume has reached both");
+    assert_eq!(rig.state(first, 0), Some(healthy()));
+    rig.set_state(first, 0, &healthy()).unwrap();
+    assert_eq!(updates(&rig), before, "the same update once more");
+    rig.commit();
+    rig.reread();
+    assert_eq!(rig.only(&[1]).state(first, 0).unwrap().clean, true, "disk 1 has it now");
+    // What is written again is another one, on both.
+    rig.set_state(first, 0, &healthy()).unwrap();
+    assert_eq!(updates(&rig), before.iter().map(|own| own.map(|own| own + 1)).collect::<Vec<_>>());
+}

@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | in | in | one history; the higher generation is the later |
 //! | given up | in | `x` is the later one: it was there for every write that `y` may have acknowledged |
-//! | given up, or no line | given up, or no line | `y` is the earlier one if a disk that it counts in carries a table without it, of another generation; or if it only does not know `x`, and both count in another disk. Else a fork |
+//! | given up, or no line | given up, or no line | `y` is the earlier one if a disk that it counts in carries a table without it, of another generation; or if it only does not know `x`, and both count in another disk, or it counts all in, one of whom is being filled where `x` is. Else a fork |
 //!
 //! | given up | being filled | `x` is the later one if both count in another disk. Else a fork: the table that took `x` back may not have reached it |
 //!
@@ -122,9 +122,28 @@ fn supersedes(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_>) -> boo
         }
         // Its line was given to another disk meanwhile.
         (Word::Unknown, Word::In | Word::Filling) => later() && !is_tied(disks, member, other),
-        (_, Word::Unknown) if theirs.is_out() => later() && share_a_disk(other, member),
+        (_, Word::Unknown) if theirs.is_out() => {
+            later() && (share_a_disk(other, member) || was_left_by_its_own(disks, other, member))
+        }
         _ => false,
     }
+}
+
+/// Whether a disk that `member` counts in is being filled in the history of `other`, and `member` counts every disk
+/// in. What it acknowledged that disk had then, and no disk can have been filled but from one that had it; it does
+/// not know `other`, so that one came later.
+fn was_left_by_its_own(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_>) -> bool {
+    let mut lines = member.tree.disks().map(|(_, line)| line);
+    let whole = lines.all(|line| line.disk_state().worth() == Worth::Holds);
+    let left = |third: Member<'_>| {
+        word(member, third.drivemagic) == Word::In
+            && word(&third, third.drivemagic) == Word::Filling
+            && word(&third, other.drivemagic) == Word::In
+            && word(&third, member.drivemagic).is_out()
+            && compare_generations(&third, member) == Ordering::Greater
+            && is_trusted(&third)
+    };
+    whole && members_of(disks, member.array()).any(left)
 }
 
 /// Whether the accused is further on than its accuser can have let it come: a disk that is counted in

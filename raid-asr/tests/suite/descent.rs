@@ -209,6 +209,28 @@ fn a_disk_without_a_line_is_counted_out() {
     }
 }
 
+/// Disk 2 took the place of disk 0 and was filled from disk 1, which failed then and is being filled again.
+#[test]
+fn a_replaced_disk_is_older_than_a_disk_it_counts_in_that_went_on_without_it_and_is_being_filled() {
+    let old = one_level(1, 2);
+    let mut filled = old.clone();
+    filled[0].sequence = 14;
+    filled[1].magic = magic(2);
+    filled[2].state = FILLED;
+    let with = |old: &[Line]| {
+        let disk = |at: u32| Disk::new(magic(at), if at == 0 { old } else { &filled });
+        assemble(&[disk(0), disk(1), disk(2)])
+    };
+    let found = with(&old);
+    assert_eq!(states(&found), [InSync, MemberState::Rebuilding], "{:#?}", found.findings);
+    assert!(found.has(finding::NOT_IN_NEWEST) && !found.has(finding::SPLIT_BRAIN));
+    // Not where it has run alone since, nor where it is further on.
+    for generation in [2, 13, 14, 20] {
+        assert_eq!(with(&given_up(&old, generation, &[1])).arrays[0].state, Forked, "{generation}");
+    }
+    assert_eq!(with(&given_up(&old, 15, &[])).arrays[0].state, Forked);
+}
+
 /// Case C10.
 #[test]
 fn a_table_that_places_a_disk_counts_only_if_nobody_went_on_without_it() {

@@ -22,6 +22,7 @@
 //! | `journal`, `replay` | the row ledger, while the set runs and at a start |
 //! | `head` | which record a ledger belongs to |
 //! | `returning` | a disk that left comes back to its place |
+//! | `listing` | what the format reports of the disks |
 //! | `group` | I/O that is waited for together |
 
 mod calls;
@@ -30,6 +31,7 @@ mod group;
 mod guard;
 mod head;
 mod journal;
+mod listing;
 mod open;
 mod open_error;
 mod replay;

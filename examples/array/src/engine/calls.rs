@@ -5,10 +5,8 @@
 //! refuses the change once its turn has come, the set fails meanwhile) is reported as an event.
 
 use super::{Engine, commit};
-use raid_core::array::{MemberDescriptor, MemberId, Place};
-use raid_core::metadata::{
-    ChangeError, DiskDescriptor, DiskShape, Finding, Inventory, RuntimeState, Stamp, Subject,
-};
+use raid_core::array::Place;
+use raid_core::metadata::{ChangeError, DiskShape, RuntimeState, Stamp};
 use raid_core::units::SlotSet;
 use raid_sync::{Limits, Redundancy, Refusal, Status, Time};
 use std::fmt;
@@ -350,8 +348,8 @@ impl Engine {
         }
         let known = self.store.disks.get(disk);
         let used = known.is_some_and(|known| known.live || known.foreign);
-        let found = self.look_up(disk);
-        if used || found.member || found.spare {
+        let found = self.listing();
+        if used || found.is_member(disk) || found.is_spare(disk) {
             return Err(CallError::InUse { disk });
         }
         let (found, expected) = (shape.block_size, self.block_size());
@@ -372,9 +370,8 @@ impl Engine {
 
     /// Blocks of the smallest member of the array.
     fn smallest_member(&self) -> u64 {
-        let mut found = SmallestMember { array: self.array, blocks: None };
-        self.store.view(|disks| self.format.assemble(disks, &mut found));
-        found.blocks.unwrap_or(0)
+        let found = self.listing();
+        found.members_of(self.array).map(|own| own.len.0).min().unwrap_or(0)
     }
 
     /// Gives up a disk that has no part in the array: neither a member nor a spare, and written by no commit. It may
@@ -390,7 +387,7 @@ impl Engine {
         if self.commits.names_disk(disk) || self.commits.writes(disk) {
             return Err(CallError::Promised { disk });
         }
-        if self.store.disks[disk].live || self.look_up(disk).spare {
+        if self.store.disks[disk].live || self.listing().is_spare(disk) {
             return Err(CallError::InUse { disk });
         }
         self.forget_disk(disk);
@@ -411,8 +408,9 @@ impl Engine {
         if let Some(place) = self.seat_of(disk) {
             return Err(CallError::Member { disk, place });
         }
-        let found = self.look_up(disk);
-        let id = found.id.filter(|_| found.spare && !found.member);
+        let found = self.listing();
+        let own = found.disk(disk).filter(|own| own.spare && !found.is_member(disk));
+        let id = own.map(|own| own.id);
         let id = id.ok_or(CallError::NotASpare { disk })?;
         // Tried on a copy: what is refused later is heard by nobody who asked.
         let (format, mut trial) = (self.format, self.store.clone());
@@ -465,8 +463,8 @@ impl Engine {
     /// Whether a disk can serve a place, as the format says. Tried on a copy of the metadata: the
     /// failure of the place may not be recorded yet.
     fn may_serve(&self, place: Place, disk: usize) -> Result<(), CallError> {
-        let found = self.look_up(disk);
-        if !found.spare && !found.member {
+        let found = self.listing();
+        if !found.is_spare(disk) && !found.is_member(disk) {
             return Err(CallError::NotASpare { disk });
         }
         let (format, array, set) = (self.format, self.array, place.set);
@@ -496,54 +494,4 @@ impl Engine {
             }
         }
     }
-
-    /// What the metadata says of a disk.
-    fn look_up(&self, disk: usize) -> FindDisk {
-        let mut found = FindDisk { disk, id: None, spare: false, member: false };
-        self.store.view(|disks| self.format.assemble(disks, &mut found));
-        found
-    }
-}
-
-/// How small a member of an array is.
-struct SmallestMember {
-    array: raid_core::array::ArrayId,
-    blocks: Option<u64>,
-}
-
-impl Inventory for SmallestMember {
-    fn disk(&mut self, _: &DiskDescriptor) {}
-    fn array(&mut self, _: &raid_core::array::ArrayDescriptor) {}
-    fn member(&mut self, member: &MemberDescriptor) {
-        if member.array == self.array {
-            let blocks = member.len.0;
-            self.blocks = Some(self.blocks.map_or(blocks, |smallest| smallest.min(blocks)));
-        }
-    }
-    fn raw(&mut self, _: Subject, _: &'static str, _: u64) {}
-    fn finding(&mut self, _: &Finding) {}
-}
-
-/// Looks up one disk in what a format reports.
-struct FindDisk {
-    disk: usize,
-    id: Option<MemberId>,
-    spare: bool,
-    /// It is a member of any array of the configuration, whatever its state.
-    member: bool,
-}
-
-impl Inventory for FindDisk {
-    fn disk(&mut self, disk: &DiskDescriptor) {
-        if disk.disk == self.disk {
-            self.id = Some(disk.id);
-            self.spare |= disk.spare;
-        }
-    }
-    fn array(&mut self, _: &raid_core::array::ArrayDescriptor) {}
-    fn member(&mut self, member: &MemberDescriptor) {
-        self.member |= member.disk == Some(self.disk);
-    }
-    fn raw(&mut self, _: Subject, _: &'static str, _: u64) {}
-    fn finding(&mut self, _: &Finding) {}
 }

@@ -16,10 +16,9 @@ use super::{CallError, Engine, Event, Owner, Set};
 use crate::backplane::Transfer;
 use crate::store::{CommitStep, Store};
 use crate::sync_log::SyncLog;
-use raid_core::array::{MemberDescriptor, MemberId, Place};
+use raid_core::array::{MemberId, Place};
 use raid_core::metadata::{
-    ChangeError, DiskBuffer, DiskDescriptor, DiskShape, Finding, FormatWriter, Inventory,
-    Operation, RuntimeState, Stamp, Subject,
+    ChangeError, DiskBuffer, DiskShape, FormatWriter, Operation, RuntimeState, Stamp,
 };
 use raid_core::units::{Extent, Row, Slot, SlotSet};
 use raid_sync::{RecordSeq, Refusal, Seen};
@@ -784,9 +783,9 @@ impl Engine {
 
     /// A spare's activation is on stable storage: it takes its seat.
     fn seat(&mut self, place: Place, disk: usize) {
-        let mut found = FindMember { array: self.array, place, member: None };
-        self.store.view(|disks| self.format.assemble(disks, &mut found));
-        let Some(member) = found.member else {
+        let found = self.listing();
+        let Some(member) = found.members_of(self.array).filter(|own| own.place == place).last()
+        else {
             let why = CallError::Format(ChangeError::NoSuchPlace(place));
             return self.events.push_back(Event::NotTaken { place, disk, why });
         };
@@ -795,7 +794,7 @@ impl Engine {
         let space = self.journal_space(disk);
         let seat = &mut self.sets[set].slots[place.slot.index()];
         let (left, epoch) = (seat.disk, seat.epoch + 1);
-        let key = key_of(&member);
+        let key = key_of(member);
         *seat = super::Seat { disk: Some(disk), start: member.start, key, epoch };
         // The one that sat here before is a member no more.
         let left = left.filter(|left| self.seat_of(*left).is_none());
@@ -836,25 +835,6 @@ impl Engine {
             }
         }
     }
-}
-
-/// Looks up one member in what a format reports.
-struct FindMember {
-    array: raid_core::array::ArrayId,
-    place: Place,
-    member: Option<MemberDescriptor>,
-}
-
-impl Inventory for FindMember {
-    fn disk(&mut self, _: &DiskDescriptor) {}
-    fn array(&mut self, _: &raid_core::array::ArrayDescriptor) {}
-    fn member(&mut self, member: &MemberDescriptor) {
-        if member.array == self.array && member.place == self.place {
-            self.member = Some(*member);
-        }
-    }
-    fn raw(&mut self, _: Subject, _: &'static str, _: u64) {}
-    fn finding(&mut self, _: &Finding) {}
 }
 
 /// Edits all live disks and this one, which stays live if the format makes the change.

@@ -16,8 +16,7 @@ use crate::backplane::{Backplane, Transfer};
 use crate::discover::Discovery;
 use crate::ledger::{self, BLOCK, Head, SetId};
 use crate::store::CommitStep;
-use raid_core::array::{ArrayDescriptor, MemberDescriptor};
-use raid_core::metadata::{DiskDescriptor, Finding, Inventory, Subject};
+use raid_core::array::ArrayDescriptor;
 use raid_core::units::SlotSet;
 use std::collections::BTreeMap;
 
@@ -74,27 +73,12 @@ impl Heads {
     }
 }
 
-/// The update of each disk's metadata.
-struct Updates(Vec<Option<u64>>);
-
-impl Inventory for Updates {
-    fn disk(&mut self, disk: &DiskDescriptor) {
-        if let Some(own) = self.0.get_mut(disk.disk) {
-            *own = disk.sequence;
-        }
-    }
-    fn array(&mut self, _: &ArrayDescriptor) {}
-    fn member(&mut self, _: &MemberDescriptor) {}
-    fn raw(&mut self, _: Subject, _: &'static str, _: u64) {}
-    fn finding(&mut self, _: &Finding) {}
-}
-
 impl Engine {
     /// By disk: which update its metadata in memory is of.
     pub(super) fn updates(&self) -> Vec<Option<u64>> {
-        let mut updates = Updates(vec![None; self.store.disks.len()]);
-        self.store.view(|disks| self.format.assemble(disks, &mut updates));
-        updates.0
+        let found = self.listing();
+        let update = |disk: usize| found.disk(disk).and_then(|own| own.sequence);
+        (0..self.store.disks.len()).map(update).collect()
     }
 
     pub(super) fn set_id(&self, set: usize) -> SetId {

@@ -8,8 +8,7 @@
 use super::group::{Ask, Results};
 use super::{CallError, Engine, Event, Owner, Set};
 use crate::backplane::Transfer;
-use raid_core::array::{ArrayDescriptor, ArrayId, ArrayState, MemberDescriptor, Place};
-use raid_core::metadata::{DiskDescriptor, Finding, Inventory, Subject};
+use raid_core::array::{MemberDescriptor, Place};
 use raid_sync::{MemberKey, Refusal, Seen};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -79,9 +78,7 @@ impl Engine {
         for ((_, held), read) in with.disks[disk].pieces.iter_mut().zip(read) {
             *held = Arc::new(read.to_vec());
         }
-        let mut found = FindFork { array: self.array, forked: false };
-        with.view(|disks| self.format.assemble(disks, &mut found));
-        found.forked
+        self.listing_of(&with).is_forked(self.array)
     }
 
     /// Reports it to the sync engine; `false` if it cannot take the disk just now.
@@ -108,20 +105,4 @@ impl Engine {
         self.start_owed(usize::from(place.set));
         true
     }
-}
-
-/// Whether a format reports that an array has forked.
-struct FindFork {
-    array: ArrayId,
-    forked: bool,
-}
-
-impl Inventory for FindFork {
-    fn disk(&mut self, _: &DiskDescriptor) {}
-    fn array(&mut self, array: &ArrayDescriptor) {
-        self.forked |= array.id == self.array && array.state == ArrayState::Forked;
-    }
-    fn member(&mut self, _: &MemberDescriptor) {}
-    fn raw(&mut self, _: Subject, _: &'static str, _: u64) {}
-    fn finding(&mut self, _: &Finding) {}
 }

@@ -15,7 +15,7 @@ use raid_array::backplane::{Backplane, Completion, IoId, MemberIo, Transfer};
 use raid_array::discover::ReadAt;
 use raid_array::member::{Member, MemberError};
 use raid_core::metadata::DiskShape;
-use raid_core::units::{Blocks, Lba};
+use raid_core::units::{Blocks, Extent, Lba};
 use raid_sync::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,8 +51,10 @@ pub(crate) struct Disk {
     pub(crate) lies: bool,
     /// Of each block, how many versions that are still in the cache a lie has called durable.
     lied: BTreeMap<u64, usize>,
+    /// Where it lies about alone, what is written elsewhere is flushed; none: it lies about everything.
+    pub(crate) lies_in: Vec<Extent>,
     /// Blocks that were lost though a flush had called them durable.
-    pub(crate) lost_by_lie: u64,
+    pub(crate) lost_by_lie: BTreeSet<u64>,
     pub(crate) unreadable: BTreeSet<u64>,
     pub(crate) unwritable: BTreeSet<u64>,
 }
@@ -77,6 +79,7 @@ impl Disk {
         self.unreadable.clear();
         self.unwritable.clear();
         (self.bad_flushes, self.lies, self.gone) = (0, false, false);
+        self.lies_in.clear();
     }
 
     /// Whether something that it is asked will fail.
@@ -154,6 +157,7 @@ impl Disk {
                 Err(std::io::Error::other("the flush failed").into())
             }
             Transfer::Flush if self.lies => {
+                self.flush_elsewhere();
                 let versions = self.cache.iter();
                 self.lied = versions.map(|(block, versions)| (*block, versions.len())).collect();
                 Ok(Vec::new())
@@ -165,12 +169,27 @@ impl Disk {
         }
     }
 
+    /// Flushes what it does not lie about.
+    fn flush_elsewhere(&mut self) {
+        let Self { cache, medium, lies_in, .. } = self;
+        let inside = |block: u64, at: &Extent| (at.start.0..at.start.0 + at.len.0).contains(&block);
+        cache.retain(|block, versions| {
+            let lies = lies_in.is_empty() || lies_in.iter().any(|at| inside(*block, at));
+            if !lies && let Some(newest) = versions.pop() {
+                medium.insert(*block, newest);
+            }
+            lies
+        });
+    }
+
     fn empty_cache(&mut self, mut keep: impl FnMut(usize) -> Option<usize>) {
         let lied = std::mem::take(&mut self.lied);
         for (block, mut versions) in std::mem::take(&mut self.cache) {
             let which = keep(versions.len());
             let kept = which.map_or(0, |which| which + 1);
-            self.lost_by_lie += u64::from(lied.get(&block).is_some_and(|lied| kept < *lied));
+            if lied.get(&block).is_some_and(|lied| kept < *lied) {
+                self.lost_by_lie.insert(block);
+            }
             if let Some(which) = which {
                 self.medium.insert(block, versions.swap_remove(which));
             }

@@ -114,7 +114,7 @@ impl<E: ArrayEngine> Life<E> {
             Member::flush(disk).expect("a disk that works");
         }
         let oracle = &mut self.machine.volumes[0].oracle;
-        oracle.trees[0].cut(&oracle.map, 0, false, clean);
+        oracle.trees[0].cut(&oracle.map, 0, false, crate::oracle::Ends { clean, settled: clean });
     }
 
     fn tree(&mut self) -> &mut crate::oracle::Tree {

@@ -5,8 +5,8 @@
 mod elsewhere;
 
 use crate::disks::{Cache, Disk};
-use crate::machine::{Birth, Copied, Machine, look};
-use crate::oracle::Sight;
+use crate::machine::{Birth, Copied, Machine, Volume, look};
+use crate::oracle::{Sight, Tree};
 use crate::plan::{Off, Step, Where, Which, is_off, plan};
 use crate::run::{Finding, Run};
 use crate::table::{Counts, Kind};
@@ -14,10 +14,16 @@ use fastrand::Rng;
 use raid_array::engine::OpenError;
 use raid_array::workload::{ArrayEngine, Call};
 use raid_core::metadata::Operation;
-use raid_core::units::Slot;
+use raid_core::units::{Extent, Slot};
 use raid_sync::{Limits, Phase, Refusal, Status, Time};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A lie by a pick from here on is about blocks of members alone.
+pub(crate) const LIES_ABOUT_MEMBERS: u8 = 128;
+
+/// How a finding of a scrub ends.
+const DIFFER: &str = " rows differ at the end";
 
 /// A life that is being lived.
 #[derive(Debug)]
@@ -95,7 +101,8 @@ pub(crate) fn live_plan<E: ArrayEngine>(birth: &Birth, seed: u64, steps: &[Step]
     if let Some(run) = &life.run {
         life.counts.ios += run.ios;
     }
-    let (finding, lie) = match (finding, life.liar()) {
+    let liar = finding.as_ref().and_then(|finding| life.laid_to(finding));
+    let (finding, lie) = match (finding, liar) {
         (Some(finding), Some(liar)) if !panicked => {
             life.counts.count(Kind::LieFound);
             (None, Some(format!("{liar}: {finding}")))
@@ -116,15 +123,36 @@ impl<E: ArrayEngine> Life<E> {
         self.end()
     }
 
-    /// The disk that lied about a flush, and lost what it had called durable.
-    fn liar(&self) -> Option<String> {
+    /// Disks that lied about a flush, and lost what they had called durable.
+    fn liars(&self) -> Vec<(usize, &Disk)> {
         let at_rest =
             (0..).zip(&self.machine.disks).filter_map(|(at, own)| Some((at, own.as_ref()?)));
         let running =
             self.run.iter().flat_map(|run| run.order.iter().copied().zip(&run.plugged.disks));
-        let mut all = at_rest.chain(running);
-        let (number, disk) = all.find(|(_, disk)| disk.lost_by_lie > 0)?;
-        let lost = disk.lost_by_lie;
+        let all = at_rest.chain(running);
+        all.filter(|(_, disk)| !disk.lost_by_lie.is_empty()).collect()
+    }
+
+    /// Whether what was found is the doing of a disk that lied about a flush. Where it lost blocks of records or
+    /// of a journal, everything later is. Where it lost blocks of members alone, sectors in the rows of these
+    /// are wrong, or rows differ, and nothing else.
+    fn laid_to(&self, finding: &Finding) -> Option<String> {
+        let liars = self.liars();
+        let (number, disk) = liars.first()?;
+        let extents = &self.machine.extents;
+        let inside = |block: u64, at: &Extent| (at.start.0..at.start.0 + at.len.0).contains(&block);
+        let is_data = |block: &u64| extents.iter().any(|(_, at)| inside(*block, at));
+        let mut lost = liars.iter().flat_map(|(_, disk)| &disk.lost_by_lie);
+        if lost.clone().all(is_data) && !finding.0.ends_with(DIFFER) {
+            let run = self.run.as_ref()?;
+            let volume = &self.machine.volumes[run.volume];
+            let row = volume.oracle.map.row(run.wrong?);
+            let own = || extents.iter().filter(|(id, _)| *id == volume.id);
+            if !lost.any(|block| own().any(|(_, at)| at.start.0 + row == *block)) {
+                return None;
+            }
+        }
+        let lost = disk.lost_by_lie.len();
         Some(format!("disk {number} lied about a flush and lost {lost} blocks when its power went"))
     }
 
@@ -181,9 +209,14 @@ impl<E: ArrayEngine> Life<E> {
             Step::Resume => self.pause_and_resume(run),
             Step::Lie(pick) => {
                 let disk = usize::from(pick) % run.order.len();
-                run.plugged.disks[disk].lies = true;
+                let own = &mut run.plugged.disks[disk];
+                own.lies = true;
+                let mut what = "";
+                if pick >= LIES_ABOUT_MEMBERS {
+                    (own.lies_in, what) = (run.areas.extents(disk), " about members");
+                }
                 self.counts.count(Kind::Lied);
-                self.story.push(format!("{:>6} disk {} lies", run.ios, run.order[disk]));
+                self.story.push(format!("{:>6} disk {} lies{what}", run.ios, run.order[disk]));
                 Ok(())
             }
             Step::Limits(pick) => {
@@ -808,7 +841,19 @@ impl<E: ArrayEngine> Life<E> {
         }
     }
 
-    /// A start was refused for rows that were in flight: there must have been some, and a member missing.
+    /// Whether the format may take older disks for ones that ran apart. ASR has one counter for all histories, no
+    /// line for a disk that was replaced, and does not tell one that is filled anew from one that was just seated.
+    fn may_take_for_a_fork(&self, volume: &Volume, order: &[usize], error: &OpenError) -> bool {
+        let older = |tree: &Tree| {
+            let newest = tree.up_to_date(order);
+            order.iter().any(|disk| tree.known(*disk) && !newest.contains(disk))
+        };
+        let forked = matches!(error, OpenError::Forked { .. });
+        forked && self.machine.kept.name == "asr" && volume.oracle.trees.iter().any(older)
+    }
+
+    /// A start was refused: not where the disks tell all; for rows that were in flight there must have been some,
+    /// and a member missing.
     fn may_refuse(&self, volume: usize, order: &[usize], error: &OpenError) -> Result<(), Finding> {
         let wrong = |why: &str| {
             Err(Finding(format!("refused from {order:?} without a reason: {error}: but {why}")))
@@ -826,6 +871,13 @@ impl<E: ArrayEngine> Life<E> {
         let needed = if parities == 0 { 1 } else { slots - parities };
         let sets = volume.oracle.trees.iter().map(|tree| tree.can_serve(order));
         let sets: Vec<(Vec<usize>, bool)> = sets.collect();
+        let tells_all = |tree: &Tree| tree.tells_all(order, slots, needed);
+        if !apart
+            && !self.may_take_for_a_fork(volume, order, error)
+            && volume.oracle.trees.iter().all(tells_all)
+        {
+            return wrong("a record names who is missing, and everybody in sync is here");
+        }
         let OpenError::Refused { set, why: Refusal::DirtyAndDegraded { .. }, .. } = error else {
             return Ok(());
         };
@@ -899,8 +951,8 @@ impl<E: ArrayEngine> Life<E> {
         }
         if let Some(Copied { number, mut disk, knew }) = self.machine.copy.take() {
             self.story.push(format!("       disk {number} is as it was copied"));
-            let lost = self.machine.disks[number].as_ref().map_or(0, |own| own.lost_by_lie);
-            disk.lost_by_lie = lost;
+            let lost = self.machine.disks[number].as_ref().map(|own| own.lost_by_lie.clone());
+            disk.lost_by_lie = lost.unwrap_or_default();
             self.machine.disks[number] = Some(disk);
             self.copied_back = true;
             for (volume, knew) in self.machine.volumes.iter_mut().zip(knew) {
@@ -1013,7 +1065,7 @@ impl<E: ArrayEngine> Life<E> {
                 run.rest(machine)?;
                 let differ = run.status(set).mismatches;
                 if differ > 0 && !run.set_failed() {
-                    return Err(Finding(format!("set {set}: {differ} rows differ at the end")));
+                    return Err(Finding(format!("set {set}: {differ}{DIFFER}")));
                 }
             }
         }

@@ -117,8 +117,6 @@ pub(crate) struct Volume {
     pub(crate) id: ArrayId,
     pub(crate) geometry: Geometry,
     pub(crate) oracle: Oracle,
-    /// Slots that were to be filled, or short, when it last stopped, and whether a record said so.
-    pub(crate) journaled: bool,
 }
 
 /// A copy of a disk: its number, what is on it, and what it knows of each set of each volume.
@@ -142,6 +140,8 @@ pub(crate) struct Machine {
     pub(crate) unix: u64,
     /// A copy of a disk.
     pub(crate) copy: Option<Copied>,
+    /// Where members of a volume stand, or stood, on any disk.
+    pub(crate) extents: Vec<(ArrayId, Extent)>,
 }
 
 impl Machine {
@@ -151,7 +151,6 @@ impl Machine {
                 id: *id,
                 geometry: *geometry,
                 oracle: Oracle::new(geometry, disks, 9 + number as u64),
-                journaled: false,
             });
         let most = birth.volumes.iter().map(|(_, _, disks)| disks.len()).max().unwrap_or(0);
         Self {
@@ -162,11 +161,22 @@ impl Machine {
             now: Time(0),
             unix: 100_000,
             copy: None,
+            extents: Vec::new(),
         }
     }
 
     pub(crate) fn take(&mut self, order: &[usize]) -> Vec<Disk> {
         order.iter().map(|disk| self.disks[*disk].take().expect("not in use")).collect()
+    }
+
+    /// Where members stand by this start. One that takes a place may stand elsewhere than the others.
+    pub(crate) fn learn(&mut self, areas: &Areas) {
+        let all = areas.disks.iter().flat_map(|(_, extents)| extents);
+        for own in all {
+            if !self.extents.contains(own) {
+                self.extents.push(*own);
+            }
+        }
     }
 
     pub(crate) fn give_back(&mut self, order: &[usize], disks: Vec<Disk>) {
@@ -231,6 +241,12 @@ impl Areas {
     pub(crate) fn data(&self, disk: usize, id: ArrayId) -> Option<Extent> {
         let (_, extents) = self.disks.get(disk)?;
         extents.iter().find(|(array, _)| *array == id).map(|(_, at)| *at)
+    }
+
+    /// The extents of members of any array on a disk.
+    pub(crate) fn extents(&self, disk: usize) -> Vec<Extent> {
+        let own = self.disks.get(disk).map(|(_, extents)| extents.iter().map(|(_, at)| *at));
+        own.into_iter().flatten().collect()
     }
 
     pub(crate) fn of(&self, disk: usize, block: u64) -> Area {

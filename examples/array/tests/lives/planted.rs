@@ -7,11 +7,12 @@
 //! | another copy may answer when one died | reads take turns between the copies during a resync |
 //! | `hole`: rows in flight, whose member dies | a member misses a write that is called done |
 //! | `forced`: rows that the refusal listed | a forced start damages what was at rest |
-//! | a loss is laid to the disk that lied about a flush | a block is served as it was before; nothing was lost |
+//! | a loss is laid to the disk that lied about a flush | a block is served as it was before; nothing was lost, or in other rows |
+//! | what is answered before a loss is noticed counts for both histories | an answer comes before the write |
 //! | a read may give what was acknowledged when it began | a block is served as it was before |
 
 use crate::disks::Cache;
-use crate::life::{live, live_plan};
+use crate::life::{LIES_ABOUT_MEMBERS, live, live_plan};
 use crate::machine::{Birth, geometry};
 use crate::plan::{Step, Where, Which};
 use crate::run::Finding;
@@ -306,6 +307,58 @@ fn damage_by_a_forced_start_outside_the_listed_rows_is_found() {
 fn a_block_served_as_it_was_before_is_found() {
     println!("{:?}", found::<STALE_BLOCK>(Level::Raid1, 2, 0..300));
     println!("{:?}", found::<STALE_BLOCK>(Level::Raid6, 4, 0..300));
+}
+
+/// Disk 1 leaves, and everything that was sent is carried out but on it; then it runs without disk 0.
+#[test]
+fn an_answer_before_the_write_is_found_on_the_disk_that_left_before_anybody_noticed() {
+    let cut = Step::Cut { at: Where::Anywhere, within: 1, cache: Cache::Saved };
+    let leaves = Step::Pull { pick: 1, cache: Cache::Saved, late: false, back: false };
+    let begun = [start(Which::All, false), Step::Work(60), leaves];
+    let steps = [&begun[..], &[cut, start(Which::Short, false), Step::Sweep]].concat();
+    for kept in &FORMATS[..3] {
+        let birth = Birth::new(*kept, kept.name, &[geometry(Level::Raid1, 2, 1)]);
+        let birth = birth.expect("these formats have the level");
+        let (mut healthy, mut faulty) = (0, 0);
+        for seed in 0..50 {
+            let good = live_plan::<UnderTest>(&birth, seed, &steps);
+            let bad = live_plan::<Faulty<UnderTest, EARLY_ANSWER>>(&birth, seed, &steps);
+            let alone = bad.story.iter().any(|story| story.contains("on [1, 2, 3]"));
+            let wrong = bad.finding.is_some_and(|finding| finding.0.starts_with("sector"));
+            healthy += u64::from(good.finding.is_some());
+            faulty += u64::from(alone && wrong);
+        }
+        println!("{}: {faulty} found", kept.name);
+        assert!(healthy == 0 && faulty > 0, "{}: {healthy} {faulty}", kept.name);
+    }
+}
+
+/// The same as below, of a disk that lies about blocks of members alone.
+#[test]
+fn a_block_served_as_it_was_before_is_found_in_rows_that_a_lying_disk_has_not_lost() {
+    // The remainder chooses the disk: disk 0 of 4 and of 5.
+    const LIE: Step = Step::Lie(140);
+    const { assert!(140 >= LIES_ABOUT_MEMBERS) };
+    let all = start(Which::All, false);
+    let cut = Step::Cut { at: Where::Anywhere, within: 1, cache: Cache::Torn };
+    let steps = [all, LIE, Step::Work(200), cut, all, Step::Sweep, Step::Work(200), Step::Sweep];
+    for (level, slots) in [(Level::Raid1, 2), (Level::Raid5, 3)] {
+        let (mut named, mut planted) = (0, 0);
+        for kept in &FORMATS[..3] {
+            let birth = Birth::new(*kept, kept.name, &[geometry(level, slots, 1)]);
+            let birth = birth.expect("these formats have the level");
+            for seed in 0..20 {
+                let lost = live_plan::<UnderTest>(&birth, seed, &steps);
+                assert!(lost.finding.is_none(), "{}, {seed}: {:?}", kept.name, lost.finding);
+                let told = lost.lie.is_some_and(|lie| lie.starts_with("disk 0 lied"));
+                named += u64::from(told);
+                let faulty = live_plan::<Faulty<UnderTest, STALE_BLOCK>>(&birth, seed, &steps);
+                planted += u64::from(faulty.finding.is_some() && told);
+            }
+        }
+        println!("{level:?} of {slots}: {named} named, {planted} found");
+        assert!(named > 0 && planted > 0, "{named} {planted}");
+    }
 }
 
 #[test]

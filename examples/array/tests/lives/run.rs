@@ -10,7 +10,7 @@
 
 use crate::disks::Plugged;
 use crate::machine::{Area, Areas, Machine, look};
-use crate::oracle::{Floor, Version};
+use crate::oracle::{Ends, Floor, Version};
 use crate::plan::{Off, is_off};
 use crate::table::{Counts, Kind};
 use fastrand::Rng;
@@ -91,6 +91,8 @@ pub(crate) struct Run<E> {
     committed: bool,
     /// Spares that were asked for and have not sat down.
     pub(crate) activating: u64,
+    /// The sector that was found to be wrong.
+    pub(crate) wrong: Option<u64>,
 }
 
 /// Small windows, frequent checkpoints.
@@ -134,6 +136,7 @@ impl<E: ArrayEngine> Run<E> {
         match E::open(machine.kept.format, &discovery, id, &mut plugged, options) {
             Ok(engine) => {
                 let areas = Areas::new(machine.kept.format, &discovery, id);
+                machine.learn(&areas);
                 let mut run = Self {
                     engine,
                     plugged,
@@ -151,6 +154,7 @@ impl<E: ArrayEngine> Run<E> {
                     unreadable: false,
                     committed: false,
                     activating: 0,
+                    wrong: None,
                 };
                 for set in 0..run.sets(machine) {
                     let status = run.engine.status(set);
@@ -278,8 +282,11 @@ impl<E: ArrayEngine> Run<E> {
             let slot = Slot(slot as u8);
             let oracle = &mut volume.oracle;
             let journaled = journaled(&oracle.map, &seen.status);
-            oracle.trees[set].left(&oracle.map, set, &[number], journaled);
-            if !seen.status.failed.contains(slot) && !seen.status.rebuilding.contains(slot) {
+            if seen.status.failed.contains(slot) || seen.status.rebuilding.contains(slot) {
+                oracle.trees[set].left(&oracle.map, set, &[number], journaled);
+            } else {
+                let member = (number, slot);
+                oracle.trees[set].left_unnoticed(&oracle.map, set, member, journaled);
                 oracle.trees[set].died(&oracle.map, set, slot, Self::mark(&seen.status));
             }
         }
@@ -393,6 +400,9 @@ impl<E: ArrayEngine> Run<E> {
                             continue;
                         }
                     };
+                    for (set, tree) in (0u16..).zip(&mut oracle.trees) {
+                        tree.knows_of(self.engine.status(set).failed);
+                    }
                     let wrong = match op {
                         Op::Read(floor) => oracle.check_read(&floor, &bytes),
                         Op::Adopt(floor, deaths) => oracle.adopt(&floor, deaths, &bytes),
@@ -406,6 +416,7 @@ impl<E: ArrayEngine> Run<E> {
                         }
                     };
                     self.read_anything = true;
+                    self.wrong = wrong.as_ref().err().map(|wrong| wrong.sector);
                     wrong.map_err(|wrong| Finding(format!("{wrong}")))?;
                 }
                 Event::SpareActivated { place, disk, .. } => {
@@ -469,19 +480,18 @@ impl<E: ArrayEngine> Run<E> {
             }
             let seats = self.seen[index].seats.clone();
             let oracle = &mut machine.volumes[self.volume].oracle;
-            if !status.unrecorded {
-                let away = |slot: &SlotSet| slot.is_empty();
-                let unnoticed: SlotSet = (self.away.iter())
-                    .filter_map(|disk| seats.iter().position(|seat| *seat == Some(*disk)))
-                    .map(|slot| Slot(slot as u8))
-                    .collect();
-                if away(&unnoticed.without(status.failed)) {
-                    oracle.trees[index].noticed();
-                }
+            oracle.trees[index].knows_of(status.failed);
+            let unnoticed: SlotSet = (self.away.iter())
+                .filter_map(|disk| seats.iter().position(|seat| *seat == Some(*disk)))
+                .map(|slot| Slot(slot as u8))
+                .collect();
+            if !status.unrecorded && unnoticed.without(status.failed).is_empty() {
+                oracle.trees[index].noticed();
             }
             let healed =
                 (before.failed | before.rebuilding).without(status.failed | status.rebuilding);
-            self.seen[index].hurt = self.seen[index].hurt.without(healed);
+            // Who left while the last record of its rebuild was on its way is hurt, and filled.
+            self.seen[index].hurt = self.seen[index].hurt.without(healed.without(unnoticed));
             if status.set_failed {
                 continue;
             }
@@ -685,14 +695,21 @@ impl<E: ArrayEngine> Run<E> {
         counts.ios += self.ios;
         machine.now = self.plugged.now();
         let volume = &mut machine.volumes[self.volume];
-        volume.journaled = false;
         for (set, seen) in self.seen.iter().enumerate() {
             let oracle = &mut volume.oracle;
             let journaled = journaled(&oracle.map, &seen.status);
-            volume.journaled |= journaled;
-            let Status { clean, unrecorded, owed_regions, .. } = seen.status;
-            let clean = clean && !unrecorded && owed_regions == 0;
-            oracle.trees[set].cut(&oracle.map, set, journaled, clean);
+            let Status { clean, unrecorded, owed_regions, operation, set_failed, .. } = seen.status;
+            let recorded = !unrecorded && owed_regions == 0;
+            let unnoticed = self.away.iter().any(|disk| {
+                let seat = seen.seats.iter().position(|seat| *seat == Some(*disk));
+                seat.is_some_and(|slot| !seen.status.failed.contains(Slot(slot as u8)))
+            });
+            let resync = operation == Some(Operation::Resync);
+            let ends = Ends {
+                clean: clean && recorded,
+                settled: recorded && !resync && !set_failed && !unnoticed,
+            };
+            oracle.trees[set].cut(&oracle.map, set, journaled, ends);
         }
         let disks = self.plugged.cut(cache);
         machine.give_back(&self.order, disks);

@@ -127,12 +127,71 @@ impl Counts {
     }
 }
 
-/// A line for each format and level, a line for each kind below it; read by `cargo xtask explore`.
+/// How often each kind of event must be met in a run of so many lives, on each format and level that has it.
+const OFTEN: (u64, u64) = (500, 1_500);
+
+/// Lives from which on the share of excused sectors means something.
+const SHARE_FROM: u64 = 100;
+
+/// Whether an array can have such events, by its name.
+fn has(array: &str, kind: Kind) -> bool {
+    let parity = array.contains("raid5") || array.contains("raid6");
+    let format = array.split(',').next().unwrap_or_default();
+    match kind {
+        Kind::CutInJournal | Kind::Forced => parity,
+        // Any two sets of disks that suffice share one that knows both runs.
+        Kind::BackAfterAlone => !(array.contains("raid5 of") || array.contains("raid6 of 5")),
+        // The model of mdadm knows one volume of one set, in its own format.
+        Kind::Elsewhere => {
+            format.starts_with("ddf") && array.contains(" of ") && !array.contains("raid10")
+        }
+        // Their records do not tell an older copy of a disk from the disk.
+        Kind::Cloned => !matches!(format, "toy" | "native"),
+        _ => true,
+    }
+}
+
+/// Whether a kind is asked for: others are counted alone.
+fn is_asked(kind: Kind) -> bool {
+    !matches!(kind, Kind::Lied | Kind::LieFound | Kind::Refused | Kind::Forked)
+}
+
+/// What is wrong with the counts of a run of so many lives of each array: an event that was met too rarely, or a
+/// rule that excused more than 1 % of the compared sectors (any, of mirrors).
+pub(crate) fn faults(rows: &[(String, Counts)], lives: u64) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (array, counts) in rows {
+        let kinds = Kind::ALL.into_iter().filter(|(kind, _)| is_asked(*kind) && has(array, *kind));
+        for (kind, what) in kinds.filter(|_| lives >= OFTEN.1) {
+            let (met, often) = (counts.of(kind), OFTEN.0);
+            if met < often {
+                faults.push(format!("{array}: {what} was met {met} times, expected {often}"));
+            }
+        }
+        let parity = array.contains("raid5") || array.contains("raid6");
+        let most = if parity { counts.compared / 100 } else { 0 };
+        for (rule, excused) in [("hole", counts.hole), ("forced", counts.forced)] {
+            if lives >= SHARE_FROM && excused > most {
+                let of = counts.compared;
+                faults.push(format!(
+                    "{array}: {rule} excused {excused} of {of} sectors, at most {most}"
+                ));
+            }
+        }
+    }
+    faults
+}
+
+/// A line for each format and level, a line for each kind below it that it can have; read by `cargo xtask explore`,
+/// which adds up the runs.
 pub(crate) fn lines(rows: &[(String, Counts)]) -> String {
     let mut text = String::new();
     for (name, counts) in rows {
         for (kind, what) in Kind::ALL {
-            let _ = writeln!(text, "lives\t{name}\t{what}\t{}", counts.of(kind));
+            let asked = if is_asked(kind) { "asked" } else { "told" };
+            if has(name, kind) {
+                let _ = writeln!(text, "{asked}\t{name}\t{what}\t{}", counts.of(kind));
+            }
         }
         let numbers = [
             ("member I/O", counts.ios),
@@ -141,8 +200,39 @@ pub(crate) fn lines(rows: &[(String, Counts)]) -> String {
             ("excused: forced", counts.forced),
         ];
         for (what, count) in numbers {
-            let _ = writeln!(text, "lives\t{name}\t{what}\t{count}");
+            let _ = writeln!(text, "told\t{name}\t{what}\t{count}");
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts of a run in which each kind was met so often, and these sectors were excused.
+    fn run(array: &str, met: u64, hole: u64, forced: u64) -> Vec<(String, Counts)> {
+        let kinds = Kind::ALL.into_iter().map(|(kind, _)| (kind, met)).collect();
+        vec![(array.to_owned(), Counts { kinds, ios: 0, compared: 10_000, hole, forced })]
+    }
+
+    #[test]
+    fn more_than_one_percent_excused_by_a_rule_fails_a_run_and_any_on_a_mirror() {
+        for (array, most) in [("ddf, raid5 of 4", 100), ("ddf, raid1 of 2", 0)] {
+            assert!(faults(&run(array, 0, most, most), SHARE_FROM).is_empty());
+            assert_eq!(faults(&run(array, 0, most + 1, most + 1), SHARE_FROM).len(), 2);
+            assert!(faults(&run(array, 0, most + 1, 0), SHARE_FROM - 1).is_empty(), "too few");
+        }
+    }
+
+    #[test]
+    fn an_event_that_an_array_can_have_and_rarely_had_fails_a_deep_run() {
+        let (often, lives) = OFTEN;
+        let mut rows = run("toy, raid1 of 2", often, 0, 0);
+        rows[0].1.kinds.insert(Kind::Cloned, 0);
+        assert!(faults(&rows, lives).is_empty(), "its records do not tell a copy from the disk");
+        rows[0].1.kinds.insert(Kind::Cut, often - 1);
+        assert_eq!(faults(&rows, lives).len(), 1);
+        assert!(faults(&rows, lives - 1).is_empty(), "too few lives");
+    }
 }

@@ -229,10 +229,15 @@ fn record_of(disk: &DiskView<'_>) -> Option<Record> {
     newest(disk.get(area(disk.shape))?)
 }
 
-/// The newest record of all disks, and which disk given is which disk of the record.
-fn newest_of(disks: &[DiskView<'_>]) -> Option<(Record, Vec<Option<u64>>)> {
+/// Which disk of the record a disk is, and the sequence of its own record.
+type Own = (u64, u64);
+
+/// The newest record of all disks; and of each disk given which disk of the record it is, and the sequence of its
+/// own record.
+fn newest_of(disks: &[DiskView<'_>]) -> Option<(Record, Vec<Option<Own>>)> {
     let records: Vec<Option<Record>> = disks.iter().map(record_of).collect();
-    let own = records.iter().map(|record| record.as_ref().map(|record| record.own_disk)).collect();
+    let own = |record: &Record| (record.own_disk, record.sequence);
+    let own = records.iter().map(|record| record.as_ref().map(own)).collect();
     let newest = records.into_iter().flatten().max_by_key(|record| record.sequence)?;
     Some((newest, own))
 }
@@ -297,13 +302,13 @@ impl<const LOG: bool> Format for Kind<LOG> {
     fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
         let Some((record, own)) = newest_of(disks) else { return };
         for (disk, number) in own.iter().enumerate() {
-            let Some(number) = number else { continue };
+            let Some((number, sequence)) = number else { continue };
             let member = record.places.contains(&(number + 1));
             into.disk(&DiskDescriptor {
                 disk,
                 configuration: record.id(),
                 id: MemberId([*number as u8; 24]),
-                sequence: Some(record.sequence),
+                sequence: Some(*sequence),
                 role: if member { "member" } else { "global spare" },
                 spare: !member,
                 usable: self.usable(disks[disk].shape),
@@ -314,7 +319,9 @@ impl<const LOG: bool> Format for Kind<LOG> {
             let set = place / record.slots as usize;
             let slot = Slot((place % record.slots as usize) as u8);
             let number = record.places[place].checked_sub(1);
-            let disk = own.iter().position(|own| own.is_some() && *own == number);
+            let disk = number.and_then(|number| {
+                own.iter().position(|own| own.is_some_and(|(own, _)| own == number))
+            });
             let state = match disk {
                 _ if record.failed >> place & 1 == 1 => MemberState::Failed,
                 None => MemberState::Missing,

@@ -142,8 +142,8 @@ fn left_behind_by_a_roster(bed: &mut Bed) {
 
 #[test]
 fn an_update_of_no_volume_leaves_a_disk_that_missed_updates_as_old_as_it_was() {
-    let ways: [(&str, fn(&mut Bed)); 2] =
-        [("lists", missed_by_disk_1), ("a roster", left_behind_by_a_roster)];
+    type Way = (&'static str, fn(&mut Bed));
+    let ways: [Way; 2] = [("lists", missed_by_disk_1), ("a roster", left_behind_by_a_roster)];
     for (way, missed) in ways {
         let mut bed = bed();
         missed(&mut bed);

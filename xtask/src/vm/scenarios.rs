@@ -32,7 +32,8 @@ pub(super) struct Scenario {
     pub(super) linux: Linux,
     /// Whether systemd and udev run in the guest, as on a machine. Their start takes a minute: not in every run of CI.
     pub(super) systemd: bool,
-    /// Of the guest. Emulation of two costs almost twice as much for the same work; thorough runs have two each.
+    /// Of the guest. Emulation of two costs almost twice as much for the same work. There are two where servers are killed:
+    /// on one, Linux 6.12 crashed as such a server ended (`io_fallback_tw`).
     pub(super) processors: u8,
     /// What cargo does on the host before the boot. Without what it fetches, the scenario is skipped.
     build: &'static [&'static str],
@@ -160,6 +161,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "ublk-faults",
         about: "under fio the server is killed five times, a disk is pulled, a spare takes its place",
         programs: UBLK,
+        processors: 2,
         build: SERVED,
         modules: "virtio_blk ext4 ublk_drv",
         disks: &[(4, virtio(80))],
@@ -178,6 +180,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "ublk-commands",
         about: "the page's commands for root, a read-only device, recover, a kill inside a commit",
         programs: UBLK,
+        processors: 2,
         build: SERVED_WITH_FAULTS,
         modules: "sd_mod virtio_scsi ext4",
         disks: &[(7, scsi(48))],
@@ -198,6 +201,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "ublk-libublk",
         about: "libublk reads devices of ours and serves one of its own, on the newest kernel",
         programs: LIBUBLK,
+        processors: 2,
         linux: Linux::Newest,
         build: JUDGED,
         modules: "virtio_blk ext4 ublk_drv",
@@ -208,6 +212,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "ublk-systemd",
         about: "beside udev and mdadm: the rule, mdadm.conf's line, the unit",
         programs: SYSTEM,
+        processors: 2,
         systemd: true,
         build: SERVED,
         modules: "virtio_blk md_mod raid1 ext4 ublk_drv",

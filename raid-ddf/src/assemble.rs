@@ -13,8 +13,10 @@
 
 mod branch;
 mod conflict;
+mod departed;
 mod descent;
 pub(crate) mod half_created;
+mod lineage;
 mod member;
 mod note;
 mod overlap;

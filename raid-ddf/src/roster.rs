@@ -28,7 +28,8 @@
 //! - *Update* is the header's counter. A roster counts only under the counter that it was written with:
 //!   after a change by another implementation the lists of the standard count, and the next update made
 //!   here begins a roster from them.
-//! - There is room for sixteen references and stamps together. A volume of more references, one whose fields
+//! - There is room for sixteen references and stamps together. Stamps of disks that are there, and that an
+//!   update is not written to, are forgotten last. A volume of more references, one whose fields
 //!   another vendor uses, and a configuration that keeps no counter have no roster: their lists are those of
 //!   the standard.
 //!
@@ -163,9 +164,18 @@ impl Roster {
         Self { number, run, age: Age::Older, left, runs, note, members: [None; ROOM] }
     }
 
-    /// Gives one that was made from the lists the stamp that follows from what it says.
-    pub(crate) fn found(&mut self, volume: &Guid) {
-        self.run = self.stamp(&volume.0);
+    /// The one that a disk's own lists give a volume, with the stamp that follows from what they say: a copy of
+    /// that disk gives the same. `None` if there is no room.
+    pub(crate) fn founded(
+        volume: &Guid,
+        number: u32,
+        note: SetNote,
+        mut members: impl Iterator<Item = (u32, PdState)>,
+    ) -> Option<Self> {
+        let mut this = Self::new(number, note);
+        let has_room = members.all(|(reference, state)| this.set(reference, state));
+        this.run = this.stamp(&volume.0);
+        has_room.then_some(this)
     }
 
     /// A stamp out of what it says, and of `random`: two that were made apart say different things, whatever
@@ -181,8 +191,15 @@ impl Roster {
     }
 
     /// The update that is being made goes on with the run, or `begins` one: a start, or one that counts a
-    /// member out.
-    pub(crate) fn go_on(&mut self, begins: Option<Age>, random: u64, before: u32) {
+    /// member out. Where there is no room, the oldest run goes that no disk `is_at` which this does not reach.
+    pub(crate) fn go_on(
+        &mut self,
+        begins: Option<Age>,
+        random: u64,
+        before: u32,
+        is_at: impl Fn(u32) -> bool,
+    ) {
+        self.forget(usize::from(begins.is_some()), is_at);
         self.age = begins.unwrap_or(Age::Older);
         if begins.is_none() {
             return;
@@ -193,6 +210,21 @@ impl Roster {
             *newest = self.run;
         }
         self.run = self.stamp(&random.to_be_bytes());
+    }
+
+    /// Makes room for so many runs more.
+    fn forget(&mut self, more: usize, is_at: impl Fn(u32) -> bool) {
+        let room = ROOM.saturating_sub(self.members.iter().flatten().count());
+        let kept = room.saturating_sub(more);
+        for _ in kept..self.runs.iter().filter(|run| **run != NO_RUN).count() {
+            let oldest = |run: &u32| *run != NO_RUN && !is_at(*run);
+            let some = self.runs.iter().rposition(oldest);
+            let last = || self.runs.iter().rposition(|run| *run != NO_RUN);
+            if let Some(forgotten) = some.or_else(last).and_then(|at| self.runs.get_mut(at..)) {
+                forgotten.rotate_left(1);
+                forgotten.last_mut().into_iter().for_each(|last| *last = NO_RUN);
+            }
+        }
     }
 
     /// Its runs, the newest first; the own one only if it is to be counted.
@@ -489,7 +521,7 @@ mod tests {
         let mut bytes = [u8::MAX; 1024];
         let record = VdConfiguration::view_mut(&mut bytes).unwrap();
         let mut roster = Roster::new(7, NOTE);
-        (1..=3).for_each(|random| roster.go_on(Some(Age::Parted), random, 5));
+        (1..=3).for_each(|random| roster.go_on(Some(Age::Parted), random, 5, |_| false));
         let out = PdState::ONLINE | PdState::FAILED;
         let states =
             [PdState::ONLINE, PdState::ONLINE | PdState::REBUILDING, out, out | PdState::MISSING];
@@ -530,15 +562,41 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_a_disk_is_at_which_an_update_does_not_reach_is_not_forgotten() {
+        let members = (1..=4).map(|reference| (reference, PdState::ONLINE));
+        let mut roster = Roster::founded(&Guid([1; 24]), 7, NOTE, members).unwrap();
+        let (root, mut second) = (roster, None);
+        for random in 0..40 {
+            let number = roster.number;
+            roster.number += 1;
+            roster.go_on(Some(Age::Opened), random, number, |run| run == root.run);
+            second = second.or(Some(roster.run));
+            let mut bytes = [u8::MAX; 1024];
+            let record = VdConfiguration::view_mut(&mut bytes).unwrap();
+            roster.store(record, ORDER, 40);
+            roster = Roster::of_record(record, ORDER, Some(40)).unwrap();
+            let both = (Reach::Counted, Reach::Counted);
+            assert_eq!(root.kin(&roster, both), Kin::Earlier, "{random}");
+        }
+        let kept = roster.runs.iter().filter(|run| **run != NO_RUN);
+        assert_eq!(kept.count(), ROOM - 4);
+        assert!(!roster.runs.contains(&second.unwrap()));
+        // A member more leaves room for one run less.
+        assert!(roster.set(9, PdState::ONLINE));
+        roster.go_on(None, 0, 0, |run| run == root.run);
+        assert!(roster.runs.contains(&root.run));
+        assert_eq!(roster.runs.iter().filter(|run| **run != NO_RUN).count(), ROOM - 5);
+    }
+
+    #[test]
     fn stamps_tell_who_descends_from_whom() {
         let both = |reach| (reach, reach);
         let after = |of: &Roster, begins, random| {
             let mut next = Roster { number: of.number + 1, ..*of };
-            next.go_on(begins, random, of.number);
+            next.go_on(begins, random, of.number, |_| false);
             next
         };
-        let mut root = Roster::new(7, NOTE);
-        root.found(&Guid([1; 24]));
+        let root = Roster::founded(&Guid([1; 24]), 7, NOTE, core::iter::empty()).unwrap();
         let dirty = after(&root, None, 0);
         let [one, other] = [1, 2].map(|random| after(&dirty, Some(Age::Opened), random));
         let [first, second] = [one, other].map(|of| after(&of, None, 0));

@@ -80,14 +80,20 @@ impl<'a> VirtualDisk<'a> {
         }
     }
 
-    /// The freshest disk that none of the histories reported so far counts in.
+    /// The freshest disk that none of the histories reported so far counts in; then those of histories whose
+    /// members are all away.
     fn next_lead(&self, voices: &Voices, leads: &[Option<SetRecord<'a>>]) -> Option<SetRecord<'a>> {
         let known = || leads.iter().flatten();
         let apart =
             |one: &SetRecord<'a>, other: &SetRecord<'a>| one.accuses(other) || other.accuses(one);
         let own =
             |claim: &SetRecord<'a>| known().all(|lead| !lead.is_on(claim) && apart(lead, claim));
-        self.freshest(voices.speakers(), own)
+        let departed = || {
+            let parted = self.parted_from_departed(voices.heard, voices.standing);
+            let mut own = parted.map(|(own, _)| own);
+            own.find(|own| known().all(|lead| !lead.is_on(own)))
+        };
+        self.freshest(voices.speakers(), own).or_else(departed)
     }
 
     fn report_branch(&self, number: usize, lead: &SetRecord<'a>, into: &mut dyn Inventory) {
@@ -102,6 +108,9 @@ impl<'a> VirtualDisk<'a> {
             failed: [Place::default(); PART],
             failed_count: 0,
         };
+        if !self.carriers().any(|claim| lead.is_on(&claim)) {
+            parts.disk(lead.disk.index());
+        }
         for claim in self.carriers() {
             let shared = !lead.accuses(&claim) && !claim.accuses(lead);
             if lead.is_on(&claim) || shared {

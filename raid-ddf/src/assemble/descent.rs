@@ -20,7 +20,7 @@
 //! *Out* is failed, missing, without an entry, or no longer named in the record of the set. Members that
 //! count themselves in have a say. Spares and disks that know of their own failure have none; but who is
 //! two updates behind what such a disk knows, and is counted in there, is an older copy and has none either;
-//! nor has who was replaced in a later record of such a disk.
+//! nor has who was replaced in a later record of such a disk: see [`departed`](super::departed).
 //!
 //! A disk that is being filled is a [witness](super::witness) where nobody is present whom it counts in.
 //!
@@ -37,7 +37,7 @@ use crate::finding::Fault;
 use crate::guid::Guid;
 use crate::header::Section;
 use crate::physical_disk_records::{PdState, PdType, PhysicalDiskEntry};
-use crate::roster::{Kin, Reach, Roster};
+use crate::roster::{Kin, Roster};
 use crate::sequence::{compare_kept, compare_sequences, updates_between};
 use crate::update::disk_set::DiskSet;
 use core::cmp::Ordering;
@@ -92,18 +92,6 @@ impl<'a> SetRecord<'a> {
     /// What the volume says for itself, if it does.
     pub(super) fn roster(&self) -> Option<Roster> {
         Roster::of_record(self.record, self.disk.order(), self.disk.sequence())
-    }
-
-    /// How its history is related to that of another record, as far as the stamps of runs tell.
-    pub(super) fn kin(&self, other: &Self) -> Kin {
-        let (Some(own), Some(their)) = (self.roster(), other.roster()) else { return Kin::Unknown };
-        let same_set = self.record.secondary_element_seq == other.record.secondary_element_seq;
-        let reach = |one: &Self, other: &Self| match one.counts_in(other) {
-            _ if !same_set => Reach::OtherSet,
-            true => Reach::Counted,
-            false => Reach::None,
-        };
-        own.kin(&their, (reach(self, other), reach(other, self)))
     }
 
     /// PD_State of a disk as its copy says, for this volume.
@@ -261,9 +249,9 @@ pub(super) struct Descent<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Voices {
     /// Members that count themselves in, by records that are not void.
-    heard: DiskSet,
+    pub(super) heard: DiskSet,
     /// Those of them that no later record supersedes, and witnesses that went on without one of these.
-    standing: DiskSet,
+    pub(super) standing: DiskSet,
     /// Of the disks that are being filled, and of which nobody is heard whom they count in, the freshest.
     witness: DiskSet,
     /// Whether they can contradict each other.
@@ -298,7 +286,7 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// The members present that are among `disks`.
-    fn among(&self, disks: DiskSet) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+    pub(super) fn among(&self, disks: DiskSet) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
         self.carriers().filter(move |claim| disks.contains(claim.disk.index()))
     }
 
@@ -308,7 +296,7 @@ impl<'a> VirtualDisk<'a> {
         // Most often all lists are the same bytes: then nobody contradicts anybody.
         let differ = self.lists_differ();
         for claim in self.carriers().filter(SetRecord::counts_itself_in) {
-            if !differ || !(self.is_void(&claim) || self.is_older_than_a_lost_one(&claim)) {
+            if !differ || !(self.is_void(&claim) || self.is_older_than_a_departed_one(&claim)) {
                 heard.insert(claim.disk.index());
             }
         }
@@ -334,20 +322,6 @@ impl<'a> VirtualDisk<'a> {
         Voices { heard, standing, witness, differ }
     }
 
-    /// Whether a disk that knows of its own failure shows that this is an older copy of a disk: an update
-    /// reaches everybody whom it counts in before the next one begins, and who is named no more by a later one
-    /// was replaced. Where there are several volumes that do not count their own updates, they may be another's.
-    fn is_older_than_a_lost_one(&self, claim: &SetRecord<'a>) -> bool {
-        let counts_its_own = |other: &SetRecord<'a>| {
-            other.roster().is_some() || self.configuration.entries().nth(1).is_none()
-        };
-        self.carriers().any(|other| {
-            other.word_on_disk_of(&other).is_out()
-                && (other.outran(claim) || other.replaced(claim))
-                && counts_its_own(&other)
-        })
-    }
-
     /// The one with the latest record among some members.
     pub(super) fn freshest(
         &self,
@@ -363,13 +337,20 @@ impl<'a> VirtualDisk<'a> {
         let Voices { heard, standing, witness, differ } = self.hear();
         let freshest = |disks| self.freshest(disks, |_| true);
         let (speaker, forked) = match freshest(standing) {
-            Some(speaker) => (Some(speaker), differ && self.disputes(standing).next().is_some()),
+            Some(speaker) => {
+                let parted = || self.parted_from_departed(heard, standing).next().is_some();
+                let disputed = || self.disputes(standing).next().is_some();
+                (Some(speaker), differ && (disputed() || parted()))
+            }
             // None of those who made the newest history is present.
             None if witness != DiskSet::EMPTY => (freshest(witness), false),
             // Each is superseded by another: no order can be proven.
             None => (freshest(heard), true),
         };
-        let newest = self.newest_voice();
+        let newest = match heard == DiskSet::EMPTY {
+            true => self.newest_voice(self.claims()),
+            false => self.newest_voice(self.carriers()),
+        };
         match speaker {
             None => Descent { speaker: newest.disk, forked: false },
             Some(claim)
@@ -382,9 +363,9 @@ impl<'a> VirtualDisk<'a> {
         }
     }
 
-    /// Who carries the newest record: of the volume where it counts its own updates, else of all.
-    fn newest_voice(&self) -> Voice<'a> {
-        let own = self.carriers().filter(|claim| claim.roster().is_some());
+    /// Who of these carries the newest record: of the volume where it counts its own updates, else of all.
+    fn newest_voice(&self, claims: impl Iterator<Item = SetRecord<'a>>) -> Voice<'a> {
+        let own = claims.filter(|claim| claim.roster().is_some());
         let own =
             own.reduce(|newest, claim| if later(&claim, &newest).is_gt() { claim } else { newest });
         let newest = self.configuration.newest();
@@ -420,14 +401,15 @@ impl<'a> VirtualDisk<'a> {
             })
     }
 
-    /// Whether the members' lists of disks, what they name as members, or their numbers are not all the same.
+    /// Whether the lists of disks, on those that carry a record, what they name as members, or their numbers are not all the same.
     fn lists_differ(&self) -> bool {
-        let mut carriers = self.carriers();
-        let Some(first) = carriers.next() else { return false };
+        // Who is no member any more may know more than they.
+        let mut claims = self.claims();
+        let Some(first) = claims.next() else { return false };
         let roster = first.roster();
         let list = list_of(&first.disk);
         (roster.is_none() && list.is_none())
-            || carriers.any(|claim| {
+            || claims.any(|claim| {
                 claim.roster() != roster
                     || (roster.is_none() && list_of(&claim.disk) != list)
                     || claim.number() != first.number()
@@ -615,7 +597,9 @@ impl<'a> VirtualDisk<'a> {
     }
 
     pub(super) fn tell_disputes(&self, tell: &mut dyn FnMut(Finding)) {
-        for (mine, other) in self.disputes(self.hear().standing) {
+        let Voices { heard, standing, .. } = self.hear();
+        let parted = self.parted_from_departed(heard, standing);
+        for (mine, other) in self.disputes(standing).chain(parted) {
             let sequence = |claim: &SetRecord<'_>| Some(claim.disk.stored_sequence().into());
             // The entry in which it counts the other out.
             let at = other.disk.reference().and_then(|them| {

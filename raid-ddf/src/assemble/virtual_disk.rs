@@ -118,7 +118,8 @@ impl<'a> VirtualDisk<'a> {
             Some((index, entry)) => Self { speaker, forked, index, entry, ..blank },
             None => Self { speaker, forked, ..blank },
         };
-        let mut spoken = blank.carriers().filter(|claim| claim.disk.index() == speaker.index());
+        let known = blank.carriers().chain(blank.claims());
+        let mut spoken = known.filter(|claim| claim.disk.index() == speaker.index());
         let blank = Self { roster: spoken.find_map(|claim| claim.roster()), ..blank };
         let Some(lead) = blank.newest(blank.claims()) else { return blank };
         let known = Self { lead: Some(lead), ..blank };

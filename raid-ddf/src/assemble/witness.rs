@@ -109,7 +109,7 @@ impl SetRecord<'_> {
     }
 
     /// Its number, compared with that of another record.
-    fn compare_number(&self, other: &Self) -> Ordering {
+    pub(super) fn compare_number(&self, other: &Self) -> Ordering {
         match self.numbers(other) {
             (None, None) => compare_sequences(self.sequence(), other.sequence()),
             (mine, theirs) => compare_kept(mine, theirs),

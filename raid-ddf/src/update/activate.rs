@@ -115,11 +115,12 @@ pub(crate) fn activate(
         let was_in = plan.old.and_then(|old| volume.roster.state_of(old));
         let parts = was_in.is_some_and(PdState::is_usable).then_some(Age::Parted);
         let mut roster = volume.next();
-        roster.go_on(parts, stamp.random, volume.number());
         if let Some(old) = plan.old {
             roster.replace(old);
         }
         if roster.set(plan.reference, PdState::ONLINE | PdState::REBUILDING) {
+            let is_at = |run| rosters::is_at_run(disks, &guid, run);
+            roster.go_on(parts, stamp.random, volume.number(), is_at);
             rosters::write(disks, survey, guid, &roster);
         }
         rosters::update_lists(disks, survey);

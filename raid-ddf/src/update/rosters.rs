@@ -17,9 +17,12 @@ use super::set_note::{self, SetNote};
 use super::spread::{edit_newest, edit_record};
 use super::survey::{Live, RecordAt, Survey, set_of};
 use crate::assemble;
-use crate::disk_bytes::Disks;
+use crate::choice::choose;
+use crate::disk::DdfDisk;
+use crate::disk_bytes::{DiskBytes, Disks};
 use crate::guid::Guid;
 use crate::header::Section;
+use crate::locate::AnchorSearch;
 use crate::physical_disk_records::{PdState, is_reference};
 use crate::roster::{self, Roster};
 use crate::sequence::{compare_sequences, update_before};
@@ -173,7 +176,6 @@ fn made(
     let listed = structure.virtual_disks()?.find(order, &record.vd_guid)?;
     let stored = copies.sequence()?;
     let number = if structure.is_open() { update_before(stored) } else { stored };
-    let mut roster = Roster::new(number, SetNote::of_entry(listed));
     let list = structure.physical_disks()?;
     let state = |reference| list.find(order, reference).map(|entry| entry.pd_state(order));
     let own = survey.references(disks, record);
@@ -181,13 +183,26 @@ fn made(
         .filter(|set| *set != set_of(record))
         .filter_map(|set| survey.at(disks, survey.record(disks, record.vd_guid, set)?));
     let others = others.flat_map(|record| survey.references(disks, record));
-    let mut all = own.chain(others).filter(|reference| is_reference(*reference));
-    let has_room = all.all(|reference| {
-        let state = state(reference).unwrap_or(PdState::FAILED.union(PdState::MISSING));
-        roster.set(reference, state)
-    });
-    roster.found(&record.vd_guid);
-    has_room.then_some(roster)
+    let all = own.chain(others).filter(|reference| is_reference(*reference));
+    let gone = PdState::FAILED.union(PdState::MISSING);
+    let members = all.map(|reference| (reference, state(reference).unwrap_or(gone)));
+    Roster::founded(&record.vd_guid, number, SetNote::of_entry(listed), members)
+}
+
+/// Whether one of the disks given that the update is not written to stands at this run of a volume.
+pub(crate) fn is_at_run(disks: &[DiskBuffer<'_>], volume: &Guid, run: u32) -> bool {
+    let away = disks.iter().filter(|disk| !disk.live).map(DiskBytes::of_buffer);
+    away.into_iter().any(|bytes| {
+        let choice = choose(bytes, AnchorSearch::NONE, &mut |_| {});
+        let Some(disk) = choice.and_then(|choice| DdfDisk::open(0, bytes, choice)) else {
+            return false;
+        };
+        let mut own = disk.volumes().filter(|record| record.vd_guid == *volume);
+        own.any(|record| {
+            let roster = Roster::of_record(record, disk.order(), disk.sequence());
+            roster.is_some_and(|roster| roster.run == run)
+        })
+    })
 }
 
 /// A disk that is a member of a volume without a roster, and calls a disk out which the newest list

@@ -157,7 +157,8 @@ pub(crate) fn set_state(
                     rosters::take_back(disks, &survey, guid, them);
                 }
             }
-            next.go_on(begins, stamp.random, volume.number());
+            let is_at = |run| rosters::is_at_run(disks, &guid, run);
+            next.go_on(begins, stamp.random, volume.number(), is_at);
             rosters::write(disks, &survey, guid, &next);
             rosters::update_lists(disks, &survey);
             rosters::update_entry(disks, &survey, guid, next.note);

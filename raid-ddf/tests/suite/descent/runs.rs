@@ -6,9 +6,9 @@ use crate::descent::{container, state, states, written};
 use crate::media::{Rig, geometry, healthy, raid10};
 use raid_core::array::MemberState::{InSync, Rebuilding, Stale};
 use raid_core::array::{ArrayId, ArrayState, Level, Place, Placement};
-use raid_core::metadata::{FormatWriter, RuntimeState};
+use raid_core::metadata::{FormatWriter, Operation, RuntimeState};
 use raid_core::units::{Slot, SlotSet};
-use raid_ddf::Ddf;
+use raid_ddf::{ByteOrder, CrcVariant, Ddf, seal};
 
 /// Records one state of a set, on every live disk.
 fn record(rig: &mut Rig, array: ArrayId, set: u16, state: &RuntimeState) {
@@ -88,4 +88,151 @@ fn an_older_copy_of_the_only_source_is_stale_and_one_that_ran_alone_is_a_fork() 
             assert!(short.told().branches.is_empty());
         }
     }
+}
+
+/// Case C8. The disk that was replaced was there when the others went on, and was written with them: it knows
+/// that the older copy was called out, though it is named no more.
+#[test]
+fn an_older_copy_is_not_read_beside_a_replaced_disk_that_knows_of_later_runs() {
+    for started in [false, true] {
+        let mut rig = container(3);
+        let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
+        let array = rig.create("pair", mirror, &[0, 1]).unwrap();
+        let other = rig.create("other", mirror, &[0, 1]).unwrap();
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+        let mut rig = written(rig);
+        if started {
+            start(&mut rig, array, 1, &[]);
+        }
+        let copy = rig.media[0].clone();
+        start(&mut rig, array, 1, &[(0, 1)]);
+        let stamp = rig.stamp();
+        let place = Place { set: 0, slot: Slot(1) };
+        rig.edit(|disks| Ddf.activate(disks, array, place, 2, stamp)).unwrap();
+        let mut rig = written(rig);
+        record(&mut rig, array, 0, &RuntimeState { clean: false, ..healthy() });
+        let mut later = rig.only(&[1, 2]);
+        start(&mut later, array, 1, &[(0, 0)]);
+        rig.take_back(&[1, 2], later);
+        rig.media[0] = copy;
+        rig.reread();
+        assert_eq!(states(&rig.told(), "pair"), [Stale, InSync], "{started}");
+        let pair = rig.only(&[0, 1]);
+        assert_eq!(state(&pair.told(), "pair"), ArrayState::Failed, "{started}");
+        assert_eq!(states(&pair.told(), "other"), [InSync, InSync], "{started}");
+        // Alone the copy cannot know. When it has run, there are two histories, also where who made the other one
+        // is away.
+        let mut alone = rig.only(&[0]);
+        start(&mut alone, array, 1, &[(0, 1)]);
+        let mut both = rig.clone();
+        both.take_back(&[0], alone);
+        for disks in [&[0, 1][..], &[0, 1, 2]] {
+            let told = both.only(disks).told();
+            assert_eq!(state(&told, "pair"), ArrayState::Forked, "{started} {disks:?}");
+            assert_eq!(told.branches.len(), 2, "{:?}", told.branches);
+        }
+        assert_eq!(pair.state(other, 0), Some(healthy()));
+    }
+}
+
+/// The newest update counter on any disk.
+fn newest(rig: &Rig) -> Option<u64> {
+    rig.told().disks.iter().filter_map(|disk| disk.sequence).max()
+}
+
+/// Case C8. An update of one array reached one disk; then another array ran, and every disk kept what it knew of
+/// the first. To complete that counts no update: an engine that makes one before it promises anything has to see
+/// that it must.
+#[test]
+fn an_older_copy_from_before_an_update_was_completed_beside_another_array_is_stale() {
+    let mut rig = container(2);
+    let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
+    let array = rig.create("pair", mirror, &[0, 1]).unwrap();
+    let other = rig.create("other", mirror, &[0, 1]).unwrap();
+    let mut rig = written(rig);
+    start(&mut rig, array, 1, &[]);
+    let filled = Operation::Rebuild { targets: SlotSet::of(Slot(1)) };
+    let filling = RuntimeState {
+        clean: false,
+        rebuilding: SlotSet::of(Slot(1)),
+        operation: Some(filled),
+        ..healthy()
+    };
+    record(&mut rig, array, 0, &filling);
+    rig.live[1] = false;
+    rig.set_state(array, 0, &filling).unwrap();
+    rig.commit();
+    rig.live[1] = true;
+    rig.reread();
+    start(&mut rig, other, 1, &[]);
+    let copy = rig.media[0].clone();
+    let found = rig.state(array, 0).unwrap();
+    let before = newest(&rig);
+    record(&mut rig, array, 0, &found);
+    if newest(&rig) == before {
+        record(&mut rig, array, 0, &found);
+    }
+    record(&mut rig, array, 0, &found);
+    assert_eq!(states(&rig.told(), "pair"), [InSync, Rebuilding]);
+    rig.media[0] = copy;
+    rig.reread();
+    assert_eq!(states(&rig.told(), "pair"), [Stale, Rebuilding]);
+}
+
+/// Takes the rosters out of all records, as if another implementation had written them.
+fn strip(rig: &mut Rig) {
+    for medium in &mut rig.media {
+        let records = medium.sectors().filter(|(_, bytes)| bytes[..4] == [0xEE; 4]);
+        for at in records.map(|(at, _)| at).collect::<Vec<_>>() {
+            let mut record = medium.read(at * 512, 1024);
+            record[384..480].fill(0xFF);
+            seal(CrcVariant::B, ByteOrder::Big, &mut record);
+            medium.write(at * 512, &record);
+        }
+    }
+    rig.reread();
+}
+
+/// Case C8. The copy is from before the first update that kept rosters, and calls out another disk: what it says is
+/// what the first roster was made from.
+#[test]
+fn an_older_copy_from_before_there_were_rosters_is_only_old_though_all_its_fellows_were_replaced() {
+    let mut rig = container(4);
+    let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
+    let array = rig.create("pair", mirror, &[0, 1]).unwrap();
+    for spare in [2, 3] {
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf.add_spare(disks, spare, stamp)).unwrap();
+    }
+    let mut rig = written(rig);
+    start(&mut rig, array, 1, &[(0, 0)]);
+    strip(&mut rig);
+    let copy = rig.media[1].clone();
+    start(&mut rig, array, 1, &[]);
+    for (slot, spare) in [(0, 3), (1, 2)] {
+        start(&mut rig, array, 1, &[(0, slot)]);
+        let stamp = rig.stamp();
+        let place = Place { set: 0, slot: Slot(slot) };
+        rig.edit(|disks| Ddf.activate(disks, array, place, spare, stamp)).unwrap();
+        rig.commit();
+        rig.reread();
+        record(&mut rig, array, 0, &RuntimeState { clean: false, ..healthy() });
+    }
+    rig.media[1] = copy;
+    rig.reread();
+    let told = rig.told();
+    assert_eq!(states(&told, "pair"), [InSync, InSync], "{:?}", told.branches);
+    // One that has run alone since is not.
+    let mut alone = rig.only(&[1]);
+    alone.set_clock(5_000);
+    start(&mut alone, array, 1, &[]);
+    record(
+        &mut alone,
+        array,
+        0,
+        &RuntimeState { clean: false, failed: SlotSet::of(Slot(0)), ..healthy() },
+    );
+    rig.take_back(&[1], alone);
+    assert_eq!(state(&rig.told(), "pair"), ArrayState::Forked);
 }

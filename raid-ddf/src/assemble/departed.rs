@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! What disks show of a volume that are no members of it any more: they know of their own failure, or another
+//! disk has their place. As long as they are plugged in, updates are written to them as well.
+//!
+//! Such a disk has no data and no say, but its record is of a history that others have made. It shows that a
+//! member is an older copy of that disk, and is not heard, if its record
+//!
+//! - counts that disk in, and is two updates further on;
+//! - is later, and another disk has the place of that one;
+//! - says that the disk is out, and descends from what that disk says.
+//!
+//! Where the [stamps of runs](crate::roster::Kin) say that it is of a history that parted from the speaker's, and nobody
+//! is heard who carries that one on, the volume forked: those who made it are away.
+
+use super::VirtualDisk;
+use super::virtual_disk::SetRecord;
+use crate::roster::Kin;
+use crate::update::disk_set::DiskSet;
+
+impl SetRecord<'_> {
+    /// Whether its disk is no member any more, as it says itself.
+    fn has_departed(&self) -> bool {
+        self.word_on_disk_of(self).is_out()
+    }
+
+    /// Whether it says that the disk of the other record is out, and descends from that record, as far as that
+    /// is known.
+    fn went_on_without(&self, other: &Self) -> bool {
+        self.accuses(other)
+            && match other.kin(self) {
+                Kin::Earlier => true,
+                Kin::Later | Kin::Apart => false,
+                Kin::Same | Kin::Unknown => {
+                    !other.accuses(self) && self.compare_number(other).is_gt()
+                }
+            }
+    }
+}
+
+impl<'a> VirtualDisk<'a> {
+    /// The records on disks that have departed, but that of the disk of `claim`.
+    fn departed(&self, claim: SetRecord<'a>) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+        self.claims().filter(move |other| !other.is_on(&claim) && other.has_departed())
+    }
+
+    /// Whether a disk that has departed shows that this is an older copy of a disk. Where there are several
+    /// volumes that do not count their own updates, they may be another's.
+    pub(super) fn is_older_than_a_departed_one(&self, claim: &SetRecord<'a>) -> bool {
+        let counts_its_own = |other: &SetRecord<'a>| {
+            other.roster().is_some() || self.configuration.entries().nth(1).is_none()
+        };
+        self.departed(*claim).any(|other| {
+            (other.outran(claim) || other.replaced(claim) || other.went_on_without(claim))
+                && counts_its_own(&other)
+        })
+    }
+
+    /// Disks that have departed from a history that nobody carries on who is heard, each with a standing member
+    /// whose history parted from that one.
+    pub(super) fn parted_from_departed(
+        &self,
+        heard: DiskSet,
+        standing: DiskSet,
+    ) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'a> {
+        let this = *self;
+        self.among(standing).flat_map(move |member| {
+            let parted = this.departed(member).filter(move |other| {
+                let goes_on =
+                    |third: &SetRecord<'a>| matches!(third.kin(other), Kin::Same | Kin::Later);
+                member.kin(other) == Kin::Apart && !this.among(heard).any(|third| goes_on(&third))
+            });
+            parted.map(move |other| (other, member))
+        })
+    }
+}

@@ -29,7 +29,8 @@
 //!   after a change by another implementation the lists of the standard count, and the next update made
 //!   here begins a roster from them.
 //! - There is room for sixteen references and stamps together. Stamps of disks that are there, and that an
-//!   update is not written to, are forgotten last. A volume of more references, one whose fields
+//!   update is not written to, are forgotten last; first those that only their own update was made with, which
+//!   have the lowest bit set among the runs before. A volume of more references, one whose fields
 //!   another vendor uses, and a configuration that keeps no counter have no roster: their lists are those of
 //!   the standard.
 //!
@@ -101,6 +102,8 @@ const LONG_AGO: u32 = 0x7FF;
 
 /// A stamp that nobody has.
 const NO_RUN: u32 = u32::MAX;
+/// Of a run before: its own update was the only one. Stamps are compared without.
+const BRIEF: u32 = 1;
 
 /// What was recorded since a stamp was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,7 +190,7 @@ impl Roster {
             let reference = member.reference.to_be_bytes();
             sum = plain_crc(&[&sum.to_be_bytes(), &reference, &[member.state]]);
         }
-        if sum == NO_RUN { 0 } else { sum }
+        if sum | BRIEF == NO_RUN { 0 } else { sum & !BRIEF }
     }
 
     /// The update that is being made goes on with the run, or `begins` one: a start, or one that counts a
@@ -200,6 +203,7 @@ impl Roster {
         is_at: impl Fn(u32) -> bool,
     ) {
         self.forget(usize::from(begins.is_some()), is_at);
+        let brief = if self.age == Age::Older { 0 } else { BRIEF };
         self.age = begins.unwrap_or(Age::Older);
         if begins.is_none() {
             return;
@@ -207,20 +211,24 @@ impl Roster {
         self.left = Some(before);
         self.runs.rotate_right(1);
         if let Some(newest) = self.runs.first_mut() {
-            *newest = self.run;
+            *newest = self.run | brief;
         }
         self.run = self.stamp(&random.to_be_bytes());
     }
 
-    /// Makes room for so many runs more.
+    /// Makes room for so many runs more. Brief ones go first: only a disk that a cut left between two records
+    /// of one start is at such a run.
     fn forget(&mut self, more: usize, is_at: impl Fn(u32) -> bool) {
         let room = ROOM.saturating_sub(self.members.iter().flatten().count());
         let kept = room.saturating_sub(more);
-        for _ in kept..self.runs.iter().filter(|run| **run != NO_RUN).count() {
-            let oldest = |run: &u32| *run != NO_RUN && !is_at(*run);
-            let some = self.runs.iter().rposition(oldest);
-            let last = || self.runs.iter().rposition(|run| *run != NO_RUN);
-            if let Some(forgotten) = some.or_else(last).and_then(|at| self.runs.get_mut(at..)) {
+        for _ in kept..self.past().count() {
+            let oldest = |of: &dyn Fn(u32) -> bool| {
+                self.runs.iter().rposition(|run| *run != NO_RUN && of(*run))
+            };
+            let brief = oldest(&|run| run & BRIEF != 0 && !is_at(run & !BRIEF));
+            let some = brief.or_else(|| oldest(&|run| !is_at(run & !BRIEF)));
+            let forgotten = some.or_else(|| oldest(&|_| true));
+            if let Some(forgotten) = forgotten.and_then(|at| self.runs.get_mut(at..)) {
                 forgotten.rotate_left(1);
                 forgotten.last_mut().into_iter().for_each(|last| *last = NO_RUN);
             }
@@ -229,8 +237,19 @@ impl Roster {
 
     /// Its runs, the newest first; the own one only if it is to be counted.
     fn line(&self, counts_itself: bool) -> impl Iterator<Item = u32> + use<'_> {
-        let own = Some(self.run).filter(|_| counts_itself);
-        own.into_iter().chain(self.runs.iter().copied()).filter(|run| *run != NO_RUN)
+        let own = Some(self.run).filter(|run| counts_itself && *run != NO_RUN);
+        own.map(|run| run & !BRIEF).into_iter().chain(self.past())
+    }
+
+    /// The runs before, the newest first.
+    fn past(&self) -> impl Iterator<Item = u32> + use<'_> {
+        self.runs.iter().filter(|run| **run != NO_RUN).map(|run| run & !BRIEF)
+    }
+
+    /// Whether its disk is at this run: at its own, or at the one before if that is not to be counted.
+    pub(crate) fn is_at(&self, run: u32) -> bool {
+        let before = self.past().next().filter(|_| self.age != Age::Older);
+        self.run & !BRIEF == run || before == Some(run)
     }
 
     /// How its history is related to that of `other`. `reaches` says whether its updates go to the other's
@@ -251,8 +270,8 @@ impl Roster {
                 Age::Parted => reach == Reach::Counted,
                 Age::Opened => reach != Reach::None,
             };
-            let before = of.runs.first().filter(|run| **run != NO_RUN);
-            let knows = before.is_some_and(|before| other.line(true).any(|run| run == *before));
+            let before = of.past().next();
+            let knows = before.is_some_and(|before| other.line(true).any(|run| run == before));
             !(goes_there && knows)
         };
         let mine = || self.line(counts(self, other, reaches.0));
@@ -264,7 +283,7 @@ impl Roster {
         let knows = || mine().any(|run| run == their_run);
         // Whether one went on with the run that the other one's run began after.
         let went_on = |one: &Self, run: u32, after: &Self| {
-            let left = after.left.filter(|_| after.runs.first() == Some(&run));
+            let left = after.left.filter(|_| after.past().next() == Some(run));
             left.is_some_and(|left| updates_between(one.number, left) > 1)
         };
         match () {
@@ -569,7 +588,7 @@ mod tests {
         for random in 0..40 {
             let number = roster.number;
             roster.number += 1;
-            roster.go_on(Some(Age::Opened), random, number, |run| run == root.run);
+            roster.go_on(Some(Age::Opened), random, number, |run| root.is_at(run));
             second = second.or(Some(roster.run));
             let mut bytes = [u8::MAX; 1024];
             let record = VdConfiguration::view_mut(&mut bytes).unwrap();
@@ -578,14 +597,30 @@ mod tests {
             let both = (Reach::Counted, Reach::Counted);
             assert_eq!(root.kin(&roster, both), Kin::Earlier, "{random}");
         }
-        let kept = roster.runs.iter().filter(|run| **run != NO_RUN);
-        assert_eq!(kept.count(), ROOM - 4);
-        assert!(!roster.runs.contains(&second.unwrap()));
+        assert_eq!(roster.past().count(), ROOM - 4);
+        assert!(roster.past().all(|run| Some(run) != second));
         // A member more leaves room for one run less.
         assert!(roster.set(9, PdState::ONLINE));
-        roster.go_on(None, 0, 0, |run| run == root.run);
-        assert!(roster.runs.contains(&root.run));
-        assert_eq!(roster.runs.iter().filter(|run| **run != NO_RUN).count(), ROOM - 5);
+        roster.go_on(None, 0, 0, |run| root.is_at(run));
+        assert!(roster.past().any(|run| root.is_at(run)));
+        assert_eq!(roster.past().count(), ROOM - 5);
+    }
+
+    #[test]
+    fn a_run_with_updates_is_known_longer_than_one_that_only_began() {
+        let members = (1..=3).map(|reference| (reference, PdState::ONLINE));
+        let root = Roster::founded(&Guid([1; 24]), 7, NOTE, members).unwrap();
+        let mut roster = root;
+        // A start makes two stamps, and promises after the second.
+        for random in 0..11 {
+            for (begins, random) in [(true, random), (true, random + 100), (false, 0)] {
+                let number = roster.number;
+                roster.number += 1;
+                roster.go_on(begins.then_some(Age::Opened), random, number, |_| false);
+            }
+        }
+        let both = (Reach::Counted, Reach::Counted);
+        assert_eq!(root.kin(&roster, both), Kin::Earlier);
     }
 
     #[test]

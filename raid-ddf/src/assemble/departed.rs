@@ -7,7 +7,10 @@
 //!
 //! - counts that disk in, and is two updates further on;
 //! - is later, and another disk has the place of that one;
-//! - says that the disk is out, and descends from what that disk says.
+//! - says that the disk is out, and descends from what that disk says;
+//!
+//! unless the member's own history parted from that one, or goes on from it, or may have: it calls the departed disk
+//! out, and stamps do not tell.
 //!
 //! Where the [stamps of runs](crate::roster::Kin) say that it is of a history that parted from the speaker's, and nobody
 //! is heard who carries that one on, the volume forked: those who made it are away.
@@ -29,10 +32,7 @@ impl SetRecord<'_> {
         self.accuses(other)
             && match other.kin(self) {
                 Kin::Earlier => true,
-                Kin::Later | Kin::Apart => false,
-                Kin::Same | Kin::Unknown => {
-                    !other.accuses(self) && self.compare_number(other).is_gt()
-                }
+                _ => !other.accuses(self) && self.compare_number(other).is_gt(),
             }
     }
 }
@@ -50,7 +50,12 @@ impl<'a> VirtualDisk<'a> {
             other.roster().is_some() || self.configuration.entries().nth(1).is_none()
         };
         self.departed(*claim).any(|other| {
-            (other.outran(claim) || other.replaced(claim) || other.went_on_without(claim))
+            let kin = claim.kin(&other);
+            // Who went on without that disk may have parted from those who replaced it.
+            let replaced =
+                || other.replaced(claim) && (kin == Kin::Earlier || !claim.accuses(&other));
+            !matches!(kin, Kin::Later | Kin::Apart)
+                && (other.outran(claim) || replaced() || other.went_on_without(claim))
                 && counts_its_own(&other)
         })
     }

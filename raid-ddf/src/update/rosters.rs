@@ -200,7 +200,7 @@ pub(crate) fn is_at_run(disks: &[DiskBuffer<'_>], volume: &Guid, run: u32) -> bo
         let mut own = disk.volumes().filter(|record| record.vd_guid == *volume);
         own.any(|record| {
             let roster = Roster::of_record(record, disk.order(), disk.sequence());
-            roster.is_some_and(|roster| roster.run == run)
+            roster.is_some_and(|roster| roster.is_at(run))
         })
     })
 }

@@ -208,21 +208,21 @@ fn an_older_copy_from_before_there_were_rosters_is_only_old_though_all_its_fello
     let mut rig = written(rig);
     start(&mut rig, array, 1, &[(0, 0)]);
     strip(&mut rig);
-    let copy = rig.media[1].clone();
-    start(&mut rig, array, 1, &[]);
-    for (slot, spare) in [(0, 3), (1, 2)] {
-        start(&mut rig, array, 1, &[(0, slot)]);
-        let stamp = rig.stamp();
-        let place = Place { set: 0, slot: Slot(slot) };
-        rig.edit(|disks| Ddf.activate(disks, array, place, spare, stamp)).unwrap();
-        rig.commit();
-        rig.reread();
-        record(&mut rig, array, 0, &RuntimeState { clean: false, ..healthy() });
+    let (copy, mut later) = (rig.media[1].clone(), rig.only(&[1, 2, 3]));
+    start(&mut later, array, 1, &[]);
+    for (slot, spare) in [(0, 2), (1, 1)] {
+        start(&mut later, array, 1, &[(0, slot)]);
+        let (place, stamp) = (Place { set: 0, slot: Slot(slot) }, later.stamp());
+        later.edit(|disks| Ddf.activate(disks, array, place, spare, stamp)).unwrap();
+        later.commit();
+        later.reread();
+        record(&mut later, array, 0, &RuntimeState { clean: false, ..healthy() });
     }
+    rig.take_back(&[1, 2, 3], later);
     rig.media[1] = copy;
     rig.reread();
     let told = rig.told();
-    assert_eq!(states(&told, "pair"), [InSync, InSync], "{:?}", told.branches);
+    assert_eq!(state(&told, "pair"), ArrayState::Optimal, "{:?}", told.branches);
     // One that has run alone since is not.
     let mut alone = rig.only(&[1]);
     alone.set_clock(5_000);
@@ -235,4 +235,41 @@ fn an_older_copy_from_before_there_were_rosters_is_only_old_though_all_its_fello
     );
     rig.take_back(&[1], alone);
     assert_eq!(state(&rig.told(), "pair"), ArrayState::Forked);
+}
+
+/// Case C1. The half that went on did so for longer than its rosters have room for, spares took the places of the
+/// others, and a member of it failed that the other half had called missing.
+#[test]
+fn halves_of_a_striped_mirror_stay_a_fork_when_stamps_do_not_tell_any_more() {
+    let mut rig = container(6);
+    let array = rig.create("ten", raid10(2), &[0, 1, 2, 3]).unwrap();
+    for spare in [4, 5] {
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf.add_spare(disks, spare, stamp)).unwrap();
+    }
+    let mut rig = written(rig);
+    let (mut one, mut other) = (rig.only(&[0, 3]), rig.only(&[1, 2, 4, 5]));
+    start(&mut one, array, 2, &[(0, 1), (1, 0)]);
+    other.set_clock(5_000);
+    start(&mut other, array, 2, &[(0, 0), (1, 1)]);
+    for (set, slot, spare) in [(0, 0, 3), (1, 1, 2)] {
+        let (place, stamp) = (Place { set, slot: Slot(slot) }, other.stamp());
+        other.edit(|disks| Ddf.activate(disks, array, place, spare, stamp)).unwrap();
+        other.commit();
+        other.reread();
+        let filled = RuntimeState { clean: false, ..healthy() };
+        record(&mut other, array, set, &filled);
+    }
+    for _ in 0..14 {
+        start(&mut other, array, 2, &[]);
+        for clean in [false, true] {
+            record(&mut other, array, 0, &RuntimeState { clean, ..healthy() });
+        }
+    }
+    record(&mut other, array, 1, &RuntimeState { failed: SlotSet::of(Slot(0)), ..healthy() });
+    rig.take_back(&[0, 3], one);
+    rig.take_back(&[1, 2, 4, 5], other);
+    for disks in [&[0, 1, 2, 3, 4, 5][..], &[1, 2, 3, 4, 5]] {
+        assert_eq!(state(&rig.only(disks).told(), "ten"), ArrayState::Forked, "{disks:?}");
+    }
 }

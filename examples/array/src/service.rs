@@ -29,6 +29,8 @@ use std::{fmt, io};
 
 /// How long a stop waits for what is under way, and whoever closes a disk for what it has under way.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// After which a stop takes what rests for what it will be.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// Why a request or a call was not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,9 @@ pub enum Stopped {
     Clean,
     /// Some of it has not been initialised or resynchronised, and is recorded so: that goes on at the next start.
     Unfinished,
+    /// A set lost a member before its parity was in step. Nothing can put that right without the member, and it is
+    /// recorded as unclean: the next start asks what is accepted.
+    Unclean,
     /// A set has failed: its disks say what they said when it did.
     Failed,
 }
@@ -553,7 +558,10 @@ impl Running {
             let left = at.0.saturating_sub(self.now().0);
             Duration::from_nanos(left)
         });
-        let stop = self.stopping.map(|at| at.saturating_duration_since(Instant::now()));
+        let stop = self.stopping.map(|until| {
+            let (now, settled) = (Instant::now(), until - PATIENCE + SETTLED);
+            if now < settled { settled - now } else { until.saturating_duration_since(now) }
+        });
         match deadline.into_iter().chain(stop).min() {
             None => from.recv().ok(),
             Some(most) => from.recv_timeout(most).ok(),
@@ -589,7 +597,9 @@ impl Running {
 
     /// Whether everything is recorded that a stop records; else what is not.
     fn is_stopped(&self) -> Result<Stopped, String> {
-        let (mut stopped, mut failed) = (Stopped::Clean, false);
+        let (mut stopped, mut failed, mut unclean) = (Stopped::Clean, false, false);
+        let settled = self.stopping.map(|until| until - PATIENCE + SETTLED);
+        let settled = self.engine.is_idle() && settled.is_some_and(|at| at <= Instant::now());
         for (set, status) in self.states() {
             let rests = status.tickets == 0 && status.windows == 0;
             // What is owed stays owed while it is paused, or for want of a member, and no record can call it clean.
@@ -599,6 +609,15 @@ impl Running {
                 () if status.set_failed => failed = true,
                 () if status.clean && !status.unrecorded => {}
                 () if owes && rests && !status.unrecorded => stopped = Stopped::Unfinished,
+                // A resync that is owed cannot run short of a member, and no record may hide that it is owed.
+                () if settled
+                    && waits
+                    && rests
+                    && !status.unrecorded
+                    && !status.failed.is_empty() =>
+                {
+                    unclean = true;
+                }
                 () => {
                     return Err(format!(
                         "set {set} could not be recorded as clean: {}",
@@ -609,6 +628,7 @@ impl Running {
         }
         match self.engine.is_idle() {
             true if failed => Ok(Stopped::Failed),
+            true if unclean => Ok(Stopped::Unclean),
             true => Ok(stopped),
             false => Err(String::from("something is under way still")),
         }

@@ -36,7 +36,7 @@ use raid_array::service::{Service, ServiceError};
 use raid_core::array::Place;
 use raid_core::metadata::Operation;
 use raid_core::units::Slot;
-use raid_sync::Status;
+use raid_sync::{Refusal, Status};
 use serde_json::{Value, json};
 use spares::NotSeated;
 use std::collections::BTreeMap;
@@ -390,7 +390,6 @@ impl<'a> Desk<'a> {
             let path = asked.get("path").and_then(Value::as_str);
             path.ok_or_else(|| String::from("\"path\" is missing"))
         };
-        let done = |answer: Result<(), CallError>| answer.map(|()| Value::Null).map_err(refused);
         let what = asked.get("do").and_then(Value::as_str);
         let (service, name) = match (&self.array, what) {
             (Array::Runs { service, name }, _) => (*service, *name),
@@ -438,7 +437,8 @@ impl<'a> Desk<'a> {
             Some("release_spare") => self.release(service, path()?),
             Some("scrub") => {
                 let (set, repair) = (set()?, asked.get("repair") == Some(&Value::Bool(true)));
-                done(service.scrub(set, repair).map_err(refused)?)
+                let started = service.scrub(set, repair).map_err(refused)?;
+                started.map(|()| Value::Null).map_err(|why| not_scrubbed(set, &why))
             }
             Some("abort") => {
                 let set = set()?;
@@ -499,6 +499,22 @@ impl<'a> Desk<'a> {
             None => Ok(json!("stop")),
         }
     }
+}
+
+/// Why a scrub does not begin, and what comes first.
+fn not_scrubbed(set: u16, why: &CallError) -> Failure {
+    let what = match why {
+        CallError::Sync(Refusal::NotRedundant) => {
+            "rows are compared only with all members there, also where two parities leave one of them: it is short of a \
+             member, or its level has no redundancy; see to a spare first, and scrub when it is filled"
+        }
+        CallError::Sync(Refusal::ResyncFirst) => {
+            "its copies or parity are owed a resync, which comes first; `scrub status` says how far it is"
+        }
+        CallError::Sync(Refusal::Busy) => "something runs already; `scrub status` says what",
+        other => return refused(other),
+    };
+    refused(format!("set {set}: {what}"))
 }
 
 /// What an array, a disk or this server does not allow.

@@ -245,6 +245,10 @@ fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
             let how = match stopped {
                 Stopped::Clean => "stopped, recorded as clean",
                 Stopped::Unfinished => "stopped, what is not in step yet goes on at the next start",
+                Stopped::Unclean => {
+                    "stopped, recorded as unclean: a member was lost before the parity was in step, and the next start \
+                     asks what is accepted"
+                }
                 Stopped::Failed => "stopped; it has failed, and nothing was recorded since",
             };
             say(&format!("array {name}: {how}"));

@@ -6,6 +6,7 @@ mod served;
 use served::{Folder, errors, printed, program, set_size};
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 /// A blank disk of so many bytes.
 fn blank(path: &str, bytes: u64) {
@@ -320,6 +321,38 @@ fn a_name_by_which_an_array_cannot_be_found_is_refused() {
         errors(&few)
     );
     assert!(fs::read(folder.disk(0)).unwrap() == before, "a refusal changes nothing");
+}
+
+/// The resync that is owed cannot run without the member, and nothing can be recorded as clean: the stop ends all the
+/// same, wherever the resync was.
+#[test]
+fn an_array_that_loses_a_member_in_its_resync_is_stopped_and_starts_or_says_what_would_start_it() {
+    for time in 0..2u32 {
+        let folder = Folder::new(&format!("hole-{time}"), 3);
+        assert!(folder.create(&["--level", "raid5"], 3).status.success());
+        let served = folder.serve(&[0, 1, 2]);
+        served.until("initialised", |set| set["operation"].is_null());
+        folder.client().write_at(0, &[7; 8192], true).unwrap();
+        served.kill();
+        let served = folder.serve(&[0, 1, 2]);
+        // Each time elsewhere in it.
+        (0..time * 2000).for_each(|_| std::thread::yield_now());
+        assert!(folder.ask(&["fail", "--slot", "2"]).status.success());
+        let scrub = folder.ask(&["scrub", "start"]);
+        assert_eq!(scrub.status.code(), Some(2));
+        assert!(errors(&scrub).contains("short of a member"), "{}", errors(&scrub));
+        served.stop();
+        match folder.try_serve(&["--array", "array"], &[0, 1], Stdio::null(), &[]) {
+            Ok(served) => served.stop(),
+            Err(ended) => {
+                let said = folder.errors();
+                assert_eq!(ended.code(), Some(2), "{said}");
+                assert!(said.contains("--accept unclean-degraded"), "{said}");
+                let accepted = ["--array", "array", "--accept", "unclean-degraded"];
+                folder.serve_with(&accepted, &[0, 1]).stop();
+            }
+        }
+    }
 }
 
 #[test]

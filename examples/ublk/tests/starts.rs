@@ -219,6 +219,26 @@ fn a_refusal_names_the_options_that_start_all_the_same() {
     served.stop();
 }
 
+/// Filled as the copy, it would be taken for the spare itself at the next start, which holds nothing. Found by story
+/// 9010.
+#[test]
+fn a_copy_of_a_spare_beside_it_is_refused() {
+    let folder = Folder::new("twin", 3);
+    let spare = folder.path("d2");
+    let made = folder.create(&["--level", "raid1", "--spare", &spare], 2);
+    assert!(made.status.success(), "{}", errors(&made));
+    fs::copy(folder.disk(2), folder.disk(3)).unwrap();
+    let before = bytes(&folder, 4);
+    let (control, socket) = (folder.path("control"), folder.path("socket"));
+    let words = ["--control", &control, "--socket", &socket];
+    let refused = start(&folder, &words, &[0, 1, 2, 3]);
+    assert_eq!(refused.status.code(), Some(2), "{}", errors(&refused));
+    let way = format!("--without {spare} or --without {}", folder.path("d3"));
+    assert!(errors(&refused).contains(&way), "{}", errors(&refused));
+    assert!(bytes(&folder, 4) == before, "a refusal changes nothing");
+    folder.serve_with(&["--array", "array", "--without", "d3"], &[0, 1, 2, 3]).stop();
+}
+
 /// What does nothing is not offered.
 #[test]
 fn trim_is_not_offered_by_an_array_that_discards_nothing() {

@@ -26,7 +26,7 @@ mod wire;
 pub use client::Client;
 pub use handshake::Exports;
 pub use server::{Address, Server};
-pub use socket::Socket;
+pub use socket::{Socket, listener_of};
 
 use std::io;
 use std::ops::Range;

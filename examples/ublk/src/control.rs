@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `{"do": "status"}` | `{"ok": {…}}`: as `raid-ublk status --json` prints it |
 //! | `{"do": "fail", "set": 0, "slot": 1, "force": false}` | `{"ok": null}`; the last copy fails only if forced |
-//! | `{"do": "return", "set": 0, "slot": 1}` | `{"ok": null}`: the disk of the place is back |
+//! | `{"do": "return", "set": 0, "slot": 1}` | `{"ok": {"taken": true}}`: the disk of the place is back; `false`: it is on its way still |
 //! | `{"do": "add_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: a blank disk, now a spare; `"overwrite": true`: it may hold something, which is lost |
 //! | `{"do": "release_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: the disk has no metadata any more, and is closed |
 //! | `{"do": "scrub", "set": 0, "repair": false}` | `{"ok": null}` |
@@ -20,11 +20,12 @@
 //! Several may ask at a time. One that has connected and says nothing is cut off after a while, or when there are too many.
 
 mod ask;
+mod returns;
 mod spares;
 mod status;
 mod words;
 
-pub(crate) use ask::{ask, ask_and_wait};
+pub(crate) use ask::{ANSWER, WORK, ask, ask_and_stay, ask_and_wait};
 pub(crate) use words::{health, scrub_words, words};
 
 use crate::failure::Failure;
@@ -32,6 +33,7 @@ use crate::pace::Pace;
 use crate::serve::End;
 use crate::ublk;
 use raid_array::engine::CallError;
+use raid_array::nbd::Socket;
 use raid_array::service::{Service, ServiceError};
 use raid_core::array::Place;
 use raid_core::metadata::Operation;
@@ -39,12 +41,12 @@ use raid_core::units::Slot;
 use raid_sync::{Refusal, Status};
 use serde_json::{Value, json};
 use spares::NotSeated;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -58,6 +60,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a client may say nothing, and how many there may be.
 const SILENCE: Duration = Duration::from_secs(10);
 const CLIENTS: usize = 32;
+/// How often it is looked whether the log has said something.
+const AGAIN: Duration = Duration::from_millis(10);
 /// How often it is looked whether a place waits for a spare.
 const WATCH: Duration = Duration::from_millis(500);
 
@@ -74,6 +78,10 @@ pub(crate) struct Disks {
     pub(crate) unused: Vec<(String, Left)>,
     /// What was said of spares that a place does not take: once is enough.
     refused: Vec<(Place, usize, String)>,
+    /// Places that a spare has taken since the array is served.
+    pub(crate) replaced: BTreeSet<Place>,
+    /// Of each place, why it did not take a disk last.
+    pub(crate) not_taken: BTreeMap<Place, String>,
 }
 
 /// Why a disk has no part in the array.
@@ -249,14 +257,13 @@ impl<'a> Desk<'a> {
     }
 
     /// Ends [`listen`](Self::listen) and [`watch`](Self::watch).
-    pub(crate) fn close(&self, control: &Path) {
+    pub(crate) fn close(&self, control: &Socket) {
         self.closed.store(true, Ordering::Release);
         for (stream, _) in self.clients().values() {
             // Whoever asked for the stop is answered later: only what it says is not heard any more.
             let _ = stream.shutdown(Shutdown::Read);
         }
-        // The one who waits for somebody to come is woken by one.
-        let _ = UnixStream::connect(control);
+        control.close();
     }
 
     /// Gives places that lost their member a spare, until it is closed.
@@ -423,14 +430,7 @@ impl<'a> Desk<'a> {
                     ))),
                 }
             }
-            Some("return") => {
-                let place = place()?;
-                let call = service.call(move |engine, now| engine.return_member(now, place));
-                let returned = call.map_err(refused)?;
-                returned
-                    .map(|()| Value::Null)
-                    .map_err(|why| refused(format!("{why}{}", self.way_back(place))))
-            }
+            Some("return") => self.return_disk(service, place()?),
             Some("add_spare") => {
                 self.add_spare(service, path()?, asked.get("overwrite") == Some(&json!(true)))
             }
@@ -438,7 +438,9 @@ impl<'a> Desk<'a> {
             Some("scrub") => {
                 let (set, repair) = (set()?, asked.get("repair") == Some(&Value::Bool(true)));
                 let started = service.scrub(set, repair).map_err(refused)?;
-                started.map(|()| Value::Null).map_err(|why| not_scrubbed(set, &why))
+                let Err(why) = started else { return Ok(Value::Null) };
+                let state = service.call(move |engine, _| engine.state_of_set(set));
+                Err(not_scrubbed(set, &why, state.map_err(refused)?.ok().as_ref()))
             }
             Some("abort") => {
                 let set = set()?;
@@ -457,29 +459,14 @@ impl<'a> Desk<'a> {
                         Err(refused(format!("set {set}: {why}")))
                     }
                     Err(Some(other)) => Err(refused(format!(
-                        "set {set}: no scrub runs, but a {}, which is owed and is not aborted",
-                        status::operation(other)
+                        "set {set}: no scrub runs, but {}, which is owed and is not aborted",
+                        status::noun(other)
                     ))),
                 }
             }
             Some("stop") => self.stop(asked),
             Some(other) => Err(format!("unknown: {other:?}").into()),
             None => Err(String::from("\"do\" is missing").into()),
-        }
-    }
-
-    /// How a disk that failed in a place comes back, if it was closed since.
-    fn way_back(&self, place: Place) -> String {
-        let disks = self.disks();
-        let own = |left: &Left| left.place().is_none_or(|of| of == place);
-        let unused = disks.unused.iter().filter(|(_, left)| own(left));
-        let paths: Vec<&str> = unused.map(|(path, _)| path.as_str()).collect();
-        match paths.as_slice() {
-            [] => String::new(),
-            paths => format!(
-                "; {} is not used: `raid-ublk spare add --overwrite` makes it a spare",
-                paths.join(", ")
-            ),
         }
     }
 
@@ -501,17 +488,24 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Why a scrub does not begin, and what comes first.
-fn not_scrubbed(set: u16, why: &CallError) -> Failure {
+/// Why a scrub does not begin in a set that is like this, and what comes first.
+fn not_scrubbed(set: u16, why: &CallError, state: Option<&Status>) -> Failure {
+    // What runs in a set that has just lost a member is about to end.
+    let short = state.is_some_and(|state| !state.failed.is_empty());
     let what = match why {
-        CallError::Sync(Refusal::NotRedundant) => {
+        CallError::Sync(Refusal::Busy) if !short => {
+            let runs = state.and_then(|state| state.operation).map_or("something", status::noun);
+            return refused(format!(
+                "set {set}: {runs} runs already; `scrub status` says how far it is; scrub when it has ended"
+            ));
+        }
+        CallError::Sync(Refusal::NotRedundant | Refusal::Busy) => {
             "rows are compared only with all members there, also where two parities leave one of them: it is short of a \
              member, or its level has no redundancy; see to a spare first, and scrub when it is filled"
         }
         CallError::Sync(Refusal::ResyncFirst) => {
             "its copies or parity are owed a resync, which comes first; `scrub status` says how far it is"
         }
-        CallError::Sync(Refusal::Busy) => "something runs already; `scrub status` says what",
         other => return refused(other),
     };
     refused(format!("set {set}: {what}"))

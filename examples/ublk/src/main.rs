@@ -67,7 +67,7 @@ enum Command {
         /// For programs: JSON, format "raid-status/1"
         #[arg(long)]
         json: bool,
-        /// Of an array that is being started: wait until it is served, at most so long
+        /// Of an array that is being started: wait until it is served, at most so long; 60 if no number is given
         #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
         wait: Option<u64>,
     },
@@ -210,13 +210,26 @@ fn run(command: Command) -> Result<(ExitCode, String), Failure> {
         Command::Recover(which) => serve::run(&serve::Options::recover(which)).map(quiet),
         Command::Status { control, json, wait } => {
             let asked = json!({ "do": "status" });
-            let patience = Duration::from_secs(wait.unwrap_or(0));
-            let status = control::ask_and_wait(&control.control, &asked, patience)?;
+            let status = match wait {
+                None => ask(&control, &asked)?,
+                Some(seconds) => {
+                    let patience = Duration::from_secs(seconds);
+                    control::ask_and_wait(&control.control, &asked, patience)?
+                }
+            };
             let words = if json { format!("{status:#}") } else { control::words(&status) };
             Ok((control::health(&status), words))
         }
-        Command::Fail { at, force } => at.ask("fail", force).map(quiet),
-        Command::Return(at) => at.ask("return", false).map(quiet),
+        Command::Fail { at, force } => at.ask("fail", force).map(drop).map(quiet),
+        Command::Return(at) => {
+            let answer = at.ask("return", false)?;
+            done(match answer["taken"] == json!(false) {
+                true => String::from(
+                    "the disk is on its way; the log of the server says when it is back",
+                ),
+                false => String::from("the disk is back: what it missed is copied to it"),
+            })
+        }
         Command::Spare { control, what, path, overwrite } => {
             let absolute = std::path::absolute(&path);
             let path = absolute.map_err(|error| format!("{}: {error}", path.display()))?;
@@ -242,7 +255,7 @@ fn run(command: Command) -> Result<(ExitCode, String), Failure> {
         }
         Command::Stop { control, force, keep_device } => {
             let asked = json!({ "do": "stop", "force": force, "keep_device": keep_device });
-            ask(&control, &asked).map(drop).map(quiet)
+            control::ask_and_stay(&control.control, &asked).map(drop).map(quiet)
         }
         Command::Features => done(ublk::features()?),
         Command::Remove { device, force } => Ok(ublk::remove(device, force).map(quiet)?),
@@ -250,12 +263,16 @@ fn run(command: Command) -> Result<(ExitCode, String), Failure> {
 }
 
 fn ask(control: &Control, asked: &Value) -> Result<Value, Failure> {
-    control::ask(&control.control, asked)
+    let patience = match asked["do"].as_str() {
+        Some("add_spare" | "release_spare" | "return") => control::WORK,
+        _ => control::ANSWER,
+    };
+    control::ask(&control.control, asked, patience)
 }
 
 impl At {
-    fn ask(&self, what: &str, force: bool) -> Result<(), Failure> {
+    fn ask(&self, what: &str, force: bool) -> Result<Value, Failure> {
         let asked = json!({ "do": what, "set": self.set, "slot": self.slot, "force": force });
-        ask(&self.control, &asked).map(drop)
+        ask(&self.control, &asked)
     }
 }

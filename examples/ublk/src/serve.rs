@@ -309,8 +309,18 @@ fn log(told: &Told, disks: &Mutex<Disks>, goes_on: bool) {
         // A reader of the log who is gone is no reason to stop.
         let _ = writeln!(std::io::stderr(), "raid-ublk: {said}");
     }
-    if let Told::Event(Event::SpareActivated { place, left: Some(left), .. }) = told {
-        control::locked(disks).leaving.push((*left, Left::Replaced(*place)));
+    match told {
+        Told::Event(Event::SpareActivated { place, left, .. }) => {
+            let mut disks = control::locked(disks);
+            disks.replaced.insert(*place);
+            disks.leaving.extend(left.map(|left| (left, Left::Replaced(*place))));
+        }
+        Told::Event(Event::NotTaken { place, disk, why }) => {
+            let mut disks = control::locked(disks);
+            let why = format!("{} did not take the place: {why}", disks.name(*disk));
+            disks.not_taken.insert(*place, why);
+        }
+        _ => {}
     }
 }
 
@@ -431,7 +441,7 @@ fn serve(doors: Doors, signals: &mut Signals, array: Served<'_>) -> Result<(), S
             Ok(Ending::HandOver) => device.hand_over().or_else(|why| device.stop().and(Err(why))),
             _ => device.stop(),
         });
-        desk.close(&socket);
+        desk.close(&control);
         signalled.close();
         ended.and_then(|ending| left.map(|()| ending))
     });

@@ -64,9 +64,15 @@ fn a_disk_whose_place_a_spare_took_is_added_again_and_serves_again() {
             assert!(log.contains(&line), "{log}");
             // What leads nowhere says what leads back.
             let refused = folder.ask(&["return", "--slot", "1"]);
-            let way = format!("{old} is not used: `raid-ublk spare add --overwrite`");
+            let way = format!("{old} is not used: `raid-ublk spare add --overwrite {old}`");
             assert_eq!(refused.status.code(), Some(2), "{refused:?}");
-            assert!(errors(&refused).contains(&way), "{}", errors(&refused));
+            let said = errors(&refused);
+            assert!(said.contains(&way), "{said}");
+            assert!(
+                said.contains(&format!("{taken} is there, a spare that took the place")),
+                "{said}"
+            );
+            assert!(!said.contains("declare it failed"), "{said}");
             let refused = folder.ask(&["spare", "add", old]);
             assert!(errors(&refused).contains("--overwrite loses it"), "{}", errors(&refused));
             let added = folder.ask(&["spare", "add", old, "--overwrite"]);
@@ -83,6 +89,30 @@ fn a_disk_whose_place_a_spare_took_is_added_again_and_serves_again() {
         served.stop();
         folder.serve_with(&options, &[0, 1, 2]).stop();
     }
+}
+
+/// What cannot be read did not come back, and whoever asked for it must know.
+#[test]
+fn a_disk_that_cannot_return_is_refused_with_the_reason() {
+    let folder = Folder::new("unread", 3);
+    assert!(folder.create(&["--level", "raid5", "--assume-clean"], 3).status.success());
+    let served = folder.serve(&[0, 1, 2]);
+    assert!(folder.ask(&["fail", "--slot", "1"]).status.success());
+    let refused = loop {
+        // A record that is under way makes the file longer again.
+        set_size(folder.disk(1), 0);
+        let answer = folder.ask(&["return", "--slot", "1"]);
+        if answer.status.code() != Some(0) {
+            break answer;
+        }
+        served.until("back", |set| set["state"] == "optimal");
+        assert!(folder.ask(&["fail", "--slot", "1"]).status.success());
+    };
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let why = format!("set 0, slot 1: {} did not take the place: ", folder.path("d1"));
+    assert!(errors(&refused).contains(&why), "{}", errors(&refused));
+    assert_eq!(served.status()["sets"][0]["members"][1]["state"], "failed");
+    served.stop();
 }
 
 #[test]
@@ -287,9 +317,12 @@ fn a_scrub_that_a_stop_ends_is_not_said_to_go_on() {
     folder.create_large(&["--level", "raid5", "--assume-clean"], 3, 3, 300);
     let served = folder.serve(&[0, 1, 2]);
     assert!(folder.ask(&["scrub", "start"]).status.success());
+    let again = folder.ask(&["scrub", "start"]);
     let before = served.status();
     served.stop();
     assert_eq!(before["sets"][0]["operation"], "check", "it was too quick: {before:#}");
+    assert_eq!(again.status.code(), Some(2), "{again:?}");
+    assert!(errors(&again).contains("set 0: a check runs already"), "{}", errors(&again));
     let log = folder.errors();
     assert!(log.contains("set 0: the check is stopped, and its position is not recorded"), "{log}");
     assert!(!log.contains("goes on"), "{log}");

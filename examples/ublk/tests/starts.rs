@@ -4,7 +4,8 @@
 mod served;
 
 use raid_array::nbd::{Address, Client};
-use served::{Folder, Program, errors, printed, program};
+use rustix::process::{Pid, Signal, kill_process};
+use served::{Folder, Program, Served, errors, printed, program};
 use std::fs;
 use std::io::Write;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -145,6 +146,62 @@ fn a_start_is_waited_for_and_says_to_the_service_manager_when_it_serves() {
     served.stop();
     let mut nobody = program(&["status", "--wait", "0", "--control", &folder.path("control")]);
     assert_eq!(nobody.output().unwrap().status.code(), Some(4));
+}
+
+/// A cleaner of old files took the one away, and another server has the place of the other.
+#[test]
+fn a_server_whose_sockets_are_gone_stops_at_a_signal() {
+    let folder = Folder::new("cleaned", 2);
+    assert!(folder.create(&["--level", "raid1", "--assume-clean"], 2).status.success());
+    for (gone, replaced) in [("control", "socket"), ("socket", "control")] {
+        let mut served = folder.serve(&[0, 1]);
+        fs::remove_file(folder.path(gone)).unwrap();
+        fs::remove_file(folder.path(replaced)).unwrap();
+        let other = UnixListener::bind(folder.path(replaced)).unwrap();
+        signal(&served, Signal::INT);
+        let until = Instant::now() + Duration::from_secs(60);
+        let ended = loop {
+            match served.ended() {
+                Some(ended) => break ended,
+                None => assert!(Instant::now() < until, "{gone} is gone: it never ends"),
+            }
+            std::thread::yield_now();
+        };
+        assert!(ended.success(), "{ended}: {}", folder.errors());
+        assert!(fs::exists(folder.path(replaced)).unwrap(), "the other server's socket is gone");
+        drop(other);
+        fs::remove_file(folder.path(replaced)).unwrap();
+    }
+}
+
+#[test]
+fn a_server_that_is_held_up_is_named_by_those_who_ask_it() {
+    let folder = Folder::new("held", 2);
+    assert!(folder.create(&["--level", "raid1", "--assume-clean"], 2).status.success());
+    let served = folder.serve(&[0, 1]);
+    signal(&served, Signal::STOP);
+    let answer = folder.ask(&["status", "--wait", "1"]);
+    signal(&served, Signal::CONT);
+    assert_eq!(answer.status.code(), Some(4), "{answer:?}");
+    let why = format!("process {} (raid-ublk) listens there, and does not answer", served.id());
+    assert!(errors(&answer).contains(&why), "{}", errors(&answer));
+    served.stop();
+}
+
+#[test]
+fn a_client_of_the_wrong_socket_is_told_which_one_it_is() {
+    let folder = Folder::new("wrong", 2);
+    assert!(folder.create(&["--level", "raid1", "--assume-clean"], 2).status.success());
+    let served = folder.serve(&[0, 1]);
+    let asked = program(&["status", "--control", &folder.path("socket")]).output().unwrap();
+    assert_eq!(asked.status.code(), Some(4), "{asked:?}");
+    assert!(errors(&asked).contains("socket of the array's NBD clients"), "{}", errors(&asked));
+    served.stop();
+}
+
+fn signal(served: &Served<'_>, signal: Signal) {
+    let process = Pid::from_raw(served.id().cast_signed()).unwrap();
+    kill_process(process, signal).unwrap();
 }
 
 /// Clients that connect and say nothing, or begin a line and never end it.

@@ -442,9 +442,15 @@ impl Engine {
         self.run(now);
     }
 
+    /// Whether a disk is on its way into a place.
+    #[must_use]
+    pub fn is_awaited(&self, place: Place) -> bool {
+        self.commits.names_place(place) || self.groups.any_of(|owner| owner.returns(place))
+    }
+
     /// Whether a disk may be put into a place: its member has failed, and no other disk is on its way.
     fn is_vacant(&self, set: usize, place: Place) -> Result<(), CallError> {
-        if self.commits.names_place(place) || self.groups.any_of(|owner| owner.returns(place)) {
+        if self.is_awaited(place) {
             return Err(CallError::UnderWay(place));
         }
         match self.sets[set].core.can_join(place.slot) {

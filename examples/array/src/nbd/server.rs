@@ -225,11 +225,10 @@ impl Server {
         for stream in self.clients().values() {
             stream.shut();
         }
-        // The one who waits for clients is woken by one.
-        let _ = match &self.address {
-            Address::Unix(path) => UnixStream::connect(path).map(drop),
-            Address::Tcp(address) => TcpStream::connect(address).map(drop),
-        };
+        match &self.listener {
+            Listener::Unix(socket) => socket.close(),
+            Listener::Tcp(listener) => socket::close(listener),
+        }
     }
 
     fn clients(&self) -> MutexGuard<'_, BTreeMap<u64, Stream>> {

@@ -8,7 +8,9 @@
 //! | a socket that somebody listens on, or anything else | refused, and who or what it is |
 
 use crate::member::Holder;
+use rustix::fd::AsFd;
 use rustix::fs::{FlockOperation, flock};
+use rustix::net::{Shutdown, shutdown};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -59,6 +61,12 @@ impl Socket {
     pub const fn listener(&self) -> &UnixListener {
         &self.listener
     }
+
+    /// Takes no more clients: a thread that waits for one is woken, with an error. The path plays no part: it may be
+    /// gone, or lead to another server.
+    pub fn close(&self) {
+        close(&self.listener);
+    }
 }
 
 impl Drop for Socket {
@@ -68,6 +76,12 @@ impl Drop for Socket {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Ends the accepts of a listening socket, those to come and the one that waits.
+pub(super) fn close(listener: impl AsFd) {
+    // Refused only where it was closed before, which is what is wanted.
+    let _ = shutdown(listener, Shutdown::Both);
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {
@@ -92,8 +106,9 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The process that listens at the other end.
-fn listener_of(stream: &UnixStream) -> String {
+/// The process that listens at the other end, in words.
+#[must_use]
+pub fn listener_of(stream: &UnixStream) -> String {
     match rustix::net::sockopt::socket_peercred(stream) {
         Ok(peer) => Holder::process(peer.pid.as_raw_nonzero().get().unsigned_abs()).to_string(),
         Err(_) => String::from("a process that cannot be named"),
@@ -162,6 +177,20 @@ mod tests {
         let refused = of_port(address, TcpListener::bind(address).unwrap_err());
         assert_eq!(refused.kind(), ErrorKind::AddrInUse);
         assert!(refused.to_string().starts_with(&format!("{own} listens there")), "{refused}");
+    }
+
+    /// A cleaner of old files has taken the path away.
+    #[test]
+    fn a_socket_without_its_path_is_closed() {
+        let name = format!("raid-array-cleaned-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let socket = Socket::listen(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| socket.listener().accept().map(drop));
+            socket.close();
+            assert!(waits.join().unwrap().is_err());
+        });
     }
 
     /// Whoever was taken for dead may have been replaced by now.

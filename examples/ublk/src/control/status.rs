@@ -112,6 +112,18 @@ fn found_by(scrub: &Scrub, status: &Status) -> Value {
     })
 }
 
+/// What runs, for people.
+pub(super) const fn noun(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Rebuild { .. } => "a rebuild",
+        Operation::Resync => "a resync",
+        Operation::Initialise => "an initialisation",
+        Operation::Check => "a check",
+        Operation::Repair => "a repair",
+        _ => "background work",
+    }
+}
+
 /// Its name for programs.
 pub(super) fn operation(operation: Operation) -> &'static str {
     match operation {

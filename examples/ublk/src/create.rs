@@ -10,6 +10,7 @@ use raid_array::formats::FORMATS;
 use raid_array::member::{FileMember, Member};
 use raid_array::store::{CommitStep, Store};
 use raid_core::array::{Initialisation, Name};
+use raid_core::layout::Layout;
 use raid_core::metadata::{ArrayRequest, ChangeError, DiskShape, FormatWriter, Stamp};
 use raid_core::units::{Blocks, Lba};
 use std::path::{Path, PathBuf};
@@ -157,7 +158,24 @@ pub(crate) fn run(options: &Options) -> Result<String, Failure> {
     if let Some(warning) = beside_md::warning(Path::new("/"), format.name(), &paths) {
         eprintln!("raid-ublk: {warning}");
     }
-    Ok(format!("array {} created: {array}, {}", options.name, geometry.level_name()))
+    let size =
+        Layout::new(&geometry).map_or(0, |layout| layout.size().bytes(block_size).unwrap_or(0));
+    let name = geometry.level_name();
+    let usable: Vec<Blocks> = shapes.iter().map(|shape| format.usable(*shape)).collect();
+    let smallest = (0..count.into()).min_by_key(|disk: &usize| usable[*disk]);
+    let decides = smallest.filter(|smallest| {
+        options.size.is_none()
+            && usable[..usize::from(count)].iter().any(|other| *other > usable[*smallest])
+    });
+    let decides = decides.map(|disk| {
+        let whole = shapes[disk].blocks.bytes(block_size).unwrap_or(u64::MAX);
+        format!(
+            "; the smallest disk decides what each gives: {}, {whole} bytes",
+            paths[disk].display()
+        )
+    });
+    let decides = decides.unwrap_or_default();
+    Ok(format!("array {} created: {array}, {name}, {size} bytes{decides}", options.name))
 }
 
 /// These disks, if no format claims one and none begins with something.

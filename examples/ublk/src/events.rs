@@ -5,7 +5,7 @@ use raid_array::engine::Event;
 use raid_array::service::Told;
 use raid_core::array::Place;
 use raid_core::metadata::Operation;
-use raid_sync::{Finish, Notice, Return};
+use raid_sync::{Finish, Notice, Return, Status};
 
 /// What is known of an array whose events are put in words.
 pub(crate) struct Known<'k> {
@@ -80,6 +80,26 @@ pub(crate) fn sentence(told: &Told, known: &Known<'_>) -> Option<String> {
             format!("set {set}: {what}; this is a defect of raid-ublk")
         }
         other => format!("{other:?}"),
+    })
+}
+
+/// What a set that has just been started has to do, for what its last stop left; `None` for nothing.
+pub(crate) fn begun(set: u16, state: &Status) -> Option<String> {
+    let owed = state.owed_regions;
+    Some(match state.operation {
+        Some(Operation::Resync) => format!(
+            "set {set} was not stopped cleanly: a resync of {owed} regions begins, which makes copies or parity agree"
+        ),
+        Some(Operation::Initialise) => {
+            format!("set {set}: the initialisation begins, or goes on where it was")
+        }
+        Some(Operation::Rebuild { .. }) => {
+            format!("set {set}: the rebuild begins, or goes on where it was")
+        }
+        _ if !state.clean && !state.set_failed => {
+            format!("set {set} was not stopped cleanly, and no resync can run now")
+        }
+        _ => return None,
     })
 }
 

@@ -123,7 +123,8 @@ enum Command {
     Features,
     /// Remove a block device whose server is gone and cannot be started again: what waits for it fails
     Remove {
-        /// N of /dev/ublkbN
+        /// N of /dev/ublkbN, or that path
+        #[arg(value_parser = block_device)]
         device: u32,
         /// Although another program made it
         #[arg(long)]
@@ -166,6 +167,13 @@ enum Spare {
     Add,
     /// Give one back that has no place: its metadata is erased
     Release,
+}
+
+/// The number of a block device, also of its path.
+fn block_device(named: &str) -> Result<u32, String> {
+    let number = named.strip_prefix("/dev/").unwrap_or(named);
+    let number = number.strip_prefix("ublkb").unwrap_or(number);
+    number.parse().map_err(|_| String::from("N or /dev/ublkbN is needed, such as /dev/ublkb0"))
 }
 
 fn main() -> process::ExitCode {

@@ -72,7 +72,6 @@ pub(crate) struct Which {
     #[arg(long, value_name = "DISK")]
     without: Vec<String>,
     /// Its disks, spares included: block devices or files; with --need directories too
-    #[arg(required_unless_present = "need")]
     paths: Vec<PathBuf>,
 }
 
@@ -118,6 +117,21 @@ fn risk(name: &str) -> Result<Risk, String> {
 
 /// Serves until it is told to stop, and stops cleanly.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let Which { need, paths, control, .. } = &options.which;
+    if need.is_none() && paths.is_empty() {
+        let why =
+            "no disks are given: name them, or let --need NAME look for the disks of that array";
+        return Err(String::from(why).into());
+    }
+    let same =
+        |socket: &PathBuf| std::path::absolute(socket).ok() == std::path::absolute(control).ok();
+    if options.socket.as_ref().is_some_and(same) {
+        return Err(format!(
+            "--socket and --control are one path, {}: NBD clients and operators need a socket each",
+            control.display()
+        )
+        .into());
+    }
     // Where memory is short, no thread of this process may wait for pages that it has to write itself: not by
     // ublk, nor by an NBD client of this machine. All threads inherit it. What may not be set without privilege
     // can only be done without.
@@ -232,6 +246,7 @@ fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
             return Err(Failure { why: also(failure.why, doors.close()), ..failure });
         }
     };
+    say_begun(&service);
     close_unused(&service, &disks, &name, found);
     let farewell = Farewell::default();
     let array = Served {
@@ -290,10 +305,32 @@ fn not_started(name: &str, error: &OpenError, disks: &Mutex<Disks>) -> Failure {
     }
     let accepting: Vec<String> =
         error.risks().iter().map(|risk| format!("--accept {}", risk.name())).collect();
+    if let OpenError::Refused { set, missing, .. } = error
+        && !missing.is_empty()
+        && !accepting.is_empty()
+    {
+        let slots: Vec<String> = missing.iter().map(|slot| slot.to_string()).collect();
+        why += &format!(
+            "; the cure is the missing disk (set {set}, slot {}): plug it in, and serve the array with it; without it",
+            slots.join(", ")
+        );
+    }
     if !accepting.is_empty() {
         why += &format!(": {}; --readonly writes nothing", accepting.join(" "));
     }
     Failure { code, why }
+}
+
+/// Says what the last stop has left to do, before a user writes.
+fn say_begun(service: &Service) {
+    let state = |set| service.call(move |engine, _| engine.state_of_set(set));
+    for set in 0..service.geometry().sets {
+        // A service that has ended says why at the end.
+        let Ok(Ok(state)) = state(set) else { continue };
+        if let Some(said) = events::begun(set, &state) {
+            eprintln!("raid-ublk: {said}");
+        }
+    }
 }
 
 /// Says what happened, and remembers who has no part in the array any more. `goes_on`: the position of background work

@@ -216,6 +216,26 @@ fn a_disk_that_is_given_for_nothing_is_on_view_and_free_and_may_be_added() {
 }
 
 #[test]
+fn an_array_of_unlike_disks_is_made_with_its_size_and_the_disk_that_decides_it() {
+    let folder = Folder::new("unlike", 3);
+    for (disk, mib) in [(0, 48), (1, 44), (2, 48)] {
+        set_size(folder.disk(disk), mib << 20);
+    }
+    let mut made = program(&["create", "--overwrite", "--level", "raid5"]);
+    let made = made.args((0..3).map(|disk| folder.disk(disk))).output().unwrap();
+    assert!(made.status.success(), "{}", errors(&made));
+    let said = printed(&made).trim();
+    let why = format!("the smallest disk decides what each gives: {}, 46137344", folder.path("d1"));
+    assert!(said.contains(&why), "{said}");
+    let served = folder.serve(&[0, 1, 2]);
+    let size = format!("raid5, {} bytes;", folder.client().size());
+    assert!(said.contains(&size), "{said}");
+    served.stop();
+    let made = folder.create(&["--level", "raid5"], 3);
+    assert!(!printed(&made).contains("decides"), "{}", printed(&made));
+}
+
+#[test]
 fn where_no_array_is_found_the_exit_code_says_so() {
     let folder = Folder::new("empty", 0);
     for words in [&["--need", "home"][..], &["--need", "home", "--readonly"]] {
@@ -368,6 +388,8 @@ fn an_array_that_loses_a_member_in_its_resync_is_stopped_and_starts_or_says_what
         folder.client().write_at(0, &[7; 8192], true).unwrap();
         served.kill();
         let served = folder.serve(&[0, 1, 2]);
+        let log = folder.errors();
+        assert!(log.contains("set 0 was not stopped cleanly: a resync of "), "{log}");
         // Each time elsewhere in it.
         (0..time * 2000).for_each(|_| std::thread::yield_now());
         assert!(folder.ask(&["fail", "--slot", "2"]).status.success());

@@ -199,6 +199,25 @@ fn a_client_of_the_wrong_socket_is_told_which_one_it_is() {
     served.stop();
 }
 
+#[test]
+fn a_command_line_that_cannot_be_meant_says_what_is_missing() {
+    let folder = Folder::new("words", 2);
+    let (control, socket) = (folder.path("control"), folder.path("socket"));
+    let (twice, none) = (["--control", &control, "--socket", &control], ["--control", &control]);
+    let remove = program(&["remove", "/dev/sda"]).output().unwrap();
+    for (output, why) in [
+        (start(&folder, &twice, &[0, 1]), "--socket and --control are one path"),
+        (start(&folder, &[&none[..], &["--socket", &socket]].concat(), &[]), "--need NAME"),
+        (remove, "N or /dev/ublkbN is needed"),
+    ] {
+        assert_eq!(output.status.code(), Some(4), "{output:?}");
+        assert!(errors(&output).contains(why), "{}", errors(&output));
+    }
+    // The path of a block device will do.
+    let remove = program(&["remove", "/dev/ublkb999999"]).output().unwrap();
+    assert!(!errors(&remove).contains("N or /dev/ublkbN is needed"), "{}", errors(&remove));
+}
+
 fn signal(served: &Served<'_>, signal: Signal) {
     let process = Pid::from_raw(served.id().cast_signed()).unwrap();
     kill_process(process, signal).unwrap();
@@ -268,6 +287,7 @@ fn a_refusal_names_the_options_that_start_all_the_same() {
     let said = errors(&refused);
     assert!(said.contains("set 0, slot 1 missing: unclean and degraded"), "{said}");
     assert!(said.contains("--accept unclean-degraded"), "{said}");
+    assert!(said.contains("the cure is the missing disk (set 0, slot 1): plug it in"), "{said}");
     assert!(!said.contains('{'), "{said}");
     assert!(bytes(&folder, 3) == before);
     let accepted = ["--array", "array", "--accept", "unclean-degraded"];
@@ -292,6 +312,13 @@ fn a_copy_of_a_spare_beside_it_is_refused() {
     assert_eq!(refused.status.code(), Some(2), "{}", errors(&refused));
     let way = format!("--without {spare} or --without {}", folder.path("d3"));
     assert!(errors(&refused).contains(&way), "{}", errors(&refused));
+    // And so is that of a member.
+    let copy = folder.path("d1.copy");
+    fs::copy(folder.disk(1), &copy).unwrap();
+    let words = [&words[..], &[&copy]].concat();
+    let refused = start(&folder, &words, &[0, 1]);
+    assert_eq!(refused.status.code(), Some(2), "{}", errors(&refused));
+    assert!(errors(&refused).contains(&format!("--without {copy}")), "{}", errors(&refused));
     assert!(bytes(&folder, 4) == before, "a refusal changes nothing");
     folder.serve_with(&["--array", "array", "--without", "d3"], &[0, 1, 2, 3]).stop();
 }

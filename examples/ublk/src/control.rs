@@ -5,7 +5,7 @@
 //! | asked | answered |
 //! |---|---|
 //! | `{"do": "status"}` | `{"ok": {…}}`: as `raid-ublk status --json` prints it |
-//! | `{"do": "fail", "set": 0, "slot": 1, "force": false}` | `{"ok": null}`; the last copy fails only if forced |
+//! | `{"do": "fail", "set": 0, "slot": 1, "force": false}` | `{"ok": {"recorded": true}}`: the disks say so; the last copy fails only if forced |
 //! | `{"do": "return", "set": 0, "slot": 1}` | `{"ok": {"taken": true}}`: the disk of the place is back; `false`: it is on its way still |
 //! | `{"do": "add_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: a blank disk, now a spare; `"overwrite": true`: it may hold something, which is lost |
 //! | `{"do": "release_spare", "path": "d7.img"}` | `{"ok": {"disk": 7}}`: the disk has no metadata any more, and is closed |
@@ -57,6 +57,8 @@ use std::time::{Duration, Instant};
 const LINE: u64 = 64 << 10;
 /// How long a disk may take to be taken in or given back.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the record of a failure may take, before it is said that it is not written yet.
+const RECORD: Duration = Duration::from_secs(5);
 /// How long a client may say nothing, and how many there may be.
 const SILENCE: Duration = Duration::from_secs(10);
 const CLIENTS: usize = 32;
@@ -422,7 +424,11 @@ impl<'a> Desk<'a> {
                     _ => engine.fail_member(now, place).map(|()| true),
                 });
                 match call.map_err(refused)?.map_err(|why: CallError| refused(why))? {
-                    true => Ok(Value::Null),
+                    true => {
+                        let recorded = service
+                            .wait_until(RECORD, move |engine| engine.is_loss_recorded(place.set));
+                        Ok(json!({ "recorded": recorded.map_err(refused)? }))
+                    }
                     false => Err(refused(format!(
                         "set {}, slot {} holds the last copy of some data: without it the set fails; --force declares \
                          it failed all the same",

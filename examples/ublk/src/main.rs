@@ -228,7 +228,15 @@ fn run(command: Command) -> Result<(ExitCode, String), Failure> {
             let words = if json { format!("{status:#}") } else { control::words(&status) };
             Ok((control::health(&status), words))
         }
-        Command::Fail { at, force } => at.ask("fail", force).map(drop).map(quiet),
+        Command::Fail { at, force } => {
+            let answer = at.ask("fail", force)?;
+            done(match answer["recorded"] == json!(false) {
+                true => String::from(
+                    "declared failed, but no disk has recorded it yet: a server that is killed now takes it for sound",
+                ),
+                false => String::new(),
+            })
+        }
         Command::Return(at) => {
             let answer = at.ask("return", false)?;
             done(match answer["taken"] == json!(false) {

@@ -410,6 +410,26 @@ fn an_array_that_loses_a_member_in_its_resync_is_stopped_and_starts_or_says_what
     }
 }
 
+/// Else the disk that was just pulled would be missed as a sound one.
+#[test]
+fn a_member_that_was_declared_failed_is_no_member_after_a_kill() {
+    for (format, level, members) in [("ddf", "raid5", 3), ("asr", "raid1", 2)] {
+        let folder = Folder::new(&format!("declared-{format}"), members);
+        let words = ["--level", level, "--metadata", format, "--assume-clean"];
+        assert!(folder.create(&words, members).status.success());
+        let options = ["--array", "array", "--import"];
+        let all: Vec<usize> = (0..members).collect();
+        let served = folder.serve_with(&options, &all);
+        let failed = folder.ask(&["fail", "--slot", "1"]);
+        served.kill();
+        assert!(failed.status.success(), "{format}: {}", errors(&failed));
+        assert_eq!(printed(&failed), "", "{format}: it is recorded");
+        let served = folder.serve_with(&options, &all);
+        assert_eq!(served.status()["sets"][0]["members"][1]["state"], "failed", "{format}");
+        served.stop();
+    }
+}
+
 #[test]
 fn a_failed_set_is_not_called_clean() {
     let folder = Folder::new("failed", 3);

@@ -291,6 +291,14 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether the disks say of every member of a set that is not in sync that it is not, or never will: the set has
+    /// failed. Before that the next start may take a member that failed for one that holds all rows.
+    #[must_use]
+    pub fn is_loss_recorded(&self, set: u16) -> bool {
+        let set = self.sets.get(usize::from(set));
+        set.is_none_or(|set| set.has_failed() || set.losses_recorded())
+    }
+
     /// Puts a spare disk into the place of a failed member and rebuilds it.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ pub use window::Mismatch;
 use crate::backplane::{Completion, IoId, MemberIo, Transfer};
 use crate::ledger::Fragment;
 use crate::member::MemberError;
-use crate::store::Store;
+use crate::store::{CommitStep, Store};
 use crate::sync_log::LogFormat;
 use crate::trust::Taken;
 use commit::Commits;
@@ -325,6 +325,8 @@ pub struct Engine {
     /// Disks whose metadata in memory is not what they hold: a commit failed there, or they came back with
     /// other bytes. The next commit that reaches them ends that.
     unlike: HashSet<usize>,
+    /// What completes the last update on a disk that came back without all of it, before it gets the next one.
+    settling: HashMap<usize, Vec<CommitStep>>,
     events: VecDeque<Event>,
     /// Seats whose failure was told, with their epochs.
     told: HashSet<(Place, u64)>,

@@ -484,13 +484,14 @@ impl Engine {
         let update = |of: &[Option<u64>], disk: usize| of.get(disk).copied().flatten();
         let mut steps = BTreeMap::new();
         for disk in live {
-            let mut own = self.tie(disk, [update(&before, disk), update(&after, disk)]);
-            own.extend(match job {
+            let settling = self.settling.remove(&disk).unwrap_or_default();
+            let tie = self.tie(disk, [update(&before, disk), update(&after, disk)]);
+            let own: Vec<CommitStep> = match job {
                 Job::ReleaseSpare { disk: spare, .. } if spare == disk => {
-                    self.store.erase_steps(self.format, disk)
+                    [tie, self.store.erase_steps(self.format, disk)].concat()
                 }
-                _ => self.store.commit_steps(self.format, disk),
-            });
+                _ => [settling, tie, self.store.commit_steps(self.format, disk)].concat(),
+            };
             steps.insert(disk, VecDeque::from(own));
         }
         let disks: Vec<usize> = steps.keys().copied().collect();

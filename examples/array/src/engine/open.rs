@@ -222,6 +222,7 @@ impl Engine {
             heads: Heads::default(),
             committed: HashMap::new(),
             unlike: HashSet::new(),
+            settling: HashMap::new(),
             events: trusted.into_iter().map(Event::Trusted).collect(),
             told: HashSet::new(),
             stats: Stats::default(),

@@ -82,6 +82,7 @@ const NOT_MENDED: &[(&str, u64)] = &[];
 
 /// Lives that found what was mended since, in the engine, a format or the oracle.
 const MENDED: &[(&str, u64, &str)] = &[
+    ("ddf with marks, raid1 of 2", 110_168, "a disk that came back in the middle of its commit"),
     ("ddf with marks, raid10 of 2x2", 100_037, "a promise held by a disk that left unnoticed"),
     (
         "asr, raid1 of 3",

@@ -102,7 +102,7 @@ pub(super) const STEPS: &[Step] = &[
     step("docs", 45, "public and private items, warnings denied", host::docs),
     step("x86_64-none", 30, "the four crates built for kernels and firmware", bare::x86_64)
         .needs(&[Need::Target(bare::X86_64)]),
-    step("thumbv7em", 30, "… for Cortex-M", bare::thumbv7em)
+    step("thumbv7em", 45, "… for Cortex-M", bare::thumbv7em)
         .needs(&[Need::Target(bare::THUMBV7EM)]),
     step("aarch64-none", 30, "… for 64-bit Arm without an OS", bare::aarch64)
         .needs(&[Need::Target(bare::AARCH64)]),
@@ -119,11 +119,11 @@ pub(super) const STEPS: &[Step] = &[
     .needs(&[Need::Target(no_panic::TARGETS[0]), Need::Target(no_panic::TARGETS[1])])
     .beside()
     .alone_in(&["target/no-panic"]),
-    step("kernels", 40, "hot loops contain the vector instructions meant", kernels::loops)
+    step("kernels", 55, "hot loops contain the vector instructions meant", kernels::loops)
         .needs(kernels::NEEDS),
     step(
         "instructions",
-        75,
+        45,
         "instruction counts of the kernels, under valgrind",
         instructions::counts,
     )
@@ -146,7 +146,7 @@ pub(super) const STEPS: &[Step] = &[
         .alone_in(&["target/miri/s390x-unknown-linux-gnu"]),
     step(
         "loom",
-        60,
+        75,
         "the lock-free gate in every execution, and with each part taken out",
         host::loom,
     )
@@ -154,7 +154,7 @@ pub(super) const STEPS: &[Step] = &[
     .alone_in(&["target/loom"]),
     step(
         "proof",
-        100,
+        80,
         "the sync protocol is proven by two solvers, and defects are seen",
         proof::all,
     )
@@ -170,7 +170,7 @@ pub(super) const STEPS: &[Step] = &[
         .needs(fuzz::NEEDS)
         .beside()
         .alone_in(&["fuzz/target"]),
-    step("demo", 100, "an array from creation to recovery", examples::demo),
+    step("demo", 80, "an array from creation to recovery", examples::demo),
     step("vm", 580, "md and device-mapper run our arrays, we run md's, ublk serves ours", vm::all)
         .needs_too(vm::needs)
         .wishes(vm::wishes)

@@ -7,7 +7,7 @@ use raid_array::nbd::{Address, Client};
 use rustix::process::{Pid, Signal, kill_process};
 use served::{Folder, Program, Served, errors, printed, program};
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
@@ -178,14 +178,24 @@ fn a_server_whose_sockets_are_gone_stops_at_a_signal() {
 fn a_server_that_is_held_up_is_named_by_those_who_ask_it() {
     let folder = Folder::new("held", 2);
     assert!(folder.create(&["--level", "raid1", "--assume-clean"], 2).status.success());
-    let served = folder.serve(&[0, 1]);
+    let mut served = folder.serve(&[0, 1]);
     signal(&served, Signal::STOP);
+    let mut stop = program(&["stop", "--control", &folder.path("control")]);
+    let mut stop = stop.stderr(Stdio::piped()).spawn().unwrap();
     let answer = folder.ask(&["status", "--wait", "1"]);
+    // A stop takes as long as it takes, and says so.
+    let mut said = String::new();
+    BufReader::new(stop.stderr.take().unwrap()).read_line(&mut said).unwrap();
     signal(&served, Signal::CONT);
+    assert!(stop.wait().unwrap().success());
+    let why = format!("process {} (raid-ublk) has not stopped yet; it is waited for", served.id());
+    assert!(said.contains(&why), "{said}");
+    while served.ended().is_none() {
+        std::thread::yield_now();
+    }
     assert_eq!(answer.status.code(), Some(4), "{answer:?}");
     let why = format!("process {} (raid-ublk) listens there, and does not answer", served.id());
     assert!(errors(&answer).contains(&why), "{}", errors(&answer));
-    served.stop();
 }
 
 #[test]
@@ -292,8 +302,9 @@ fn a_refusal_names_the_options_that_start_all_the_same() {
     assert!(bytes(&folder, 3) == before);
     let accepted = ["--array", "array", "--accept", "unclean-degraded"];
     let served = folder.serve_with(&accepted, &[0, 2]);
-    assert!(folder.errors().contains("taken on trust (unclean-degraded)"), "{}", folder.errors());
+    // The log is whole once the server has ended.
     served.stop();
+    assert!(folder.errors().contains("taken on trust (unclean-degraded)"), "{}", folder.errors());
 }
 
 /// Filled as the copy, it would be taken for the spare itself at the next start, which holds nothing. Found by story

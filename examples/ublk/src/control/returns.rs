@@ -59,11 +59,13 @@ impl Desk<'_> {
         }
         let member = service.call(move |engine, _| engine.disk_at(place)).ok().flatten();
         let disks = self.disks();
-        let member = member.map_or_else(|| String::from("its member"), |disk| disks.name(disk));
-        let spare = disks.replaced.contains(&place);
-        let what = if spare { "a spare that took the place" } else { "its member" };
+        let name = member.map_or_else(String::new, |disk| disks.name(disk));
+        let who = match disks.replaced.contains(&place) {
+            true => format!("spare {name} has taken the place"),
+            false => format!("its member {name} is there"),
+        };
         refused(format!(
-            "set {}, slot {} has not failed: {member} is there, {what}, so no disk has to return{way}",
+            "set {}, slot {} has not failed: {who}, so no disk has to return{way}",
             place.set, place.slot
         ))
     }

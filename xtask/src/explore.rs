@@ -18,38 +18,16 @@ struct Run {
     depth: &'static [(&'static str, &'static str)],
 }
 
-const EXPLORATION: Run = Run {
-    test: OPTIMISED,
-    tests: "-p raid-sync --lib exploration",
-    depth: &[("RAID_SYNC_EXPLORE", "1")],
-};
-const CRASH: Run = Run {
-    test: OPTIMISED,
-    tests: "-p raid-sync --test crash",
-    depth: &[("RAID_SYNC_RUNS", "100000")],
-};
+const EXPLORATION: Run = optimised("-p raid-sync --lib exploration", &[("RAID_SYNC_EXPLORE", "1")]);
+const CRASH: Run = optimised("-p raid-sync --test crash", &[("RAID_SYNC_RUNS", "100000")]);
 /// So many lives of each array make more than 100,000 power cuts in all, and the test fails where an event was met
 /// too rarely.
-const LIVES: Run = Run {
-    test: OPTIMISED,
-    tests: "-p raid-array --test lives",
-    depth: &[("RAID_ARRAY_LIVES", "1500")],
-};
-const CASES: Run = Run {
-    test: OPTIMISED,
-    tests: "-p raid-array --test cases",
-    depth: &[("RAID_ARRAY_LIVES", "20")],
-};
-const DDF_CRASH: Run = Run {
-    test: OPTIMISED,
-    tests: "-p raid-ddf --test suite crash::",
-    depth: &[("RAID_DDF_CRASH", "thorough")],
-};
-const DDF_DAMAGE: Run = Run {
-    test: OPTIMISED,
-    tests: "-p raid-ddf --test suite update::damage::",
-    depth: &[("RAID_DDF_DAMAGE", "thorough")],
-};
+const LIVES: Run = optimised("-p raid-array --test lives", &[("RAID_ARRAY_LIVES", "1500")]);
+const CASES: Run = optimised("-p raid-array --test cases", &[("RAID_ARRAY_LIVES", "20")]);
+const DDF_CRASH: Run =
+    optimised("-p raid-ddf --test suite crash::", &[("RAID_DDF_CRASH", "thorough")]);
+const DDF_DAMAGE: Run =
+    optimised("-p raid-ddf --test suite update::damage::", &[("RAID_DDF_DAMAGE", "thorough")]);
 
 /// Fault points are in builds with debug assertions.
 const COMMIT_KILLS: Run = Run {
@@ -58,7 +36,9 @@ const COMMIT_KILLS: Run = Run {
     depth: &[("RAID_ARRAY_COMMIT_KILLS", "all")],
 };
 
-const OPTIMISED: &str = "test --release";
+const fn optimised(tests: &'static str, depth: &'static [(&'static str, &'static str)]) -> Run {
+    Run { test: "test --release", tests, depth }
+}
 
 impl Run {
     fn command(&self) -> Command {

@@ -559,7 +559,7 @@ impl Running {
             Duration::from_nanos(left)
         });
         let stop = self.stopping.map(|until| {
-            let (now, settled) = (Instant::now(), until - PATIENCE + SETTLED);
+            let (now, settled) = (Instant::now(), settled_at(until));
             if now < settled { settled - now } else { until.saturating_duration_since(now) }
         });
         match deadline.into_iter().chain(stop).min() {
@@ -598,8 +598,8 @@ impl Running {
     /// Whether everything is recorded that a stop records; else what is not.
     fn is_stopped(&self) -> Result<Stopped, String> {
         let (mut stopped, mut failed, mut unclean) = (Stopped::Clean, false, false);
-        let settled = self.stopping.map(|until| until - PATIENCE + SETTLED);
-        let settled = self.engine.is_idle() && settled.is_some_and(|at| at <= Instant::now());
+        let settled = self.stopping.is_some_and(|until| settled_at(until) <= Instant::now());
+        let settled = settled && self.engine.is_idle();
         for (set, status) in self.states() {
             let rests = status.tickets == 0 && status.windows == 0;
             // What is owed stays owed while it is paused, or for want of a member, and no record can call it clean.
@@ -667,6 +667,11 @@ impl Running {
         }
         self.scrubs.insert(*set, Scrub { unreadable, ..scrub });
     }
+}
+
+/// From when on a stop that waits until then takes what rests for what it will be.
+fn settled_at(until: Instant) -> Instant {
+    until - PATIENCE + SETTLED
 }
 
 /// Waits for a disk that is being closed. One that hangs is not waited for to the end.

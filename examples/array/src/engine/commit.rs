@@ -484,14 +484,16 @@ impl Engine {
         let update = |of: &[Option<u64>], disk: usize| of.get(disk).copied().flatten();
         let mut steps = BTreeMap::new();
         for disk in live {
-            let settling = self.settling.remove(&disk).unwrap_or_default();
-            let tie = self.tie(disk, [update(&before, disk), update(&after, disk)]);
-            let own: Vec<CommitStep> = match job {
-                Job::ReleaseSpare { disk: spare, .. } if spare == disk => {
-                    [tie, self.store.erase_steps(self.format, disk)].concat()
-                }
-                _ => [settling, tie, self.store.commit_steps(self.format, disk)].concat(),
-            };
+            let mut own = self.settling.remove(&disk).unwrap_or_default();
+            let erased = matches!(job, Job::ReleaseSpare { disk: spare, .. } if spare == disk);
+            if erased {
+                own.clear();
+            }
+            own.extend(self.tie(disk, [update(&before, disk), update(&after, disk)]));
+            own.extend(match erased {
+                true => self.store.erase_steps(self.format, disk),
+                false => self.store.commit_steps(self.format, disk),
+            });
             steps.insert(disk, VecDeque::from(own));
         }
         let disks: Vec<usize> = steps.keys().copied().collect();

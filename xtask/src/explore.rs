@@ -32,7 +32,7 @@ const DDF_DAMAGE: Run =
 /// Fault points are in builds with debug assertions.
 const COMMIT_KILLS: Run = Run {
     test: "test",
-    tests: "-p raid-ublk --test commit",
+    tests: "-p raid-ublk --test suite commit::",
     depth: &[("RAID_ARRAY_COMMIT_KILLS", "all")],
 };
 

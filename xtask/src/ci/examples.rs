@@ -58,8 +58,7 @@ pub(super) const INTEROP_NEEDS: &[Need] = &[
 
 /// Other people's programs on images: the tests that are left out where these may be missing.
 pub(crate) fn interop(shell: &mut Shell) -> Outcome {
-    let mut tests = cargo("test -p raid-interop --test examine -- --ignored");
-    host::tests_run(&shell.run(tests.env("CARGO_PROFILE_TEST_OPT_LEVEL", "2"))?)
+    host::tests_run(&shell.run(&mut host::tests("--test examine -- --ignored"))?)
 }
 
 pub(super) const NBD_NEEDS: &[Need] = &[
@@ -72,9 +71,7 @@ pub(super) const NBD_NEEDS: &[Need] = &[
 
 /// Other people's NBD clients at our server.
 pub(crate) fn nbd(shell: &mut Shell) -> Outcome {
-    // Of the whole workspace, so that nothing is built with other features than the tests before.
-    let tests = "test --workspace --test nbd --test suite -- --ignored";
-    host::tests_run(&shell.run(&mut cargo(tests))?)
+    host::tests_run(&shell.run(&mut host::tests("--test suite -- --ignored"))?)
 }
 
 /// Unpacks the images of a folder, and says where they are.

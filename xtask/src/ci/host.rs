@@ -4,6 +4,7 @@
 use super::shell::{Shell, cargo, target};
 use super::{CRATES, Outcome, Stop};
 use serde_json::Value;
+use std::process::Command;
 
 pub(crate) fn format(shell: &mut Shell) -> Outcome {
     // All but the first are workspaces of their own.
@@ -28,9 +29,15 @@ pub(crate) fn clippy(shell: &mut Shell) -> Outcome {
 
 /// Unit, integration and doc tests, optimised: the properties take most of the time.
 pub(crate) fn test(shell: &mut Shell) -> Outcome {
-    let output = shell
-        .run(cargo("test --workspace --no-fail-fast").env("CARGO_PROFILE_TEST_OPT_LEVEL", "2"))?;
-    tests_run(&output)
+    tests_run(&shell.run(&mut tests("--no-fail-fast"))?)
+}
+
+/// Tests of the whole workspace, always built with the same features and profile, so that no step builds again what
+/// another one has built.
+pub(crate) fn tests(which: &str) -> Command {
+    let mut tests = cargo(&format!("test --workspace {which}"));
+    tests.env("CARGO_PROFILE_TEST_OPT_LEVEL", "2");
+    tests
 }
 
 /// How many tests ran, from what `cargo test` printed. A run that tests nothing has failed.

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! An array on simulated disks in memory, through power cuts.
 
-// Each user of this file includes it as a module and needs another part of it.
-#![allow(dead_code)]
-
 use crate::format::TOY;
 use raid_array::backplane::Simulated;
 use raid_array::discover::Discovery;

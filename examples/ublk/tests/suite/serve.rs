@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Arrays that are served: made, written over NBD, killed, short of a member, stopped.
 
-mod served;
-
+use crate::served::{Folder, errors, program, set_size};
 use raid_array::nbd::Client;
-use served::{Folder, errors, program, set_size};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

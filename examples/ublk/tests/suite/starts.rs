@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Starts: one that fails changes nothing, whoever is in the way is named, and it is said when an array is served.
 
-mod served;
-
+use crate::served::{Folder, Program, Served, errors, printed, program};
 use raid_array::nbd::{Address, Client};
 use rustix::process::{Pid, Signal, kill_process};
-use served::{Folder, Program, Served, errors, printed, program};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};

@@ -5,9 +5,7 @@
 //! The fault point that kills it is in builds with debug assertions only. `RAID_ARRAY_COMMIT_KILLS=all` takes every
 //! write of the life; without it the steps grow, as the commits after a loss are the ones that count.
 
-mod served;
-
-use served::{Folder, Served, errors};
+use crate::served::{Folder, Served, errors};
 use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::{Duration, Instant};

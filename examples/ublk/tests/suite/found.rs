@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Arrays that are found by looking through disks, that are only read, and that others made.
 
-mod served;
-
+use crate::served::{Folder, errors, program};
 use raid_testdata::scenario;
-use served::{Folder, errors, program};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};

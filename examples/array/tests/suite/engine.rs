@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The engine on a format that only this test knows: a whole life, with power cuts.
 
-#[path = "toy/array.rs"]
-mod array;
-#[path = "toy/format.rs"]
-mod format;
-
-use array::{create, create_on, options, start, start_on};
-use format::{NATIVE, TOY};
+use crate::array::{create, create_on, options, start, start_on};
+use crate::format::{NATIVE, TOY};
 use raid_array::backplane::Simulated;
 use raid_array::engine::{Engine, OpenError, Options};
 use raid_array::workload::{ArrayEngine, Rig};
@@ -151,7 +146,7 @@ fn a_parity_set_that_was_open_and_lost_a_member_with_the_power_is_refused_withou
     let (backplane, ..) = rig.cut_power();
     let mut media = backplane.cut_power().unwrap();
     drop(media.remove(1));
-    let (discovery, media) = array::look(media);
+    let (discovery, media) = crate::array::look(media);
     let mut backplane = Simulated::new(media, 4, now);
     let before = discovery.arrays[0].descriptor;
     let refused = Engine::open(&TOY, &discovery, array, &mut backplane, options(false));
@@ -175,7 +170,7 @@ fn a_parity_set_that_was_open_and_lost_a_member_with_the_power_is_refused_withou
         }
         other => panic!("{other:?}"),
     }
-    let (again, media) = array::look(backplane.cut_power().unwrap());
+    let (again, media) = crate::array::look(backplane.cut_power().unwrap());
     assert_eq!(again.arrays[0].descriptor, before, "a refused start changes nothing");
     let mut backplane = Simulated::new(media, 5, now);
     let forced = Engine::open(&TOY, &again, array, &mut backplane, options(true));
@@ -257,7 +252,7 @@ fn what_a_refused_start_calls_at_risk_is_all_that_may_be_lost() {
         let (backplane, oracle, ..) = rig.cut_power();
         let mut media = backplane.cut_power().unwrap();
         drop(media.remove(1));
-        let (discovery, media) = array::look_for(&NATIVE, media);
+        let (discovery, media) = crate::array::look_for(&NATIVE, media);
         let mut backplane = Simulated::new(media, seed, now);
         let refused = Engine::open(&NATIVE, &discovery, array, &mut backplane, options(false));
         let Err(error) = refused else { panic!("seed {seed}: started") };

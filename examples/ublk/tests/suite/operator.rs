@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What operators are told, and that no way leads them to a dead end.
 
-mod served;
-
-use served::{Folder, errors, printed, program, set_size};
+use crate::served::{Folder, errors, printed, program, set_size};
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;

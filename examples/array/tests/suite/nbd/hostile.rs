@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What no client should send: it is told, or cut off, and nobody else is hurt.
 
-use crate::client::{self, Client, go};
-use crate::{Memory, served};
+use super::client::{self, Client, go};
+use super::{Memory, served};
 use raid_array::nbd::Export;
 
 const UNSUPPORTED: u32 = 0x8000_0001;

@@ -2,13 +2,8 @@
 //! A whole life of an array on every format that can be written, the toy included. No line here names
 //! another one: what a format can hold it says itself.
 
-#[path = "toy/array.rs"]
-mod array;
-#[path = "toy/format.rs"]
-mod format;
-
-use array::{create_on, look_for, options, start_on};
-use format::TOY;
+use crate::array::{create_on, look_for, options, start_on};
+use crate::format::TOY;
 use raid_array::backplane::{Backplane, IoId, MemberIo, Simulated, Transfer};
 use raid_array::engine::{OpenError, Options};
 use raid_array::formats::FORMATS;

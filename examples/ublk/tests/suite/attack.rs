@@ -4,11 +4,9 @@
 //!
 //! A seed is a story. `RAID_UBLK_STORIES=N` tells N of them, from `RAID_UBLK_FIRST` on; without it a few are told.
 
-mod served;
-
+use crate::served::{errors, program};
 use raid_array::nbd::{Address, Client};
 use serde_json::Value;
-use served::{errors, program};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;

@@ -2,10 +2,8 @@
 //! Behaviours that the test suites of other implementations assert, on arrays that are served over NBD: docs/ublk.md
 //! lists which, and those that need a kernel.
 
-mod served;
-
+use crate::served::{Folder, errors, program};
 use raid_array::nbd::Client;
-use served::{Folder, errors, program};
 use std::fs;
 
 /// Bytes that are read and written at a time.

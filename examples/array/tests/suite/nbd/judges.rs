@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Other people's clients.
 
-use crate::{Memory, folder, served};
+use super::{Memory, folder, served};
 use raid_array::nbd::{Export, Server};
 use std::fs;
 use std::process::Command;

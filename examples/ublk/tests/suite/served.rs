@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Disks in a folder, and `raid-ublk serve` on them.
 
-#![allow(dead_code, reason = "each test program uses a part")]
-
 use raid_array::nbd::{Address, Client};
 use serde_json::Value;
 use std::fs;

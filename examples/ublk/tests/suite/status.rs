@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What `status --json` prints is what docs/schema says.
 
-mod served;
-
+use crate::served::{Folder, errors};
 use serde_json::{Value, json};
-use served::{Folder, errors};
 use std::fs;
 
 fn schema() -> Value {

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 /// Before the blocks of the page that are run here.
-const MARK: &str = "<!-- These commands are run by examples/ublk/tests/page.rs. -->\n\n```sh\n";
+const MARK: &str =
+    "<!-- These commands are run by examples/ublk/tests/suite/page.rs. -->\n\n```sh\n";
 
 /// The shell, where the page's commands find this program.
 fn shell(folder: &Path, line: &str) -> Command {

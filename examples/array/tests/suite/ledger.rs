@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The row ledger across failures, spares and power cuts.
 
-#[path = "toy/array.rs"]
-mod array;
-#[path = "toy/format.rs"]
-mod format;
-
-use array::{create, options, start};
+use crate::array::{create, options, start};
 use raid_array::backplane::Backplane;
 use raid_array::engine::{Event, Request};
 use raid_array::workload::{ArrayEngine, Rig};

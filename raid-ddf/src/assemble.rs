@@ -20,6 +20,7 @@ mod lineage;
 mod member;
 mod note;
 mod overlap;
+mod records;
 mod report;
 pub(crate) mod state;
 mod virtual_disk;
@@ -41,6 +42,7 @@ use half_created::settled;
 use note::{DiskNote, RecordNote};
 use raid_core::array::MemberState;
 use raid_core::metadata::Finding;
+use records::RecordsOf;
 
 /// A number of disks, and the copy of the structure that is used of each.
 #[derive(Clone, Copy, Debug)]
@@ -419,39 +421,8 @@ impl<'a> Configuration<'a> {
     }
 
     /// The configuration records of a virtual disk, or of one set of it, on the disks at hand.
-    fn records_of(
-        &self,
-        volume: Guid,
-        set: Option<u16>,
-    ) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
-        let this = *self;
-        let assembly = self.assembly;
-        let (all, of_set) = match set {
-            None => (assembly.records, None),
-            Some(set) => (&[][..], Some(note::of_set(assembly.records, &volume, set))),
-        };
-        let noted = all.iter().chain(of_set.into_iter().flatten()).filter_map(move |note| {
-            let (index, slot) = note.may_be(&volume).filter(|(index, _)| {
-                // Disks past the last that is noted completely are looked through below.
-                *index < assembly.indexed
-            })?;
-            let note = assembly.notes.get(index).filter(|note| note.first() == this.first)?;
-            let disk = assembly.open(index, note)?;
-            SetRecord::in_slot(disk, &disk.slot(slot)?)
-        });
-        let rest = (assembly.indexed.max(self.first)..assembly.disks.count())
-            .filter_map(move |index| {
-                let note = assembly.note(index);
-                let member = note.is_usable() && note.first() == this.first;
-                if member { assembly.open(index, &note) } else { None }
-            })
-            .flat_map(|disk| {
-                disk.records().filter_map(move |slot| SetRecord::in_slot(disk, &slot))
-            });
-        noted.chain(rest).filter(move |claim| {
-            let of_set = |set| u16::from(claim.record.secondary_element_seq) == set;
-            claim.record.vd_guid.matches(&volume) && set.is_none_or(of_set)
-        })
+    fn records_of(&self, volume: Guid, set: Option<u16>) -> RecordsOf<'_, 'a> {
+        RecordsOf::new(self, volume, set)
     }
 }
 

@@ -21,6 +21,7 @@ mod proof;
 mod report;
 mod room;
 pub(crate) mod shell;
+pub(crate) mod stack;
 mod steps;
 mod symbols;
 pub(crate) mod toolchain;

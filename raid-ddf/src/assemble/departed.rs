@@ -39,7 +39,7 @@ impl SetRecord<'_> {
 
 impl<'a> VirtualDisk<'a> {
     /// The records on disks that have departed, but that of the disk of `claim`.
-    fn departed(&self, claim: SetRecord<'a>) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+    fn departed(&self, claim: SetRecord<'a>) -> impl Iterator<Item = SetRecord<'a>> + use<'_, 'a> {
         self.claims().filter(move |other| !other.is_on(&claim) && other.has_departed())
     }
 
@@ -66,13 +66,12 @@ impl<'a> VirtualDisk<'a> {
         &self,
         heard: DiskSet,
         standing: DiskSet,
-    ) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'a> {
-        let this = *self;
+    ) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'_, 'a> {
         self.among(standing).flat_map(move |member| {
-            let parted = this.departed(member).filter(move |other| {
+            let parted = self.departed(member).filter(move |other| {
                 let goes_on =
                     |third: &SetRecord<'a>| matches!(third.kin(other), Kin::Same | Kin::Later);
-                member.kin(other) == Kin::Apart && !this.among(heard).any(|third| goes_on(&third))
+                member.kin(other) == Kin::Apart && !self.among(heard).any(|third| goes_on(&third))
             });
             parted.map(move |other| (other, member))
         })

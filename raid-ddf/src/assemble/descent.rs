@@ -267,9 +267,8 @@ impl Voices {
 
 impl<'a> VirtualDisk<'a> {
     /// The members present, each with its own record: the newest on that disk that names it.
-    pub(super) fn carriers(&self) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+    pub(super) fn carriers(&self) -> impl Iterator<Item = SetRecord<'a>> + use<'_, 'a> {
         let mut last = None;
-        let this = *self;
         let naming_itself = |claim: &SetRecord<'a>| {
             let own = claim.disk.reference();
             own.is_some_and(|own| claim.references().any(|reference| reference == own))
@@ -279,14 +278,17 @@ impl<'a> VirtualDisk<'a> {
                 return None;
             }
             let set = claim.record.secondary_element_seq;
-            let record = claim.disk.record_of(&this.guid(), set)?;
+            let record = claim.disk.record_of(&self.guid(), set)?;
             let newest = SetRecord { record, ..claim };
             Some(if naming_itself(&newest) { newest } else { claim })
         })
     }
 
     /// The members present that are among `disks`.
-    pub(super) fn among(&self, disks: DiskSet) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+    pub(super) fn among(
+        &self,
+        disks: DiskSet,
+    ) -> impl Iterator<Item = SetRecord<'a>> + use<'_, 'a> {
         self.carriers().filter(move |claim| disks.contains(claim.disk.index()))
     }
 
@@ -480,18 +482,17 @@ impl<'a> VirtualDisk<'a> {
     fn disputes(
         &self,
         standing: DiskSet,
-    ) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'a> {
-        let this = *self;
+    ) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'_, 'a> {
         self.among(standing).flat_map(move |mine| {
-            let later = this.among(standing).filter(move |other| {
+            let later = self.among(standing).filter(move |other| {
                 other.disk.index() > mine.disk.index()
                     && match mine.kin(other) {
                         Kin::Apart => true,
                         Kin::Earlier | Kin::Later => false,
                         Kin::Same | Kin::Unknown => {
                             mine.disputes(other)
-                                || this.is_overtaken(&mine, other)
-                                || this.is_overtaken(other, &mine)
+                                || self.is_overtaken(&mine, other)
+                                || self.is_overtaken(other, &mine)
                         }
                     }
             });
@@ -547,12 +548,11 @@ impl<'a> VirtualDisk<'a> {
     pub(super) fn other_sets(
         &self,
         claim: &SetRecord<'a>,
-    ) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
-        let this = *self;
+    ) -> impl Iterator<Item = SetRecord<'a>> + use<'_, 'a> {
         let own = u16::from(claim.record.secondary_element_seq);
         let sets = u16::from(claim.record.secondary_element_count.max(1));
         (0..sets).filter(move |set| *set != own).filter_map(move |set| {
-            this.set_claims(set).reduce(|newest, claim| {
+            self.set_claims(set).reduce(|newest, claim| {
                 let newer = claim.sequence().wrapping_sub(newest.sequence());
                 if matches!(newer, 1..0x8000_0000) { claim } else { newest }
             })

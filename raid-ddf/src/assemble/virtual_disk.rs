@@ -241,12 +241,12 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// The disks that hold a configuration record of it, with the record.
-    pub(super) fn claims(&self) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+    pub(super) fn claims(&self) -> impl Iterator<Item = SetRecord<'a>> + use<'_, 'a> {
         self.configuration.records_of(self.guid(), None)
     }
 
     /// The disks that hold a configuration record of one set, with the record.
-    pub(crate) fn set_claims(&self, set: u16) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
+    pub(crate) fn set_claims(&self, set: u16) -> impl Iterator<Item = SetRecord<'a>> + use<'_, 'a> {
         self.configuration.records_of(self.guid(), Some(set))
     }
 
@@ -292,9 +292,8 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// The newest records of all sets of which one is at hand.
-    pub(super) fn set_records(&self) -> impl Iterator<Item = SetRecord<'a>> + use<'a> {
-        let this = *self;
-        (0..self.sets()).filter_map(move |set| this.set_record(set))
+    pub(super) fn set_records(&self) -> impl Iterator<Item = SetRecord<'a>> + use<'_, 'a> {
+        (0..self.sets()).filter_map(move |set| self.set_record(set))
     }
 
     /// How many slots each set has: no more than a record has room for.

@@ -57,3 +57,19 @@ pub fn control_division(a: u128, b: core::num::NonZeroU128) -> u128 {
 pub fn control_float(a: f64, b: f64) -> f64 {
     a + b
 }
+
+#[cfg(control = "stack")]
+#[unsafe(no_mangle)]
+pub fn control_frame(fill: u8) -> u8 {
+    let block = core::hint::black_box([fill; 4096]);
+    block.iter().fold(0, |sum, byte| sum ^ byte)
+}
+
+#[cfg(control = "stack")]
+#[unsafe(no_mangle)]
+pub fn control_recursion(depth: u32, visit: fn(u32)) {
+    if depth > 0 {
+        control_recursion(depth - 1, visit);
+        visit(depth);
+    }
+}

@@ -6,7 +6,7 @@
 
 use super::toolchain::{MSRV, Need};
 use super::{Outcome, bare, cross, examples, fuzz, host, instructions, kernels, miri, no_panic};
-use super::{policy, proof, toolchain};
+use super::{policy, proof, stack, toolchain};
 use crate::ci::shell::Shell;
 use crate::{cases, explore, vm};
 use std::time::Duration;
@@ -122,6 +122,15 @@ pub(super) const STEPS: &[Step] = &[
     .needs(&[Need::Target(no_panic::TARGETS[0]), Need::Target(no_panic::TARGETS[1])])
     .beside()
     .alone_in(&["target/no-panic"]),
+    step(
+        "stack",
+        90,
+        "frames and the deepest chains of calls, beside the list of the large ones",
+        stack::gate,
+    )
+    .needs(stack::NEEDS)
+    .beside()
+    .alone_in(&["target/stack"]),
     step("kernels", 55, "hot loops contain the vector instructions meant", kernels::loops)
         .needs(kernels::NEEDS),
     step(
@@ -178,9 +187,9 @@ pub(super) const STEPS: &[Step] = &[
         .needs_too(vm::needs)
         .wishes(vm::wishes)
         .beside(),
-    step("interop", 60, "mdadm, blkid and wipefs on images of disks", examples::interop)
+    step("interop", 40, "mdadm, blkid and wipefs on images of disks", examples::interop)
         .needs(examples::INTEROP_NEEDS),
-    step("nbd", 130, "nbdinfo, nbdcopy, qemu and fio at the NBD server", examples::nbd)
+    step("nbd", 60, "nbdinfo, nbdcopy, qemu and fio at the NBD server", examples::nbd)
         .needs(examples::NBD_NEEDS),
     step("inspect", 60, "raid-inspect on the images of other implementations", examples::inspect)
         .needs(&[Need::Program("xz", "xz-utils")]),

@@ -23,6 +23,8 @@ pub(crate) enum Need {
     Compiler(&'static str, &'static [&'static str]),
     /// The standard library of a target, for the default toolchain.
     Target(&'static str),
+    /// The standard library of a target, for another toolchain, which comes before it.
+    TargetOf(&'static str, &'static str),
     /// `cargo TOOL`.
     CargoTool(&'static str),
     /// A program, and the Debian packages that have it.
@@ -42,11 +44,8 @@ impl Need {
             Self::Compiler(name, components) => {
                 component_lines(shell, &["--toolchain", name], components)
             }
-            Self::Target(triple) => {
-                let mut list = Command::new("rustup");
-                list.args(["target", "list", "--installed"]);
-                shell.run(&mut list).is_ok_and(|all| all.lines().any(|line| line == triple))
-            }
+            Self::Target(triple) => target_is_here(shell, &[], triple),
+            Self::TargetOf(name, triple) => target_is_here(shell, &["--toolchain", name], triple),
             Self::CargoTool(tool) => shell.succeeds(&mut cargo(&format!("{tool} --version"))),
             Self::Program(name, _) => {
                 // Administrators' programs are there for all, though not on everyone's path.
@@ -86,6 +85,9 @@ impl Need {
                 vec![install]
             }
             Self::Target(triple) => vec![rustup(&["target", "add", triple])],
+            Self::TargetOf(name, triple) => {
+                vec![rustup(&["target", "add", "--toolchain", name, triple])]
+            }
             // Without optimisation: it runs once.
             Self::CargoTool(tool) => {
                 vec![cargo(&format!("install cargo-{tool} --locked --debug"))]
@@ -112,6 +114,7 @@ impl Need {
             Self::Compiler(name, []) => ("toolchains", String::from(name)),
             Self::Compiler(name, with) => ("toolchains", format!("{name} ({})", with.join(", "))),
             Self::Target(triple) => ("targets of Rust", String::from(triple)),
+            Self::TargetOf(name, triple) => ("targets of Rust", format!("{triple} of {name}")),
             Self::CargoTool(tool) => ("cargo tools", format!("cargo-{tool}")),
             Self::Program(_, packages)
             | Self::Library(_, packages)
@@ -119,6 +122,12 @@ impl Need {
             | Self::Module(_, packages) => ("Debian packages", String::from(packages)),
         }
     }
+}
+
+fn target_is_here(shell: &mut Shell, which: &[&str], triple: &str) -> bool {
+    let mut list = Command::new("rustup");
+    list.args(["target", "list", "--installed"]).args(which);
+    shell.run(&mut list).is_ok_and(|all| all.lines().any(|line| line == triple))
 }
 
 /// Whether a toolchain is there with these components.

@@ -13,7 +13,8 @@
 //! out, and stamps do not tell.
 //!
 //! Where the [stamps of runs](crate::roster::Kin) say that it is of a history that parted from the speaker's, and nobody
-//! is heard who carries that one on, the volume forked: those who made it are away.
+//! is heard who carries that one on, the volume forked: those who made it are away. So it did where stamps do not tell,
+//! and another disk has the place of a member there which is not known to be an older copy: it cannot be the later one.
 
 use super::VirtualDisk;
 use super::virtual_disk::SetRecord;
@@ -24,6 +25,12 @@ impl SetRecord<'_> {
     /// Whether its disk is no member any more, as it says itself.
     fn has_departed(&self) -> bool {
         self.word_on_disk_of(self).is_out()
+    }
+
+    /// Whether another disk has the place of the other record's disk there: that one is no later one then.
+    fn gave_away_the_place_of(&self, other: &Self) -> bool {
+        let them = other.disk.reference();
+        self.has_later_members(other) && !self.references().any(|element| Some(element) == them)
     }
 
     /// Whether it says that the disk of the other record is out, and descends from that record, as far as that
@@ -51,9 +58,11 @@ impl<'a> VirtualDisk<'a> {
         };
         self.departed(*claim).any(|other| {
             let kin = claim.kin(&other);
-            // Who went on without that disk may have parted from those who replaced it.
-            let replaced =
-                || other.replaced(claim) && (kin == Kin::Earlier || !claim.accuses(&other));
+            // Who went on without that disk may have parted from those who replaced it. Who does not name it
+            // because it is from before it came has not, if everybody was there.
+            let is_before =
+                || kin == Kin::Earlier || !claim.accuses(&other) || claim.is_outlived_by(&other);
+            let replaced = || other.replaced(claim) && is_before();
             !matches!(kin, Kin::Later | Kin::Apart)
                 && (other.outran(claim) || replaced() || other.went_on_without(claim))
                 && counts_its_own(&other)
@@ -69,9 +78,17 @@ impl<'a> VirtualDisk<'a> {
     ) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'_, 'a> {
         self.among(standing).flat_map(move |member| {
             let parted = self.departed(member).filter(move |other| {
-                let goes_on =
-                    |third: &SetRecord<'a>| matches!(third.kin(other), Kin::Same | Kin::Later);
-                member.kin(other) == Kin::Apart && !self.among(heard).any(|third| goes_on(&third))
+                let goes_on = |third: &SetRecord<'a>| match third.kin(other) {
+                    Kin::Same | Kin::Later => true,
+                    Kin::Unknown => !other.gave_away_the_place_of(third) && other.counts_in(third),
+                    Kin::Earlier | Kin::Apart => false,
+                };
+                let has_parted = match member.kin(other) {
+                    Kin::Apart => true,
+                    Kin::Unknown => other.gave_away_the_place_of(&member),
+                    Kin::Same | Kin::Earlier | Kin::Later => false,
+                };
+                has_parted && !self.among(heard).any(|third| goes_on(&third))
             });
             parted.map(move |other| (other, member))
         })

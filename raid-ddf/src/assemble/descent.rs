@@ -215,11 +215,23 @@ impl<'a> SetRecord<'a> {
     /// Whether it knows this disk as a spare without a place, or not at all.
     fn has_not_met(&self, reference: u32) -> bool {
         if let Some(roster) = self.roster() {
-            return roster.state_of(reference).is_none();
+            return roster.state_of(reference).is_none() && !self.lists_as_departed(reference);
         }
         self.disk.entry_of(reference).is_none_or(|entry| {
             entry.pd_state(self.disk.order()).is_usable() && !self.is_participant(entry)
         })
+    }
+
+    /// Whether its disk lists one as gone that was a member of the only volume: a roster begun after an update by
+    /// another implementation does not name those whose places were given away before.
+    fn lists_as_departed(&self, reference: u32) -> bool {
+        let order = self.disk.order();
+        let alone = self.disk.virtual_disks().is_some_and(|all| all.used(order).nth(1).is_none());
+        let spare = PdType::GLOBAL_SPARE.union(PdType::CONFIGURED_SPARE);
+        alone
+            && self.disk.entry_of(reference).is_some_and(|entry| {
+                entry.pd_state(order).is_gone() && !entry.pd_type(order).intersects(spare)
+            })
     }
 
     /// Whether both count the same disk in: what either acknowledged, that disk had.

@@ -95,7 +95,7 @@ impl SetRecord<'_> {
     }
 
     /// Whether it is of the same set, whose members have changed since the other record.
-    fn has_later_members(&self, other: &Self) -> bool {
+    pub(super) fn has_later_members(&self, other: &Self) -> bool {
         self.record.secondary_element_seq == other.record.secondary_element_seq
             && compare_sequences(self.sequence(), other.sequence()).is_gt()
     }

@@ -4,7 +4,7 @@
 
 use crate::descent::{container, state, states, written};
 use crate::media::{Rig, geometry, healthy, raid10};
-use raid_core::array::MemberState::{InSync, Rebuilding, Stale};
+use raid_core::array::MemberState::{Failed, InSync, Rebuilding, Stale};
 use raid_core::array::{ArrayId, ArrayState, Level, Place, Placement};
 use raid_core::metadata::{FormatWriter, Operation, RuntimeState};
 use raid_core::units::{Slot, SlotSet};
@@ -235,6 +235,80 @@ fn an_older_copy_from_before_there_were_rosters_is_only_old_though_all_its_fello
     );
     rig.take_back(&[1], alone);
     assert_eq!(state(&rig.told(), "pair"), ArrayState::Forked);
+}
+
+/// Case C8. Another implementation ran since: stamps do not tell. The disk that had taken the place of the copy failed
+/// there, and knows it.
+#[test]
+fn an_older_copy_is_not_read_beside_the_failed_disk_that_took_its_place() {
+    for (rosters, alone) in [(false, 0), (true, 0), (false, 1), (true, 1), (true, 9)] {
+        let mut rig = container(3);
+        let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
+        let array = rig.create("pair", mirror, &[0, 1]).unwrap();
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+        let mut rig = written(rig);
+        if rosters {
+            start(&mut rig, array, 1, &[]);
+        }
+        let mut copy = rig.only(&[0, 2]);
+        start(&mut rig, array, 1, &[(0, 0)]);
+        let (place, stamp) = (Place { set: 0, slot: Slot(0) }, rig.stamp());
+        rig.edit(|disks| Ddf.activate(disks, array, place, 2, stamp)).unwrap();
+        let mut rig = written(rig);
+        record(&mut rig, array, 0, &RuntimeState { clean: false, ..healthy() });
+        for _ in 0..3 {
+            record(&mut rig, array, 0, &healthy());
+        }
+        strip(&mut rig);
+        let failed = RuntimeState { failed: SlotSet::of(Slot(0)), ..healthy() };
+        record(&mut rig, array, 0, &failed);
+        strip(&mut rig);
+        copy.set_clock(5_000);
+        for _ in 0..alone {
+            start(&mut copy, array, 1, &[(0, 1)]);
+        }
+        rig.media[0] = copy.media[0].clone();
+        rig.reread();
+        let pair = rig.only(&[0, 2]);
+        if alone == 0 {
+            assert_eq!(states(&rig.told(), "pair"), [Failed, InSync], "{rosters}");
+            assert_eq!(state(&pair.told(), "pair"), ArrayState::Failed, "{rosters}");
+        } else {
+            assert_eq!(state(&pair.told(), "pair"), ArrayState::Forked, "{rosters} {alone}");
+        }
+    }
+}
+
+/// Case C8. Another implementation ran since, and the rosters begun after that do not name the disk that was replaced:
+/// the list does.
+#[test]
+fn a_replaced_disk_is_only_old_where_rosters_began_again_and_its_last_fellow_failed() {
+    let mut rig = container(3);
+    let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
+    let array = rig.create("pair", mirror, &[0, 1]).unwrap();
+    let stamp = rig.stamp();
+    rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+    let mut rig = written(rig);
+    start(&mut rig, array, 1, &[]);
+    let mut later = rig.only(&[1, 2]);
+    start(&mut later, array, 1, &[(0, 0)]);
+    let (place, stamp) = (Place { set: 0, slot: Slot(0) }, later.stamp());
+    later.edit(|disks| Ddf.activate(disks, array, place, 1, stamp)).unwrap();
+    let mut later = written(later);
+    record(&mut later, array, 0, &healthy());
+    strip(&mut later);
+    start(&mut later, array, 1, &[(0, 1)]);
+    rig.take_back(&[1, 2], later);
+    let told = rig.only(&[0, 2]).told();
+    assert!(told.branches.is_empty(), "{:?}", told.branches);
+    assert_eq!(states(&rig.told(), "pair"), [InSync, Failed]);
+    // One that has run alone since is a fork.
+    let mut alone = rig.only(&[0]);
+    alone.set_clock(5_000);
+    start(&mut alone, array, 1, &[(0, 1)]);
+    rig.take_back(&[0], alone);
+    assert_eq!(state(&rig.only(&[0, 2]).told(), "pair"), ArrayState::Forked);
 }
 
 /// Case C1. The half that went on did so for longer than its rosters have room for, spares took the places of the

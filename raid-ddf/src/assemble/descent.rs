@@ -151,12 +151,14 @@ impl<'a> SetRecord<'a> {
     /// Whether it says that the disk of the other record is out. What it has heard of another volume is no
     /// answer to a later record.
     pub(super) fn accuses(&self, other: &Self) -> bool {
-        let heard = || {
-            let them = other.disk.reference();
-            self.roster().zip(them).is_some_and(|(roster, them)| roster.has_heard(them))
-        };
         let is_later = || compare_kept(other.number(), self.number()).is_gt();
-        self.word_on_disk_of(other).is_out() && !(heard() && is_later())
+        self.word_on_disk_of(other).is_out() && !(self.has_heard(other) && is_later())
+    }
+
+    /// Whether it says that the disk of the other record failed because another volume's update did.
+    pub(super) fn has_heard(&self, other: &Self) -> bool {
+        let them = other.disk.reference();
+        self.roster().zip(them).is_some_and(|(roster, them)| roster.has_heard(them))
     }
 
     pub(super) fn is_on(&self, other: &Self) -> bool {

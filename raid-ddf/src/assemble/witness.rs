@@ -82,9 +82,12 @@ impl SetRecord<'_> {
             && !self.shares_a_disk(other)
     }
 
-    /// Whether each has gone on without the other.
+    /// Whether each has gone on without the other. Of one record neither has, whatever both have heard of other
+    /// volumes since.
     pub(super) fn disputes(&self, other: &Self) -> bool {
-        (self.accuses(other) && other.accuses(self))
+        let by_hearsay =
+            self.kin(other) == Kin::Same && self.has_heard(other) && other.has_heard(self);
+        (self.accuses(other) && other.accuses(self) && !by_hearsay)
             || (self.left(other) || other.left(self))
             || (self.is_apart_from(other) || other.is_apart_from(self))
     }

@@ -131,12 +131,15 @@ fn worth(disks: &dyn Disks, survey: &Survey, guid: Guid, vouched: Vouched) -> Op
 }
 
 /// Whether each set of an array that a disk serves can run without it. One with parity that is unclean cannot:
-/// rows in flight are not computed without the disk.
+/// rows in flight are not computed without the disk. A set of which no live disk has a record cannot at all.
 pub(crate) fn runs_without(disks: &dyn Disks, survey: &Survey, guid: Guid, reference: u32) -> bool {
     let Some((_, geometry)) = geometry(disks, survey, guid) else { return true };
     let roster = rosters::newest(disks, survey, guid);
     let unclean = geometry.parity_strips() > 0 && roster.is_some_and(|own| !own.note.clean);
     (0..geometry.sets).all(|set| {
+        if survey.record(disks, guid, set).is_none() {
+            return false;
+        }
         let Some(slot) = survey.slot_in(disks, (guid, set), reference) else { return true };
         let readable = readable(disks, survey, guid, set, SlotSet::EMPTY);
         let rest = readable.without(SlotSet::of(slot));

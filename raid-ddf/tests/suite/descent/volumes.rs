@@ -2,7 +2,7 @@
 //! Several volumes on the same disks: an update of one takes back nothing of what a disk knows of another.
 
 use crate::descent::{container, run_apart, state, states, written};
-use crate::media::{Rig, geometry, healthy};
+use crate::media::{Rig, geometry, healthy, raid10};
 use raid_core::array::MemberState::{Failed, InSync, Stale};
 use raid_core::array::{ArrayId, ArrayState, Level, Placement};
 use raid_core::metadata::{FormatWriter, RuntimeState};
@@ -179,4 +179,67 @@ fn what_another_volume_says_of_a_disk_takes_back_no_run_of_that_disk() {
         // Where nobody knows of a later run the disk has failed all the same.
         assert_eq!(rig.only(&[1, 2]).state(other, 0).unwrap().failed, SlotSet::of(Slot(0)));
     }
+}
+
+/// A RAID-6 and a striped mirror on the same four disks.
+fn six_and_ten() -> (Rig, ArrayId, ArrayId) {
+    let mut rig = container(4);
+    let shape = geometry(Level::Raid6, Placement::NContinue, 4);
+    let six = rig.create("six", shape, &[0, 1, 2, 3]).unwrap();
+    let ten = rig.create("ten", raid10(2), &[0, 1, 2, 3]).unwrap();
+    (written(rig), six, ten)
+}
+
+/// Records that these slots of a set are out, on these disks; the others fail, or are away.
+fn loses(rig: &mut Rig, array: ArrayId, (set, failed): (u16, SlotSet), on: &[usize]) {
+    for (disk, live) in rig.live.iter_mut().enumerate() {
+        *live = on.contains(&disk);
+    }
+    let found = rig.state(array, set).unwrap();
+    rig.set_state(array, set, &RuntimeState { failed, ..found }).unwrap();
+    rig.commit();
+    rig.reread();
+}
+
+/// Case C3. The update that says that the second member of a set fails reaches no disk of that set: then the volume
+/// cannot run without them, and is as good as it was.
+#[test]
+fn a_volume_that_lost_all_members_of_a_set_for_another_volume_is_as_good_as_it_was() {
+    for (first, second, set) in [(2, 3, 1), (0, 1, 0), (1, 0, 0)] {
+        let (mut rig, six, ten) = six_and_ten();
+        let mut on = vec![0, 1, 2, 3];
+        let mut failed = SlotSet::EMPTY;
+        for disk in [first, second] {
+            on.retain(|left| *left != usize::from(disk));
+            failed = failed | SlotSet::of(Slot(disk));
+            loses(&mut rig, six, (0, failed), &on);
+        }
+        let found = rig.state(ten, set).unwrap();
+        assert_eq!(found.failed, SlotSet::of(Slot(first % 2)), "{first}");
+        assert_eq!(state(&rig.told(), "ten"), ArrayState::Degraded, "{first}");
+        assert_eq!(rig.state(six, 0).unwrap().failed, failed);
+    }
+}
+
+/// Case C3. Each of two disks has heard of another volume that the other one failed, and the volume has not run since.
+#[test]
+fn disks_that_heard_of_each_other_s_failure_alone_have_not_run_apart() {
+    let (mut rig, six, ten) = six_and_ten();
+    loses(&mut rig, ten, (1, SlotSet::of(Slot(0))), &[0, 1, 3]);
+    // Disk 2 is back, and disk 0 fails before it knows.
+    rig.live[0] = false;
+    let filling = RuntimeState { rebuilding: SlotSet::of(Slot(0)), ..healthy() };
+    rig.set_state(ten, 1, &filling).unwrap();
+    rig.commit();
+    rig.reread();
+    loses(&mut rig, ten, (0, SlotSet::of(Slot(0))), &[1, 2, 3]);
+    let told = rig.told();
+    assert_ne!(state(&told, "six"), ArrayState::Forked, "{:?}", told.branches);
+    let found = rig.state(six, 0).unwrap();
+    assert_eq!(found.failed, SlotSet::of(Slot(0)));
+    // Whoever has run the volume without the other is another matter.
+    for alone in [&[0, 1][..], &[2, 3]] {
+        run_apart(&mut rig, alone, six, 1, 1);
+    }
+    assert_eq!(state(&rig.told(), "six"), ArrayState::Forked);
 }

@@ -29,8 +29,8 @@
 //!   after a change by another implementation the lists of the standard count, and the next update made
 //!   here begins a roster from them.
 //! - There is room for sixteen references and stamps together. Stamps of disks that are there, and that an
-//!   update is not written to, are forgotten last; first those that only their own update was made with, which
-//!   have the lowest bit set among the runs before. A volume of more references, one whose fields
+//!   update is not written to, are forgotten last; first those that only their own update was made with, and that no
+//!   member was left at, which have the lowest bit set among the runs before. A volume of more references, one whose fields
 //!   another vendor uses, and a configuration that keeps no counter have no roster: their lists are those of
 //!   the standard.
 //!
@@ -102,7 +102,8 @@ const LONG_AGO: u32 = 0x7FF;
 
 /// A stamp that nobody has.
 const NO_RUN: u32 = u32::MAX;
-/// Of a run before: its own update was the only one. Stamps are compared without.
+/// Of a run before: its own update was the only one, and the one that ended it reached all members. Stamps are
+/// compared without.
 const BRIEF: u32 = 1;
 
 /// What was recorded since a stamp was made.
@@ -195,15 +196,17 @@ impl Roster {
 
     /// The update that is being made goes on with the run, or `begins` one: a start, or one that counts a
     /// member out. Where there is no room, the oldest run goes that no disk `is_at` which this does not reach.
+    /// `leaves` says whether it does not reach a member that the roster before counts in, or fills: that one is at
+    /// the run before, or at most one update further on.
     pub(crate) fn go_on(
         &mut self,
         begins: Option<Age>,
-        random: u64,
-        before: u32,
+        (random, before): (u64, u32),
+        leaves: bool,
         is_at: impl Fn(u32) -> bool,
     ) {
         self.forget(usize::from(begins.is_some()), is_at);
-        let brief = if self.age == Age::Older { 0 } else { BRIEF };
+        let brief = if self.age == Age::Older || leaves { 0 } else { BRIEF };
         self.age = begins.unwrap_or(Age::Older);
         if begins.is_none() {
             return;
@@ -217,7 +220,7 @@ impl Roster {
     }
 
     /// Makes room for so many runs more. Brief ones go first: only a disk that a cut left between two records
-    /// of one start is at such a run.
+    /// of one start is at such a run. Where one before it is kept, a disk that is away would seem to have parted there.
     fn forget(&mut self, more: usize, is_at: impl Fn(u32) -> bool) {
         let room = ROOM.saturating_sub(self.members.iter().flatten().count());
         let kept = room.saturating_sub(more);
@@ -540,7 +543,7 @@ mod tests {
         let mut bytes = [u8::MAX; 1024];
         let record = VdConfiguration::view_mut(&mut bytes).unwrap();
         let mut roster = Roster::new(7, NOTE);
-        (1..=3).for_each(|random| roster.go_on(Some(Age::Parted), random, 5, |_| false));
+        (1..=3).for_each(|random| roster.go_on(Some(Age::Parted), (random, 5), false, |_| false));
         let out = PdState::ONLINE | PdState::FAILED;
         let states =
             [PdState::ONLINE, PdState::ONLINE | PdState::REBUILDING, out, out | PdState::MISSING];
@@ -588,7 +591,7 @@ mod tests {
         for random in 0..40 {
             let number = roster.number;
             roster.number += 1;
-            roster.go_on(Some(Age::Opened), random, number, |run| root.is_at(run));
+            roster.go_on(Some(Age::Opened), (random, number), false, |run| root.is_at(run));
             second = second.or(Some(roster.run));
             let mut bytes = [u8::MAX; 1024];
             let record = VdConfiguration::view_mut(&mut bytes).unwrap();
@@ -601,7 +604,7 @@ mod tests {
         assert!(roster.past().all(|run| Some(run) != second));
         // A member more leaves room for one run less.
         assert!(roster.set(9, PdState::ONLINE));
-        roster.go_on(None, 0, 0, |run| root.is_at(run));
+        roster.go_on(None, (0, 0), false, |run| root.is_at(run));
         assert!(roster.past().any(|run| root.is_at(run)));
         assert_eq!(roster.past().count(), ROOM - 5);
     }
@@ -616,7 +619,7 @@ mod tests {
             for (begins, random) in [(true, random), (true, random + 100), (false, 0)] {
                 let number = roster.number;
                 roster.number += 1;
-                roster.go_on(begins.then_some(Age::Opened), random, number, |_| false);
+                roster.go_on(begins.then_some(Age::Opened), (random, number), false, |_| false);
             }
         }
         let both = (Reach::Counted, Reach::Counted);
@@ -628,7 +631,7 @@ mod tests {
         let both = |reach| (reach, reach);
         let after = |of: &Roster, begins, random| {
             let mut next = Roster { number: of.number + 1, ..*of };
-            next.go_on(begins, random, of.number, |_| false);
+            next.go_on(begins, (random, of.number), false, |_| false);
             next
         };
         let root = Roster::founded(&Guid([1; 24]), 7, NOTE, core::iter::empty()).unwrap();

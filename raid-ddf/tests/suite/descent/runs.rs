@@ -3,7 +3,7 @@
 //! alone, and histories that numbers and states do not show are seen to have parted.
 
 use crate::descent::{container, state, states, written};
-use crate::media::{Rig, geometry, healthy, raid10};
+use crate::media::{Rig, Stepped, geometry, healthy, raid10};
 use raid_core::array::MemberState::{Failed, InSync, Rebuilding, Stale};
 use raid_core::array::{ArrayId, ArrayState, Level, Place, Placement};
 use raid_core::metadata::{FormatWriter, Operation, RuntimeState};
@@ -309,6 +309,38 @@ fn a_replaced_disk_is_only_old_where_rosters_began_again_and_its_last_fellow_fai
     start(&mut alone, array, 1, &[(0, 1)]);
     rig.take_back(&[0], alone);
     assert_eq!(state(&rig.only(&[0, 2]).told(), "pair"), ArrayState::Forked);
+}
+
+/// Case C8. A start records twice what it found. The second time reached disk 0 alone, and the others went on without
+/// it, for so long that they forgot runs: that of the first time is where they lost it.
+#[test]
+fn a_disk_that_a_cut_left_one_update_ahead_is_no_fork_however_long_the_others_run() {
+    for times in 0..14 {
+        let mut rig = container(4);
+        let array = rig.create("ten", raid10(2), &[0, 1, 2, 3]).unwrap();
+        let mut rig = written(rig);
+        let dirty = RuntimeState { clean: false, ..healthy() };
+        for set in [0, 1, 0] {
+            record(&mut rig, array, set, &dirty);
+        }
+        rig.set_state(array, 1, &dirty).unwrap();
+        for step in rig.steps(0) {
+            if let Stepped::Write(at, bytes) = step {
+                rig.media[0].write(at, &bytes);
+            }
+        }
+        rig.reread();
+        let mut later = rig.only(&[1, 2, 3]);
+        later.set_clock(5_000);
+        start(&mut later, array, 2, &[(0, 0)]);
+        for _ in 0..times {
+            start(&mut later, array, 2, &[]);
+        }
+        rig.take_back(&[1, 2, 3], later);
+        let told = rig.told();
+        assert_eq!(states(&told, "ten"), [Stale, InSync, InSync, InSync], "{times}");
+        assert!(told.branches.is_empty(), "{times}");
+    }
 }
 
 /// Case C1. The half that went on did so for longer than its rosters have room for, spares took the places of the

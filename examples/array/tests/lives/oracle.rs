@@ -22,7 +22,9 @@
 use raid_array::workload::{Content, read_stamp, write_stamp};
 use raid_core::array::Geometry;
 use raid_core::layout::Layout;
+use raid_core::metadata::Operation;
 use raid_core::units::{Extent, Rows, Slot, SlotSet};
+use raid_sync::Status;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -288,6 +290,8 @@ pub(crate) struct Tree {
     current: usize,
     /// Members that died so far, in any history.
     deaths: u64,
+    /// A resync is owed, of which nothing is left to see where a lost member has ended it.
+    owes: bool,
     /// Histories that ended when a member left, oldest first, as long as the array does not know that it did.
     leaving: Vec<(usize, Slot)>,
 }
@@ -325,7 +329,7 @@ impl Tree {
         let whole = tips.keys().copied().collect();
         let hidden = BTreeMap::new();
         let (nodes, leaving) = (vec![root], Vec::new());
-        Self { nodes, tips, hidden, whole, now, current: 0, deaths: 0, leaving }
+        Self { nodes, tips, hidden, whole, now, current: 0, deaths: 0, owes: false, leaving }
     }
 
     fn path(&self, node: usize) -> Vec<usize> {
@@ -475,6 +479,21 @@ impl Tree {
             false => serve.len() >= needed && self.nodes[newest].ends.settled,
         };
         enough && self.hidden.is_empty() && serve.iter().all(|disk| disks.contains(disk))
+    }
+
+    /// The set is seen after it was seen before. A lost member ends the resync of parity that spares no other, and
+    /// what it had not done stays owed, until a rebuild has gone over every row.
+    pub(crate) fn sees(&mut self, before: &Status, now: &Status) {
+        let resync = |status: &Status| status.operation == Some(Operation::Resync);
+        let lost = !now.failed.without(before.failed).is_empty();
+        let whole = (now.failed | now.rebuilding).is_empty();
+        let ended = (resync(before) && !resync(now) && !lost)
+            || (now.operation.is_none() && whole && now.owed_regions == 0);
+        self.owes = resync(now) || (self.owes && !ended);
+    }
+
+    pub(crate) fn owes_resync(&self) -> bool {
+        self.owes
     }
 
     pub(crate) fn known(&self, disk: usize) -> bool {
@@ -800,6 +819,7 @@ mod tests {
     use super::*;
     use crate::machine::geometry;
     use raid_core::array::Level;
+    use raid_sync::{Filling, Generation, Phase};
 
     /// These disks run, and stop.
     fn run(tree: &mut Tree, map: &Map, disks: &[usize], promises: bool) {
@@ -851,6 +871,47 @@ mod tests {
             let floor = oracle.floor(at);
             assert_eq!(oracle.check_read(&floor, &bytes), Ok(()));
             assert_eq!(oracle.check_read(&floor, &[0; 512]).is_ok(), noticed);
+        }
+    }
+
+    /// The planted fault that this must not hide: a start refused after a resync that ended, or of a set that lost
+    /// a member with nothing owed.
+    #[test]
+    fn a_resync_that_a_lost_member_ended_stays_owed_and_one_that_ended_does_not() {
+        let map = Map::new(&geometry(Level::Raid5, 3, 1));
+        let idle = Status {
+            operation: None,
+            phase: Phase::Idle,
+            marks: None,
+            failed: SlotSet::EMPTY,
+            rebuilding: SlotSet::EMPTY,
+            set_failed: false,
+            clean: true,
+            unrecorded: false,
+            rate: 0,
+            tickets: 0,
+            windows: 0,
+            oldest_window: None,
+            window_waits: 0,
+            mismatches: 0,
+            unreadable: 0,
+            owed_regions: 0,
+            bad_ranges: 0,
+            filling: Filling::Low,
+            generation: Generation(0),
+        };
+        let resync = Status { operation: Some(Operation::Resync), ..idle };
+        let short = Status { failed: SlotSet::of(Slot(1)), ..idle };
+        for (seen, owes) in [
+            (&[resync, short, short][..], true),
+            (&[resync, short, idle], false),
+            (&[resync, idle, short], false),
+            (&[idle, short], false),
+        ] {
+            let mut tree = Tree::new(&map, 0, 0..3);
+            tree.sees(&seen[0], &seen[0]);
+            seen.windows(2).for_each(|pair| tree.sees(&pair[0], &pair[1]));
+            assert_eq!(tree.owes_resync(), owes, "{seen:?}");
         }
     }
 

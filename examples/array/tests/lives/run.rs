@@ -162,6 +162,7 @@ impl<E: ArrayEngine> Run<E> {
                     let hurt = status.failed | status.rebuilding;
                     // A row that no member gave when another one was filled is gone until it is written.
                     run.unreadable |= status.bad_ranges > 0;
+                    machine.volumes[volume].oracle.trees[usize::from(set)].sees(&status, &status);
                     run.seen.push(Seen { status, hurt, seats });
                 }
                 for disk in 0..order.len() {
@@ -481,6 +482,7 @@ impl<E: ArrayEngine> Run<E> {
             let seats = self.seen[index].seats.clone();
             let oracle = &mut machine.volumes[self.volume].oracle;
             oracle.trees[index].knows_of(status.failed);
+            oracle.trees[index].sees(&before, &status);
             let unnoticed: SlotSet = (self.away.iter())
                 .filter_map(|disk| seats.iter().position(|seat| *seat == Some(*disk)))
                 .map(|slot| Slot(slot as u8))
@@ -705,9 +707,10 @@ impl<E: ArrayEngine> Run<E> {
                 seat.is_some_and(|slot| !seen.status.failed.contains(Slot(slot as u8)))
             });
             let resync = operation == Some(Operation::Resync);
+            let owed = oracle.map.parity() && oracle.trees[set].owes_resync();
             let ends = Ends {
-                clean: clean && recorded,
-                settled: recorded && !resync && !set_failed && !unnoticed,
+                clean: clean && recorded && !owed,
+                settled: recorded && !resync && !owed && !set_failed && !unnoticed,
             };
             oracle.trees[set].cut(&oracle.map, set, journaled, ends);
         }

@@ -9,13 +9,13 @@
 //!   D2     |///////|               |   |
 //!   P, Q   |=======|               |===|
 //!                                  |<->|
-//!                                  the rest: one register a step, the last one filled in part
+//!                                  the rest: a step that ends there, over bytes that are done
 //! ```
 //!
 //! A step is wide where the row is in a cache, and 64 bytes of each block where it comes from
 //! memory: there, several lines in a row of one block keep the others waiting (Zen 4, 8 disks of
-//! 64 KiB: 12 % for P and Q). The rest of a block is less than a step, and goes through the same
-//! arithmetic: see `Rest` in `row.rs`.
+//! 64 KiB: 12 % for P and Q). Blocks of less than a register go through the same arithmetic, in a
+//! register filled in part.
 //!
 //! Q is summed by Horner's rule from the highest exponent down, `q = 2·q + D`, or two blocks at a
 //! time where an instruction set has `q = 4·q + 2·high + low` at a better price.
@@ -30,14 +30,15 @@
 //! | `WIDE` | the same for rows of many blocks in a cache near the core |
 //! | `LINE` | registers of 64 bytes, the step of rows that come from memory; 0 if the usual step is that small |
 //! | `PAIRS` | whether two blocks at a time are cheaper than one after the other |
+//! | `MASKS` | whether a register filled in part costs what a whole one does |
 //! | `WHOLE` | whether rows without absent blocks get loops of their own, which need not look for them |
-//! | `zero()`, `xor(a, b)`, `xor3(a, b, c)`, `or(a, b)` | bytewise |
+//! | `zero()`, `xor(a, b)`, `xor3(a, b, c)`, `or(a, b)`, `and(a, b)` | bytewise |
 //! | `any(a)` | whether a bit is set |
 //! | `start(d)`, `horner(q, d)`, `finish(q)` | `d`, `2·q + d` and `q`, in a form of `q` that only these know |
 //! | `horner2(q, high, low)` | `horner(horner(q, high), low)` |
 //! | `Factor`, `factor(c)`, `scale(f, a)` | `c·a` with `c` constant over the call |
 //! | `Sink<STREAM>`, `put(&sink, &mut bytes, a)` | where results go: past the cache if `STREAM` and if it can be done |
-//! | `load_part(bytes)`, `put_part(&mut bytes, a)` | a register from 1 to `LANES` bytes and back, in an order that only these know |
+//! | `load_part(bytes)`, `put_part(&mut bytes, a)` | a register from fewer than `LANES` bytes, at least one, and back, in an order that only these know |
 
 /// Blocks of a row from which on something pays (Zen 4, 4 to 16 blocks).
 pub(super) mod from_blocks {
@@ -53,32 +54,29 @@ pub(super) mod from_blocks {
     pub(in crate::backend) const PAST_OF_P: usize = 4;
 }
 
-/// Carries a kernel over the whole steps of blocks of `$len` bytes, as wide as their place asks for,
-/// and over the rest.
+/// Carries a kernel over blocks of `$len` bytes: over whole steps, as wide as their place asks for, the
+/// last one over bytes that are done if there is a rest, and over blocks of less than a register.
 ///
 /// All of a small call, and most of any other, is the usual steps of a row in a cache: those have a
 /// function to themselves, and the others another one, for the registers that they save.
 macro_rules! by_place {
     // A row with results, one without, and one with results that is never whole, as a block is lost.
     (row $row:ident of $len:expr, $($rest:tt)*) => {
-        by_place!($row.is_plain(!WHOLE), $row.locality(), $row.blocks().len(), $len, true, true, $($rest)*)
+        by_place!($row.is_plain(!WHOLE), $row.locality(), $row.blocks().len(), $len, true, $($rest)*)
     };
     (check $row:ident of $len:expr, $($rest:tt)*) => {
-        by_place!($row.is_plain(!WHOLE), $row.locality(), $row.blocks().len(), $len, true, false, $($rest)*)
+        by_place!($row.is_plain(!WHOLE), $row.locality(), $row.blocks().len(), $len, false, $($rest)*)
     };
     (lossy $row:ident of $len:expr, $($rest:tt)*) => {
-        by_place!($row.is_plain(true), $row.locality(), $row.blocks().len(), $len, true, true, $($rest)*)
-    };
-    // Blocks that change in place: no byte twice, no store past the cache.
-    (blocks of $len:expr, $($rest:tt)*) => {
-        by_place!(true, Locality::Cached, 0, $len, false, false, $($rest)*)
+        by_place!($row.is_plain(true), $row.locality(), $row.blocks().len(), $len, true, $($rest)*)
     };
     (
-        $plain:expr, $locality:expr, $blocks:expr, $len:expr, $again:literal, $stores:literal,
-        $usual:expr, $kernel:ident($($argument:expr),*)
+        $plain:expr, $locality:expr, $blocks:expr, $len:expr, $stores:literal, $usual:expr,
+        $kernel:ident($($argument:expr),*)
     ) => {{
         const P_ALONE: bool = $usual > VECTORS;
         const HALF: usize = $usual / 2;
+        const QUARTER: usize = $usual / 4;
         let wide = WIDE > $usual && $blocks >= from_blocks::WIDE;
         if LINE != 0 && $plain && !wide && $len % (LANES * $usual) == 0 {
             $kernel::<{ $usual }, false, false>(0, $($argument),*);
@@ -94,26 +92,26 @@ macro_rules! by_place {
                     }
                     _ => false,
                 };
-                let (lines, past) = (lines && LINE != 0 && len >= LANES * LINE, past && LINE != 0);
-                if lines {
-                    from = $kernel::<LINE, false, $stores>(from, $($argument),*);
-                } else if past && P_ALONE && LANES * $usual > 256 {
+                if LINE != 0 && lines {
+                    from = $kernel::<LINE, false, true>(from, $($argument),*);
+                } else if LINE != 0 && past && P_ALONE && LANES * $usual > 256 {
                     from = $kernel::<HALF, false, $stores>(from, $($argument),*);
-                } else if past {
+                } else if LINE != 0 && past {
                     from = $kernel::<{ $usual }, false, $stores>(from, $($argument),*);
                 } else {
                     if wide {
-                        by_place!(steps WIDE, from, len, $again, $kernel($($argument),*));
+                        by_place!(steps WIDE, from, len, $kernel($($argument),*));
                     }
-                    by_place!(steps $usual, from, len, $again, $kernel($($argument),*));
-                    if VECTORS != 1 {
-                        by_place!(steps HALF, from, len, $again, $kernel($($argument),*));
-                    }
+                    by_place!(steps $usual, from, len, $kernel($($argument),*));
                 }
                 if VECTORS != 1 {
-                    // Stores over ones past the cache would wait for them.
-                    let again = $again && !past;
-                    by_place!(steps 1, from, len, again, $kernel($($argument),*));
+                    by_place!(steps HALF, from, len, $kernel($($argument),*));
+                }
+                if QUARTER > 1 {
+                    by_place!(steps QUARTER, from, len, $kernel($($argument),*));
+                }
+                if $usual != 1 {
+                    by_place!(steps 1, from, len, $kernel($($argument),*));
                 }
                 if from < len {
                     $kernel::<1, true, false>(from, $($argument),*);
@@ -121,15 +119,48 @@ macro_rules! by_place {
             });
         }
     }};
-    // Steps of `$count` registers, if there is one; the last one `$again` over bytes that are done,
-    // which become the same ones.
-    (steps $count:tt, $from:ident, $len:expr, $again:expr, $kernel:ident($($argument:expr),*)) => {
+    // Steps of `$count` registers, if there is one; the last one again over bytes that are done, which
+    // become the same ones. None of those is on its way past the cache: see `Span::end_of_steps`.
+    (steps $count:tt, $from:ident, $len:expr, $kernel:ident($($argument:expr),*)) => {
         while $len.saturating_sub($from) >= LANES * $count {
             $from = $kernel::<$count, false, false>($from, $($argument),*);
-            if !$again || $from >= $len {
+            if $from >= $len {
                 break;
             }
             $from = $len.saturating_sub(LANES * $count);
+        }
+    };
+}
+
+/// The same for blocks of `$len` bytes that change in place, each byte once: the last step is over bytes
+/// that are done as well, and leaves them as they are.
+///
+/// Where the blocks were before makes no difference, as they are in the cache by then.
+macro_rules! in_place {
+    ($len:expr, $kernel:ident($($argument:expr),*)) => {{
+        const HALF: usize = VECTORS / 2;
+        if LINE != 0 && $len % (LANES * VECTORS) == 0 {
+            $kernel::<VECTORS, false, false>(0, $($argument),*);
+        } else {
+            apart::<{ LINE != 0 }>(|| {
+                let (len, mut from) = ($len, 0);
+                in_place!(steps VECTORS, from, len, $kernel($($argument),*));
+                if VECTORS != 1 {
+                    in_place!(steps HALF, from, len, $kernel($($argument),*));
+                    in_place!(steps 1, from, len, $kernel($($argument),*));
+                }
+                if from < len {
+                    $kernel::<1, true, false>(from, $($argument),*);
+                }
+            });
+        }
+    }};
+    (steps $count:tt, $from:ident, $len:expr, $kernel:ident($($argument:expr),*)) => {
+        if $len.saturating_sub($from) >= LANES * $count {
+            $from = $kernel::<$count, false, false>($from, $($argument),*);
+            if !MASKS && $from < $len {
+                $from = $kernel::<$count, false, true>($len.saturating_sub(LANES * $count), $($argument),*);
+            }
         }
     };
 }
@@ -149,7 +180,7 @@ pub(super) fn apart<const APART: bool>(run: impl FnOnce()) {
     }
 }
 
-pub(super) use by_place;
+pub(super) use {by_place, in_place};
 
 pub(super) mod change;
 pub(super) mod recover;
@@ -159,7 +190,7 @@ macro_rules! kernels {
         use crate::backend::columns;
         use crate::backend::kernels::change::change_kernels;
         use crate::backend::kernels::recover::recover_kernels;
-        use crate::backend::kernels::{apart, by_place, from_blocks};
+        use crate::backend::kernels::{apart, by_place, from_blocks, in_place};
         use crate::backend::row::{Blocks, Row, Span};
         use crate::backend::{Locality, Ops};
         use crate::gf256;
@@ -231,9 +262,15 @@ macro_rules! kernels {
                 for value in value {
                     put_part(bytes, value);
                 }
-            } else {
-                for (bytes, value) in bytes.as_chunks_mut::<LANES>().0.iter_mut().zip(value) {
+                return;
+            }
+            // Stores past the cache fill lines: one that they fill in part is read again for the rest.
+            let lines = STREAM && bytes.as_ptr().addr() % 64 == 0;
+            for (bytes, value) in bytes.as_chunks_mut::<LANES>().0.iter_mut().zip(value) {
+                if lines {
                     put(sink, bytes, value);
+                } else {
+                    put(&Sink::<false>::new(), bytes, value);
                 }
             }
         }
@@ -265,26 +302,32 @@ macro_rules! kernels {
         /// if `then` breaks.
         #[$inline]
         $(#[$feature])?
-        fn walk<const P: bool, const N: usize, const REST: bool>(
+        fn walk<const P: bool, const N: usize, const REST: bool, const STREAM: bool>(
             from: usize,
             len: usize,
             data: Row<'_>,
             then: impl FnMut(Span, Step<N>, Step<N>) -> ControlFlow<()>,
         ) -> usize {
             match data.whole(len) {
-                Some(whole) if WHOLE && N >= VECTORS && !REST => walk_by::<P, N, REST, true>(from, whole, then),
-                _ => walk_by::<P, N, REST, false>(from, data.any(len), then),
+                Some(whole) if WHOLE && N >= VECTORS && !REST => walk_by::<P, N, REST, STREAM, true>(from, whole, then),
+                _ => walk_by::<P, N, REST, STREAM, false>(from, data.any(len), then),
             }
         }
 
         #[$inline]
         $(#[$feature])?
-        fn walk_by<const P: bool, const N: usize, const REST: bool, const WHOLE: bool>(
+        fn walk_by<
+            const P: bool,
+            const N: usize,
+            const REST: bool,
+            const STREAM: bool,
+            const WHOLE: bool,
+        >(
             from: usize,
             data: Blocks<'_, WHOLE>,
             mut then: impl FnMut(Span, Step<N>, Step<N>) -> ControlFlow<()>,
         ) -> usize {
-            for (at, mut column) in data.steps::<LANES, N, REST>(from) {
+            for (at, mut column) in data.steps::<LANES, N, REST, STREAM>(from) {
                 let mut p: Step<N> = fetch::<N, REST>(column.take_first());
                 let mut q = p;
                 for q in &mut q {
@@ -317,32 +360,32 @@ macro_rules! kernels {
                     return usize::MAX;
                 }
             }
-            data.end_of_steps::<LANES, N, REST>(from)
+            data.end_of_steps::<LANES, N, REST, STREAM>(from)
         }
 
         /// Sums P alone: absent blocks are passed over.
         #[$inline]
         $(#[$feature])?
-        fn walk_p<const N: usize, const REST: bool>(
+        fn walk_p<const N: usize, const REST: bool, const STREAM: bool>(
             from: usize,
             len: usize,
             data: Row<'_>,
             then: impl FnMut(Span, Step<N>) -> ControlFlow<()>,
         ) -> usize {
             match data.whole(len) {
-                Some(whole) if WHOLE && N >= VECTORS && !REST => walk_p_by::<N, REST, true>(from, whole, then),
-                _ => walk_p_by::<N, REST, false>(from, data.any(len), then),
+                Some(whole) if WHOLE && N >= VECTORS && !REST => walk_p_by::<N, REST, STREAM, true>(from, whole, then),
+                _ => walk_p_by::<N, REST, STREAM, false>(from, data.any(len), then),
             }
         }
 
         #[$inline]
         $(#[$feature])?
-        fn walk_p_by<const N: usize, const REST: bool, const WHOLE: bool>(
+        fn walk_p_by<const N: usize, const REST: bool, const STREAM: bool, const WHOLE: bool>(
             from: usize,
             data: Blocks<'_, WHOLE>,
             mut then: impl FnMut(Span, Step<N>) -> ControlFlow<()>,
         ) -> usize {
-            for (at, column) in data.steps::<LANES, N, REST>(from) {
+            for (at, column) in data.steps::<LANES, N, REST, STREAM>(from) {
                 let mut blocks = column.present();
                 let mut p = match blocks.next() {
                     Some(first) => fetch::<N, REST>(first),
@@ -358,7 +401,7 @@ macro_rules! kernels {
                     return usize::MAX;
                 }
             }
-            data.end_of_steps::<LANES, N, REST>(from)
+            data.end_of_steps::<LANES, N, REST, STREAM>(from)
         }
 
         // ---- generate ----
@@ -376,7 +419,7 @@ macro_rules! kernels {
             data: Row<'_>,
         ) -> usize {
             let sink = Sink::<STREAM>::new();
-            walk_p::<N, REST>(from, p.len(), data, |at, sum| {
+            walk_p::<N, REST, STREAM>(from, p.len(), data, |at, sum| {
                 store::<N, REST, STREAM>(&sink, p, at, sum);
                 Continue(())
             })
@@ -395,7 +438,7 @@ macro_rules! kernels {
             data: Row<'_>,
         ) -> usize {
             let sink = Sink::<STREAM>::new();
-            walk::<false, N, REST>(from, q.len(), data, |at, _, q_sum| {
+            walk::<false, N, REST, STREAM>(from, q.len(), data, |at, _, q_sum| {
                 store::<N, REST, STREAM>(&sink, q, at, q_sum);
                 Continue(())
             })
@@ -415,7 +458,7 @@ macro_rules! kernels {
             data: Row<'_>,
         ) -> usize {
             let sink = Sink::<STREAM>::new();
-            walk::<true, N, REST>(from, p.len(), data, |at, p_sum, q_sum| {
+            walk::<true, N, REST, STREAM>(from, p.len(), data, |at, p_sum, q_sum| {
                 store::<N, REST, STREAM>(&sink, p, at, p_sum);
                 store::<N, REST, STREAM>(&sink, q, at, q_sum);
                 Continue(())
@@ -439,7 +482,7 @@ macro_rules! kernels {
             data: Row<'_>,
             found: &mut Option<usize>,
         ) -> usize {
-            walk_p::<N, REST>(from, p.len(), data, |at, p_sum| {
+            walk_p::<N, REST, STREAM>(from, p.len(), data, |at, p_sum| {
                 let Some(p_there) = load::<N, REST>(p, at) else { return Break(()) };
                 let dp = sum(&p_sum, &p_there);
                 if !differ(&dp, &dp) {
@@ -470,7 +513,7 @@ macro_rules! kernels {
             data: Row<'_>,
             found: &mut Option<usize>,
         ) -> usize {
-            walk::<true, N, REST>(from, p.len(), data, |at, p_sum, q_sum| {
+            walk::<true, N, REST, STREAM>(from, p.len(), data, |at, p_sum, q_sum| {
                 let (Some(p_there), Some(q_there)) =
                     (load::<N, REST>(p, at), load::<N, REST>(q, at)) else { return Break(()) };
                 let (dp, dq) = (sum(&p_sum, &p_there), sum(&q_sum, &q_there));
@@ -502,7 +545,7 @@ macro_rules! kernels {
             data: Row<'_>,
             suspects: &mut Suspects,
         ) -> usize {
-            walk::<true, N, REST>(from, p.len(), data, |at, p_sum, q_sum| {
+            walk::<true, N, REST, STREAM>(from, p.len(), data, |at, p_sum, q_sum| {
                 let (Some(p), Some(q)) =
                     (load::<N, REST>(p, at), load::<N, REST>(q, at)) else { return Break(()) };
                 let (dp, dq) = (sum(&p_sum, &p), sum(&q_sum, &q));

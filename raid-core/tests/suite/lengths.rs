@@ -26,8 +26,11 @@ const GUARD: u8 = 0xa5;
 const MARGIN: usize = 128;
 
 /// Miri has no non-temporal stores.
-const LOCALITIES: &[Locality] =
-    if cfg!(miri) { &[Locality::Cached] } else { &[Locality::Cached, Locality::Memory] };
+const LOCALITIES: &[Locality] = if cfg!(miri) {
+    &[Locality::Cached]
+} else {
+    &[Locality::Cached, Locality::LastLevel, Locality::Memory]
+};
 
 /// A row that was computed byte by byte.
 struct Known {
@@ -65,10 +68,10 @@ struct Outputs {
 }
 
 impl Outputs {
-    /// Blocks of `len` bytes, the second one byte farther from an aligned address than the first.
-    fn new(skew: usize, len: usize) -> Self {
+    /// Blocks of `len` bytes, that far from aligned addresses.
+    fn new(skews: [usize; 2], len: usize) -> Self {
         let memory = [(); 2].map(|()| vec![GUARD; len + 4 * MARGIN]);
-        let mut start = [skew, (skew + 1) % MISALIGNMENTS];
+        let mut start = skews;
         for (start, memory) in start.iter_mut().zip(&memory) {
             *start += memory.as_ptr().align_offset(MARGIN) + MARGIN;
         }
@@ -97,11 +100,11 @@ impl Outputs {
 }
 
 /// Holds all operations of a backend against one cut.
-fn agrees(backend: Backend, known: &Known, cut: &Range<usize>, skew: usize) {
+fn agrees(backend: Backend, known: &Known, cut: &Range<usize>, skews: [usize; 2]) {
     let name = |operation: &str| {
         format!("{operation} of {backend:?}, bytes {cut:?} of {} blocks", known.row.blocks.len())
     };
-    let mut out = Outputs::new(skew, cut.len());
+    let mut out = Outputs::new(skews, cut.len());
     let (p, q) = (&known.p[cut.clone()], &known.q[cut.clone()]);
     let [x, y] = known.lost;
     let (lost_x, lost_y) = (&known.block(x)[cut.clone()], &known.block(y)[cut.clone()]);
@@ -178,9 +181,10 @@ fn agrees(backend: Backend, known: &Known, cut: &Range<usize>, skew: usize) {
     assert_eq!(backend.p_check(&wrong, &whole), Ok(Some(last)), "{}", name("p_check"));
 }
 
-fn backends() -> impl Iterator<Item = Backend> {
+/// Every backend wherever it takes the row to be.
+fn backends() -> impl Iterator<Item = (Backend, Locality)> {
     Backend::available()
-        .flat_map(|one| LOCALITIES.iter().map(move |place| one.with_locality(*place)))
+        .flat_map(|one| LOCALITIES.iter().map(move |place| (one.with_locality(*place), *place)))
 }
 
 /// A row of few blocks, and one of as many as get the widest steps.
@@ -191,11 +195,16 @@ fn rows() -> [Known; 2] {
 #[test]
 fn every_length_is_computed_as_byte_by_byte() {
     let rows = rows();
-    for backend in backends() {
+    for (backend, place) in backends() {
         for known in &rows {
             for len in (0..=longest()).rev().step_by(if cfg!(miri) { 23 } else { 1 }) {
                 let skew = len * 7 % MISALIGNMENTS;
-                agrees(backend, known, &(skew..skew + len), len % MISALIGNMENTS);
+                // Results go past the cache where they begin a line.
+                let skews = match place {
+                    Locality::Cached => [len, len + 1].map(|skew| skew % MISALIGNMENTS),
+                    _ => [0, 64],
+                };
+                agrees(backend, known, &(skew..skew + len), skews);
             }
         }
     }
@@ -206,14 +215,15 @@ fn every_misalignment_is_computed_as_byte_by_byte() {
     // A register, a step and a rest of each instruction set, and lines of which some are whole.
     let lens = [1, 17, 33, 100, 200, 257, 600, 1024, 1091];
     let rows = rows();
-    for backend in backends() {
+    for (backend, _) in backends() {
         for known in &rows {
             for skew in 0..MISALIGNMENTS {
                 let len = lens[skew % lens.len()].min(longest());
-                agrees(backend, known, &(skew..skew + len), MISALIGNMENTS - 1 - skew);
+                let (next, back) = ((skew + 1) % MISALIGNMENTS, MISALIGNMENTS - 1 - skew);
+                agrees(backend, known, &(skew..skew + len), [back, next]);
                 // Whole steps at every alignment.
                 let len = 512.min(longest());
-                agrees(backend, known, &(skew..skew + len), skew);
+                agrees(backend, known, &(skew..skew + len), [skew, next]);
             }
         }
     }

@@ -14,6 +14,7 @@ const VECTORS: usize = 4;
 const WIDE: usize = 4;
 const LINE: usize = 0;
 const PAIRS: bool = false;
+const MASKS: bool = false;
 const WHOLE: bool = false;
 
 kernels!("neon", #[target_feature(enable = "neon")], #[inline]);
@@ -40,6 +41,12 @@ fn xor3(a: Vector, b: Vector, c: Vector) -> Vector {
 #[target_feature(enable = "neon")]
 fn or(a: Vector, b: Vector) -> Vector {
     vorrq_u8(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn and(a: Vector, b: Vector) -> Vector {
+    vandq_u8(a, b)
 }
 
 #[inline]

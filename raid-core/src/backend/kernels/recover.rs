@@ -17,7 +17,7 @@ macro_rules! recover_kernels {
             p: &[u8],
         ) -> usize {
             let sink = Sink::<STREAM>::new();
-            walk_p_by::<N, REST, false>(from, data.any(x.len()), |at, p_sum| {
+            walk_p_by::<N, REST, STREAM, false>(from, data.any(x.len()), |at, p_sum| {
                 let Some(p) = load::<N, REST>(p, at) else { return Break(()) };
                 store::<N, REST, STREAM>(&sink, x, at, sum(&p_sum, &p));
                 Continue(())
@@ -44,7 +44,7 @@ macro_rules! recover_kernels {
             q: &[u8],
         ) -> usize {
             let sink = Sink::<STREAM>::new();
-            walk_by::<false, N, REST, false>(from, data.any(x.len()), |at, _, q_sum| {
+            walk_by::<false, N, REST, STREAM, false>(from, data.any(x.len()), |at, _, q_sum| {
                 let Some(q) = load::<N, REST>(q, at) else { return Break(()) };
                 let lost = product(b, &sum(&q_sum, &q));
                 store::<N, REST, STREAM>(&sink, x, at, lost);
@@ -77,7 +77,7 @@ macro_rules! recover_kernels {
             (p, q): (&[u8], &[u8]),
         ) -> usize {
             let sink = Sink::<STREAM>::new();
-            walk_by::<true, N, REST, false>(from, data.any(x.len()), |at, p_sum, q_sum| {
+            walk_by::<true, N, REST, STREAM, false>(from, data.any(x.len()), |at, p_sum, q_sum| {
                 let (Some(p), Some(q)) =
                     (load::<N, REST>(p, at), load::<N, REST>(q, at)) else { return Break(()) };
                 let (both, weighted) = (sum(&p_sum, &p), sum(&q_sum, &q));
@@ -110,7 +110,7 @@ macro_rules! recover_kernels {
             q: &[u8],
         ) -> usize {
             let sink = Sink::<STREAM>::new();
-            walk_by::<true, N, REST, false>(from, data.any(x.len()), |at, p_sum, q_sum| {
+            walk_by::<true, N, REST, STREAM, false>(from, data.any(x.len()), |at, p_sum, q_sum| {
                 let Some(q) = load::<N, REST>(q, at) else { return Break(()) };
                 let lost = product(b, &sum(&q_sum, &q));
                 store::<N, REST, STREAM>(&sink, x, at, lost);
@@ -141,7 +141,7 @@ macro_rules! recover_kernels {
             p: &[u8],
         ) -> usize {
             let sink = Sink::<STREAM>::new();
-            walk_by::<true, N, REST, false>(from, data.any(x.len()), |at, p_sum, q_sum| {
+            walk_by::<true, N, REST, STREAM, false>(from, data.any(x.len()), |at, p_sum, q_sum| {
                 let Some(p) = load::<N, REST>(p, at) else { return Break(()) };
                 let lost = sum(&p_sum, &p);
                 store::<N, REST, STREAM>(&sink, x, at, lost);

@@ -15,6 +15,7 @@ macro_rules! lanes {
         const WIDE: usize = 1;
         const LINE: usize = 0;
         const PAIRS: bool = false;
+        const MASKS: bool = false;
         const WHOLE: bool = false;
 
         kernels!($name, , #[inline(always)]);
@@ -45,6 +46,15 @@ macro_rules! lanes {
                 *union |= b;
             }
             union
+        }
+
+        #[inline(always)]
+        fn and(a: Vector, b: Vector) -> Vector {
+            let mut common = a;
+            for (common, b) in common.iter_mut().zip(b) {
+                *common &= b;
+            }
+            common
         }
 
         #[inline(always)]

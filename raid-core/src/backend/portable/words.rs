@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::lanes::lanes;
+use crate::backend::part::{gather, scatter};
 use zerocopy::IntoBytes;
 
 type Lane = usize;
@@ -25,19 +26,14 @@ fn double(word: usize) -> usize {
     ((word << 1) & all(0xfe)) ^ (lost & all(gf256::POLYNOMIAL))
 }
 
-/// Byte by byte, and once for all kernels: firmware has little memory, and blocks of whole words.
+/// Once for all kernels: firmware has little memory, and no blocks of less than two words.
 #[inline(never)]
 fn load_part(bytes: &[u8]) -> Vector {
-    let mut all = [0; LANES];
-    for (to, from) in all.iter_mut().zip(bytes) {
-        *to = *from;
-    }
-    transmute!(all)
+    transmute!(gather::<LANES>(bytes))
 }
 
 #[inline(never)]
 fn put_part(to: &mut [u8], value: Vector) {
-    for (to, from) in to.iter_mut().zip(value.as_bytes()) {
-        *to = *from;
-    }
+    let bytes: [u8; LANES] = transmute!(value);
+    scatter(to, &bytes);
 }

@@ -14,6 +14,7 @@ const VECTORS: usize = 4;
 const WIDE: usize = 4;
 const LINE: usize = 0;
 const PAIRS: bool = false;
+const MASKS: bool = false;
 const WHOLE: bool = false;
 
 kernels!("simd128", #[target_feature(enable = "simd128")], #[inline]);
@@ -40,6 +41,12 @@ fn xor3(a: Vector, b: Vector, c: Vector) -> Vector {
 #[target_feature(enable = "simd128")]
 fn or(a: Vector, b: Vector) -> Vector {
     v128_or(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "simd128")]
+fn and(a: Vector, b: Vector) -> Vector {
+    v128_and(a, b)
 }
 
 #[inline]

@@ -15,6 +15,7 @@ const VECTORS: usize = 4;
 const WIDE: usize = 4;
 const LINE: usize = 2;
 const PAIRS: bool = false;
+const MASKS: bool = false;
 const WHOLE: bool = true;
 
 kernels!("avx2", #[target_feature(enable = "avx2")], #[inline]);
@@ -47,6 +48,12 @@ fn xor3(a: Vector, b: Vector, c: Vector) -> Vector {
 #[target_feature(enable = "avx2")]
 fn or(a: Vector, b: Vector) -> Vector {
     _mm256_or_si256(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn and(a: Vector, b: Vector) -> Vector {
+    _mm256_and_si256(a, b)
 }
 
 #[inline]

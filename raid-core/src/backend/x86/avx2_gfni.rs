@@ -14,6 +14,7 @@ const VECTORS: usize = 4;
 const WIDE: usize = 4;
 const LINE: usize = 2;
 const PAIRS: bool = false;
+const MASKS: bool = false;
 const WHOLE: bool = true;
 
 kernels!("avx2_gfni", #[target_feature(enable = "avx2,gfni")], #[inline]);
@@ -40,6 +41,12 @@ fn xor3(a: Vector, b: Vector, c: Vector) -> Vector {
 #[target_feature(enable = "avx2,gfni")]
 fn or(a: Vector, b: Vector) -> Vector {
     _mm256_or_si256(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "avx2,gfni")]
+fn and(a: Vector, b: Vector) -> Vector {
+    _mm256_and_si256(a, b)
 }
 
 #[inline]

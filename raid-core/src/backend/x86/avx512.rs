@@ -15,6 +15,7 @@ const VECTORS: usize = 4;
 const WIDE: usize = 8;
 const LINE: usize = 1;
 const PAIRS: bool = true;
+const MASKS: bool = true;
 const WHOLE: bool = true;
 
 kernels!("avx512", #[target_feature(enable = "avx512f,avx512bw")], #[inline]);
@@ -47,6 +48,12 @@ fn xor3(a: Vector, b: Vector, c: Vector) -> Vector {
 #[target_feature(enable = "avx512f,avx512bw")]
 fn or(a: Vector, b: Vector) -> Vector {
     _mm512_or_si512(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn and(a: Vector, b: Vector) -> Vector {
+    _mm512_and_si512(a, b)
 }
 
 #[inline]

@@ -14,6 +14,7 @@ const VECTORS: usize = 4;
 const WIDE: usize = 8;
 const LINE: usize = 1;
 const PAIRS: bool = true;
+const MASKS: bool = true;
 const WHOLE: bool = true;
 
 kernels!("avx512_gfni", #[target_feature(enable = "avx512f,avx512bw,gfni")], #[inline]);
@@ -40,6 +41,12 @@ fn xor3(a: Vector, b: Vector, c: Vector) -> Vector {
 #[target_feature(enable = "avx512f,avx512bw,gfni")]
 fn or(a: Vector, b: Vector) -> Vector {
     _mm512_or_si512(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,gfni")]
+fn and(a: Vector, b: Vector) -> Vector {
+    _mm512_and_si512(a, b)
 }
 
 #[inline]

@@ -13,7 +13,7 @@ pub(super) static AVX512_GFNI: Ops = Ops { p_generate, recover_data, ..avx512_gf
 
 #[target_feature(enable = "avx512f,avx512bw")]
 fn p_generate(p: &mut [u8], data: Row<'_>) {
-    if data.locality() == Locality::Cached {
+    if is_wide(p, data) {
         avx512::p_generate(p, data);
     } else {
         avx2::p_generate(p, data);
@@ -22,9 +22,14 @@ fn p_generate(p: &mut [u8], data: Row<'_>) {
 
 #[target_feature(enable = "avx512f,avx512bw")]
 fn recover_data(x: &mut [u8], data: Row<'_>, p: &[u8]) {
-    if data.locality() == Locality::Cached {
+    if is_wide(x, data) {
         avx512::recover_data(x, data, p);
     } else {
         avx2::recover_data(x, data, p);
     }
+}
+
+/// Whether 512 bits are no slower: near the core, and where a register is filled in part under a mask.
+fn is_wide(block: &[u8], data: Row<'_>) -> bool {
+    data.locality() == Locality::Cached || block.len() < 64
 }

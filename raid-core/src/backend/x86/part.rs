@@ -1,50 +1,44 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Registers filled in part, for the rest of a block that is less than one.
+//! Registers filled in part, for blocks of less than one and for the rest of a block under a mask.
 //!
 //! AVX-512 has loads and stores under a mask. The others take the first and the last bytes of the
 //! rest, which may be the same ones twice: every operation treats each byte column by itself, so the
 //! order of columns in a register does not matter as long as all blocks have the same one.
 
 use core::arch::x86_64::{
-    __m128i, __m256i, __m512i, _mm_cvtsi128_si64, _mm_set_epi64x, _mm_unpackhi_epi64,
-    _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_set_m128i, _mm256_zextsi128_si256,
-    _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8,
+    __m128i, __m256i, __m512i, _mm_cvtsi32_si128, _mm_cvtsi128_si64, _mm_set_epi32, _mm_set_epi64x,
+    _mm_unpackhi_epi64, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_set_m128i,
+    _mm256_zextsi128_si256, _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8,
 };
 use zerocopy::transmute;
 
-/// 1 to 16 bytes.
+/// 1 to 15 bytes.
 #[inline]
 #[target_feature(enable = "ssse3")]
 pub(super) fn load_128(bytes: &[u8]) -> __m128i {
-    if let Ok(whole) = <&[u8; 16]>::try_from(bytes) {
-        return transmute!(*whole);
-    }
     if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
         return _mm_set_epi64x(i64::from_le_bytes(*last), i64::from_le_bytes(*first));
     }
-    _mm_set_epi64x(0, up_to_seven(bytes))
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return _mm_set_epi32(0, 0, i32::from_le_bytes(*last), i32::from_le_bytes(*first));
+    }
+    _mm_cvtsi32_si128(up_to_three(bytes))
 }
 
-fn up_to_seven(bytes: &[u8]) -> i64 {
-    let (first, last, width) =
-        if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-            (u32::from_le_bytes(*first), u32::from_le_bytes(*last), 32)
-        } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-            (u16::from_le_bytes(*first).into(), u16::from_le_bytes(*last).into(), 16)
-        } else {
-            (bytes.first().copied().unwrap_or_default().into(), 0, 8)
-        };
-    i64::from(first) | (i64::from(last) << width)
+#[inline(always)]
+fn up_to_three(bytes: &[u8]) -> i32 {
+    match *bytes {
+        [a] => i32::from(a),
+        [a, b] => i32::from_le_bytes([a, b, a, b]),
+        [a, b, c] => i32::from_le_bytes([a, b, b, c]),
+        _ => 0,
+    }
 }
 
-/// 1 to 16 bytes of what [`load_128`] makes of as many.
+/// 1 to 15 bytes of what [`load_128`] makes of as many.
 #[inline]
 #[target_feature(enable = "ssse3")]
 pub(super) fn store_128(to: &mut [u8], value: __m128i) {
-    if let Ok(whole) = <&mut [u8; 16]>::try_from(&mut *to) {
-        *whole = transmute!(value);
-        return;
-    }
     let low = _mm_cvtsi128_si64(value).to_le_bytes();
     if let Some(first) = to.first_chunk_mut() {
         *first = low;
@@ -69,27 +63,20 @@ pub(super) fn store_128(to: &mut [u8], value: __m128i) {
     }
 }
 
-/// 1 to 32 bytes.
+/// 1 to 31 bytes.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn load_256(bytes: &[u8]) -> __m256i {
-    if let Ok(whole) = <&[u8; 32]>::try_from(bytes) {
-        return transmute!(*whole);
-    }
     if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
         return _mm256_set_m128i(transmute!(*last), transmute!(*first));
     }
     _mm256_zextsi128_si256(load_128(bytes))
 }
 
-/// 1 to 32 bytes of what [`load_256`] makes of as many.
+/// 1 to 31 bytes of what [`load_256`] makes of as many.
 #[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn store_256(to: &mut [u8], value: __m256i) {
-    if let Ok(whole) = <&mut [u8; 32]>::try_from(&mut *to) {
-        *whole = transmute!(value);
-        return;
-    }
     let low = _mm256_castsi256_si128(value);
     if let Some(first) = to.first_chunk_mut::<16>() {
         *first = transmute!(low);
@@ -101,7 +88,7 @@ pub(super) fn store_256(to: &mut [u8], value: __m256i) {
     store_128(to, low);
 }
 
-/// A bit for each byte of a slice of 1 to 64; of a longer one, for its first 64.
+/// A bit for each byte of a slice of 1 to 63; of a longer one, for its first 64.
 #[inline]
 fn mask(bytes: &[u8]) -> u64 {
     match bytes.len() {
@@ -111,7 +98,7 @@ fn mask(bytes: &[u8]) -> u64 {
     }
 }
 
-/// 1 to 64 bytes.
+/// 1 to 63 bytes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn load_512(bytes: &[u8]) -> __m512i {
@@ -119,14 +106,10 @@ pub(super) fn load_512(bytes: &[u8]) -> __m512i {
     unsafe { _mm512_maskz_loadu_epi8(mask(bytes), bytes.as_ptr().cast()) }
 }
 
-/// 1 to 64 bytes of what [`load_512`] makes of as many.
+/// 1 to 63 bytes of what [`load_512`] makes of as many.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn store_512(to: &mut [u8], value: __m512i) {
-    if let Ok(whole) = <&mut [u8; 64]>::try_from(&mut *to) {
-        *whole = transmute!(value);
-        return;
-    }
     // SAFETY: the mask has bits for bytes of the slice alone, which may be written, and no others are.
     unsafe { _mm512_mask_storeu_epi8(to.as_mut_ptr().cast(), mask(to), value) };
 }

@@ -15,6 +15,7 @@ const VECTORS: usize = 4;
 const WIDE: usize = 4;
 const LINE: usize = 4;
 const PAIRS: bool = false;
+const MASKS: bool = false;
 const WHOLE: bool = true;
 
 kernels!("ssse3", #[target_feature(enable = "ssse3")], #[inline]);
@@ -47,6 +48,12 @@ fn xor3(a: Vector, b: Vector, c: Vector) -> Vector {
 #[target_feature(enable = "ssse3")]
 fn or(a: Vector, b: Vector) -> Vector {
     _mm_or_si128(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn and(a: Vector, b: Vector) -> Vector {
+    _mm_and_si128(a, b)
 }
 
 #[inline]

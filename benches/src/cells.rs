@@ -87,7 +87,7 @@ impl Cell {
                     Set::Dram => (caches.llc * 4, usize::MAX),
                 };
                 let lens: &[usize] = match (set, quick) {
-                    (Set::L1, _) => &[4 << 10, 2 << 10, 1 << 10, 512],
+                    (Set::L1, _) => &[4 << 10, 2 << 10, 1 << 10],
                     (Set::L2, false) => &[4 << 10, 16 << 10, 64 << 10],
                     (Set::L2, true) => &[4 << 10, 64 << 10],
                     (_, false) => &[4 << 10, 16 << 10, 64 << 10, 1 << 20],
@@ -95,7 +95,9 @@ impl Cell {
                 };
                 let fitting = lens.iter().filter(|len| *len * slots <= most);
                 let count = if set == Set::L1 { 1 } else { usize::MAX };
-                cells.extend(fitting.take(count).map(|&len| Self {
+                // And what a call costs that is over before its loop is.
+                let small: &[usize] = if set == Set::L1 { &[512] } else { &[] };
+                cells.extend(fitting.take(count).chain(small).map(|&len| Self {
                     operation,
                     disks,
                     set,

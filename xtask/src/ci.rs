@@ -16,6 +16,7 @@ mod instructions;
 mod kernels;
 mod miri;
 mod no_panic;
+mod packages;
 mod policy;
 mod proof;
 mod report;

@@ -6,13 +6,13 @@
 
 use super::toolchain::{MSRV, Need};
 use super::{Outcome, bare, cross, examples, fuzz, host, instructions, kernels, miri, no_panic};
-use super::{policy, proof, stack, toolchain};
+use super::{packages, policy, proof, stack, toolchain};
 use crate::ci::shell::Shell;
 use crate::{cases, explore, vm};
 use std::time::Duration;
 
 /// For the whole run.
-pub(super) const TOTAL: Duration = Duration::from_secs(31 * 60);
+pub(super) const TOTAL: Duration = Duration::from_secs(33 * 60);
 
 /// What a whole run may take on a machine that does other things beside it: more fails.
 pub(super) const LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -148,6 +148,10 @@ pub(super) const STEPS: &[Step] = &[
         .needs(&[Need::CargoTool("deny")]),
     step("advisories", 20, "known vulnerabilities of all dependencies", policy::advisories)
         .needs(&[Need::CargoTool("deny")]),
+    step("packages", 100, "the packages as a registry would hand them out", packages::gate)
+        .needs(packages::NEEDS)
+        .beside()
+        .alone_in(&["target/packages", "target/package"]),
     step("miri-host", 390, "unit tests under Miri", miri::host)
         .needs(miri::NEEDS)
         .beside()
@@ -199,6 +203,8 @@ pub(super) const STEPS: &[Step] = &[
 pub(super) const DEEP: &[Step] = &[
     step("deep-proof", 240, "every planted defect breaks the proof", proof::vacuity)
         .needs(proof::NEEDS),
+    step("deep-packages", 900, "all tests of the packages as they are unpacked", packages::deep)
+        .needs(packages::NEEDS),
     step("deep-miri", 1200, "the sync core's long stories under Miri", miri::stories)
         .needs(miri::NEEDS),
     step("deep-exploration", 3600, "the sync core's deep explorations", explore::exploration),

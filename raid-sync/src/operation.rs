@@ -16,6 +16,9 @@
 //!
 //! Pausing and Aborting give up windows that have not begun and wait for those that have: a copy
 //! under way would otherwise land on top of a user write.
+//!
+//! A resync of a parity set ends as well when a member fails, for it needs all of them. Where all rows agree by then,
+//! it is owed once more, though the set is short: it copies nothing, and records that it is complete.
 
 use raid_core::metadata::Operation;
 use raid_core::units::Row;

@@ -183,10 +183,17 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         let targets = self.members.rebuilding();
         match self.owed {
             _ if self.running.is_some() || self.set_failed => None,
-            Some(operation) if self.members.redundant() => Some(operation),
+            Some(operation) if self.members.redundant() || self.has_agreed() => Some(operation),
             _ if !targets.is_empty() => Some(Operation::Rebuild { targets }),
             _ => None,
         }
+    }
+
+    /// Whether the rows of a parity set that were owed all agree, and only the record of it is missing. For that
+    /// no member is needed that has failed since. (The last copy of a mirror owes nothing anyway.)
+    const fn has_agreed(&self) -> bool {
+        let parity = matches!(self.members.redundancy, Redundancy::Parity(_));
+        parity && self.owed.is_some() && !self.log.owes()
     }
 
     /// The cursors of the operation under way.

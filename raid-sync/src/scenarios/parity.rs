@@ -6,7 +6,7 @@ use super::scenarios;
 use crate::world::native::{self, Image};
 use crate::*;
 use raid_core::metadata::{Capabilities, RuntimeState};
-use raid_core::units::{Rows, Slot};
+use raid_core::units::{Row, Rows, Slot};
 use std::vec::Vec;
 
 fn parity() -> Config {
@@ -86,5 +86,117 @@ fn a_forced_start_without_one_member_comes_to_rest() {
             (now, waits) = (deadline, waits + 1);
             assert!(waits < 20, "{format:?}: a deadline for ever");
         }
+    }
+}
+
+type Step = fn(&mut Core);
+
+/// A resync of a parity set to which these things happen, the first when its rows agree up to `row`, and each other
+/// one when it has come to rest after it. What its last record says, and whether the operator was told of a
+/// write hole.
+fn resynced(format: Capabilities, row: u64, steps: &[Step]) -> (RuntimeState, bool) {
+    let unclean = RuntimeState { clean: false, ..clean() };
+    let mut core = Core::new(parity(), &unclean, format, Start::Normal).unwrap();
+    let (mut said, mut hole, mut steps) = (unclean, false, steps.iter());
+    let (mut now, mut begun) = (Time(1), false);
+    core.start(now, core.owed().unwrap(), AboveMark::Skip).unwrap();
+    for _ in 0..40 {
+        while let Some(command) = core.poll(now) {
+            match command {
+                Command::Persist { seq, .. } => {
+                    said = core.snapshot(seq).unwrap();
+                    core.persisted(now, seq, NONE).unwrap();
+                }
+                Command::Flush { id, .. } => core.flushed(now, id, NONE).unwrap(),
+                Command::Copy { window, rows, .. } => {
+                    core.copied(now, window, CopyResult::good(rows.len)).unwrap();
+                }
+                Command::Notice(Notice::WriteHole) => hole = true,
+                Command::Wake(_) | Command::Notice(_) => {}
+            }
+            if !begun && core.marks().is_some_and(|marks| marks.done.0 >= row) {
+                begun = true;
+                steps.next().unwrap()(&mut core);
+            }
+        }
+        if let Some(step) = steps.next() {
+            step(&mut core);
+        } else if let Some(owed) = core.owed() {
+            core.start(now, owed, AboveMark::Skip).unwrap();
+        }
+        core.quiesce();
+        now = core.deadline().map_or(Time(now.0 + 1), |at| at.max(now));
+    }
+    assert!(begun, "{:?}", core.status());
+    (said, hole)
+}
+
+/// Whether a set of which a record said this starts without its second member.
+fn starts_short(format: Capabilities, said: &RuntimeState) -> Result<Core, Refusal> {
+    let absent = Config { absent: slots(&[1]), ..parity() };
+    let mut image = Image::plain(*said);
+    image.regions = [RegionRecord(0); 4].into();
+    Core::restore(absent, &image.found(&[]), format, Start::Normal)
+}
+
+/// Found by lives 110062 of DDF with marks.
+#[test]
+fn a_set_that_loses_a_member_when_all_rows_agree_is_recorded_as_resynchronised() {
+    let fails: Step = |core| core.member_failed(Slot(1));
+    let stands: Step = |core| {
+        assert_eq!(core.status().phase, Phase::Paused);
+        core.member_failed(Slot(1));
+    };
+    let ends: Step = |core| {
+        core.abort().unwrap();
+        core.member_failed(Slot(1));
+    };
+    let all: [&[Step]; 3] = [&[fails], &[|core| core.pause().unwrap(), stands], &[ends]];
+    for format in [flag_only(), native::capabilities()] {
+        for steps in all {
+            let (said, hole) = resynced(format, ROWS, steps);
+            let settled = RuntimeState { failed: slots(&[1]), ..clean() };
+            assert_eq!((said, hole), (settled, false), "{format:?}");
+            assert!(starts_short(format, &said).is_ok());
+        }
+        // Where a row is owed, what the member held there cannot be computed.
+        let (said, hole) = resynced(format, ROWS - 4, &[fails]);
+        assert!(said.operation.is_some() && hole, "{format:?}: {said:?}");
+        assert!(matches!(starts_short(format, &said), Err(Refusal::DirtyAndDegraded { .. })));
+    }
+}
+
+/// The power went after the last position was recorded, and before the end was.
+#[test]
+fn a_mark_at_the_last_row_does_not_keep_a_short_set_from_starting() {
+    use raid_core::metadata::Operation;
+    let at = |mark| RuntimeState { operation: Some(Operation::Resync), mark: Row(mark), ..clean() };
+    for format in [flag_only(), native::capabilities()] {
+        assert!(matches!(
+            starts_short(format, &at(ROWS - 4)),
+            Err(Refusal::DirtyAndDegraded { trusted: 2, members: 3 })
+        ));
+        let mut core = starts_short(format, &at(ROWS)).unwrap();
+        let owed = core.owed().unwrap();
+        core.start(Time(1), owed, AboveMark::Skip).unwrap();
+        let (mut said, mut now) = (None, Time(1));
+        for _ in 0..4 {
+            core.quiesce();
+            while let Some(command) = core.poll(now) {
+                match command {
+                    Command::Persist { seq, .. } => {
+                        said = core.snapshot(seq);
+                        core.persisted(now, seq, NONE).unwrap();
+                    }
+                    Command::Flush { id, .. } => core.flushed(now, id, NONE).unwrap(),
+                    Command::Copy { .. } => panic!("nothing can be copied"),
+                    Command::Wake(_) | Command::Notice(_) => {}
+                }
+            }
+            now = core.deadline().unwrap_or(now);
+        }
+        let settled = RuntimeState { failed: slots(&[1]), ..clean() };
+        assert_eq!(said, Some(settled), "{format:?}");
+        assert_eq!(core.owed(), None);
     }
 }

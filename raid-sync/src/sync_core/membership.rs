@@ -67,7 +67,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         if !was_filled {
             self.news.degraded = true;
             let parity = matches!(self.members.redundancy, Redundancy::Parity(_));
-            self.news.write_hole |= parity && self.owed.is_some();
+            self.news.write_hole |= parity && self.owed.is_some() && !self.has_agreed();
         }
         self.agree_alone();
         let Some(running) = self.running else { return };

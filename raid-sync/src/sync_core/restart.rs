@@ -20,6 +20,9 @@
 //! start is refused. A format without marks cannot name it, so there all rows are owed, unless all redundancy is lost: a rebuild
 //! then computes what is missing from all that is left, and nothing can disagree with it.
 //!
+//! A mark at the last row says that all rows agree, and only that the operation has ended is not recorded: that needs no
+//! member that is missing, so nothing is refused for it.
+//!
 //! Where one dirty flag covers the whole set, rows below a mark may differ after an unclean stop as well:
 //! the mark is used only if the record is clean (`sync.md` result 3). Where the format records regions:
 //!
@@ -90,7 +93,9 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         }
         let owed = owed(&members, state, capabilities, start);
         let parity = matches!(members.redundancy, Redundancy::Parity(_));
-        let hole = parity && owed.is_some() && !members.redundant();
+        let agreed = kept_mark(&config, state, capabilities)
+            .is_some_and(|(operation, mark)| Some(operation) == owed && mark.0 == config.rows);
+        let hole = parity && owed.is_some() && !members.redundant() && !agreed;
         // The ledger has settled the rows since the loss that the record names, not those that were owed a
         // resync before it: what another member held in them cannot be computed.
         let more = !members.failed.without(state.failed | state.rebuilding).is_empty();
@@ -245,13 +250,9 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
 
     /// Takes over the recorded position, if it may be trusted.
     fn keep_mark(&mut self, found: &RuntimeState) {
-        let Some(operation) = found.operation.filter(|_| self.capabilities.mark) else { return };
-        let whole = found.mark.0.checked_rem(self.config.align).unwrap_or(0);
-        let mark = Mark::at(Row(found.mark.0.saturating_sub(whole)));
-        let trusted = found.clean || self.has(Defect::TrustMarkAfterUnclean);
-        if !trusted || found.mark.0 > self.config.rows {
-            return;
-        }
+        let kept = kept_mark(&self.config, found, self.capabilities);
+        let Some((operation, mark)) = kept else { return };
+        let mark = Mark::at(mark);
         match operation {
             Operation::Rebuild { targets } if targets == found.rebuilding => {
                 // A waiting member holds nothing: only those that were being filled have the rows.
@@ -361,6 +362,19 @@ fn members(config: &Config, found: &RuntimeState) -> Members {
         members.fill(targets);
     }
     members
+}
+
+/// The recorded position and its operation, if it may be trusted.
+fn kept_mark(
+    config: &Config,
+    found: &RuntimeState,
+    capabilities: Capabilities,
+) -> Option<(Operation, Row)> {
+    let operation = found.operation.filter(|_| capabilities.mark)?;
+    let trusted = found.clean || planted(Defect::TrustMarkAfterUnclean);
+    let part = found.mark.0.checked_rem(config.align)?;
+    let inside = found.mark.0 <= config.rows;
+    (trusted && inside).then(|| (operation, Row(found.mark.0.saturating_sub(part))))
 }
 
 /// Which operation must make copies or parity agree again.

@@ -44,7 +44,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         scope: Scope,
         above: AboveMark,
     ) -> Result<(), Refusal> {
-        self.startable(operation)?;
+        self.startable(operation, scope)?;
         if scope == Scope::Unwritten && !(operation == Operation::Initialise && self.log.by_region)
         {
             return Err(Refusal::NeedsFormat);
@@ -92,7 +92,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         Err(Refusal::NeedsFormat)
     }
 
-    fn startable(&self, operation: Operation) -> Result<(), Refusal> {
+    fn startable(&self, operation: Operation, scope: Scope) -> Result<(), Refusal> {
         if self.running.is_some() {
             return Err(Refusal::Busy);
         }
@@ -113,6 +113,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                     true => Err(Refusal::ResyncFirst),
                     false => Ok(()),
                 }
+            }
+            // What is left of it copies nothing.
+            _ if scope == Scope::Owed && self.owed == Some(operation) && self.has_agreed() => {
+                Ok(())
             }
             _ if !self.members.redundant() => Err(Refusal::NotRedundant),
             _ if family(operation) == Family::Scrub && self.owed.is_some() => {

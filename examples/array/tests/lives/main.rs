@@ -89,6 +89,11 @@ const MENDED: &[(&str, u64, &str)] = &[
         120_175,
         "a member that left while the last record of its rebuild was written",
     ),
+    (
+        "ddf with marks, raid5 of 3",
+        110_062,
+        "a member that failed when the resync had only to be recorded",
+    ),
 ];
 
 fn number(name: &str) -> Option<u64> {

@@ -18,12 +18,14 @@
 
 mod bound;
 mod choice;
+mod configuration;
 mod inventory;
 mod overlap;
 mod source;
 
 pub use bound::MetadataBound;
 pub use choice::{Choice, utc};
+pub(crate) use configuration::is_spare_of_all;
 pub use inventory::{FoundArray, FoundBranch, FoundFinding, FoundMember, RawField, RowsOfSet};
 pub use overlap::SharedBlocks;
 pub use source::{ReadAt, Source, discover_members};

@@ -2,11 +2,10 @@
 //! The metadata of all disks of a configuration in memory: the one copy that discovery read, that
 //! run-time changes edit, and that commits write back.
 
-use crate::discover::{Claim, Discovery, FoundArray, FoundDisk, FoundMember};
-use raid_core::array::{ArrayId, MemberState};
+use crate::discover::{Discovery, FoundArray, is_spare_of_all};
+use raid_core::array::MemberState;
 use raid_core::metadata::{
-    ChangeError, DiskBuffer, DiskDescriptor, DiskShape, DiskView, FormatWriter, MovedOn, Piece,
-    PieceMut, Step,
+    ChangeError, DiskBuffer, DiskShape, DiskView, FormatWriter, MovedOn, Piece, PieceMut, Step,
 };
 use raid_core::units::{Extent, Lba};
 use std::sync::Arc;
@@ -23,12 +22,6 @@ pub struct DiskMetadata {
     pub live: bool,
     /// Whether it carries metadata that is not of this configuration: it is nobody's blank disk.
     pub foreign: bool,
-}
-
-/// What the format of `array` says of a disk.
-fn claimed<'d>(disk: &'d FoundDisk, array: &FoundArray) -> Option<(DiskDescriptor, &'d Claim)> {
-    let claim = disk.claims.iter().find(|claim| claim.format == array.format)?;
-    Some((claim.descriptor?, claim))
 }
 
 impl DiskMetadata {
@@ -90,14 +83,6 @@ impl Store {
     /// lent as well, and is written only once it was taken: other arrays' engines may know it too.
     #[must_use]
     pub fn from_discovery(discovery: &Discovery, array: &FoundArray) -> Self {
-        // A disk that the array gave a place to may say something else of itself: who takes part is asked first.
-        let part = |member: &&FoundMember| {
-            matches!(member.descriptor.state, MemberState::InSync | MemberState::Rebuilding)
-        };
-        let (parts, others): (Vec<_>, Vec<_>) = array.members.iter().partition(part);
-        let configuration = (parts.into_iter().chain(others))
-            .filter_map(|member| discovery.disks.get(member.descriptor.disk?))
-            .find_map(|disk| Some(claimed(disk, array)?.0.configuration));
         let in_use = |index: usize| {
             let arrays = discovery.arrays.iter().filter(|other| other.format == array.format);
             let members = arrays.flat_map(|array| &array.members).map(|member| member.descriptor);
@@ -116,20 +101,18 @@ impl Store {
             }
             used && !given_up
         };
-        let disk = |(index, found): (usize, &FoundDisk)| {
-            let of_all =
-                |found: &DiskDescriptor| found.spare && found.configuration == ArrayId::ANY;
-            let own = claimed(found, array)
-                .filter(|(found, _)| Some(found.configuration) == configuration || of_all(found));
+        let own = discovery.configuration_of(array);
+        let disks = discovery.disks.iter().zip(own).enumerate().map(|(index, (found, own))| {
             let pieces = own.map(|(_, claim)| claim.pieces.as_slice()).unwrap_or_default();
             DiskMetadata {
                 shape: found.shape,
                 pieces: pieces.iter().map(|piece| (piece.at, Arc::clone(&piece.bytes))).collect(),
-                live: own.is_some_and(|(own, _)| own.spare && !of_all(&own) || in_use(index)),
+                live: own
+                    .is_some_and(|(own, _)| own.spare && !is_spare_of_all(&own) || in_use(index)),
                 foreign: own.is_none() && !found.claims.is_empty(),
             }
-        };
-        Self { disks: discovery.disks.iter().enumerate().map(disk).collect() }
+        });
+        Self { disks: disks.collect() }
     }
 
     /// Lends all disks for reading.

@@ -197,7 +197,7 @@ fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
     let discovery = &inspection.discovery;
     let (id, name) = (found.descriptor.id, found.descriptor.name.to_string());
     let format = writer(found.format_name)?;
-    if let Some((one, other)) = twins(discovery, found) {
+    if let Some((one, other)) = discovery.twins(found) {
         let [one, other] = [one, other].map(|disk| paths[disk].display());
         return Err(Failure::refused(format!(
             "array {name}: {one} and {other} say that they are one disk; leave out the copy: --without {one} or \
@@ -535,19 +535,6 @@ fn wait(ends: &Receiver<End>, device: Option<&Path>) -> Result<Ending, String> {
             },
         }
     }
-}
-
-/// Two disks that say of themselves that they are one, of those that serve the array or may come to: whichever a
-/// spare's place were given to, the other would pass for it later.
-fn twins(discovery: &Discovery, array: &FoundArray) -> Option<(usize, usize)> {
-    let says = |disk: usize| {
-        let claims = discovery.disks.get(disk)?.claims.iter();
-        let mut own = claims.filter(|claim| claim.format == array.format);
-        own.find_map(|claim| claim.descriptor).map(|found| (found.id, found.configuration))
-    };
-    let count = discovery.disks.len();
-    let mut pairs = (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other)));
-    pairs.find(|(one, other)| says(*one).is_some() && says(*one) == says(*other))
 }
 
 /// The disks that stand by for the array's members.

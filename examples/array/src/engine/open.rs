@@ -84,7 +84,11 @@ fn permitted(
         Some(disk) => format!("{}, {}", name(disk), Finding { disk: None, ..finding }),
         None => finding.to_string(),
     };
-    let reasons: Vec<String> = refusals.map(text).collect();
+    let mut reasons: Vec<String> = refusals.map(text).collect();
+    // Of the disks that have no place yet discovery says nothing.
+    if let Some((one, other)) = discovery.twins(found).filter(|_| reasons.is_empty()) {
+        reasons.push(format!("{} and {} say that they are one disk", name(one), name(other)));
+    }
     if !reasons.is_empty() {
         return Err(OpenError::Contradiction { reasons });
     }

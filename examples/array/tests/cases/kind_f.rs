@@ -2,8 +2,8 @@
 //! Starts that discovery does not allow, and what is taken on trust.
 
 use crate::harness::{
-    ASR, DDF, DDF_MARKS, NATIVE_FORMAT, TOY_FORMAT, UnderTest, geometry, good, options, start,
-    stop, work,
+    ASR, DDF, DDF_MARKS, FORMATS, NATIVE_FORMAT, TOY_FORMAT, UnderTest, geometry, good, options,
+    start, stop, work,
 };
 use raid_array::discover::Discovery;
 use raid_array::engine::{OpenError, Options};
@@ -65,6 +65,32 @@ fn a_clone_next_to_its_original_is_refused_with_every_risk_accepted_and_nothing_
         let mut running = start(&mut machine, 0, &[1, clone]).unwrap();
         running.rig.adopt_all();
         good(&running.rig, kept.name);
+    }
+}
+
+/// Filled as the copy, it would be taken for the spare itself at the next start, which holds nothing. Found by story
+/// 9010 of raid-ublk.
+#[test]
+fn a_copy_of_a_spare_beside_it_is_refused_with_every_risk_accepted() {
+    for kept in FORMATS {
+        let mut machine = Machine::create(*kept, geometry(Level::Raid1, 2, 1), 1, 5).unwrap();
+        run(&mut machine, &[0, 1, 2]);
+        let clone = machine.clone_disk(2);
+        let disks = [0, 1, 2, clone];
+        let before = bytes(&mut machine, &disks);
+        for accept in [Accept::NOTHING, Accept::ALL] {
+            let started = machine.start::<UnderTest>(0, &disks, accepting(accept));
+            let refused = started.map(|_| ()).expect_err(kept.name);
+            assert!(matches!(refused, OpenError::Contradiction { .. }), "{refused:?}");
+            let text = refused.to_string();
+            assert!(text.contains("disk 2 and disk 3 say that they are one disk"), "{text}");
+            assert!(text.contains("leave out the disk"), "{text}");
+        }
+        assert!(bytes(&mut machine, &disks) == before, "{}: a refused start wrote", kept.name);
+        // Either of them may serve.
+        for spare in [clone, 2] {
+            run(&mut machine, &[0, 1, spare]);
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The first copy is the primary, unless the secondary on the disk is not the good one (it is
-//! damaged or marked open in the buffer, see [`spread`](crate::update::spread)): the good copy is
+//! damaged, of an update before, or marked open in the buffer, see [`spread`](crate::update::spread)): the good copy is
 //! never opened before the other one is good. While a copy is open its header carries sequence
 //! number 1, the lowest there is, so that readers that compare numbers before flags (mdadm) take the
 //! closed copy too. On a disk with one copy alone it carries the number of the update.
@@ -21,9 +21,11 @@ use crate::disk_bytes::DiskBytes;
 use crate::header::{DdfHeader, OpenState, Section};
 use crate::locate::{CopyKind, anchor};
 use crate::record::Record;
+use crate::sequence::compare_kept;
 use crate::structure::Structure;
 use crate::update::copies::Copies;
 use crate::update::spread::{CLOSED, OPEN};
+use core::cmp::Ordering;
 use raid_core::metadata::{DiskBuffer, Step};
 
 /// Sections that are written, as far as the buffer holds them. Diagnostic space and vendor logs are
@@ -86,31 +88,46 @@ pub(crate) fn step<'a>(
     }
 }
 
-/// Whether the buffer holds a copy whole, and then whether it is closed.
-fn held(disk: DiskBytes<'_>, kind: CopyKind) -> Option<bool> {
+/// A copy that the buffer holds.
+#[derive(Clone, Copy)]
+struct Held {
+    closed: bool,
+    sequence: Option<u32>,
+}
+
+impl Held {
+    /// Orders by which of two copies is to be kept.
+    fn compare(self, other: Self) -> Ordering {
+        self.closed.cmp(&other.closed).then(compare_kept(self.sequence, other.sequence))
+    }
+}
+
+/// The copy of this kind, if the buffer holds it whole.
+fn held(disk: DiskBytes<'_>, kind: CopyKind) -> Option<Held> {
     let (_, anchor) = anchor(disk)?;
     let copy = Structure::read(disk, &anchor, kind).ok()?;
-    let held = Section::REQUIRED.into_iter().all(|section| copy.section(section).is_some());
-    held.then_some(!copy.is_open())
+    let whole = Section::REQUIRED.into_iter().all(|section| copy.section(section).is_some());
+    whole.then(|| Held { closed: !copy.is_open(), sequence: copy.sequence() })
 }
 
 /// The copy to take the bytes from.
 pub(crate) fn source(disk: DiskBytes<'_>) -> Option<CopyKind> {
     match (held(disk, CopyKind::Primary), held(disk, CopyKind::Secondary)) {
-        (Some(closed), other) if closed || other.is_none() => Some(CopyKind::Primary),
-        (_, other) => other.map(|_| CopyKind::Secondary),
+        (Some(primary), Some(secondary)) if secondary.compare(primary).is_gt() => {
+            Some(CopyKind::Secondary)
+        }
+        (Some(_), _) => Some(CopyKind::Primary),
+        (None, other) => other.map(|_| CopyKind::Secondary),
     }
 }
 
 /// The copy to take the bytes from, and which copy to write first.
 fn order(disk: DiskBytes<'_>) -> Option<(Copies, [Option<CopyKind>; 2])> {
     let source = source(disk)?;
-    let secondary = held(disk, CopyKind::Secondary);
-    // The one that the disk does not hold whole comes first.
-    let first = match (source, secondary) {
-        (CopyKind::Primary, Some(false) | None) => CopyKind::Secondary,
-        _ => CopyKind::Primary,
-    };
+    let [one, other] = [source, source.other()].map(|kind| held(disk, kind));
+    let alike = one.zip(other).is_some_and(|(one, other)| one.compare(other).is_eq());
+    // The one that the disk does not hold whole, or of an update before, comes first.
+    let first = if alike { CopyKind::Primary } else { source.other() };
     let copies = Copies::recall(disk, source, false)?;
     Some((copies, [first, first.other()].map(|kind| copies.at(kind).map(|_| kind))))
 }

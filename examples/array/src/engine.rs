@@ -325,7 +325,7 @@ pub struct Engine {
     /// Disks whose metadata in memory is not what they hold: a commit failed there, or they came back with
     /// other bytes. The next commit that reaches them ends that.
     unlike: HashSet<usize>,
-    /// What completes the last update on a disk that came back without all of it, before it gets the next one.
+    /// What makes a disk whole on which a commit broke off, before it gets the next update.
     settling: HashMap<usize, Vec<CommitStep>>,
     events: VecDeque<Event>,
     /// Seats whose failure was told, with their epochs.

@@ -197,48 +197,23 @@ impl Store {
         })
     }
 
-    /// The steps that complete on a disk the update that is in memory; a part of it may be there. `found` is what
+    /// The steps that make a disk whole at the update that it is at, for a commit on it broke off. `found` is what
     /// stands there now, piece by piece.
     ///
-    /// A copy that is whole is left alone: until the others are, it is what a start reads, and the order of
-    /// [`commit_steps`](Self::commit_steps) would open it first.
+    /// Of two copies one may be torn then: which of them, only the disk tells, and the order of
+    /// [`commit_steps`](Self::commit_steps) might open the whole one before there is another.
     #[must_use]
     pub fn settling_steps(
-        &mut self,
+        &self,
         format: &dyn FormatWriter,
         disk: usize,
         found: &[&[u8]],
     ) -> Vec<CommitStep> {
-        let steps = self.commit_steps(format, disk);
-        let DiskMetadata { shape, pieces, .. } = &self.disks[disk];
-        let run = |at: Lba, bytes: &[u8]| {
-            pieces.iter().zip(found).find_map(|((start, kept), found)| {
-                let from = usize::try_from(at.0.checked_sub(start.0)?).ok()?;
-                let from = from.checked_mul(shape.block_size as usize)?;
-                let range = from..from.checked_add(bytes.len())?;
-                Some((kept.get(range.clone())?, found.get(range)?))
-            })
-        };
-        // A copy begins with a block that does not stay: its header, open.
-        let mut copies: Vec<(Vec<CommitStep>, bool)> = vec![(Vec::new(), false)];
-        for step in steps {
-            let (begins, whole) = match &step {
-                CommitStep::Flush => (false, true),
-                CommitStep::Write(at, bytes) => match run(*at, bytes) {
-                    Some((kept, _)) if kept != bytes => (true, true),
-                    Some((kept, found)) => (false, kept == found),
-                    None => (false, false),
-                },
-            };
-            if begins {
-                copies.push((Vec::new(), false));
-            }
-            if let Some((copy, torn)) = copies.last_mut() {
-                copy.push(step);
-                *torn |= !whole;
-            }
-        }
-        copies.into_iter().filter(|(_, torn)| *torn).flat_map(|(copy, _)| copy).collect()
+        let known = &self.disks[disk];
+        let pieces = known.pieces.iter().zip(found);
+        let pieces = pieces.map(|((at, _), found)| (*at, Arc::new(found.to_vec()))).collect();
+        let mut as_found = Self { disks: vec![DiskMetadata { pieces, ..known.clone() }] };
+        as_found.commit_steps(format, 0)
     }
 
     /// The steps that take the format's metadata off one disk, in order.

@@ -5,7 +5,7 @@
 use crate::explorer;
 use crate::explorer::{Exploration, Special, Tally, is_thorough};
 use crate::media;
-use crate::media::{Rig, SMALL, geometry, healthy, raid10};
+use crate::media::{Rig, SMALL, Stepped, geometry, healthy, raid10};
 use raid_core::array::{ArrayId, Initialisation, Level, MemberId, MemberState, Place, Placement};
 use raid_core::metadata::{
     BadRange, DiskCondition, DiskView, FormatWriter, Operation, Piece, RuntimeState, SpareRequest,
@@ -430,5 +430,35 @@ fn a_cut_during_initialisation_leaves_the_old_configuration_nothing_or_the_new()
         println!("nothing, old, new: {seen:?}");
         assert!(seen[0] > 10 && seen[2] > 0, "{seen:?}");
         assert_eq!(seen[1] > 0, had.is_some());
+    }
+}
+
+/// A commit broke off, and all that is known of the disk is what stands on it: written once more from that, it stays at
+/// the update that it is at, whichever copy had been reached.
+#[test]
+fn a_disk_that_is_written_again_from_what_stands_on_it_is_readable_at_every_step() {
+    let (before, array) = raid5(3);
+    let mut edited = before.clone();
+    edited.set_state(array, 0, &state_of(false, &[], &[])).unwrap();
+    let apply = |medium: &mut media::Medium, step: &Stepped| match step {
+        Stepped::Write(at, bytes) => medium.write(*at, bytes),
+        Stepped::Flush => {}
+    };
+    let steps = edited.steps(0);
+    let mut broken = before.only(&[0]);
+    for done in 0..=steps.len() {
+        broken.reread();
+        let at = |rig: &Rig| rig.told().disks.first().and_then(|disk| disk.sequence);
+        let update = at(&broken);
+        assert!(update.is_some(), "after {done} steps of the commit");
+        let mut again = broken.clone();
+        for (number, step) in broken.steps(0).iter().enumerate() {
+            apply(&mut again.media[0], step);
+            again.reread();
+            assert_eq!(at(&again), update, "broken after {done} steps, step {number}");
+        }
+        if let Some(step) = steps.get(done) {
+            apply(&mut broken.media[0], step);
+        }
     }
 }

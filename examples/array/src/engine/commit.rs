@@ -11,6 +11,7 @@
 //! Several sets may share one configuration, so their records queue here.
 
 use super::group::{Ask, Results};
+use super::guard::Guards;
 use super::returning::key_of;
 use super::{CallError, Engine, Event, Owner, Set};
 use crate::backplane::Transfer;
@@ -66,21 +67,6 @@ enum Stage {
     OpeningLedger,
     Guarding,
     Writing,
-}
-
-/// What is read before a commit: a number, by which its results are known, and the runs.
-pub(super) type Guards = (u64, Vec<GuardedRun>);
-
-/// A run of blocks that is read before a commit.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct GuardedRun {
-    pub(super) disk: usize,
-    /// Its number among the runs of the disk.
-    pub(super) index: usize,
-    /// Number of the read that it is a part of, its first block there, and its blocks.
-    pub(super) read: usize,
-    pub(super) from: usize,
-    pub(super) blocks: usize,
 }
 
 #[derive(Debug)]
@@ -351,7 +337,7 @@ impl Engine {
             _ => None,
         };
         let guards = self.start_guard(also);
-        let waits = !guards.1.is_empty();
+        let waits = !guards.is_empty();
         if let Some(run) = &mut self.commits.run {
             run.guards = Some(guards);
             if waits {
@@ -365,11 +351,12 @@ impl Engine {
     pub(super) fn guard_resumed(&mut self, id: u64, results: &Results) {
         // The commit may have been dropped meanwhile, and another one may be under way.
         let run = self.commits.run.as_mut();
-        let own = |run: &&mut Run| run.guards.as_ref().is_some_and(|(own, _)| *own == id);
+        let own = |run: &&mut Run| run.guards.as_ref().is_some_and(|own| own.id == id);
         let Some(run) = run.filter(own) else { return };
         let (job, guards) = (run.job, run.guards.clone().unwrap_or_default());
         run.stage = Stage::Draining;
-        match self.moved_on(&guards.1, results) {
+        self.settle_broken(&guards, results);
+        match self.moved_on(&guards, results) {
             None => self.resume_commit(),
             Some((disk, moved)) => {
                 self.give_way(disk, moved);

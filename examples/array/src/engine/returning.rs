@@ -68,14 +68,6 @@ impl Engine {
             let why = Refusal::Diverged(place.slot).into();
             return self.events.push_back(Event::NotTaken { place, disk, why });
         }
-        // Of two copies the one that is whole must stay until the other one is: which it is, only the disk tells.
-        match same {
-            true => self.settling.remove(&disk),
-            false => {
-                let steps = self.store.settling_steps(self.format, disk, &read);
-                self.settling.insert(disk, steps)
-            }
-        };
         self.commits.request_return(place, disk, same);
     }
 

@@ -10,6 +10,7 @@ mod harness;
 mod refusing;
 mod release;
 
+mod broken_off;
 mod failures_heard;
 mod harness_itself;
 mod kind_a;

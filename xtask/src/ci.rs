@@ -22,6 +22,7 @@ mod proof;
 mod report;
 mod room;
 pub(crate) mod shell;
+pub(crate) mod size;
 pub(crate) mod stack;
 mod steps;
 mod symbols;

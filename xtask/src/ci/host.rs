@@ -13,6 +13,7 @@ pub(crate) fn format(shell: &mut Shell) -> Outcome {
         "--manifest-path fuzz/Cargo.toml",
         "--manifest-path xtask/libublk/Cargo.toml",
         "--manifest-path xtask/nopanic-consumer/Cargo.toml",
+        "--manifest-path xtask/size-consumer/Cargo.toml",
     ] {
         let output = shell.cargo(&format!("fmt {which} --check"))?;
         if output.contains("Warning") {

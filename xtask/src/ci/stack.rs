@@ -302,7 +302,7 @@ fn differences(found: &Figures, listed: &Figures) -> Vec<String> {
 }
 
 /// Without what stands in angle brackets more than two deep: the iterators of core name all that they go through.
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     let mut depth = 0_usize;
     let mut out = String::new();
     let mut before = ' ';

@@ -6,7 +6,7 @@
 
 use super::toolchain::{MSRV, Need};
 use super::{Outcome, bare, cross, examples, fuzz, host, instructions, kernels, miri, no_panic};
-use super::{packages, policy, proof, stack, toolchain};
+use super::{packages, policy, proof, size, stack, toolchain};
 use crate::ci::shell::Shell;
 use crate::{cases, explore, vm};
 use std::time::Duration;
@@ -131,6 +131,10 @@ pub(super) const STEPS: &[Step] = &[
     .needs(stack::NEEDS)
     .beside()
     .alone_in(&["target/stack"]),
+    step("size", 45, "what firmware pays for parity, a reader, everything", size::gate)
+        .needs(size::NEEDS)
+        .beside()
+        .alone_in(&["target/size"]),
     step("kernels", 55, "hot loops contain the vector instructions meant", kernels::loops)
         .needs(kernels::NEEDS),
     step(

@@ -121,3 +121,18 @@ fn a_write_that_is_given_up_heals_no_bad_range() {
     assert_eq!(rig.last_record().bad.len(), 2);
     assert!(rig.core.plan_read(Rows::new(5, 1), NONE).is_err());
 }
+
+/// Left out, a row would be read that may hold anything.
+#[test]
+fn a_start_is_refused_whose_records_name_more_bad_ranges_than_are_kept() {
+    let ranges: Vec<BadRange> =
+        (0..5).map(|at| BadRange { slot: Slot(1), rows: Rows::new(3 * at, 1) }).collect();
+    let start = |bad: &[BadRange]| {
+        let mut image = native::Image::plain(clean());
+        image.bad = bad.into();
+        Core::restore(config(2), &image.found(&[]), native::capabilities(), Start::Normal)
+    };
+    let core = start(&ranges[..4]).unwrap();
+    assert_eq!(core.plan_read(Rows::new(9, 1), NONE).unwrap().from, slots(&[0]));
+    assert!(matches!(start(&ranges), Err(Refusal::Config { found: 5, expected: 4, .. })));
+}

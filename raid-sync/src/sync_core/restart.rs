@@ -77,7 +77,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     /// The same, from a format that holds regions, bad ranges, or generations.
     ///
     /// # Errors
-    /// [`Refusal::Config`], [`Refusal::NoCopyLeft`], [`Refusal::DirtyAndDegraded`].
+    /// [`Refusal::Config`], also where more bad ranges were found than are kept; [`Refusal::NoCopyLeft`],
+    /// [`Refusal::DirtyAndDegraded`].
     pub fn restore(
         config: Config,
         found: &Found<'_>,
@@ -145,21 +146,29 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             overlap_waiters: Waiters::default(),
             ticket_waiters: Waiters::default(),
         };
-        core.keep_names(found);
+        core.keep_names(found)?;
         core.keep_mark(state);
         core.keep_log(found);
         core.keep_accounts(found);
         Ok(core)
     }
 
-    fn keep_names(&mut self, found: &Found<'_>) {
+    /// Takes over who sits where, and which rows of whom may not be read: one that was left out would be.
+    fn keep_names(&mut self, found: &Found<'_>) -> Result<(), Refusal> {
         for (slot, key) in found.seated {
             self.name(*slot, *key);
         }
-        for range in found.bad {
-            let _ = self.bad.add(range.slot, range.rows);
+        if !found.bad.iter().all(|range| self.bad.add(range.slot, range.rows)) {
+            let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+            let what = "bad ranges in the record of the set, more than are kept here";
+            return Err(Refusal::Config {
+                what,
+                found: count(found.bad.len()),
+                expected: count(BAD),
+            });
         }
         self.bad.found();
+        Ok(())
     }
 
     /// Takes over the regions, or what stands for them.

@@ -341,6 +341,7 @@ impl Plugged {
         let on_the_way = std::mem::take(&mut self.pending).into_values();
         for io in on_the_way.filter(|pending| !pending.doomed).map(|own| own.io).chain(held) {
             if let Transfer::Write { .. } = &io.transfer {
+                // A disk that has gone refuses, and keeps what it had.
                 let _ = self.disks[io.disk].carry_out(&io.transfer);
             }
         }

@@ -492,8 +492,14 @@ impl<E: ArrayEngine> Run<E> {
             }
             let healed =
                 (before.failed | before.rebuilding).without(status.failed | status.rebuilding);
-            // Who left while the last record of its rebuild was on its way is hurt, and filled.
-            self.seen[index].hurt = self.seen[index].hurt.without(healed.without(unnoticed));
+            // Who left while the last record of its rebuild was on its way is hurt, and filled; so is one whose disk
+            // has been told to fail something, and was not asked for it yet.
+            let ill = (0u8..).map(Slot).zip(&seats);
+            let ill =
+                ill.filter(|(_, seat)| seat.is_some_and(|own| self.plugged.disks[own].is_ill()));
+            let still: SlotSet = ill.map(|(slot, _)| slot).collect();
+            self.seen[index].hurt =
+                self.seen[index].hurt.without(healed.without(unnoticed | still));
             if status.set_failed {
                 continue;
             }

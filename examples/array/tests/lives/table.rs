@@ -190,6 +190,7 @@ pub(crate) fn lines(rows: &[(String, Counts)]) -> String {
         for (kind, what) in Kind::ALL {
             let asked = if is_asked(kind) { "asked" } else { "told" };
             if has(name, kind) {
+                // A string takes everything, here and below.
                 let _ = writeln!(text, "{asked}\t{name}\t{what}\t{}", counts.of(kind));
             }
         }

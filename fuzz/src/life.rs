@@ -103,6 +103,7 @@ fn call(input: &mut Input<'_>, engine: &mut Engine, backplane: &Simulated, disks
     let at = u64::from(input.pair()) % size;
     match input.byte() % 9 {
         0 => {
+            // What is refused changes nothing, of this call and of those below.
             let _ = engine.take_spare(now, place, disk);
         }
         1 => {

@@ -34,9 +34,11 @@ pub(crate) use steps::is_step;
 use report::Performed;
 use shell::Shell;
 use std::collections::VecDeque;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+use std::{fs, io};
 use steps::{DEEP, Lane, STEPS, Step};
 
 /// The four crates that are published, in the order of their dependencies.
@@ -50,6 +52,17 @@ pub(crate) enum Stop {
     Skipped(String),
     /// No installation helps: a service elsewhere does not answer, or the processor is another one.
     Beyond(String),
+}
+
+/// Removes a folder and what is in it, if it is there.
+pub(crate) fn remove(folder: &Path) -> Result<(), Stop> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let folder = folder.display();
+            Err(Stop::Failed(format!("{folder} cannot be removed: {error}; remove it by hand")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The note of a step that passed, or why it did not.

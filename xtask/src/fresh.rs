@@ -17,7 +17,7 @@ mod system;
 
 use crate::ci::shell::{Shell, root, target};
 use crate::ci::toolchain::{self, Need};
-use crate::ci::{self, Stop};
+use crate::ci::{self, Stop, remove};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -110,7 +110,7 @@ fn commands(readme: &str, steps: &[&str]) -> Result<Vec<String>, Stop> {
 /// What is committed here, cloned as from anywhere else; its commit.
 fn clone(shell: &mut Shell, system: &System) -> Result<String, Stop> {
     let to: PathBuf = system.path(CLONE);
-    let _ = fs::remove_dir_all(&to);
+    remove(&to)?;
     let mut clone = Command::new("git");
     clone.args(["clone", "--quiet", "--no-hardlinks"]).arg(root()).arg(&to);
     shell.run(&mut clone)?;

@@ -14,7 +14,7 @@ mod list;
 
 use crate::ci::shell::{Shell, cargo, root, target};
 use crate::ci::toolchain::{self, Need};
-use crate::ci::{self, Outcome, Stop};
+use crate::ci::{self, Outcome, Stop, remove};
 use list::Survivor;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,7 +131,7 @@ fn try_crate(
 ) -> Result<Found, Stop> {
     let folder = folder(name, paths, asked.shard);
     if asked.again {
-        let _ = fs::remove_dir_all(&folder);
+        remove(&folder)?;
     }
     fs::create_dir_all(&folder).map_err(|error| failed(&error))?;
     let mut command =

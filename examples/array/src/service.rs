@@ -676,6 +676,7 @@ fn settled_at(until: Instant) -> Instant {
 
 /// Waits for a disk that is being closed. One that hangs is not waited for to the end.
 fn until_closed(closed: &Receiver<()>) {
+    // Closed it hangs up; after that long it counts as closed.
     let _ = closed.recv_timeout(PATIENCE);
 }
 

@@ -38,6 +38,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
+        // What stays lies among the temporary files.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -66,6 +67,7 @@ fn hold_if_asked() {
     let Some(disk) = env::var_os(HOLD) else { return };
     let _held = FileMember::open(Path::new(&disk)).unwrap();
     println!("\nheld");
+    // Whatever ends it.
     let _ = std::io::stdin().read(&mut [0]);
     std::process::exit(0);
 }

@@ -75,6 +75,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
     let inspection = match opened {
         Ok(inspection) => inspection,
         Err(unknown) => {
+            // Who does not read standard error has the exit code, here and below.
             let _ = writeln!(err, "raid-inspect: {unknown}");
             return ExitCode::Usage;
         }

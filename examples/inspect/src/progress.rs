@@ -31,6 +31,7 @@ impl Progress {
         self.shown = true;
         // Shares of a hundred without overflow.
         let percent = done / (self.total / 100).max(1);
+        // Nobody may be looking: what it tells is for the eye alone, here and below.
         let _ = write!(err, "\r{} of {}, {percent} %   ", human(done), human(self.total));
         let _ = err.flush();
     }

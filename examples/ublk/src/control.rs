@@ -215,7 +215,7 @@ impl<'a> Desk<'a> {
                     continue;
                 }
                 self.clients().insert(number, (known, false));
-                // Who closed the desk before this one was known has not shut it.
+                // Who closed the desk before this one was known has not shut it. It may have gone by itself.
                 if self.closed.load(Ordering::Acquire) {
                     let _ = stream.shutdown(Shutdown::Both);
                 }

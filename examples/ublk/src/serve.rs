@@ -441,6 +441,7 @@ fn serve(doors: Doors, signals: &mut Signals, array: Served<'_>) -> Result<(), S
                 let cut_off = |error| eprintln!("raid-ublk: a client was cut off: {error}");
                 if let Err(error) = server.serve(exports, &cut_off) {
                     let uri = server.address().uri("");
+                    // Where it was stopped on purpose nobody hears it.
                     let _ = end.send(End::Failed(format!("{uri}: {error}")));
                 }
             });

@@ -42,6 +42,7 @@ pub(super) fn locate_columns<'a>(
     (from..).zip(tail(p, from).zip(tail(q, from))).filter_map(move |(column, (p, q))| {
         let (p_sum, q_sum) = sums(data, column);
         let mut suspects = Suspects::none();
+        // Whether more columns could say more: there are no more.
         let _ = suspects.columns(&[p ^ p_sum], &[q ^ q_sum]);
         match suspects.verdict(data.blocks()) {
             Located::Clean => None,

@@ -120,6 +120,7 @@ impl Bands {
     #[inline]
     pub(super) fn set(&mut self, band: Band) {
         self.used = 0;
+        // The first always has room.
         let _ = self.push(band);
     }
 

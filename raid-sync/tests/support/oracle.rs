@@ -12,6 +12,7 @@ impl World<'_> {
                 return Ok(());
             }
             if self.jobs.is_empty() {
+                // Refused where nothing is paused.
                 let _ = self.core.resume(Time(self.now));
                 self.start_owed();
                 self.pump()?;

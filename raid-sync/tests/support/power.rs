@@ -42,6 +42,7 @@ impl World<'_> {
             false => AboveMark::Skip,
         };
         if let Some(operation) = self.core.owed() {
+            // Refused where another one runs already.
             let _ = self.core.start(Time(self.now), operation, above);
         }
     }

@@ -223,6 +223,7 @@ impl<'a> World<'a> {
             Act::Replace(choice) => self.replace(choice),
             Act::Owe(choice) => {
                 let rows = Rows::new(choice % self.setup.rows, 1);
+                // Refused where no redundancy is left, as is what follows where it does not fit: nothing changes then.
                 let _ = self.core.owe_rows(rows);
             }
             Act::Start => self.start_owed(),

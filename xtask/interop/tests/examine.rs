@@ -189,6 +189,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        // What stays lies among the temporary files.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -28,6 +28,7 @@ RAID-6, which is verified by what they recover with them, and take part in `gene
 pub(super) fn text(report: &Report) -> String {
     let mut text = String::from(HEAD);
     let [l1, l2, llc] = report.caches.map(|bytes| bytes >> 10);
+    // A string takes everything, here and below.
     let _ = writeln!(
         text,
         "This run: {}, caches of {l1} KiB, {l2} KiB and {llc} KiB; kernels `{}`; seed {}; {}.\n",

@@ -18,6 +18,7 @@ pub(super) const SETS: [&str; 4] = ["L1", "L2", "LLC", "DRAM"];
 /// The table for eight data disks and blocks of 64 KiB; in the first level, of what fits.
 pub(super) fn table(report: &Report) -> String {
     let mut text = String::new();
+    // A string takes everything, here and below.
     let _ = writeln!(text, "| × the best peer (of the limit) | {} |", SETS.join(" | "));
     let _ = writeln!(text, "|---|{}", "--:|".repeat(SETS.len()));
     for (operation, name) in OPERATIONS {

@@ -63,6 +63,7 @@ impl Shell {
 
     /// Writes a line of the step's own to the log.
     pub(crate) fn note(&mut self, line: &str) {
+        // A line that is missing in the log fails no step; nor does one of its end, below.
         let _ = self.log.seek(SeekFrom::End(0)).and_then(|_| writeln!(self.log, "{line}"));
     }
 

@@ -2,8 +2,8 @@
 //! A Debian in a folder, and commands in it.
 
 use super::passed_on;
-use crate::ci::Stop;
 use crate::ci::shell::Shell;
+use crate::ci::{Stop, remove};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
@@ -40,7 +40,7 @@ impl System {
         let system = Self { folder };
         let whole = system.path("/whole");
         if !(keep && whole.exists()) {
-            let _ = fs::remove_dir_all(&system.folder);
+            remove(&system.folder)?;
             fs::create_dir_all(&system.folder).map_err(failed)?;
             let mirror = mirror(shell)?;
             println!("debootstrap of {SUITE} into {}", system.folder.display());
@@ -51,7 +51,7 @@ impl System {
         }
         system.open_ways(shell)?;
         for folder in ["/root/.cargo", "/root/.rustup", "/root/.cache"] {
-            let _ = fs::remove_dir_all(system.path(folder));
+            remove(&system.path(folder))?;
         }
         if !shell.succeeds(&mut system.command("true")) {
             let why = "no command can be run in the folder: are unshare and mount allowed here?";
@@ -100,7 +100,7 @@ impl System {
             return Ok(());
         }
         let to = self.path(to);
-        let _ = fs::remove_dir_all(&to);
+        remove(&to)?;
         if let Some(parent) = to.parent() {
             fs::create_dir_all(parent).map_err(failed)?;
         }

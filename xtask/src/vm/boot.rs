@@ -8,7 +8,7 @@
 use super::kernel::Kernel;
 use super::scenarios::{Bus, Scenario};
 use crate::ci::shell::{Shell, root, target};
-use crate::ci::{Outcome, Stop};
+use crate::ci::{Outcome, Stop, remove};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -67,7 +67,7 @@ fn attempt(
     thorough: bool,
 ) -> Result<Ended, Stop> {
     let folder = target().join("vm").join(scenario.name);
-    let _ = fs::remove_dir_all(&folder);
+    remove(&folder)?;
     let out = folder.join("out");
     fs::create_dir_all(&out).map_err(failed)?;
     fs::write(out.join("run"), guest_script(scenario, thorough)).map_err(failed)?;

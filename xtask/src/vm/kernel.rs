@@ -10,8 +10,8 @@
 //! apt runs with lists, caches and sources of its own: nothing of the machine's package set-up is
 //! read but the address of its mirror, and nothing of it is changed.
 
-use crate::ci::Stop;
 use crate::ci::shell::{Shell, target};
+use crate::ci::{Stop, remove};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -109,7 +109,7 @@ impl Kernel {
     /// Made anew every time: it is small, and its script is under version control.
     fn make_initrd(&self, shell: &mut Shell) -> Result<(), Stop> {
         let root = target().join("vm").join(format!("initrd-{}.d", self.release));
-        let _ = fs::remove_dir_all(&root);
+        remove(&root)?;
         for folder in ["bin", "modules", "dev", "proc", "sys", "run", "root"] {
             fs::create_dir_all(root.join(folder)).map_err(failed)?;
         }
@@ -203,7 +203,7 @@ fn fetch(shell: &mut Shell, cache: &Path, linux: Linux) -> Result<Kernel, Stop> 
     if !kept.exists() {
         fs::rename(folder, &kept).map_err(failed)?;
     }
-    let _ = fs::remove_dir_all(&apt.folder);
+    remove(&apt.folder)?;
     Ok(Kernel { release, folder: kept })
 }
 
@@ -286,7 +286,7 @@ fn unpack_kernel(shell: &mut Shell, image: &Path, to: &Path) -> Result<(), Stop>
     let packed = to.with_extension("zst");
     fs::write(&packed, payload).map_err(failed)?;
     shell.run(Command::new("zstd").args(["-dfq", "-o"]).arg(to).arg(&packed))?;
-    let _ = fs::remove_file(&packed);
+    fs::remove_file(&packed).map_err(failed)?;
     match fs::read(to) {
         Ok(elf) if elf.starts_with(b"\x7fELF") => Ok(()),
         _ => Err(skipped("the kernel image could not be unpacked")),

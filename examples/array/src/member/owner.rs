@@ -427,6 +427,7 @@ mod tests {
 
     impl Drop for Root {
         fn drop(&mut self) {
+            // What stays lies among the temporary files.
             let _ = fs::remove_dir_all(&self.0);
         }
     }

@@ -286,12 +286,10 @@ impl Work {
             _ => Ok(()),
         };
         // The kernel may keep what was registered for a while; nothing goes to it any more.
-        if let Some(open) = member.open_file() {
-            let _ = open.file.unlock();
-        }
+        let unlocked = member.open_file().map_or(Ok(()), |open| open.file.unlock());
         drop(member);
         drop(closing);
-        removed
+        removed.and(unlocked)
     }
 
     /// Begins an I/O, or has it wait for those of its disk.
@@ -567,6 +565,7 @@ mod tests {
 
     impl Drop for Scratch {
         fn drop(&mut self) {
+            // What stays lies among the temporary files.
             let _ = std::fs::remove_file(&self.0);
         }
     }

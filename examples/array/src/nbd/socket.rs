@@ -10,6 +10,7 @@
 use crate::member::Holder;
 use rustix::fd::AsFd;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use rustix::net::{Shutdown, shutdown};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -42,7 +43,8 @@ impl Socket {
         };
         let directory = File::open(directory);
         if let Ok(directory) = &directory {
-            let _ = flock(directory, FlockOperation::LockExclusive);
+            // A signal is no answer.
+            while flock(directory, FlockOperation::LockExclusive) == Err(Errno::INTR) {}
         }
         remove_stale(path)?;
         let listener = UnixListener::bind(path)?;

@@ -38,6 +38,7 @@ fn read_all(inspection: &Inspection) {
         for force in [false, true] {
             if let Ok(mut reader) = ArrayReader::new(inspection, array, accept(force)) {
                 let mut bytes = vec![0; reader.size().min(1 << 16) as usize];
+                // What is read is not judged here: that nothing panics is.
                 let _ = reader.read_at(0, &mut bytes);
                 let last = reader.size() - bytes.len() as u64;
                 let _ = reader.read_at(last, &mut bytes);

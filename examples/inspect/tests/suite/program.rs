@@ -36,6 +36,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
+        // What stays lies among the temporary files.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -12,6 +12,7 @@ pub(super) fn draw(layout: &Layout<'_>, rows: u64) -> String {
     let strip = geometry.strip.0.max(1);
     let mut out = String::new();
     for set in 0..geometry.sets {
+        // A string takes everything, here and below.
         let _ = write!(
             out,
             "  {:>8}",

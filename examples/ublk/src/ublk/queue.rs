@@ -78,6 +78,7 @@ pub(super) fn serve(
             return Ok(());
         }
     };
+    // Who lost patience has removed the device: then the queue ends by itself.
     let _ = ready.send(Ok(()));
     queue.run(leaves)
 }

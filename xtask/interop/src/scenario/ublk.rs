@@ -379,6 +379,7 @@ pub(super) fn finish(mut fio: Child) -> Result<()> {
     match ended.success() {
         true => Ok(()),
         false => {
+            // For whoever reads on; what failed is said below.
             let _ = try_run(&[&"dmesg"]);
             Err(format!("fio: {ended}"))
         }

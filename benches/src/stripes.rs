@@ -94,6 +94,9 @@ impl fmt::Display for Placement {
 
 const PAGE: usize = 4096;
 
+/// No block.
+const NONE: *mut [u8] = std::ptr::slice_from_raw_parts_mut(std::ptr::dangling_mut(), 0);
+
 /// Memory full of rows.
 #[derive(Debug)]
 pub struct Arena {
@@ -177,7 +180,9 @@ pub struct Stripe<'a> {
     len: usize,
     /// Where results go: `outputs` blocks of `len` bytes, exclusively this row's.
     pointers: Vec<*mut u8>,
-    outputs: usize,
+    /// The first and the second of them, without bytes if there is none: taking a row apart is to cost
+    /// the contenders that need it nothing.
+    written: [*mut [u8]; 2],
     /// What they must become.
     expected: Vec<Vec<u8>>,
     memory: PhantomData<&'a mut [u8]>,
@@ -240,7 +245,7 @@ impl<'a> Stripe<'a> {
             },
             len,
             pointers: Vec::new(),
-            outputs: expected.len().max(if operation == Operation::Update { 2 } else { 0 }),
+            written: [NONE; 2],
             expected,
             memory: PhantomData,
         };
@@ -265,7 +270,10 @@ impl<'a> Stripe<'a> {
         written.extend(parity);
         let read = row.sources.iter().chain(&row.parity);
         row.pointers = read.map(|block| block.as_ptr().cast_mut()).collect();
-        row.pointers.extend(written.into_iter().map(<[u8]>::as_mut_ptr));
+        for (at, block) in written.into_iter().enumerate() {
+            row.pointers.push(block.as_mut_ptr());
+            row.written[at] = block;
+        }
         row
     }
 
@@ -289,14 +297,9 @@ impl<'a> Stripe<'a> {
 
     /// The row, taken apart.
     pub fn parts(&mut self) -> Parts<'_> {
-        let mut written = self.pointers[self.pointers.len() - self.outputs..].iter();
-        let mut next = || match written.next() {
-            // SAFETY: a block of this row of `len` bytes, taken over from an exclusive reference in
-            // `new`, different from all others, and lent out only while `self` is borrowed.
-            Some(block) => unsafe { std::slice::from_raw_parts_mut(*block, self.len) },
-            None => &mut [],
-        };
-        let (x, y) = (next(), next());
+        // SAFETY: blocks of this row, taken over from exclusive references in `new`, different from all
+        // others, and lent out only while `self` is borrowed; or no bytes at all.
+        let [x, y] = self.written.map(|block| unsafe { &mut *block });
         Parts {
             sources: &self.sources,
             list: &self.list,

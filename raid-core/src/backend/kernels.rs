@@ -30,7 +30,7 @@
 //! | `WIDE` | the same for rows of many blocks in a cache near the core |
 //! | `LINE` | registers of 64 bytes, the step of rows that come from memory; 0 if the usual step is that small |
 //! | `PAIRS` | whether two blocks at a time are cheaper than one after the other |
-//! | `MASKS` | whether a register filled in part costs what a whole one does |
+//! | `PARTS` | whether less than a step goes through a register filled in part even so: it costs no more, or code is to be small |
 //! | `WHOLE` | whether rows without absent blocks get loops of their own, which need not look for them |
 //! | `zero()`, `xor(a, b)`, `xor3(a, b, c)`, `or(a, b)`, `and(a, b)` | bytewise |
 //! | `any(a)` | whether a bit is set |
@@ -38,7 +38,7 @@
 //! | `horner2(q, high, low)` | `horner(horner(q, high), low)` |
 //! | `Factor`, `factor(c)`, `scale(f, a)` | `c·a` with `c` constant over the call |
 //! | `Sink<STREAM>`, `put(&sink, &mut bytes, a)` | where results go: past the cache if `STREAM` and if it can be done |
-//! | `load_part(bytes)`, `put_part(&mut bytes, a)` | a register from fewer than `LANES` bytes, at least one, and back, in an order that only these know |
+//! | `load_part(bytes)`, `put_part(&mut bytes, a)` | a register from fewer than `LANES` bytes, at least one (if `PARTS`, up to `LANES`), and back, in an order that only these know |
 
 /// Blocks of a row from which on something pays (Zen 4, 4 to 16 blocks).
 pub(super) mod from_blocks {
@@ -62,27 +62,29 @@ pub(super) mod from_blocks {
 macro_rules! by_place {
     // A row with results, one without, and one with results that is never whole, as a block is lost.
     (row $row:ident of $len:expr, $($rest:tt)*) => {
-        by_place!($row.is_plain(!WHOLE), $row.locality(), $row.blocks().len(), $len, true, $($rest)*)
+        by_place!($row, !WHOLE, $len, true, $($rest)*)
     };
     (check $row:ident of $len:expr, $($rest:tt)*) => {
-        by_place!($row.is_plain(!WHOLE), $row.locality(), $row.blocks().len(), $len, false, $($rest)*)
+        by_place!($row, !WHOLE, $len, false, $($rest)*)
     };
     (lossy $row:ident of $len:expr, $($rest:tt)*) => {
-        by_place!($row.is_plain(true), $row.locality(), $row.blocks().len(), $len, true, $($rest)*)
+        by_place!($row, true, $len, true, $($rest)*)
     };
     (
-        $plain:expr, $locality:expr, $blocks:expr, $len:expr, $stores:literal, $usual:expr,
+        $row:ident, $absent:expr, $len:expr, $stores:literal, $usual:expr,
         $kernel:ident($($argument:expr),*)
     ) => {{
         const P_ALONE: bool = $usual > VECTORS;
         const HALF: usize = $usual / 2;
         const QUARTER: usize = $usual / 4;
-        let wide = WIDE > $usual && $blocks >= from_blocks::WIDE;
-        if LINE != 0 && $plain && !wide && $len % (LANES * $usual) == 0 {
+        let wide = WIDE > $usual && $row.blocks().len() >= from_blocks::WIDE;
+        let usual = LINE != 0 && !wide && $len % (LANES * $usual) == 0;
+        if let (true, Some($row)) = (usual, $row.plain($absent)) {
             $kernel::<{ $usual }, false, false>(0, $($argument),*);
         } else {
-            apart::<{ LINE != 0 }>(|| {
-                let (len, locality, blocks, mut from) = ($len, $locality, $blocks, 0);
+            apart::<{ LINE != 0 }>(move || {
+                let (len, mut from) = ($len, 0);
+                let (locality, blocks) = ($row.locality(), $row.blocks().len());
                 let lines = locality == Locality::Memory
                     && blocks >= if P_ALONE { from_blocks::LINES_OF_P } else { from_blocks::LINES };
                 let past = $stores && match locality {
@@ -110,7 +112,7 @@ macro_rules! by_place {
                 if QUARTER > 1 {
                     by_place!(steps QUARTER, from, len, $kernel($($argument),*));
                 }
-                if $usual != 1 {
+                if VECTORS != 1 || $usual != 1 && !PARTS {
                     by_place!(steps 1, from, len, $kernel($($argument),*));
                 }
                 if from < len {
@@ -142,7 +144,7 @@ macro_rules! in_place {
         if LINE != 0 && $len % (LANES * VECTORS) == 0 {
             $kernel::<VECTORS, false, false>(0, $($argument),*);
         } else {
-            apart::<{ LINE != 0 }>(|| {
+            apart::<{ LINE != 0 }>(move || {
                 let (len, mut from) = ($len, 0);
                 in_place!(steps VECTORS, from, len, $kernel($($argument),*));
                 if VECTORS != 1 {
@@ -158,7 +160,7 @@ macro_rules! in_place {
     (steps $count:tt, $from:ident, $len:expr, $kernel:ident($($argument:expr),*)) => {
         if $len.saturating_sub($from) >= LANES * $count {
             $from = $kernel::<$count, false, false>($from, $($argument),*);
-            if !MASKS && $from < $len {
+            if !PARTS && $from < $len {
                 $from = $kernel::<$count, false, true>($len.saturating_sub(LANES * $count), $($argument),*);
             }
         }
@@ -469,9 +471,10 @@ macro_rules! kernels {
 
         $(#[$feature])?
         fn p_check(p: &[u8], data: Row<'_>) -> Option<usize> {
-            let mut found = None;
-            by_place!(check data of p.len(), P_VECTORS, p_check_by(p, data, &mut found));
-            found
+            let mut first = None;
+            let found = &mut first;
+            by_place!(check data of p.len(), P_VECTORS, p_check_by(p, data, found));
+            first
         }
 
         #[$inline]
@@ -491,7 +494,7 @@ macro_rules! kernels {
                 *found = if REST {
                     columns::p_check(p, data, at.start())
                 } else {
-                    first_difference(at.start(), dp, dp)
+                    first_difference(at.start(), copy(&dp), copy(&dp))
                 };
                 Break(())
             })
@@ -499,9 +502,10 @@ macro_rules! kernels {
 
         $(#[$feature])?
         fn pq_check(p: &[u8], q: &[u8], data: Row<'_>) -> Option<usize> {
-            let mut found = None;
-            by_place!(check data of p.len(), VECTORS, pq_check_by(p, q, data, &mut found));
-            found
+            let mut first = None;
+            let found = &mut first;
+            by_place!(check data of p.len(), VECTORS, pq_check_by(p, q, data, found));
+            first
         }
 
         #[$inline]
@@ -523,7 +527,7 @@ macro_rules! kernels {
                 *found = if REST {
                     columns::pq_check(p, q, data, at.start())
                 } else {
-                    first_difference(at.start(), dp, dq)
+                    first_difference(at.start(), copy(&dp), copy(&dq))
                 };
                 Break(())
             })
@@ -531,9 +535,10 @@ macro_rules! kernels {
 
         $(#[$feature])?
         fn locate(p: &[u8], q: &[u8], data: Row<'_>) -> Located {
-            let mut suspects = Suspects::none();
-            by_place!(check data of p.len(), VECTORS, locate_by(p, q, data, &mut suspects));
-            suspects.verdict(data.blocks())
+            let mut all = Suspects::none();
+            let suspects = &mut all;
+            by_place!(check data of p.len(), VECTORS, locate_by(p, q, data, suspects));
+            all.verdict(data.blocks())
         }
 
         #[$inline]
@@ -550,7 +555,7 @@ macro_rules! kernels {
                     (load::<N, REST>(p, at), load::<N, REST>(q, at)) else { return Break(()) };
                 let (dp, dq) = (sum(&p_sum, &p), sum(&q_sum, &q));
                 if differ(&dp, &dq) {
-                    for (dp, dq) in dp.into_iter().zip(dq) {
+                    for (dp, dq) in copy(&dp).into_iter().zip(copy(&dq)) {
                         // Columns that a register has twice, or that are none, change no verdict.
                         suspects.columns::<LANES>(&transmute!(dp), &transmute!(dq))?;
                     }
@@ -568,6 +573,18 @@ macro_rules! kernels {
                 all = or(all, or(*dp, *dq));
             }
             any(all)
+        }
+
+        /// The same in other memory: what functions get that are not inlined, so that loops need not
+        /// keep differences in memory in case there are any.
+        #[$inline]
+        $(#[$feature])?
+        fn copy<const N: usize>(value: &Step<N>) -> Step<N> {
+            let mut copy = [zero(); N];
+            for (copy, value) in copy.iter_mut().zip(value) {
+                *copy = *value;
+            }
+            copy
         }
 
         #[cold]

@@ -102,11 +102,12 @@ impl<'a> Row<'a> {
         Locality::from_bits(self.shape >> LOCALITY)
     }
 
-    /// Whether the row is in a cache near the core, and has no absent blocks unless they are `allowed`.
+    /// The row, if it is in a cache near the core, and has no absent blocks unless they are `allowed`:
+    /// without the bits that say otherwise, so that compilers see that they are not set.
     #[inline(always)]
-    pub(super) fn is_plain(self, allowed: bool) -> bool {
-        let absent = if allowed { 0 } else { ABSENT };
-        self.shape & (absent | 3 << LOCALITY) == 0
+    pub(super) fn plain(self, allowed: bool) -> Option<Self> {
+        let bits = if allowed { MAX_ENTRIES | ABSENT } else { MAX_ENTRIES };
+        (self.shape & !bits == 0).then_some(Self { shape: self.shape & bits, ..self })
     }
 
     /// The blocks, if all of them are present, and `len` bytes long as those of every call are.
@@ -114,7 +115,7 @@ impl<'a> Row<'a> {
     pub(super) fn whole(self, len: usize) -> Option<Blocks<'a, true>> {
         let data = match self.blocks() {
             // One stands for all.
-            [Some(first), ..] if first.len() != len => &[],
+            [Some(first), ..] if first.len() != len => no_blocks(),
             data => data,
         };
         (self.shape & ABSENT == 0).then_some(Blocks { data, len })
@@ -130,7 +131,7 @@ impl<'a> Row<'a> {
         }
         match data {
             // One stands for all.
-            [.., Some(highest)] if highest.len() != len => Blocks { data: &[], len },
+            [.., Some(highest)] if highest.len() != len => Blocks { data: no_blocks(), len },
             _ => Blocks { data, len },
         }
     }
@@ -141,6 +142,13 @@ impl fmt::Debug for Row<'_> {
         let present = self.blocks().iter().flatten().count();
         write!(f, "Row({present} of {} blocks, {:?})", self.blocks().len(), self.locality())
     }
+}
+
+/// Never called: a branch, so that the first load of a call need not wait for a choice.
+#[cold]
+#[inline(never)]
+fn no_blocks<'a>() -> &'a [Option<&'a [u8]>] {
+    &[]
 }
 
 /// Why these blocks are no row.

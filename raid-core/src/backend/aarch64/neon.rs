@@ -14,7 +14,7 @@ const VECTORS: usize = 4;
 const WIDE: usize = 4;
 const LINE: usize = 0;
 const PAIRS: bool = false;
-const MASKS: bool = false;
+const PARTS: bool = false;
 const WHOLE: bool = false;
 
 kernels!("neon", #[target_feature(enable = "neon")], #[inline]);

@@ -12,6 +12,8 @@ type Lane = u8;
 /// Long enough for compilers to take the loops for loops.
 const COUNT: usize = 64;
 
+const PARTS: bool = false;
+
 lanes!("bytes");
 
 #[inline(always)]

@@ -2,7 +2,7 @@
 //! What the kernels want to know of a "register", for arrays of plain integers.
 //!
 //! The file that invokes [`lanes!`] names the kernels and provides `Lane`, an integer, `COUNT` of which
-//! are a register, and `double(lane)`, which doubles each of its bytes in the field.
+//! are a register, `PARTS`, and `double(lane)`, which doubles each of its bytes in the field.
 
 macro_rules! lanes {
     ($name:literal) => {
@@ -15,7 +15,6 @@ macro_rules! lanes {
         const WIDE: usize = 1;
         const LINE: usize = 0;
         const PAIRS: bool = false;
-        const MASKS: bool = false;
         const WHOLE: bool = false;
 
         kernels!($name, , #[inline(always)]);

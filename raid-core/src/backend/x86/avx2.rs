@@ -15,7 +15,7 @@ const VECTORS: usize = 4;
 const WIDE: usize = 4;
 const LINE: usize = 2;
 const PAIRS: bool = false;
-const MASKS: bool = false;
+const PARTS: bool = false;
 const WHOLE: bool = true;
 
 kernels!("avx2", #[target_feature(enable = "avx2")], #[inline]);

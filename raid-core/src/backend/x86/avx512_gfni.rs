@@ -14,7 +14,7 @@ const VECTORS: usize = 4;
 const WIDE: usize = 8;
 const LINE: usize = 1;
 const PAIRS: bool = true;
-const MASKS: bool = true;
+const PARTS: bool = true;
 const WHOLE: bool = true;
 
 kernels!("avx512_gfni", #[target_feature(enable = "avx512f,avx512bw,gfni")], #[inline]);

@@ -88,7 +88,7 @@ pub(super) fn store_256(to: &mut [u8], value: __m256i) {
     store_128(to, low);
 }
 
-/// A bit for each byte of a slice of 1 to 63; of a longer one, for its first 64.
+/// A bit for each byte of a slice of 1 to 64; of a longer one, for its first 64.
 #[inline]
 fn mask(bytes: &[u8]) -> u64 {
     match bytes.len() {
@@ -98,7 +98,7 @@ fn mask(bytes: &[u8]) -> u64 {
     }
 }
 
-/// 1 to 63 bytes.
+/// 1 to 64 bytes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn load_512(bytes: &[u8]) -> __m512i {
@@ -106,7 +106,7 @@ pub(super) fn load_512(bytes: &[u8]) -> __m512i {
     unsafe { _mm512_maskz_loadu_epi8(mask(bytes), bytes.as_ptr().cast()) }
 }
 
-/// 1 to 63 bytes of what [`load_512`] makes of as many.
+/// 1 to 64 bytes of what [`load_512`] makes of as many.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn store_512(to: &mut [u8], value: __m512i) {

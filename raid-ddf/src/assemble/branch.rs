@@ -89,7 +89,7 @@ impl<'a> VirtualDisk<'a> {
         let own =
             |claim: &SetRecord<'a>| known().all(|lead| !lead.is_on(claim) && apart(lead, claim));
         let departed = || {
-            let parted = self.parted_from_departed(voices.heard, voices.standing);
+            let parted = self.parted_from_departed(&voices.heard, &voices.standing);
             let mut own = parted.map(|(own, _)| own);
             own.find(|own| known().all(|lead| !lead.is_on(own)))
         };

@@ -43,6 +43,7 @@ impl<'a> VirtualDisk<'a> {
 
     /// Records of one set and one number have to say the same: each is held against the first of its
     /// number on a disk that takes part.
+    #[inline(never)]
     fn tell_contradictions(&self, tell: &mut dyn FnMut(Finding)) {
         for mine in self.claims().filter(|claim| self.takes_part(claim)) {
             let set = mine.record.secondary_element_seq;
@@ -58,6 +59,7 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// Tells of sets whose records do not belong to one volume.
+    #[inline(never)]
     fn tell_misfits(&self, tell: &mut dyn FnMut(Finding)) {
         let Some(lead) = self.lead() else { return };
         for set in self.set_records() {
@@ -74,6 +76,7 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// Tells of members that two disks claim to be, neither newer than the other.
+    #[inline(never)]
     fn tell_twins(&self, tell: &mut dyn FnMut(Finding)) {
         for set in self.set_records() {
             for reference in set.references() {

@@ -52,6 +52,7 @@ impl<'a> VirtualDisk<'a> {
 
     /// Whether a disk that has departed shows that this is an older copy of a disk. Where there are several
     /// volumes that do not count their own updates, they may be another's.
+    #[inline(never)]
     pub(super) fn is_older_than_a_departed_one(&self, claim: &SetRecord<'a>) -> bool {
         let counts_its_own = |other: &SetRecord<'a>| {
             other.roster().is_some() || self.configuration.entries().nth(1).is_none()
@@ -71,11 +72,11 @@ impl<'a> VirtualDisk<'a> {
 
     /// Disks that have departed from a history that nobody carries on who is heard, each with a standing member
     /// whose history parted from that one.
-    pub(super) fn parted_from_departed(
-        &self,
-        heard: DiskSet,
-        standing: DiskSet,
-    ) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'_, 'a> {
+    pub(super) fn parted_from_departed<'s>(
+        &'s self,
+        heard: &'s DiskSet,
+        standing: &'s DiskSet,
+    ) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'s, 'a> {
         self.among(standing).flat_map(move |member| {
             let parted = self.departed(member).filter(move |other| {
                 let goes_on = |third: &SetRecord<'a>| match third.kin(other) {

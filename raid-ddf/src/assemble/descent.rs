@@ -27,6 +27,7 @@
 //! A record that leaves too few members to run the volume is void if it calls them missing and all of
 //! them are present: the volume was not run without them, so they are as good as they were.
 
+use super::records::RecordsOf;
 use super::state::{join_sets, set_state};
 use super::virtual_disk::SetRecord;
 use super::witness::Testimony;
@@ -279,34 +280,55 @@ impl Voices {
     }
 }
 
-impl<'a> VirtualDisk<'a> {
-    /// The members present, each with its own record: the newest on that disk that names it.
-    pub(super) fn carriers(&self) -> impl Iterator<Item = SetRecord<'a>> + use<'_, 'a> {
-        let mut last = None;
-        let naming_itself = |claim: &SetRecord<'a>| {
+/// The walk over the members of a volume: see [`VirtualDisk::carriers`].
+#[derive(Debug)]
+pub(super) struct Carriers<'s, 'a> {
+    volume: &'s VirtualDisk<'a>,
+    claims: RecordsOf<'s, 'a>,
+    /// Index of the disk that the last claim was on: its others are passed over.
+    last: Option<usize>,
+}
+
+impl<'a> Iterator for Carriers<'_, 'a> {
+    type Item = SetRecord<'a>;
+
+    // Once, and not in each of those that walk.
+    #[inline(never)]
+    fn next(&mut self) -> Option<SetRecord<'a>> {
+        let named_by_itself = |claim: &SetRecord<'a>| {
             let own = claim.disk.reference();
             own.is_some_and(|own| claim.references().any(|reference| reference == own))
         };
-        self.claims().filter(naming_itself).filter_map(move |claim| {
-            if last.replace(claim.disk.index()) == Some(claim.disk.index()) {
-                return None;
+        loop {
+            let claim = self.claims.next()?;
+            let index = claim.disk.index();
+            if !named_by_itself(&claim) || self.last.replace(index) == Some(index) {
+                continue;
             }
             let set = claim.record.secondary_element_seq;
-            let record = claim.disk.record_of(&self.guid(), set)?;
+            let Some(record) = claim.disk.record_of(&self.volume.guid(), set) else { continue };
             let newest = SetRecord { record, ..claim };
-            Some(if naming_itself(&newest) { newest } else { claim })
-        })
+            return Some(if named_by_itself(&newest) { newest } else { claim });
+        }
+    }
+}
+
+impl<'a> VirtualDisk<'a> {
+    /// The members present, each with its own record: the newest on that disk that names it.
+    pub(super) fn carriers(&self) -> Carriers<'_, 'a> {
+        Carriers { volume: self, claims: self.claims(), last: None }
     }
 
     /// The members present that are among `disks`.
-    pub(super) fn among(
-        &self,
-        disks: DiskSet,
-    ) -> impl Iterator<Item = SetRecord<'a>> + use<'_, 'a> {
-        self.carriers().filter(move |claim| disks.contains(claim.disk.index()))
+    pub(super) fn among<'s>(
+        &'s self,
+        disks: &'s DiskSet,
+    ) -> impl Iterator<Item = SetRecord<'a>> + use<'s, 'a> {
+        self.carriers().filter(|claim| disks.contains(claim.disk.index()))
     }
 
     /// Hears every member.
+    #[inline(never)]
     pub(super) fn hear(&self) -> Voices {
         let [mut heard, mut standing, mut witnesses, mut witness] = [DiskSet::EMPTY; 4];
         // Most often all lists are the same bytes: then nobody contradicts anybody.
@@ -318,12 +340,12 @@ impl<'a> VirtualDisk<'a> {
         }
         for claim in self.carriers().filter(|claim| differ && claim.is_filling()) {
             let made_it = |other: &SetRecord<'a>| claim.counts_in(other) && !claim.outran(other);
-            if !self.among(heard).any(|other| made_it(&other)) && !self.is_void(&claim) {
+            if !self.among(&heard).any(|other| made_it(&other)) && !self.is_void(&claim) {
                 witnesses.insert(claim.disk.index());
             }
         }
         let speaks = self.freshest(witnesses, |_| true);
-        for claim in self.among(heard) {
+        for claim in self.among(&heard) {
             let known = |of| speaks.is_some_and(|witness| witness.testifies(&claim) == of);
             if !differ || !(self.is_superseded(&claim, heard) || known(Testimony::Earlier)) {
                 standing.insert(claim.disk.index());
@@ -331,7 +353,7 @@ impl<'a> VirtualDisk<'a> {
         }
         if let Some(speaks) = speaks {
             witness.insert(speaks.disk.index());
-            if self.among(standing).any(|claim| speaks.is_apart_from(&claim)) {
+            if self.among(&standing).any(|claim| speaks.is_apart_from(&claim)) {
                 standing.insert(speaks.disk.index());
             }
         }
@@ -339,23 +361,25 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// The one with the latest record among some members.
+    #[inline(never)]
     pub(super) fn freshest(
         &self,
         disks: DiskSet,
         of: impl Fn(&SetRecord<'a>) -> bool,
     ) -> Option<SetRecord<'a>> {
-        let claims = self.among(disks).filter(of);
+        let claims = self.among(&disks).filter(of);
         claims.reduce(|fresh, claim| if later(&claim, &fresh).is_gt() { claim } else { fresh })
     }
 
     /// Judges who speaks: see the head of this file.
+    #[inline(never)]
     pub(super) fn judge_descent(&self) -> Descent<'a> {
         let Voices { heard, standing, witness, differ } = self.hear();
         let freshest = |disks| self.freshest(disks, |_| true);
         let (speaker, forked) = match freshest(standing) {
             Some(speaker) => {
-                let parted = || self.parted_from_departed(heard, standing).next().is_some();
-                let disputed = || self.disputes(standing).next().is_some();
+                let parted = || self.parted_from_departed(&heard, &standing).next().is_some();
+                let disputed = || self.disputes(&standing).next().is_some();
                 (Some(speaker), differ && (disputed() || parted()))
             }
             // None of those who made the newest history is present.
@@ -399,6 +423,7 @@ impl<'a> VirtualDisk<'a> {
     /// Whether a disk that has no say carries the update after the speaker's, which the members were
     /// not reached by, and reads from nobody whom the speaker knows to be out: one that the speaker is
     /// filling may be in sync by now, unless that list does not know it as a member at all.
+    #[inline(never)]
     fn is_continued_by(&self, speaker: &SetRecord<'a>, newest: &Voice<'a>, heard: DiskSet) -> bool {
         let next = match (newest.number(), speaker.number()) {
             (Some(newest), Some(own)) => updates_between(newest, own) == 1,
@@ -418,6 +443,7 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// Whether the lists of disks, on those that carry a record, what they name as members, or their numbers are not all the same.
+    #[inline(never)]
     fn lists_differ(&self) -> bool {
         // Who is no member any more may know more than they.
         let mut claims = self.claims();
@@ -436,8 +462,9 @@ impl<'a> VirtualDisk<'a> {
 
     /// Whether another member was there for every write that this one may have acknowledged, and
     /// carries a record without it.
+    #[inline(never)]
     fn is_superseded(&self, claim: &SetRecord<'a>, heard: DiskSet) -> bool {
-        self.among(heard).any(|other| {
+        self.among(&heard).any(|other| {
             !other.is_on(claim)
                 && other.accuses(claim)
                 && match claim.kin(&other) {
@@ -478,7 +505,7 @@ impl<'a> VirtualDisk<'a> {
             (mine, theirs) => mine == theirs,
         };
         same && self
-            .among(heard)
+            .among(&heard)
             .any(|third| third.accuses(claim) && claim.accuses(&third) && !other.accuses(&third))
     }
 
@@ -493,10 +520,10 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// Pairs of standing members that have each gone on without the other.
-    fn disputes(
-        &self,
-        standing: DiskSet,
-    ) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'_, 'a> {
+    fn disputes<'s>(
+        &'s self,
+        standing: &'s DiskSet,
+    ) -> impl Iterator<Item = (SetRecord<'a>, SetRecord<'a>)> + use<'s, 'a> {
         self.among(standing).flat_map(move |mine| {
             let later = self.among(standing).filter(move |other| {
                 other.disk.index() > mine.disk.index()
@@ -516,6 +543,7 @@ impl<'a> VirtualDisk<'a> {
 
     /// Whether what a disk says of the volume is void: the volume cannot have run like that, and
     /// everybody who was absent is present again and knows a state in which it ran.
+    #[inline(never)]
     fn is_void(&self, claim: &SetRecord<'a>) -> bool {
         if self.runs_for(claim) {
             return false;
@@ -538,6 +566,7 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// Whether the volume can run on the members that a disk's copy counts in.
+    #[inline(never)]
     fn runs_for(&self, claim: &SetRecord<'a>) -> bool {
         let Ok(geometry) = self.read_codes(claim).geometry() else { return true };
         if geometry.secondary == Secondary::Mirrored {
@@ -579,6 +608,7 @@ impl<'a> VirtualDisk<'a> {
     /// Asked only of parity that lacks a member, where it decides whether the volume can be started: no
     /// row of it is written before the record that allows it is on every member. A whole volume is
     /// resynchronised, which costs nothing but time.
+    #[inline(never)]
     pub(crate) fn was_opened_in_vain(&self) -> bool {
         let parity = self.geometry().is_some_and(|geometry| geometry.parity_strips() > 0);
         let Some(number) = self.voice().number().filter(|_| parity) else { return false };
@@ -603,17 +633,18 @@ impl<'a> VirtualDisk<'a> {
     /// Whether a disk is one of two that have each gone on without the other, and not the newer.
     pub(super) fn is_disputed(&self, disk: &DdfDisk<'a>) -> bool {
         self.forked
-            && self.disputes(self.hear().standing).any(|(mine, other)| {
+            && self.disputes(&self.hear().standing).any(|(mine, other)| {
                 let order = compare_kept(mine.number(), other.number());
                 (mine.disk.index() == disk.index() && order.is_le())
                     || (other.disk.index() == disk.index() && order.is_ge())
             })
     }
 
+    #[inline(never)]
     pub(super) fn tell_disputes(&self, tell: &mut dyn FnMut(Finding)) {
         let Voices { heard, standing, .. } = self.hear();
-        let parted = self.parted_from_departed(heard, standing);
-        for (mine, other) in self.disputes(standing).chain(parted) {
+        let parted = self.parted_from_departed(&heard, &standing);
+        for (mine, other) in self.disputes(&standing).chain(parted) {
             let sequence = |claim: &SetRecord<'_>| Some(claim.disk.stored_sequence().into());
             // The entry in which it counts the other out.
             let at = other.disk.reference().and_then(|them| {

@@ -90,6 +90,7 @@ impl Sorted {
 impl<'a> VirtualDisk<'a> {
     /// Tells of blocks of a disk that this volume claims twice, or another one as well: the first of
     /// each record.
+    #[inline(never)]
     pub(super) fn tell_overlaps(&self, tell: &mut dyn FnMut(Finding)) {
         let in_sync = |claim: &SetRecord<'a>| self.condition(&claim.disk) == MemberState::InSync;
         for mine in self.claims().filter(in_sync) {

@@ -15,7 +15,7 @@ use core::ops::Range;
 
 /// Keeps its place and little else, and is no chain of closures: walks stand within walks, all on one stack.
 #[derive(Debug)]
-pub(super) struct RecordsOf<'s, 'a> {
+pub(crate) struct RecordsOf<'s, 'a> {
     configuration: &'s Configuration<'a>,
     volume: Guid,
     set: Option<u16>,

@@ -24,6 +24,7 @@ const MAX_PLACES: u32 = 1 << 16;
 
 impl Assembly<'_> {
     /// Tells everything; what is wrong with single disks was told when they were judged.
+    #[inline(never)]
     pub fn report(&self, into: &mut dyn Inventory) {
         let mut left = MAX_PLACES;
         for configuration in self.configurations() {
@@ -51,6 +52,7 @@ impl Assembly<'_> {
 }
 
 impl Configuration<'_> {
+    #[inline(never)]
     fn report_disk(&self, disk: &DdfDisk<'_>, into: &mut dyn Inventory) {
         let entry = self.entry(disk);
         let role = self.role(disk);
@@ -210,6 +212,7 @@ impl Configuration<'_> {
     }
 
     /// Tells of entries of the shared lists that are deleted, or there twice.
+    #[inline(never)]
     fn report_lists(&self, into: &mut dyn Inventory) {
         let order = self.newest.order();
         let disk = Some(self.newest.index());
@@ -246,6 +249,7 @@ impl Configuration<'_> {
     }
 
     /// Tells of configuration records that belong to no virtual disk, or stand there twice.
+    #[inline(never)]
     fn report_records(&self, into: &mut dyn Inventory) {
         for disk in self.disks() {
             let records = || disk.records().filter_map(move |slot| SetRecord::in_slot(disk, &slot));

@@ -2,6 +2,7 @@
 //! One volume: its entry in the newest records, and the newest configuration record of each set.
 
 use super::descent::{Descent, Voice};
+use super::records::RecordsOf;
 use super::state::{join_sets, set_state};
 use super::{Configuration, worth};
 use crate::disk::DdfDisk;
@@ -89,6 +90,7 @@ impl<'a> SetRecord<'a> {
 }
 
 impl<'a> VirtualDisk<'a> {
+    #[inline(never)]
     pub(super) fn new(
         configuration: Configuration<'a>,
         index: usize,
@@ -241,12 +243,12 @@ impl<'a> VirtualDisk<'a> {
     }
 
     /// The disks that hold a configuration record of it, with the record.
-    pub(super) fn claims(&self) -> impl Iterator<Item = SetRecord<'a>> + use<'_, 'a> {
+    pub(super) fn claims(&self) -> RecordsOf<'_, 'a> {
         self.configuration.records_of(self.guid(), None)
     }
 
     /// The disks that hold a configuration record of one set, with the record.
-    pub(crate) fn set_claims(&self, set: u16) -> impl Iterator<Item = SetRecord<'a>> + use<'_, 'a> {
+    pub(crate) fn set_claims(&self, set: u16) -> RecordsOf<'_, 'a> {
         self.configuration.records_of(self.guid(), Some(set))
     }
 
@@ -387,6 +389,7 @@ impl<'a> VirtualDisk<'a> {
 
     /// Blocks that the members can hold; `None` without a geometry. A concatenation takes what each
     /// member's own record says, sets of unequal sizes what each set's says.
+    #[inline(never)]
     pub(super) fn capacity(&self) -> Option<Blocks> {
         let geometry = self.geometry()?;
         if geometry.level == Level::Concat {

@@ -619,7 +619,9 @@ impl<E: ArrayEngine> Life<E> {
                     self.random.shuffle(&mut members);
                     some.extend(members.into_iter().take(needed));
                 }
+                // A spare may know of several sets.
                 some.sort_unstable();
+                some.dedup();
                 if some.is_empty() { all } else { some }
             }
             Which::Same if !before.is_empty() => {

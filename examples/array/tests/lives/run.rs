@@ -62,6 +62,8 @@ struct Seen {
     status: Status,
     /// Members that something was done to, or that were not whole at the start.
     hurt: SlotSet,
+    /// Members of which an I/O has failed, and which the array takes for working until the rest of it is answered.
+    failing: SlotSet,
     /// Who sat where.
     seats: Vec<Option<usize>>,
 }
@@ -163,7 +165,7 @@ impl<E: ArrayEngine> Run<E> {
                     // A row that no member gave when another one was filled is gone until it is written.
                     run.unreadable |= status.bad_ranges > 0;
                     machine.volumes[volume].oracle.trees[usize::from(set)].sees(&status, &status);
-                    run.seen.push(Seen { status, hurt, seats });
+                    run.seen.push(Seen { status, hurt, failing: SlotSet::EMPTY, seats });
                 }
                 for disk in 0..order.len() {
                     let own = &run.plugged.disks[disk];
@@ -426,6 +428,9 @@ impl<E: ArrayEngine> Run<E> {
                 }
                 Event::Refused(_) | Event::NotTaken { .. } => self.activating = 0,
                 Event::Committed => self.committed = true,
+                Event::MemberFailed { place, .. } => {
+                    self.seen[usize::from(place.set)].failing.insert(place.slot);
+                }
                 _ => {}
             }
         }
@@ -498,8 +503,10 @@ impl<E: ArrayEngine> Run<E> {
             let ill =
                 ill.filter(|(_, seat)| seat.is_some_and(|own| self.plugged.disks[own].is_ill()));
             let still: SlotSet = ill.map(|(slot, _)| slot).collect();
-            self.seen[index].hurt =
-                self.seen[index].hurt.without(healed.without(unnoticed | still));
+            let seen = &mut self.seen[index];
+            seen.failing = seen.failing.without(status.failed);
+            let still = unnoticed | still | seen.failing;
+            seen.hurt = seen.hurt.without(healed.without(still));
             if status.set_failed {
                 continue;
             }

@@ -10,7 +10,6 @@ use super::conflict::about;
 use super::virtual_disk::SetRecord;
 use crate::finding::Fault;
 use crate::virtual_disk_records::VdCondition;
-use raid_core::array::MemberState;
 use raid_core::metadata::Finding;
 use raid_core::units::{Blocks, Extent, Lba};
 
@@ -92,8 +91,7 @@ impl<'a> VirtualDisk<'a> {
     /// each record.
     #[inline(never)]
     pub(super) fn tell_overlaps(&self, tell: &mut dyn FnMut(Finding)) {
-        let in_sync = |claim: &SetRecord<'a>| self.condition(&claim.disk) == MemberState::InSync;
-        for mine in self.claims().filter(in_sync) {
+        for mine in self.claims().filter(|claim| self.takes_part(claim)) {
             let mut steps = 0;
             let (fault, found, expected) = match self.first_shared(&mine, &mut steps) {
                 None => continue,

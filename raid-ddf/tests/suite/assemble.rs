@@ -760,6 +760,24 @@ fn two_volumes_share_disks_but_not_blocks() {
 }
 
 #[test]
+fn a_disk_that_is_being_filled_shares_no_blocks_either() {
+    for start in [BLOCK_COUNT, BLOCK_COUNT - 1] {
+        let mut made = two_volumes(start);
+        made.on(&[0, 1], |made, disk, kind| {
+            let record = VdConfiguration::view_mut(made.slot(disk, kind, 2)).unwrap();
+            record.elements_mut(16).unwrap().starting_blocks[0] = U64::new(BIG, BLOCK_COUNT);
+            let entry = &mut made.disk_records(disk, kind).entries[1];
+            entry.set_pd_state(BIG, PdState::ONLINE | PdState::REBUILDING);
+        });
+        let told = made.assemble();
+        let (_, members) = told.array("second");
+        assert_eq!(members[1].state, Rebuilding);
+        let refusals = told.codes(Severity::Refusal);
+        assert_eq!(refusals, [422][..usize::from(start != BLOCK_COUNT)], "{start}");
+    }
+}
+
+#[test]
 fn adaptec_leaves_the_block_count_and_the_slot_count_open() {
     let mut made = Plan { order: ByteOrder::Little, level: (0x00, 0x00, 0x00), ..RAID1 }.build();
     let little = ByteOrder::Little;

@@ -17,11 +17,13 @@ pub struct SharedBlocks {
 }
 
 impl Discovery {
-    /// The first blocks that a member of `array`, one of those found here, shares with another member.
+    /// The first blocks that a member of `array`, one of those found here, shares with another member. One that
+    /// is being filled is written to like any other.
     #[must_use]
     pub fn shared_blocks(&self, array: &FoundArray) -> Option<SharedBlocks> {
         let in_use = |member: &MemberDescriptor| {
-            member.state == MemberState::InSync && member.disk.is_some()
+            let used = matches!(member.state, MemberState::InSync | MemberState::Rebuilding);
+            used && member.disk.is_some()
         };
         let all = self.arrays.iter().flat_map(|other| {
             let own = std::ptr::eq(other, array);

@@ -9,7 +9,7 @@ use raid_array::discover::Discovery;
 use raid_array::engine::{OpenError, Options};
 use raid_array::trust::{Accept, Risk};
 use raid_array::workload::{ArrayEngine, Caches, Kept, Machine};
-use raid_core::array::{ArrayState, Level};
+use raid_core::array::{ArrayState, Level, MemberState};
 use raid_core::units::Lba;
 
 /// A mirror of two that was written and stopped cleanly.
@@ -120,7 +120,7 @@ type Edit = fn(&mut Discovery);
 /// Cases E3, F1.
 #[test]
 fn a_start_takes_on_trust_what_was_accepted_by_name_and_reports_it() {
-    let cases: [(Risk, Edit); 3] = [
+    let cases: [(Risk, Edit); 4] = [
         (Risk::DeclaredFailed, |found| found.arrays[0].descriptor.state = ArrayState::Failed),
         (Risk::TwoFormats, |found| {
             let claim = found.disks[1].claims[0].clone();
@@ -130,6 +130,13 @@ fn a_start_takes_on_trust_what_was_accepted_by_name_and_reports_it() {
             let mut other = found.arrays[0].clone();
             other.members.truncate(1);
             other.members[0].descriptor.start.0 += 1;
+            other.descriptor.id.0[0] ^= 1;
+            found.arrays.push(other);
+        }),
+        (Risk::SharedBlocks, |found| {
+            let mut other = found.arrays[0].clone();
+            other.members.truncate(1);
+            other.members[0].descriptor.state = MemberState::Rebuilding;
             other.descriptor.id.0[0] ^= 1;
             found.arrays.push(other);
         }),

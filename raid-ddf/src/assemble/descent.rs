@@ -506,7 +506,7 @@ impl<'a> VirtualDisk<'a> {
         };
         same && self
             .among(&heard)
-            .any(|third| third.accuses(claim) && claim.accuses(&third) && !other.accuses(&third))
+            .any(|third| third.accuse_each_other(claim) && !other.accuses(&third))
     }
 
     /// Whether the accused is further on than its accuser can have let it come: then neither explains the

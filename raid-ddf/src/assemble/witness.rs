@@ -82,14 +82,19 @@ impl SetRecord<'_> {
             && !self.shares_a_disk(other)
     }
 
-    /// Whether each has gone on without the other. Of one record neither has, whatever both have heard of other
-    /// volumes since.
+    /// Whether each has gone on without the other.
     pub(super) fn disputes(&self, other: &Self) -> bool {
-        let by_hearsay =
-            self.kin(other) == Kin::Same && self.has_heard(other) && other.has_heard(self);
-        (self.accuses(other) && other.accuses(self) && !by_hearsay)
+        self.accuse_each_other(other)
             || (self.left(other) || other.left(self))
             || (self.is_apart_from(other) || other.is_apart_from(self))
+    }
+
+    /// Whether each calls the other out. Of one record neither has gone on, whatever both have heard of other
+    /// volumes since.
+    pub(super) fn accuse_each_other(&self, other: &Self) -> bool {
+        let by_hearsay =
+            || self.kin(other) == Kin::Same && self.has_heard(other) && other.has_heard(self);
+        self.accuses(other) && other.accuses(self) && !by_hearsay()
     }
 
     /// Whether this witness and a member have each gone on without the other.

@@ -14,6 +14,7 @@ use crate::assemble::state::{join_sets, set_state as worth_of_set};
 use crate::disk_bytes::Disks;
 use crate::guid::Guid;
 use crate::header::Section;
+use crate::roster::Roster;
 use crate::virtual_disk_records::{VdCondition, VirtualDiskEntry, VirtualDiskRecords};
 use raid_core::array::{ArrayState, Geometry, Level, Secondary};
 use raid_core::metadata::DiskBuffer;
@@ -131,21 +132,25 @@ fn worth(disks: &dyn Disks, survey: &Survey, guid: Guid, vouched: Vouched) -> Op
 }
 
 /// Whether each set of an array that a disk serves can run without it. One with parity that is unclean cannot:
-/// rows in flight are not computed without the disk. A set of which no live disk has a record cannot at all.
+/// rows in flight are not computed without the disk. A set of which no live disk has a record cannot at all. Asked of
+/// what each live disk says: all of them hear of the failure, or none.
 pub(crate) fn runs_without(disks: &dyn Disks, survey: &Survey, guid: Guid, reference: u32) -> bool {
     let Some((_, geometry)) = geometry(disks, survey, guid) else { return true };
-    let roster = rosters::newest(disks, survey, guid);
-    let unclean = geometry.parity_strips() > 0 && roster.is_some_and(|own| !own.note.clean);
-    (0..geometry.sets).all(|set| {
-        if survey.record(disks, guid, set).is_none() {
-            return false;
-        }
-        let Some(slot) = survey.slot_in(disks, (guid, set), reference) else { return true };
-        let readable = readable(disks, survey, guid, set, SlotSet::EMPTY);
-        let rest = readable.without(SlotSet::of(slot));
-        let runs = !unclean && worth_of_set(&geometry, rest) != ArrayState::Failed;
-        !readable.contains(slot) || runs
-    })
+    let runs_by = |roster: Option<&Roster>| {
+        let unclean = geometry.parity_strips() > 0 && roster.is_some_and(|own| !own.note.clean);
+        (0..geometry.sets).all(|set| {
+            if survey.record(disks, guid, set).is_none() {
+                return false;
+            }
+            let Some(slot) = survey.slot_in(disks, (guid, set), reference) else { return true };
+            let readable = readable_by(disks, survey, (guid, set), roster, SlotSet::EMPTY);
+            let rest = readable.without(SlotSet::of(slot));
+            let runs = !unclean && worth_of_set(&geometry, rest) != ArrayState::Failed;
+            !readable.contains(slot) || runs
+        })
+    };
+    let mut rosters = rosters::of(disks, survey, guid);
+    rosters.all(|(_, roster)| runs_by(Some(&roster)))
 }
 
 /// The slots of a set that hold its data by the newest lists; those in `vouched` do even while their
@@ -157,10 +162,20 @@ pub(crate) fn readable(
     set: u16,
     vouched: SlotSet,
 ) -> SlotSet {
+    let roster = rosters::newest(disks, survey, guid);
+    readable_by(disks, survey, (guid, set), roster.as_ref(), vouched)
+}
+
+fn readable_by(
+    disks: &dyn Disks,
+    survey: &Survey,
+    (guid, set): (Guid, u16),
+    roster: Option<&Roster>,
+    vouched: SlotSet,
+) -> SlotSet {
     let Some(physical) = survey.physical_disks(disks) else { return SlotSet::EMPTY };
     let record = survey.record(disks, guid, set).and_then(|at| survey.at(disks, at));
     let slots = (0u8..=u8::MAX).map(Slot);
-    let roster = rosters::newest(disks, survey, guid);
     let references =
         record.into_iter().flat_map(|record| survey.references(disks, record)).zip(slots);
     let listed = |them| physical.find(survey.order, them).map(|entry| entry.pd_state(survey.order));

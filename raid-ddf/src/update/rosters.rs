@@ -132,7 +132,7 @@ fn has_room(record: &VdConfiguration) -> bool {
 }
 
 /// The rosters of a volume, by disk.
-fn of<'d>(
+pub(crate) fn of<'d>(
     disks: &'d dyn Disks,
     survey: &'d Survey,
     volume: Guid,
@@ -178,12 +178,15 @@ fn made(
     let number = if structure.is_open() { update_before(stored) } else { stored };
     let list = structure.physical_disks()?;
     let state = |reference| list.find(order, reference).map(|entry| entry.pd_state(order));
-    let own = survey.references(disks, record);
-    let others = (0..u16::from(record.secondary_element_count.max(1)))
-        .filter(|set| *set != set_of(record))
-        .filter_map(|set| survey.at(disks, survey.record(disks, record.vd_guid, set)?));
-    let others = others.flat_map(|record| survey.references(disks, record));
-    let all = own.chain(others).filter(|reference| is_reference(*reference));
+    // In one order, so that the disks of all sets begin with the same.
+    let sets = (0..u16::from(record.secondary_element_count.max(1))).filter_map(|set| {
+        if set == set_of(record) {
+            return Some(record);
+        }
+        survey.at(disks, survey.record(disks, record.vd_guid, set)?)
+    });
+    let all = sets.flat_map(|record| survey.references(disks, record));
+    let all = all.filter(|reference| is_reference(*reference));
     let gone = PdState::FAILED.union(PdState::MISSING);
     let members = all.map(|reference| (reference, state(reference).unwrap_or(gone)));
     Roster::founded(&record.vd_guid, number, SetNote::of_entry(listed), members)
@@ -278,20 +281,26 @@ pub(crate) fn fail(
 }
 
 /// A disk that had failed is being filled for volume `own`: those that said with it that it failed have
-/// to fill it as well. One that went on without the disk, or that the disk went on with, says what it said.
+/// to fill it as well, unless they have only heard so, and the disk has the record of their last update: it is as good
+/// as it was. One that went on without the disk, or that the disk went on with, says what it said.
 pub(crate) fn take_back(disks: &mut [DiskBuffer<'_>], survey: &Survey, own: Guid, reference: u32) {
     let failed = PdState::ONLINE.union(PdState::FAILED);
     change_others(disks, survey, own, |live, volume, roster| {
-        let mut of_disk = of(live, survey, volume)
-            .filter(|(disk, _)| survey.reference(live, *disk) == Some(reference));
-        let stayed = of_disk.all(|(_, its)| {
+        let of_disk = || {
+            let all = of(live, survey, volume);
+            all.filter(|(disk, _)| survey.reference(live, *disk) == Some(reference))
+        };
+        let stayed = of_disk().all(|(_, its)| {
             compare_sequences(its.number, roster.number).is_le() && !its.accuses(roster)
         });
-        drop(of_disk);
+        let has_all = roster.has_heard(reference)
+            && of_disk().any(|(_, its)| {
+                let counts_itself_in = its.state_of(reference).is_some_and(PdState::is_usable);
+                counts_itself_in && its.number == roster.number && its.run == roster.run
+            });
         let waits = roster.names(reference) && roster.state_of(reference) == Some(failed);
-        (waits && stayed)
-            .then(|| roster.set(reference, PdState::ONLINE.union(PdState::REBUILDING)))
-            .is_some()
+        let filled = if has_all { PdState::empty() } else { PdState::REBUILDING };
+        (waits && stayed).then(|| roster.set(reference, PdState::ONLINE.union(filled))).is_some()
     });
 }
 

@@ -243,3 +243,57 @@ fn disks_that_heard_of_each_other_s_failure_alone_have_not_run_apart() {
     }
     assert_eq!(state(&rig.told(), "six"), ArrayState::Forked);
 }
+
+/// Case C3. Disk 0 failed for the other volume, and was taken back; then disk 1 did. Neither knows of its own failure.
+#[test]
+fn a_disk_that_is_taken_back_for_another_volume_has_what_it_had_where_this_one_has_not_run() {
+    let (mut rig, six, ten) = six_and_ten();
+    for disk in [0, 1] {
+        let slot = SlotSet::of(Slot(disk));
+        let others: Vec<usize> = (0..4).filter(|own| *own != usize::from(disk)).collect();
+        loses(&mut rig, six, (0, slot), &others);
+        assert_eq!(rig.state(ten, 0).unwrap().failed, slot);
+        // Back, and filled for the volume that ran without it.
+        for rebuilding in [slot, SlotSet::EMPTY] {
+            rig.set_state(six, 0, &RuntimeState { rebuilding, ..healthy() }).unwrap();
+            rig.commit();
+            rig.reread();
+        }
+        for set in [0, 1] {
+            assert_eq!(rig.state(ten, set), Some(healthy()), "{disk}");
+        }
+    }
+    assert_eq!(states(&rig.told(), "ten"), [InSync; 4]);
+    // A volume that has run without the disk fills it.
+    loses(&mut rig, six, (0, SlotSet::of(Slot(2))), &[0, 1, 3]);
+    run_apart(&mut rig, &[0, 1, 3], ten, 2, 1);
+    let filling = RuntimeState { rebuilding: SlotSet::of(Slot(2)), ..healthy() };
+    rig.set_state(six, 0, &filling).unwrap();
+    let rig = written(rig);
+    assert_eq!(rig.state(ten, 1).unwrap().rebuilding, SlotSet::of(Slot(0)));
+}
+
+/// Case C3. Disk 0 heard that disk 1 failed, all others that disk 0 did. They run without it, and go on to.
+#[test]
+fn a_disk_that_heard_of_a_failure_does_not_overrule_those_that_heard_of_its_own() {
+    let mut rig = container(4);
+    let shape = geometry(Level::Raid5, Placement::NContinue, 4);
+    let five = rig.create("five", shape, &[0, 1, 2, 3]).unwrap();
+    let pair = geometry(Level::Raid1, Placement::Fixed, 2);
+    let mirror = rig.create("mirror", pair, &[0, 1]).unwrap();
+    let mut rig = written(rig);
+    let copy = rig.media[1].clone();
+    loses(&mut rig, mirror, (0, SlotSet::of(Slot(0))), &[1, 2, 3]);
+    loses(&mut rig, mirror, (0, SlotSet::of(Slot(1))), &[0]);
+    rig.media[1] = copy;
+    rig.reread();
+    let found = rig.state(five, 0).unwrap();
+    assert_eq!(found.failed, SlotSet::of(Slot(0)));
+    for times in 0..3 {
+        rig.live[0] = false;
+        rig.set_state(five, 0, &found).unwrap();
+        rig.commit();
+        rig.reread();
+        assert_eq!(rig.state(five, 0), Some(found), "{times}");
+    }
+}

@@ -339,7 +339,10 @@ impl<'a> VirtualDisk<'a> {
             }
         }
         for claim in self.carriers().filter(|claim| differ && claim.is_filling()) {
-            let made_it = |other: &SetRecord<'a>| claim.counts_in(other) && !claim.outran(other);
+            // An older copy of a disk that is counted in may have run for longer than the others.
+            let made_it = |other: &SetRecord<'a>| {
+                claim.counts_in(other) && !claim.outran(other) && claim.kin(other) != Kin::Apart
+            };
             if !self.among(&heard).any(|other| made_it(&other)) && !self.is_void(&claim) {
                 witnesses.insert(claim.disk.index());
             }

@@ -311,6 +311,34 @@ fn a_replaced_disk_is_only_old_where_rosters_began_again_and_its_last_fellow_fai
     assert_eq!(state(&rig.only(&[0, 2]).told(), "pair"), ArrayState::Forked);
 }
 
+/// Case C8. The older copy of the only source runs alone, for longer than the others did, beside the disk that was
+/// filled from that source.
+#[test]
+fn an_older_copy_of_a_source_that_ran_for_longer_is_a_fork_beside_the_disk_that_is_filled() {
+    for times in 1..8 {
+        let mut rig = container(3);
+        let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
+        let array = rig.create("pair", mirror, &[0, 1]).unwrap();
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+        let mut rig = written(rig);
+        start(&mut rig, array, 1, &[(0, 0)]);
+        let mut alone = rig.only(&[1]);
+        start(&mut rig, array, 1, &[]);
+        let (place, stamp) = (Place { set: 0, slot: Slot(0) }, rig.stamp());
+        rig.edit(|disks| Ddf.activate(disks, array, place, 2, stamp)).unwrap();
+        let mut rig = written(rig);
+        let found = rig.state(array, 0).unwrap();
+        record(&mut rig, array, 0, &RuntimeState { clean: false, ..found });
+        alone.set_clock(5_000);
+        for _ in 0..times {
+            start(&mut alone, array, 1, &[(0, 0)]);
+        }
+        rig.take_back(&[1], alone);
+        assert_eq!(state(&rig.told(), "pair"), ArrayState::Forked, "{times}");
+    }
+}
+
 /// Case C8. A start records twice what it found. The second time reached disk 0 alone, and the others went on without
 /// it, for so long that they forgot runs: that of the first time is where they lost it.
 #[test]

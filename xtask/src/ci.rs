@@ -54,12 +54,13 @@ pub(crate) enum Stop {
     Beyond(String),
 }
 
-/// Removes a folder and what is in it, if it is there.
-pub(crate) fn remove(folder: &Path) -> Result<(), Stop> {
-    match fs::remove_dir_all(folder) {
+/// Removes a file, or a folder and what is in it, if it is there.
+pub(crate) fn remove(path: &Path) -> Result<(), Stop> {
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+    match if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) } {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            let folder = folder.display();
-            Err(Stop::Failed(format!("{folder} cannot be removed: {error}; remove it by hand")))
+            let path = path.display();
+            Err(Stop::Failed(format!("{path} cannot be removed: {error}; remove it by hand")))
         }
         _ => Ok(()),
     }
@@ -173,4 +174,22 @@ fn perform(step: &Step, number: usize, of: usize) -> Performed {
 
 fn whole_seconds(time: Duration) -> String {
     format!("{} s", time.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_folders_are_removed_and_what_is_not_there_is_no_fault() {
+        let folder = shell::target().join(format!("remove-{}", std::process::id()));
+        fs::create_dir_all(folder.join("below")).unwrap();
+        let file = folder.join("below/file");
+        fs::write(&file, "").unwrap();
+        assert!(remove(&file).is_ok() && !file.exists());
+        assert!(remove(&file).is_ok());
+        fs::write(&file, "").unwrap();
+        assert!(remove(&folder).is_ok() && !folder.exists());
+        assert!(remove(&folder).is_ok());
+    }
 }

@@ -124,14 +124,14 @@ pub(super) const STEPS: &[Step] = &[
     .alone_in(&["target/no-panic"]),
     step(
         "stack",
-        90,
+        150,
         "frames and the deepest chains of calls, beside the list of the large ones",
         stack::gate,
     )
     .needs(stack::NEEDS)
     .beside()
     .alone_in(&["target/stack"]),
-    step("size", 45, "what firmware pays for parity, a reader, everything", size::gate)
+    step("size", 55, "what firmware pays for parity, a reader, everything", size::gate)
         .needs(size::NEEDS)
         .beside()
         .alone_in(&["target/size"]),
@@ -152,7 +152,7 @@ pub(super) const STEPS: &[Step] = &[
         .needs(&[Need::CargoTool("deny")]),
     step("advisories", 20, "known vulnerabilities of all dependencies", policy::advisories)
         .needs(&[Need::CargoTool("deny")]),
-    step("packages", 100, "the packages as a registry would hand them out", packages::gate)
+    step("packages", 110, "the packages as a registry would hand them out", packages::gate)
         .needs(packages::NEEDS)
         .beside()
         .alone_in(&["target/packages", "target/package"]),

@@ -12,7 +12,7 @@
 use super::host;
 use super::shell::{Shell, cargo, target};
 use super::toolchain::{NIGHTLY, Need};
-use super::{CRATES, Outcome, Stop};
+use super::{CRATES, Outcome, Stop, remove};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +22,7 @@ pub(super) const NEEDS: &[Need] = &[Need::Compiler(NIGHTLY, &[])];
 pub(crate) fn gate(shell: &mut Shell) -> Outcome {
     let packages = CRATES.map(|name| format!("-p {name}")).join(" ");
     shell.cargo(&format!("publish --dry-run --no-verify --allow-dirty {packages}"))?;
+    pack(shell)?;
     let unpacked = unpack(shell, "unpacked")?;
     shell.run(&mut within(&unpacked, "test --workspace --no-run"))?;
     // The lives and explorations of raid-sync take minutes: `deep-packages` has them.
@@ -35,23 +36,25 @@ pub(crate) fn gate(shell: &mut Shell) -> Outcome {
 
 /// All tests of all packages.
 pub(crate) fn deep(shell: &mut Shell) -> Outcome {
+    pack(shell)?;
     let unpacked = unpack(shell, "unpacked")?;
     let mut tests = within(&unpacked, "test --workspace");
     host::tests_run(&shell.run(tests.env("CARGO_PROFILE_TEST_OPT_LEVEL", "2"))?)
 }
 
+/// Packs the four crates.
+fn pack(shell: &mut Shell) -> Result<(), Stop> {
+    // A package of an earlier run must not be taken for one of this.
+    remove(&target().join("package"))?;
+    let packages = CRATES.map(|name| format!("-p {name}")).join(" ");
+    shell.cargo(&format!("package --no-verify --allow-dirty {packages}"))?;
+    Ok(())
+}
+
 /// The packages of the four crates in a workspace of their own, which take each other from there.
 fn unpack(shell: &mut Shell, name: &str) -> Result<PathBuf, Stop> {
-    let packages = CRATES.map(|name| format!("-p {name}")).join(" ");
-    // A package of an earlier run must not be taken for one of this.
-    if target().join("package").exists() {
-        fs::remove_dir_all(target().join("package")).map_err(failed)?;
-    }
-    shell.cargo(&format!("package --no-verify --allow-dirty {packages}"))?;
     let folder = target().join("packages").join(name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(failed)?;
-    }
+    remove(&folder)?;
     fs::create_dir_all(&folder).map_err(failed)?;
     for name in CRATES {
         let packed = packed(name)?;

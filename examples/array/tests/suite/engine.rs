@@ -1,34 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The engine on a format that only this test knows: a whole life, with power cuts.
 
-use crate::array::{create, create_on, options, start, start_on};
+use crate::array::{create, create_on, geometry, good, options, start, start_on};
 use crate::format::{NATIVE, TOY};
 use raid_array::backplane::Simulated;
 use raid_array::engine::{Engine, OpenError, Options};
 use raid_array::workload::{ArrayEngine, Rig};
-use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
-use raid_core::units::{Blocks, Lba, Rows, Slot, SlotSet};
+use raid_core::array::{Geometry, Level, Place, Placement};
+use raid_core::units::{Lba, Rows, Slot, SlotSet};
 use raid_sync::{Finish, Notice, Refusal, Time};
-
-fn geometry(level: Level, placement: Placement, slots: u16, sets: u16) -> Geometry {
-    Geometry {
-        level,
-        placement,
-        slots,
-        strip: Blocks(16),
-        member_blocks: Blocks(2048),
-        secondary: if sets > 1 { Secondary::Striped } else { Secondary::None },
-        sets,
-        q_numbering: QNumbering::BySlot,
-        parities: 0,
-        rotate_shift: 0,
-        block_size: 512,
-    }
-}
-
-fn good(rig: &Rig, what: &str) {
-    assert!(rig.tally.is_good(), "{what}: {:?} {:?}", rig.tally.wrong, rig.tally.errors);
-}
 
 fn place(set: u16, slot: u8) -> Place {
     Place { set, slot: Slot(slot) }

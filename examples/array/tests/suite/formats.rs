@@ -2,7 +2,7 @@
 //! A whole life of an array on every format that can be written, the toy included. No line here names
 //! another one: what a format can hold it says itself.
 
-use crate::array::{create_on, look_for, options, start_on};
+use crate::array::{create_on, geometry, good, look_for, options, start_on};
 use crate::format::TOY;
 use raid_array::backplane::{Backplane, IoId, MemberIo, Simulated, Transfer};
 use raid_array::engine::{OpenError, Options};
@@ -10,9 +10,7 @@ use raid_array::formats::FORMATS;
 use raid_array::member::Member;
 use raid_array::store::Store;
 use raid_array::workload::{ArrayEngine, Rig, write_all as write};
-use raid_core::array::{
-    ArrayId, Geometry, Level, MemberState, Place, Placement, QNumbering, Secondary,
-};
+use raid_core::array::{ArrayId, Geometry, Level, MemberState, Place, Placement};
 use raid_core::metadata::{ChangeError, FormatWriter, Operation, Stamp, Step};
 use raid_core::units::{Blocks, Lba, Slot, SlotSet};
 use raid_sync::{Limits, Time};
@@ -24,23 +22,8 @@ fn writers() -> impl Iterator<Item = &'static dyn FormatWriter> {
 }
 
 fn mirror(slots: u16, sets: u16) -> Geometry {
-    Geometry {
-        level: Level::Raid1,
-        placement: Placement::Fixed,
-        slots,
-        strip: Blocks(if sets > 1 { 16 } else { 0 }),
-        member_blocks: Blocks(2048),
-        secondary: if sets > 1 { Secondary::Striped } else { Secondary::None },
-        sets,
-        q_numbering: QNumbering::BySlot,
-        parities: 0,
-        rotate_shift: 0,
-        block_size: 512,
-    }
-}
-
-fn good(rig: &Rig, what: &str) {
-    assert!(rig.tally.is_good(), "{what}: {:?} {:?}", rig.tally.wrong, rig.tally.errors);
+    let strip = Blocks(if sets > 1 { 16 } else { 0 });
+    Geometry { strip, ..geometry(Level::Raid1, Placement::Fixed, slots, sets) }
 }
 
 /// A rebuild that can be watched, with a checkpoint every few windows.

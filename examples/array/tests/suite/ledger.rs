@@ -1,28 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The row ledger across failures, spares and power cuts.
 
-use crate::array::{create, options, start};
+use crate::array::{create, geometry, options, start};
 use raid_array::backplane::Backplane;
 use raid_array::engine::{Event, Request};
 use raid_array::workload::{ArrayEngine, Rig};
-use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
-use raid_core::units::{Blocks, Extent, Slot};
+use raid_core::array::{Geometry, Level, Place, Placement};
+use raid_core::units::{Extent, Slot};
 use raid_sync::Time;
 
-fn geometry(level: Level, slots: u16) -> Geometry {
-    Geometry {
-        level,
-        placement: Placement::NContinue,
-        slots,
-        strip: Blocks(16),
-        member_blocks: Blocks(2048),
-        secondary: Secondary::None,
-        sets: 1,
-        q_numbering: QNumbering::BySlot,
-        parities: 0,
-        rotate_shift: 0,
-        block_size: 512,
-    }
+fn rotated(level: Level, slots: u16) -> Geometry {
+    geometry(level, Placement::NContinue, slots, 1)
 }
 
 fn place(slot: u8) -> Place {
@@ -59,7 +47,7 @@ fn drive(rig: &mut Rig, request: Request) -> Result<Vec<u8>, String> {
 
 #[test]
 fn what_the_ledger_held_for_a_failed_member_is_not_replayed_onto_the_spare() {
-    let (array, media) = create(geometry(Level::Raid6, 6), 1);
+    let (array, media) = create(rotated(Level::Raid6, 6), 1);
     let mut rig = start(array, media, Time(0), 1, None, options(false)).unwrap();
     let write = |fill: u8| Request::Write { at: 0, bytes: vec![fill; 64 * 512 * 6], durable: true };
     drive(&mut rig, write(1)).unwrap();
@@ -106,7 +94,7 @@ fn what_the_ledger_held_for_a_failed_member_is_not_replayed_onto_the_spare() {
 fn rows_that_wait_for_the_ledger_of_a_set_that_fails_are_answered() {
     let mut hung = Vec::new();
     for steps in 0..80u64 {
-        let (array, media) = create(geometry(Level::Raid5, 4), 0);
+        let (array, media) = create(rotated(Level::Raid5, 4), 0);
         let mut rig = start(array, media, Time(0), steps, None, options(false)).unwrap();
         rig.work(20);
         let mut n = 0;

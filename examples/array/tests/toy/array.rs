@@ -10,11 +10,35 @@ use raid_array::store::Store;
 use raid_array::trust::Accept;
 pub(crate) use raid_array::workload::look_for;
 use raid_array::workload::{Oracle, Rig, write_all};
-use raid_core::array::{ArrayId, Geometry, Initialisation, Name};
+use raid_core::array::{
+    ArrayId, Geometry, Initialisation, Level, Name, Placement, QNumbering, Secondary,
+};
 use raid_core::backend::Backend;
 use raid_core::metadata::{ArrayRequest, DiskShape, FormatWriter, Stamp};
 use raid_core::units::Blocks;
 use raid_sync::{Limits, Time};
+
+/// A small array of any level, its sets striped.
+pub(crate) fn geometry(level: Level, placement: Placement, slots: u16, sets: u16) -> Geometry {
+    Geometry {
+        level,
+        placement,
+        slots,
+        strip: Blocks(16),
+        member_blocks: Blocks(2048),
+        secondary: if sets > 1 { Secondary::Striped } else { Secondary::None },
+        sets,
+        q_numbering: QNumbering::BySlot,
+        parities: 0,
+        rotate_shift: 0,
+        block_size: 512,
+    }
+}
+
+/// Nothing was read wrong, and nothing failed.
+pub(crate) fn good(rig: &Rig, what: &str) {
+    assert!(rig.tally.is_good(), "{what}: {:?} {:?}", rig.tally.wrong, rig.tally.errors);
+}
 
 /// Makes the array on new disks; the last `spares` disks are spares. Returns the media.
 pub(crate) fn create(geometry: Geometry, spares: usize) -> (ArrayId, Vec<Box<dyn Member>>) {

@@ -28,7 +28,7 @@ mod steps;
 mod symbols;
 pub(crate) mod toolchain;
 
-pub(crate) use report::{seconds, strict, words};
+pub(crate) use report::{exit_code, seconds, strict, words};
 pub(crate) use steps::is_step;
 
 use report::Performed;

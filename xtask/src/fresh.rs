@@ -46,13 +46,7 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
         eprintln!("unknown step `{unknown}`; `cargo xtask ci --list` names them");
         return ExitCode::from(2);
     }
-    match run(&steps, options.contains(&"--keep")) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Stop::Failed(why) | Stop::Skipped(why) | Stop::Beyond(why)) => {
-            eprintln!("cargo xtask fresh: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    ci::exit_code("fresh", run(&steps, options.contains(&"--keep")))
 }
 
 fn run(steps: &[&str], keep: bool) -> Result<(), Stop> {

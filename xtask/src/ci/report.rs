@@ -27,6 +27,17 @@ pub(crate) fn words(outcome: &Outcome) -> (&'static str, &str) {
     }
 }
 
+/// How a task ends that is no step: why it did not get to its end is said.
+pub(crate) fn exit_code(task: &str, ended: Result<(), Stop>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Failed(why) | Stop::Skipped(why) | Stop::Beyond(why)) => {
+            eprintln!("cargo xtask {task}: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }

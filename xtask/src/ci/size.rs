@@ -8,7 +8,7 @@
 use super::shell::{Shell, cargo, root, target};
 use super::stack::short;
 use super::toolchain::{NIGHTLY, Need};
-use super::{Outcome, Stop, bare};
+use super::{Outcome, Stop, bare, exit_code};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 use rustc_demangle::demangle;
 use std::fmt::Write;
@@ -63,13 +63,7 @@ pub(crate) fn main() -> ExitCode {
     let written = shell
         .and_then(|mut shell| measure(&mut shell))
         .and_then(|measured| fs::write(page(), render(&measured)).map_err(|error| failed(&error)));
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Stop::Failed(why) | Stop::Skipped(why) | Stop::Beyond(why)) => {
-            eprintln!("{why}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("size", written)
 }
 
 fn page() -> PathBuf {

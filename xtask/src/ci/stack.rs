@@ -16,7 +16,7 @@ mod assembly;
 
 use super::shell::{Shell, cargo, root, target};
 use super::toolchain::{NIGHTLY, Need};
-use super::{Outcome, Stop, no_panic};
+use super::{Outcome, Stop, exit_code, no_panic};
 use assembly::Program;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -91,13 +91,7 @@ pub(crate) fn main() -> ExitCode {
         let text: String = std::iter::once(String::from(HEAD)).chain(lines).collect();
         fs::write(list(), text).map_err(|error| Stop::Failed(error.to_string()))
     });
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Stop::Failed(why) | Stop::Skipped(why) | Stop::Beyond(why)) => {
-            eprintln!("{why}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("stack", written)
 }
 
 const HEAD: &str = "# Stack above the limits of xtask/src/ci/stack.rs, written by `cargo xtask stack`: target, what, bytes, whose.\n";

@@ -31,7 +31,7 @@
 
 use crate::defect::{Defect, planted};
 use raid_core::metadata::{Capabilities, RuntimeState};
-use raid_core::units::{Row, SlotSet};
+use raid_core::units::{Row, Slot, SlotSet};
 
 /// Running number of a record, from 1, in this run of the core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,7 +71,7 @@ pub(crate) enum Stream {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Records {
-    /// What the metadata of all live members says.
+    /// What the metadata of all live members says. One that has just joined brings a record of its own.
     pub(crate) recorded: RuntimeState,
     pub(crate) stream: Stream,
     last: RecordSeq,
@@ -122,6 +122,13 @@ impl Records {
             _ => true,
         };
         written && said(&self.recorded)
+    }
+
+    /// A member has joined. That it is being filled may have been recorded before it failed, and has not
+    /// reached it then: it is not recorded before the next record.
+    pub(crate) fn joined(&mut self, slot: Slot) {
+        self.recorded.rebuilding.remove(slot);
+        self.recorded.failed.insert(slot);
     }
 
     pub(crate) fn wait(&mut self, seq: RecordSeq) {

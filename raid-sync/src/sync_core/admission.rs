@@ -242,7 +242,9 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
 #[cfg(test)]
 mod tests {
     use crate::scenarios::rig::*;
+    use crate::world::native;
     use crate::{Ack, Return};
+    use raid_core::units::Slot;
 
     #[test]
     fn a_member_that_returned_is_written_only_after_its_own_record_says_that_it_is_being_filled() {
@@ -273,5 +275,43 @@ mod tests {
         assert_eq!(rig.done(&late, &[]), Ack::Now);
         rig.run();
         rig.assert_whole();
+    }
+
+    #[test]
+    fn a_member_that_failed_before_it_stored_that_it_is_being_filled_is_not_written_when_it_returns()
+     {
+        for capabilities in [flag_only(), native::capabilities()] {
+            let mut rig = Rig::new(config(3), clean(), capabilities);
+            rig.write(0, 16);
+            rig.core.quiesce();
+            rig.run_until_clean();
+            rig.fail(1);
+            rig.write(5, 1);
+            assert_eq!(rig.give_back(1), Ok(Return::Partial { regions: 1 }));
+            rig.hold_records = true;
+            rig.hold_copies = true;
+            rig.start();
+            // The record that it is being filled reaches the others; the next one is on its way.
+            rig.core.member_failed(Slot(1));
+            rig.record(slots(&[1]));
+            rig.settle();
+            assert_eq!(rig.last_record().state.failed, slots(&[1]));
+            rig.give_back(1).unwrap();
+            rig.start();
+            assert!(rig.copies.is_empty(), "its own record is the one with which it left");
+            let early = rig.go(5, 1);
+            assert_eq!((early.must, early.may), (slots(&[0, 2]), NONE));
+            rig.send(&early);
+            assert_eq!(rig.done(&early, &[]), Ack::Now);
+            rig.record(NONE);
+            rig.settle();
+            assert_eq!(rig.last_record().state.rebuilding, slots(&[1]));
+            assert!(rig.copies.is_empty(), "nor is that record on it yet");
+            rig.record(NONE);
+            rig.settle();
+            assert!(!rig.copies.is_empty());
+            rig.run();
+            rig.assert_whole();
+        }
     }
 }

@@ -216,16 +216,20 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             self.seat(slot, id)?;
             return Ok(Return::Full);
         }
-        self.members.join(slot);
-        self.news.needs_spare.remove(slot);
+        self.join(slot);
         self.name(slot, id);
         Ok(Return::Partial { regions: self.log.debts(self.debtors.bit(slot)) })
     }
 
+    fn join(&mut self, slot: Slot) {
+        self.members.join(slot);
+        self.records.joined(slot);
+        self.news.needs_spare.remove(slot);
+    }
+
     fn seat(&mut self, slot: Slot, id: MemberKey) -> Result<(), Refusal> {
         self.can_join(slot)?;
-        self.members.join(slot);
-        self.news.needs_spare.remove(slot);
+        self.join(slot);
         self.bad.forget(slot);
         self.name(slot, id);
         self.owe_everything(slot, id);

@@ -94,6 +94,11 @@ const MENDED: &[(&str, u64, &str)] = &[
         110_062,
         "a member that failed when the resync had only to be recorded",
     ),
+    (
+        "ddf, raid1 of 2",
+        152_035,
+        "a member that failed before it stored that it was being filled, and was filled when it returned",
+    ),
 ];
 
 fn number(name: &str) -> Option<u64> {

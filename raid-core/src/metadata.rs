@@ -13,17 +13,31 @@
 //! end         delete_array │ dissolve ▶ commit on all disks ───────▶ erase_step 0, 1, 2 … per disk
 //! ```
 //!
+//! What a record says of a set stands here as well, since formats store it: its [`Generation`], whose
+//! writes are owed ([`Debtor`], [`RegionRecord`]), which rows are lost ([`BadRows`]), and which of several
+//! records speaks ([`freshest`]).
+//!
 //! Everything here is object-safe and allocation-free: a tool holds `&[&dyn Format]` and names no
 //! format anywhere else.
 
+mod bad_rows;
 mod change;
+mod debtor;
 mod disk_bytes;
+mod freshest;
+mod generation;
+mod region_record;
 mod writer;
 
+pub use bad_rows::BadRows;
 pub use change::{
-    ArrayRequest, BadRange, ChangeError, DiskCondition, MovedOn, SpareRequest, Stamp,
+    ArrayRequest, BadBlocks, ChangeError, DiskCondition, MovedOn, SpareRequest, Stamp,
 };
+pub use debtor::{DEBTORS, Debtor, MemberKey};
 pub use disk_bytes::{DiskBytes, Disks, LiveDisks};
+pub use freshest::{Freshest, Seen, SplitBrain, freshest};
+pub use generation::Generation;
+pub use region_record::RegionRecord;
 pub use writer::{FormatWriter, GUARD_BLOCKS, Step};
 
 use crate::array::{

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `new_area`, `usable`, `workspace`, `initialise`, `create_array`, `largest_member`, `*_spare` | [`build`] |
 //! | `delete_array`, `remove_disk`, `dissolve` | [`delete`] |
-//! | `state`, `set_state`, `activate`, `*_condition`, `*_bad_range`, `import` | [`update`](crate::update) |
+//! | `state`, `set_state`, `activate`, `*_condition`, `*bad_blocks`, `import` | [`update`](crate::update) |
 //! | `commit_step` | [`commit`] |
 //! | `guard`, `moved_on` | [`guard`] |
 //! | `erase_step` | [`erase`] |
@@ -22,7 +22,7 @@ use crate::update::survey::Survey;
 use crate::update::{activate, bad_blocks, condition, import, run_time};
 use raid_core::array::{ArrayId, MemberId, Place};
 use raid_core::metadata::{
-    ArrayRequest, BadRange, Capabilities, ChangeError, Creator, DiskBuffer, DiskCondition,
+    ArrayRequest, BadBlocks, Capabilities, ChangeError, Creator, DiskBuffer, DiskCondition,
     DiskShape, DiskView, Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState,
     SpareRequest, Stamp, Step,
 };
@@ -287,16 +287,16 @@ impl FormatWriter for $format {
         condition::set_condition(disks, disk, condition, stamp)
     }
 
-    fn bad_range(&self, disk: &DiskView<'_>, index: usize) -> Option<BadRange> {
-        bad_blocks::bad_range(DiskBytes::View(*disk), index)
+    fn bad_blocks(&self, disk: &DiskView<'_>, index: usize) -> Option<BadBlocks> {
+        bad_blocks::bad_blocks(DiskBytes::View(*disk), index)
     }
 
     /// Only ranges that were moved, in a log that [`Options::bad_block_log`] made.
-    fn add_bad_range(
+    fn add_bad_blocks(
         &self,
         disks: &mut [DiskBuffer<'_>],
         disk: usize,
-        range: BadRange,
+        range: BadBlocks,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
         self.profile().permit(&Live(disks))?;

@@ -13,16 +13,8 @@
 //! format can hold: a range that finds no room fails its member, or ends the operation
 //! (`sync.md` I8).
 
+use raid_core::metadata::BadRows;
 use raid_core::units::{Row, Rows, Slot, SlotSet};
-
-/// Rows of one member that cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BadRange {
-    /// Whose.
-    pub slot: Slot,
-    /// Which.
-    pub rows: Rows,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Entry {
@@ -101,12 +93,12 @@ impl<const N: usize> BadRanges<N> {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = BadRange> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = BadRows> + '_ {
         self.list().iter().map(Entry::public)
     }
 
     /// Ranges that a record which raises trust still holds.
-    pub(crate) fn lasting(&self) -> impl Iterator<Item = BadRange> + '_ {
+    pub(crate) fn lasting(&self) -> impl Iterator<Item = BadRows> + '_ {
         let lasts = |entry: &&Entry| entry.content != Content::Flushed;
         self.list().iter().filter(lasts).map(Entry::public)
     }
@@ -324,9 +316,9 @@ impl Entry {
         (self.slot, self.start)
     }
 
-    fn public(&self) -> BadRange {
+    fn public(&self) -> BadRows {
         let len = self.end.saturating_sub(self.start);
-        BadRange { slot: Slot(self.slot), rows: Rows::new(self.start, len) }
+        BadRows { slot: Slot(self.slot), rows: Rows::new(self.start, len) }
     }
 }
 

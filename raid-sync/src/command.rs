@@ -2,14 +2,13 @@
 //! What the core answers and what it asks for.
 
 use crate::bad_range::Filling;
-use crate::debt::Generation;
 use crate::error::Refusal;
 use crate::mark::Marks;
 use crate::operation::{Finish, Phase, Policy};
 use crate::record::{FlushId, RecordSeq};
 use crate::ticket::Ticket;
 use crate::window::WindowId;
-use raid_core::metadata::Operation;
+use raid_core::metadata::{Generation, Operation};
 use raid_core::units::{Rows, Slot, SlotSet};
 
 /// What a request that needs a ticket does.

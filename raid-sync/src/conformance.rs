@@ -9,9 +9,8 @@ use crate::proven::{ALL, Abstract, OF_MEDIA, PARTS, ROWS, WindowState, broken, r
 use crate::steps::{explain, explain_start};
 use crate::sync_core::SyncCore;
 use crate::world::scene::{Copy, Record, Scene};
-use crate::{Debtor, MemberKey};
 use core::cell::{Cell, RefCell};
-use raid_core::metadata::Operation;
+use raid_core::metadata::{Debtor, MemberKey, Operation};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use std::format;
 use std::string::String;

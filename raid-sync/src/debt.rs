@@ -13,60 +13,8 @@
 //!
 //! Up to [`DEBTORS`] slots at a time; one more is filled in full when it comes back.
 
+use raid_core::metadata::{DEBTORS, Debtor};
 use raid_core::units::{Slot, SlotSet};
-
-/// Slots whose debt can be kept at a time.
-pub const DEBTORS: usize = 4;
-
-/// Who a disk is, as far as a format can tell: any digest of its identity. 0 stands for "not told".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MemberKey(pub u64);
-
-/// A number that grows whenever a member stops receiving writes (`sync.md` I7).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Generation(pub u64);
-
-impl Generation {
-    const fn mask(bits: u8) -> u64 {
-        match bits {
-            64.. => u64::MAX,
-            bits => 1u64.wrapping_shl(u32_of(bits)).wrapping_sub(1),
-        }
-    }
-
-    /// The next one in a counter of this many bits, and whether it began anew.
-    #[must_use]
-    pub const fn next(self, bits: u8) -> (Self, bool) {
-        let next = self.0.wrapping_add(1) & Self::mask(bits);
-        (Self(next), next == 0)
-    }
-
-    /// Whether this is newer than `other` in a counter of this many bits: ahead by less than half of
-    /// its range.
-    #[must_use]
-    pub const fn is_newer_than(self, other: Self, bits: u8) -> bool {
-        let ahead = self.0.wrapping_sub(other.0) & Self::mask(bits);
-        ahead != 0 && ahead <= Self::mask(bits) >> 1
-    }
-}
-
-#[allow(clippy::as_conversions)] // lossless; `From` is not const
-const fn u32_of(bits: u8) -> u32 {
-    bits as u32
-}
-
-/// A slot whose debt is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Debtor {
-    /// Which slot.
-    pub slot: Slot,
-    /// The disk that owes.
-    pub id: MemberKey,
-    /// The oldest generation that its own record may show.
-    pub since: Generation,
-    /// The generation in which it left; its own record can show none that is newer.
-    pub left: Generation,
-}
 
 /// The slots whose debt is kept; the place of a debtor is its bit in each region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -150,19 +98,7 @@ fn bit_at(place: usize) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn generations_are_compared_in_half_of_their_range() {
-        let newer = |a, b, bits| Generation(a).is_newer_than(Generation(b), bits);
-        assert!(newer(1, 0, 64) && !newer(0, 1, 64) && !newer(5, 5, 64));
-        assert!(newer(0, u64::MAX, 64), "the one after the largest");
-        assert!(newer(2, 0xffff_fffe, 32) && !newer(0xffff_fffe, 2, 32));
-        assert!(newer(0x8000_0000, 1, 32) && !newer(0x8000_0001, 1, 32));
-        assert!(!newer(1, 0, 0) && !newer(0, 0, 0));
-        assert_eq!(Generation(0xffff_ffff).next(32), (Generation(0), true));
-        assert_eq!(Generation(u64::MAX).next(64), (Generation(0), true));
-        assert_eq!(Generation(7).next(32), (Generation(8), false));
-    }
+    use raid_core::metadata::{Generation, MemberKey};
 
     #[test]
     fn a_fifth_debtor_finds_no_room() {

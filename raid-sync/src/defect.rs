@@ -5,6 +5,10 @@
 //! their own thread: in every other build [`planted`] is the constant `false` and the branch is gone.
 
 use crate::sync_core::SyncCore;
+#[cfg(test)]
+use raid_core::metadata::{Freshest, Seen, SplitBrain};
+#[cfg(test)]
+use raid_core::units::SlotSet;
 
 /// A rule that the core can be made to break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,6 +111,30 @@ pub(crate) fn plant(defect: Option<Defect>) {
 #[cfg(test)]
 pub(crate) fn planted(defect: Defect) -> bool {
     PLANTED.get() == Some(defect)
+}
+
+/// Chooses the record that speaks, as an embedder that breaks the rule of [`raid_core::metadata::freshest`]
+/// does: it takes one side of a split brain, or goes by the time of the records.
+#[cfg(test)]
+pub(crate) fn freshest(records: &[Seen], bits: u8) -> Result<Option<Freshest>, SplitBrain> {
+    let verdict = raid_core::metadata::freshest(records, bits);
+    let alone = |newest| Ok(Some(Freshest { newest, stale: SlotSet::EMPTY }));
+    let places = (0usize..).zip(records);
+    match verdict {
+        Err(SplitBrain { one, other }) if planted(Defect::MergeSplitBrain) => {
+            let sides = places.filter(|(_, seen)| seen.slot == one || seen.slot == other);
+            let newest = sides.reduce(|best, next| {
+                let (a, b) = (best.1.generation, next.1.generation);
+                let newer = b.is_newer_than(a, bits) || (a == b && next.1.number > best.1.number);
+                if newer { next } else { best }
+            });
+            newest.map_or(verdict, |(newest, _)| alone(newest))
+        }
+        Ok(Some(_)) if planted(Defect::NewestByStamp) => {
+            places.max_by_key(|(_, seen)| seen.stamp).map_or(verdict, |(newest, _)| alone(newest))
+        }
+        _ => verdict,
+    }
 }
 
 /// Whether this defect was planted: never, outside unit tests.

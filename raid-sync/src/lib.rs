@@ -112,7 +112,6 @@ extern crate self as raid_sync;
 #[path = "../tests/support/world.rs"]
 mod world;
 
-mod assembly;
 mod bad_range;
 mod command;
 mod config;
@@ -152,13 +151,11 @@ mod state_table;
 #[cfg(test)]
 mod steps;
 
-pub use assembly::{Freshest, Seen, SplitBrain, freshest};
-pub use bad_range::{BadRange, Filling};
+pub use bad_range::Filling;
 pub use command::{
     Access, Ack, Admit, Command, CopyResult, Grant, Notice, ReadPlan, Status, Verify, WaitFor,
 };
 pub use config::{Config, Start};
-pub use debt::{DEBTORS, Debtor, Generation, MemberKey};
 pub use error::{Refusal, Unexpected};
 #[cfg(all(loom, target_has_atomic = "ptr"))]
 pub use gate::Without;
@@ -169,7 +166,6 @@ pub use mark::Marks;
 pub use member::Redundancy;
 pub use operation::{AboveMark, Finish, Phase, Policy, Scope};
 pub use record::{FlushId, RecordSeq};
-pub use region::RegionRecord;
 pub use reshape::{Clearance, Direction, ReshapeMark};
 pub use sync_core::{Return, SyncCore, rows_at_risk, rows_missed};
 pub use throttle::Limits;

@@ -5,10 +5,12 @@
 //! Always the whole state, never a difference. A format that holds less keeps to
 //! [`SyncCore::snapshot`](crate::SyncCore::snapshot).
 
-use crate::bad_range::{BadRange, BadRanges};
-use crate::debt::{DEBTORS, Debtor, Debtors, Generation, MemberKey};
-use crate::region::{DirtyLog, RegionRecord};
-use raid_core::metadata::RuntimeState;
+use crate::bad_range::BadRanges;
+use crate::debt::Debtors;
+use crate::region::DirtyLog;
+use raid_core::metadata::{
+    BadRows, DEBTORS, Debtor, Generation, MemberKey, RegionRecord, RuntimeState,
+};
 use raid_core::units::Slot;
 
 /// The part of a record that goes beyond [`RuntimeState`], while the record is being written.
@@ -36,11 +38,11 @@ impl<const N: usize> Regions for DirtyLog<N> {
 }
 
 pub(crate) trait Bad {
-    fn each(&self, raised: bool, to: &mut dyn FnMut(BadRange));
+    fn each(&self, raised: bool, to: &mut dyn FnMut(BadRows));
 }
 
 impl<const N: usize> Bad for BadRanges<N> {
-    fn each(&self, raised: bool, to: &mut dyn FnMut(BadRange)) {
+    fn each(&self, raised: bool, to: &mut dyn FnMut(BadRows)) {
         match raised {
             true => self.lasting().for_each(to),
             false => self.iter().for_each(to),
@@ -72,7 +74,7 @@ impl Log<'_> {
     }
 
     /// Gives each bad range, sorted by slot and row.
-    pub fn bad_ranges(&self, mut to: impl FnMut(BadRange)) {
+    pub fn bad_ranges(&self, mut to: impl FnMut(BadRows)) {
         self.bad.each(self.raised, &mut to);
     }
 }
@@ -99,7 +101,7 @@ pub struct Found<'a> {
     /// counts as none.
     pub regions: &'a [RegionRecord],
     /// The bad ranges.
-    pub bad: &'a [BadRange],
+    pub bad: &'a [BadRows],
     /// Who sits in the slots now, as far as the format leaves it to the core to compare: a mark and a
     /// debt belong to one disk (`sync.md` I11).
     pub seated: &'a [(Slot, MemberKey)],

@@ -35,14 +35,14 @@
 //! [`Debtors`](crate::debt::Debtors) have missed a write to it.
 mod grain;
 mod owed;
-mod record;
 mod recording;
 mod writes;
 
 pub(crate) use grain::Grain;
-pub use record::RegionRecord;
 pub(crate) use recording::Cleaning;
 pub(crate) use writes::Write;
+
+use raid_core::metadata::RegionRecord;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum State {

@@ -31,7 +31,7 @@ pub use restart::{rows_at_risk, rows_missed};
 use crate::bad_range::{BadRanges, Filling};
 use crate::command::Status;
 use crate::config::Config;
-use crate::debt::{Debtor, Debtors, Generation, MemberKey};
+use crate::debt::Debtors;
 use crate::defect::Defect;
 use crate::log::Log;
 use crate::mark::{Mark, Marks};
@@ -45,7 +45,7 @@ use crate::time::Clock;
 use crate::window::Windows;
 use core::num::NonZeroU64;
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Capabilities, Operation, RuntimeState};
+use raid_core::metadata::{Capabilities, Debtor, Generation, MemberKey, Operation, RuntimeState};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 
 /// Slots, from the first on, of which the core keeps the identity. A member in a later slot is always

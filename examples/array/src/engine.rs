@@ -60,12 +60,11 @@ use journal::Journal;
 use raid_core::array::{ArrayId, Geometry, Place};
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
-use raid_core::metadata::{ChangeError, FormatWriter, Stamp};
+use raid_core::metadata::{ChangeError, FormatWriter, MemberKey, Stamp};
 use raid_core::stripe::ComputeError;
 use raid_core::units::{Extent, Lba, Slot, SlotSet};
 use raid_sync::{
-    Command, Finish, FlushId, MemberKey, Notice, Refusal, SyncCore, Time, Unexpected, WaitFor,
-    WindowId,
+    Command, Finish, FlushId, Notice, Refusal, SyncCore, Time, Unexpected, WaitFor, WindowId,
 };
 use request::PendingRequest;
 use row::RowTask;

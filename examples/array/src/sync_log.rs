@@ -3,8 +3,11 @@
 //! generations, debts, regions and bad ranges. Neither DDF nor ASR has room for them.
 
 use raid_core::array::ArrayId;
-use raid_core::metadata::{ChangeError, DiskBuffer, DiskView, RuntimeState, Stamp};
-use raid_sync::{BadRange, DEBTORS, Debtor, Generation, Log, RegionRecord};
+use raid_core::metadata::{
+    BadRows, ChangeError, DEBTORS, Debtor, DiskBuffer, DiskView, Generation, RegionRecord,
+    RuntimeState, Stamp,
+};
+use raid_sync::Log;
 use std::fmt;
 
 /// The log of one set, as it is recorded.
@@ -17,7 +20,7 @@ pub struct SyncLog {
     /// A byte for each region.
     pub regions: Vec<RegionRecord>,
     /// Sorted by slot and row.
-    pub bad: Vec<BadRange>,
+    pub bad: Vec<BadRows>,
 }
 
 impl SyncLog {

@@ -88,7 +88,7 @@ pub struct DiskCondition {
 
 /// A run of blocks of a disk that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BadRange {
+pub struct BadBlocks {
     /// The blocks.
     pub bad: Extent,
     /// First of the blocks that hold their data instead; `None` if the data is nowhere.

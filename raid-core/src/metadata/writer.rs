@@ -2,7 +2,7 @@
 //! The writing half of a format, and the steps that a commit is made of.
 
 use super::{
-    ArrayRequest, BadRange, Capabilities, ChangeError, DiskBuffer, DiskCondition, DiskShape,
+    ArrayRequest, BadBlocks, Capabilities, ChangeError, DiskBuffer, DiskCondition, DiskShape,
     DiskView, Format, MovedOn, RuntimeState, SpareRequest, Stamp,
 };
 use crate::array::{ArrayId, MemberId, Place};
@@ -249,7 +249,7 @@ pub trait FormatWriter: Format {
     }
 
     /// The `index`-th bad range of a disk; `None` past the last.
-    fn bad_range(&self, disk: &DiskView<'_>, index: usize) -> Option<BadRange> {
+    fn bad_blocks(&self, disk: &DiskView<'_>, index: usize) -> Option<BadBlocks> {
         let _ = (disk, index);
         None
     }
@@ -258,11 +258,11 @@ pub trait FormatWriter: Format {
     ///
     /// # Errors
     /// [`ChangeError`], also if there is no room; the buffers are as they were.
-    fn add_bad_range(
+    fn add_bad_blocks(
         &self,
         disks: &mut [DiskBuffer<'_>],
         disk: usize,
-        range: BadRange,
+        range: BadBlocks,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
         let _ = (disks, disk, range, stamp);

@@ -22,16 +22,16 @@ use crate::guid::Guid;
 use crate::header::{Revision, Section};
 use crate::integer::{ByteOrder, U16, U32, U64};
 use crate::structure::Structure;
-use raid_core::metadata::{BadRange, ChangeError, DiskBuffer, Stamp};
+use raid_core::metadata::{BadBlocks, ChangeError, DiskBuffer, Stamp};
 use raid_core::units::{Blocks, Extent, Lba};
 
 /// The `index`-th bad range of a disk.
-pub(crate) fn bad_range(disk: DiskBytes<'_>, index: usize) -> Option<BadRange> {
+pub(crate) fn bad_blocks(disk: DiskBytes<'_>, index: usize) -> Option<BadBlocks> {
     let copies = Copies::find(disk).ok()??;
     let log = copies.structure(disk)?.bad_block_log()?;
     let entry = log.used(copies.order, copies.header.revision()).get(index)?;
     let (bad, moved_to) = extents(log, entry, copies.order);
-    Some(BadRange { bad, moved_to: moved_to.map(|moved| moved.start) })
+    Some(BadBlocks { bad, moved_to: moved_to.map(|moved| moved.start) })
 }
 
 /// The blocks of an entry, and those that hold their data.
@@ -47,7 +47,7 @@ fn extents(log: &BadBlockLog, entry: &BadBlockEntry, order: ByteOrder) -> (Exten
 pub(crate) fn add(
     disks: &mut [DiskBuffer<'_>],
     disk: usize,
-    range: BadRange,
+    range: BadBlocks,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
     let live = Live(disks);
@@ -86,7 +86,7 @@ fn check(
     log: &BadBlockLog,
     copies: &Copies,
     structure: &Structure<'_>,
-    range: BadRange,
+    range: BadBlocks,
     usable: u64,
 ) -> Result<u32, ChangeError> {
     let refuse = |what, found, expected| Err(ChangeError::Invalid { what, found, expected });
@@ -94,7 +94,7 @@ fn check(
     let Some(target) = range.moved_to else {
         return Err(ChangeError::Unsupported("marks of blocks that are not moved: unverified"));
     };
-    let BadRange { bad, .. } = range;
+    let BadBlocks { bad, .. } = range;
     if bad.len.0 == 0 || bad.len.0 > u64::from(u16::MAX) {
         return refuse("blocks of a bad range", bad.len.0, u16::MAX.into());
     }

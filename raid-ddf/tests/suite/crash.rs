@@ -8,7 +8,7 @@ use crate::media;
 use crate::media::{Rig, SMALL, Stepped, geometry, healthy, raid10};
 use raid_core::array::{ArrayId, Initialisation, Level, MemberId, MemberState, Place, Placement};
 use raid_core::metadata::{
-    BadRange, DiskCondition, DiskView, FormatWriter, Operation, Piece, RuntimeState, SpareRequest,
+    BadBlocks, DiskCondition, DiskView, FormatWriter, Operation, Piece, RuntimeState, SpareRequest,
 };
 use raid_core::units::{Extent, Lba, Row, Slot, SlotSet};
 use raid_ddf::{Assembly, BadBlockOptions, Ddf, DdfProfile, Options, VendorLogOptions};
@@ -263,8 +263,8 @@ fn what_a_disk_says_of_itself() {
     let moved_to = Some(Lba(SMALL.blocks.0 - 32_768 - 64));
     explore("bad range", &rig, |rig| {
         let (stamp, bad) = (rig.stamp(), Extent::new(1000, 3));
-        let range = BadRange { bad, moved_to };
-        rig.edit(|disks| Ddf.add_bad_range(disks, 1, range, stamp)).unwrap();
+        let range = BadBlocks { bad, moved_to };
+        rig.edit(|disks| Ddf.add_bad_blocks(disks, 1, range, stamp)).unwrap();
     });
     let set = |what, rig: &Rig, data: &[u8]| {
         explore(what, rig, |rig| {

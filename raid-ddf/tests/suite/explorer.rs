@@ -27,7 +27,7 @@ use crate::media::{Medium, Rig, Stepped};
 use crate::support::Told;
 use raid_core::array::{ArrayId, Initialisation, MemberState};
 use raid_core::metadata::{
-    BadRange, DiskView, FormatWriter, Piece, RuntimeState, Severity, Subject,
+    BadBlocks, DiskView, FormatWriter, Piece, RuntimeState, Severity, Subject,
 };
 use raid_core::units::Lba;
 use raid_ddf::{Assembly, ConfigurationRecord, Ddf};
@@ -196,7 +196,7 @@ type ArrayFacts = (
 type DiskFacts = (&'static str, Option<u64>, Option<u64>);
 
 /// Foreign_Flag, bad ranges, vendor's records.
-type LocalFacts = (Option<u64>, Vec<BadRange>, Vec<Vec<u8>>);
+type LocalFacts = (Option<u64>, Vec<BadBlocks>, Vec<Vec<u8>>);
 
 /// What a configuration says.
 #[derive(Clone, Debug)]
@@ -225,7 +225,7 @@ impl Facts {
             let pieces = rig.disks[disk].pieces.iter();
             let pieces: Vec<_> = pieces.map(|(at, bytes)| Piece { at: *at, bytes }).collect();
             let view = DiskView { shape: rig.disks[disk].shape, pieces: &pieces };
-            let ranges = (0..).map_while(|index| Ddf.bad_range(&view, index)).collect();
+            let ranges = (0..).map_while(|index| Ddf.bad_blocks(&view, index)).collect();
             (raw(disk, "Foreign_Flag"), ranges, vendor_records(view))
         });
         Self { arrays: arrays.collect(), disks: disks.collect(), local: local.collect() }

@@ -6,7 +6,7 @@ use crate::support::{Disk, Told, assemble, read_disk};
 use raid_core::array::{ArrayId, MemberId, MemberState};
 use raid_core::array::{Geometry, Initialisation, Level, Name, Placement, QNumbering, Secondary};
 use raid_core::metadata::{
-    ArrayRequest, BadRange, ChangeError, DiskBuffer, DiskCondition, DiskShape, DiskView,
+    ArrayRequest, BadBlocks, ChangeError, DiskBuffer, DiskCondition, DiskShape, DiskView,
     FormatWriter, Lookup, Piece, PieceMut, RuntimeState, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent, Lba, SlotSet};
@@ -231,8 +231,8 @@ impl Rig {
     }
 
     /// The bad ranges of a disk.
-    pub fn bad_ranges(&self, disk: usize) -> Vec<BadRange> {
-        self.view(disk, |view| (0..).map_while(|index| Ddf.bad_range(view, index)).collect())
+    pub fn bad_ranges(&self, disk: usize) -> Vec<BadBlocks> {
+        self.view(disk, |view| (0..).map_while(|index| Ddf.bad_blocks(view, index)).collect())
     }
 
     pub fn workspace(&self, disk: usize) -> Option<Extent> {

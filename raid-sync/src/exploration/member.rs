@@ -2,8 +2,7 @@
 //! A member with a volatile cache, as everything that its medium may hold.
 
 use super::stripe::{MEMBERS, Value};
-use crate::{DEBTORS, Debtor, Generation, MemberKey, RegionRecord};
-use raid_core::metadata::RuntimeState;
+use raid_core::metadata::{DEBTORS, Debtor, Generation, MemberKey, RegionRecord, RuntimeState};
 use std::hash::{Hash, Hasher};
 
 /// Rows of the set.

@@ -11,7 +11,7 @@ use super::search::Fingerprint;
 use super::stripe::{self, COLUMNS, GARBAGE, MEMBERS, Strip, Value, slot_of, strip_of, value};
 use crate::conformance::History;
 use crate::*;
-use raid_core::metadata::Operation;
+use raid_core::metadata::{Generation, MemberKey, Operation, Seen};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use std::boxed::Box;
 use std::format;

@@ -4,6 +4,7 @@
 use super::rig::*;
 use crate::world::native;
 use crate::*;
+use raid_core::metadata::BadRows;
 use raid_core::units::{Rows, Slot};
 use std::vec::Vec;
 
@@ -21,7 +22,7 @@ fn a_bad_range_that_is_written_during_a_flush_stays_on_the_list_until_the_next_o
     rig.write(6, 1);
     rig.flush(NONE);
     rig.settle();
-    let left = [BadRange { slot: Slot(1), rows: Rows::new(6, 1) }];
+    let left = [BadRows { slot: Slot(1), rows: Rows::new(6, 1) }];
     assert_eq!(rig.last_record().bad, left, "row 6 may be in a cache alone");
     assert_eq!(rig.core.plan_read(Rows::new(6, 1), NONE).unwrap().from, slots(&[0]));
     rig.flush(NONE);
@@ -38,7 +39,7 @@ fn a_write_to_a_parity_set_heals_no_bad_range_but_of_those_that_were_written() {
     assert!(rig.core.unwritable(Slot(0), Rows::new(4, 2)));
     assert!(matches!(rig.done(&grant, &[]), Ack::After(_)));
     rig.settle();
-    let listed = [BadRange { slot: Slot(0), rows: Rows::new(4, 2) }];
+    let listed = [BadRows { slot: Slot(0), rows: Rows::new(4, 2) }];
     // Another column of the same rows, and the parity.
     let grant = rig.go(4, 2);
     rig.core.rewritten(Slot(1), Rows::new(4, 2));
@@ -53,7 +54,7 @@ fn a_write_to_a_parity_set_heals_no_bad_range_but_of_those_that_were_written() {
     rig.core.rewritten(Slot(0), Rows::new(4, 1));
     assert_eq!(rig.done(&grant, &[]), Ack::Now);
     rig.settle();
-    assert_eq!(rig.last_record().bad, [BadRange { slot: Slot(0), rows: Rows::new(5, 1) }]);
+    assert_eq!(rig.last_record().bad, [BadRows { slot: Slot(0), rows: Rows::new(5, 1) }]);
 }
 
 #[test]
@@ -125,9 +126,9 @@ fn a_write_that_is_given_up_heals_no_bad_range() {
 /// Left out, a row would be read that may hold anything.
 #[test]
 fn a_start_is_refused_whose_records_name_more_bad_ranges_than_are_kept() {
-    let ranges: Vec<BadRange> =
-        (0..5).map(|at| BadRange { slot: Slot(1), rows: Rows::new(3 * at, 1) }).collect();
-    let start = |bad: &[BadRange]| {
+    let ranges: Vec<BadRows> =
+        (0..5).map(|at| BadRows { slot: Slot(1), rows: Rows::new(3 * at, 1) }).collect();
+    let start = |bad: &[BadRows]| {
         let mut image = native::Image::plain(clean());
         image.bad = bad.into();
         Core::restore(config(2), &image.found(&[]), native::capabilities(), Start::Normal)

@@ -4,7 +4,9 @@
 use super::rig::*;
 use crate::world::native;
 use crate::*;
-use raid_core::metadata::{Capabilities, Operation, RuntimeState};
+use raid_core::metadata::{
+    Capabilities, Generation, MemberKey, Operation, RegionRecord, RuntimeState, Seen,
+};
 use raid_core::units::{Row, Slot};
 
 /// What is clean on the record must be on the medium.

@@ -4,7 +4,7 @@
 use super::rig::*;
 use crate::world::native;
 use crate::*;
-use raid_core::metadata::{Capabilities, Operation};
+use raid_core::metadata::{BadRows, Capabilities, Operation};
 use raid_core::units::{Row, Rows, Slot};
 use std::vec::Vec;
 
@@ -31,7 +31,7 @@ fn an_acknowledgement_waits_for_a_record_that_holds_the_new_bad_range() {
     rig.record(NONE);
     rig.settle();
     assert!(rig.woken.contains(&WaitFor::Record(seq)));
-    assert_eq!(rig.last_record().bad, [BadRange { slot: Slot(1), rows: grant.rows }]);
+    assert_eq!(rig.last_record().bad, [BadRows { slot: Slot(1), rows: grant.rows }]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::rig::*;
 use super::scenarios;
 use crate::world::native;
 use crate::*;
-use raid_core::metadata::{Capabilities, Operation};
+use raid_core::metadata::{BadRows, Capabilities, Operation};
 use raid_core::units::{Row, Rows, Slot};
 use std::vec::Vec;
 
@@ -27,11 +27,11 @@ scenarios! {
         }
         let done = rig.core.marks().unwrap().done;
         assert!(done <= Row(4), "the mark passed {done:?} before the record of the bad range");
-        assert!(rig.last_record().bad.contains(&BadRange { slot: Slot(1), rows: Rows::new(5, 2) })
-            || rig.last_record().bad.contains(&BadRange { slot: Slot(1), rows: Rows::new(5, 1) }));
+        assert!(rig.last_record().bad.contains(&BadRows { slot: Slot(1), rows: Rows::new(5, 2) })
+            || rig.last_record().bad.contains(&BadRows { slot: Slot(1), rows: Rows::new(5, 1) }));
         rig.run();
         let bad = rig.disks[0].record().unwrap().1.bad;
-        assert_eq!(bad, [BadRange { slot: Slot(1), rows: Rows::new(5, 2) }]);
+        assert_eq!(bad, [BadRows { slot: Slot(1), rows: Rows::new(5, 2) }]);
         assert_eq!(rig.core.status().rebuilding, NONE, "in sync, but for two rows");
         let read = |rig: &Rig, row| rig.core.plan_read(Rows::new(row, 8), NONE).unwrap();
         assert_eq!(read(&rig, 5).from, slots(&[0]), "never from the bad range");
@@ -78,7 +78,7 @@ scenarios! {
         assert_eq!(rig.flushes.len(), 1, "removing it is a raise");
         rig.flush(NONE);
         rig.settle();
-        let left = [BadRange { slot: Slot(1), rows: Rows::new(6, 1) }];
+        let left = [BadRows { slot: Slot(1), rows: Rows::new(6, 1) }];
         assert_eq!(rig.last_record().bad, left);
         assert_eq!(rig.core.plan_read(Rows::new(5, 1), NONE).unwrap().from, slots(&[0, 1]));
         assert_eq!(rig.core.plan_read(Rows::new(6, 1), NONE).unwrap().from, slots(&[0]));

@@ -3,9 +3,10 @@
 
 use super::rig::*;
 use super::scenarios;
+use crate::defect::freshest;
 use crate::world::native;
 use crate::*;
-use raid_core::metadata::Operation;
+use raid_core::metadata::{Generation, MemberKey, Operation, Seen, SplitBrain};
 use raid_core::units::{Row, Rows, Slot};
 use std::vec::Vec;
 

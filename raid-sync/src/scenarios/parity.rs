@@ -5,7 +5,7 @@ use super::rig::*;
 use super::scenarios;
 use crate::world::native::{self, Image};
 use crate::*;
-use raid_core::metadata::{Capabilities, RuntimeState};
+use raid_core::metadata::{Capabilities, RegionRecord, RuntimeState};
 use raid_core::units::{Row, Rows, Slot};
 use std::vec::Vec;
 

@@ -5,7 +5,7 @@ use super::rig::*;
 use super::scenarios;
 use crate::world::native;
 use crate::*;
-use raid_core::metadata::{Capabilities, Operation, RuntimeState};
+use raid_core::metadata::{Capabilities, Generation, MemberKey, Operation, RuntimeState};
 use raid_core::units::{Row, Rows, Slot};
 use std::collections::VecDeque;
 use std::vec::Vec;

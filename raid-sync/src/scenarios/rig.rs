@@ -5,7 +5,7 @@ use crate::world::disk::Disk;
 use crate::world::native::{self, Image};
 use crate::*;
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Capabilities, Operation, RuntimeState};
+use raid_core::metadata::{Capabilities, Generation, MemberKey, Operation, RuntimeState, Seen};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use std::vec;
 use std::vec::Vec;

@@ -11,8 +11,6 @@
 //! | another disk | everything |
 
 use super::{NAMED, SyncCore};
-use crate::assembly::Seen;
-use crate::debt::{Debtor, MemberKey};
 use crate::defect::Defect;
 use crate::error::Refusal;
 use crate::mark::Mark;
@@ -20,7 +18,7 @@ use crate::member::Redundancy;
 use crate::operation::{Family, Finish, Running};
 use crate::record::Stream;
 use raid_core::array::Initialisation;
-use raid_core::metadata::Operation;
+use raid_core::metadata::{Debtor, MemberKey, Operation, Seen};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 
 /// What a returning disk must be given.
@@ -189,7 +187,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     ///
     /// # Errors
     /// As [`can_join`](Self::can_join); [`Refusal::Diverged`] if it was written without the
-    /// others: by the same rule as at a start, see [`freshest`](crate::freshest).
+    /// others: by the same rule as at a start, see [`freshest`](raid_core::metadata::freshest).
     pub fn member_returned(
         &mut self,
         slot: Slot,

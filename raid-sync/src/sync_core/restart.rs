@@ -41,7 +41,7 @@ use super::membership::unnamed;
 use super::{Counters, News, SyncCore, Waiters};
 use crate::bad_range::BadRanges;
 use crate::config::{Config, Start};
-use crate::debt::{Debtor, Debtors};
+use crate::debt::Debtors;
 use crate::defect::{Defect, planted};
 use crate::error::Refusal;
 use crate::log::Found;
@@ -49,13 +49,13 @@ use crate::mark::Mark;
 use crate::member::{Members, Redundancy};
 use crate::operation::{Family, family};
 use crate::record::Records;
-use crate::region::{DirtyLog, Grain, RegionRecord};
+use crate::region::{DirtyLog, Grain};
 use crate::throttle::Throttle;
 use crate::ticket::Tickets;
 use crate::time::Clock;
 use crate::window::Windows;
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Capabilities, Operation, RuntimeState};
+use raid_core::metadata::{Capabilities, Debtor, Operation, RegionRecord, RuntimeState};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 
 impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>

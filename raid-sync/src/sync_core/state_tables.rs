@@ -7,16 +7,16 @@ use crate::state_table::{name, rows};
 use crate::world::native;
 use crate::*;
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Capabilities, Operation, RuntimeState};
+use raid_core::metadata::{
+    Capabilities, Debtor, Generation, MemberKey, Operation, RegionRecord, RuntimeState, Seen,
+};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use std::string::{String, ToString};
 use std::vec;
 use std::vec::Vec;
 
-use crate::debt::Debtor;
 use crate::log::Found;
 use crate::record::Stream;
-use crate::region::RegionRecord;
 use crate::window::State;
 
 /// A rebuild of the second member in two windows at a time; its copies are held back.

@@ -322,11 +322,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
 mod tests {
     use super::*;
     use crate::command::{Admit, WaitFor};
-    use crate::region::RegionRecord;
     use crate::scenarios::rig::*;
     use crate::world::native;
     use raid_core::array::Initialisation;
-    use raid_core::metadata::{Capabilities, RuntimeState};
+    use raid_core::metadata::{Capabilities, RegionRecord, RuntimeState};
     use std::vec::Vec;
 
     fn unwritten(rig: &mut Rig) -> Result<(), Refusal> {

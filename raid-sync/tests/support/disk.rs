@@ -3,7 +3,7 @@
 
 use super::native::Image;
 use super::random::Random;
-use raid_sync::MemberKey;
+use raid_core::metadata::MemberKey;
 use std::prelude::v1::*;
 use std::vec;
 

@@ -15,11 +15,12 @@
 //! | 8 | checksum of all before |
 
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Capabilities, Operation, RuntimeState};
-use raid_core::units::{Row, Rows, Slot, SlotSet};
-use raid_sync::{
-    BadRange, DEBTORS, Debtor, Found, Generation, MemberKey, RecordSeq, RegionRecord, SyncCore,
+use raid_core::metadata::{
+    BadRows, Capabilities, DEBTORS, Debtor, Generation, MemberKey, Operation, RegionRecord,
+    RuntimeState,
 };
+use raid_core::units::{Row, Rows, Slot, SlotSet};
+use raid_sync::{Found, RecordSeq, SyncCore};
 use std::prelude::v1::*;
 
 const MAGIC: &[u8; 8] = b"NATIVE01";
@@ -31,7 +32,7 @@ pub(crate) struct Image {
     pub(crate) generation: Generation,
     pub(crate) debtors: [Option<Debtor>; DEBTORS],
     pub(crate) regions: Vec<RegionRecord>,
-    pub(crate) bad: Vec<BadRange>,
+    pub(crate) bad: Vec<BadRows>,
 }
 
 /// What the format can hold.
@@ -167,7 +168,7 @@ impl Image {
         for _ in 0..at.u32()? {
             let slot = Slot(at.u64()? as u8);
             let rows = Rows::new(at.u64()?, at.u64()?);
-            image.bad.push(BadRange { slot, rows });
+            image.bad.push(BadRows { slot, rows });
         }
         Some((number, image))
     }

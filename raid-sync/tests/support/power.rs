@@ -20,7 +20,7 @@ impl World<'_> {
         if let (Some((number, seen)), true) = (record, choice >> 16 & 1 == 1) {
             let key = disk.key;
             let returned =
-                self.core.member_returned(slot, key, &raid_sync::Seen::plain(slot, seen));
+                self.core.member_returned(slot, key, &raid_core::metadata::Seen::plain(slot, seen));
             self.say(|| format!("   {returned:?}"));
             if let Ok(returned) = returned {
                 self.seen.partial += u64::from(returned != Return::Full);
@@ -108,15 +108,15 @@ impl World<'_> {
         let disks = (0u8..).map(Slot).zip(&self.disks).filter(|(_, disk)| !disk.dead);
         let records: Vec<_> =
             disks.filter_map(|(slot, disk)| Some((slot, disk.record()?))).collect();
-        let seen: Vec<raid_sync::Seen> = (records.iter())
+        let seen: Vec<raid_core::metadata::Seen> = (records.iter())
             .map(|(slot, (number, image))| {
                 let (absent, filling) = (image.state.failed, image.state.rebuilding);
                 let (slot, generation) = (*slot, image.generation);
                 let number = *number;
-                raid_sync::Seen { slot, generation, number, absent, filling, stamp: 0 }
+                raid_core::metadata::Seen { slot, generation, number, absent, filling, stamp: 0 }
             })
             .collect();
-        let Ok(freshest) = freshest(&seen, 64) else {
+        let Ok(freshest) = raid_core::metadata::freshest(&seen, 64) else {
             // Two went on alone: whichever was chosen, the other's promises would be lost.
             self.seen.refused += 1;
             self.over = true;

@@ -2,9 +2,8 @@
 //! What surrounds a core that is tested: disks, requests, promises and records, in versions of rows.
 
 use super::{Job, Leg, Purpose, Verdict, Watch, World};
-use raid_core::metadata::RuntimeState;
+use raid_core::metadata::{DEBTORS, Debtor, RegionRecord, RuntimeState};
 use raid_core::units::{Row, Slot, SlotSet};
-use raid_sync::{DEBTORS, Debtor, RegionRecord};
 use std::prelude::v1::*;
 use std::vec;
 

@@ -14,7 +14,7 @@
 //! 5. nothing hangs: left alone, every request ends and every owed operation completes.
 
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Capabilities, Operation, RuntimeState};
+use raid_core::metadata::{Capabilities, MemberKey, Operation, RuntimeState};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use raid_sync::*;
 // The unit tests of the `no_std` crate share this file.

@@ -19,10 +19,10 @@ use crate::store::{CommitStep, Store};
 use crate::sync_log::SyncLog;
 use raid_core::array::{MemberId, Place};
 use raid_core::metadata::{
-    ChangeError, DiskBuffer, DiskShape, FormatWriter, Operation, RuntimeState, Stamp,
+    ChangeError, DiskBuffer, DiskShape, FormatWriter, Operation, RuntimeState, Seen, Stamp,
 };
 use raid_core::units::{Extent, Row, Slot, SlotSet};
-use raid_sync::{RecordSeq, Refusal, Seen};
+use raid_sync::{RecordSeq, Refusal};
 use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Clone, Copy, Debug)]

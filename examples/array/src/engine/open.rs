@@ -28,11 +28,9 @@ use raid_core::array::{
 };
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
-use raid_core::metadata::{Capabilities, Finding, FormatWriter, Operation, Severity};
+use raid_core::metadata::{Capabilities, Finding, FormatWriter, MemberKey, Operation, Severity};
 use raid_core::units::{Extent, Lba, Row, Rows, Slot, SlotSet};
-use raid_sync::{
-    Config, Found, Limits, MemberKey, Redundancy, Refusal, Start, rows_at_risk, rows_missed,
-};
+use raid_sync::{Config, Found, Limits, Redundancy, Refusal, Start, rows_at_risk, rows_missed};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// How to start an array.

@@ -9,7 +9,8 @@ use super::group::{Ask, Results};
 use super::{CallError, Engine, Event, Owner, Set};
 use crate::backplane::Transfer;
 use raid_core::array::{MemberDescriptor, Place};
-use raid_sync::{MemberKey, Refusal, Seen};
+use raid_core::metadata::{MemberKey, Seen};
+use raid_sync::Refusal;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 

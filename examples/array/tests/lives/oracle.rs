@@ -22,7 +22,7 @@
 use raid_array::workload::{Content, read_stamp, write_stamp};
 use raid_core::array::Geometry;
 use raid_core::layout::Layout;
-use raid_core::metadata::Operation;
+use raid_core::metadata::{Generation, Operation};
 use raid_core::units::{Extent, Rows, Slot, SlotSet};
 use raid_sync::Status;
 use std::collections::{BTreeMap, BTreeSet};
@@ -819,7 +819,7 @@ mod tests {
     use super::*;
     use crate::machine::geometry;
     use raid_core::array::Level;
-    use raid_sync::{Filling, Generation, Phase};
+    use raid_sync::{Filling, Phase};
 
     /// These disks run, and stop.
     fn run(tree: &mut Tree, map: &Map, disks: &[usize], promises: bool) {

@@ -16,10 +16,10 @@ use raid_core::array::{
 };
 use raid_core::metadata::{
     ArrayRequest, Branch, Capabilities, ChangeError, DiskBuffer, DiskDescriptor, DiskShape,
-    DiskView, Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState, Stamp, Step,
+    DiskView, Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState, Seen, SplitBrain,
+    Stamp, Step, freshest,
 };
 use raid_core::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};
-use raid_sync::{Seen, SplitBrain, freshest};
 
 // The bytes of that are those with which the sync engine is tested on its own.
 #[path = "../../../../raid-sync/tests/support/native.rs"]

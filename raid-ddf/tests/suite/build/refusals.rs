@@ -7,7 +7,7 @@ use raid_core::array::{
     ArrayId, Geometry, Level, MemberId, Name, Place, Placement, QNumbering, Secondary,
 };
 use raid_core::metadata::{
-    ArrayRequest, BadRange, ChangeError, DiskBuffer, DiskCondition, DiskShape, FormatWriter,
+    ArrayRequest, BadBlocks, ChangeError, DiskBuffer, DiskCondition, DiskShape, FormatWriter,
     RuntimeState, SpareRequest, Stamp,
 };
 use raid_core::units::{Blocks, Extent, Lba, Slot, SlotSet};
@@ -380,23 +380,23 @@ fn bad_ranges() {
     let mut rig = container(1, &options);
     let spares = SMALL.blocks.0 - 32_768 - 64;
     let add = |rig: &mut Rig, words: &str, start: u64, len: u64, to: Option<u64>| {
-        let range = BadRange { bad: Extent::new(start, len), moved_to: to.map(Lba) };
-        refused(rig, words, |d, stamp| Ddf.add_bad_range(d, 0, range, stamp));
+        let range = BadBlocks { bad: Extent::new(start, len), moved_to: to.map(Lba) };
+        refused(rig, words, |d, stamp| Ddf.add_bad_blocks(d, 0, range, stamp));
     };
     add(&mut rig, "marks of blocks that are not moved", 0, 1, None);
     add(&mut rig, "blocks of a bad range", 0, 0, Some(spares));
     add(&mut rig, "blocks of a bad range", 0, 65_536, Some(spares));
     add(&mut rig, "end of a bad range", 65_535, 2, Some(spares));
     add(&mut rig, "spare block", 0, 2, Some(spares + 63));
-    let range = BadRange { bad: Extent::new(10, 4), moved_to: Some(Lba(spares)) };
+    let range = BadBlocks { bad: Extent::new(10, 4), moved_to: Some(Lba(spares)) };
     let mut full = rig.clone();
     let stamp = full.stamp();
-    full.edit(|disks| Ddf.add_bad_range(disks, 0, range, stamp)).unwrap();
+    full.edit(|disks| Ddf.add_bad_blocks(disks, 0, range, stamp)).unwrap();
     add(&mut full, "entries of the bad block log", 20, 1, Some(spares + 8));
     options.bad_block_log = Some(BadBlockOptions { entries: 2, spare_blocks: 64 });
     let mut rig = container(1, &options);
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_bad_range(disks, 0, range, stamp)).unwrap();
+    rig.edit(|disks| Ddf.add_bad_blocks(disks, 0, range, stamp)).unwrap();
     add(&mut rig, "bad block that was moved before", 13, 1, Some(spares + 8));
     add(&mut rig, "spare block that is taken", 20, 1, Some(spares + 3));
     add(&mut container(1, &small_tables()), "without a bad block log", 0, 1, Some(spares));

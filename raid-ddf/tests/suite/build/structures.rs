@@ -4,7 +4,7 @@
 use crate::media::{Rig, SMALL, geometry, healthy, raid10};
 use raid_core::array::{ArrayId, Geometry, Level, Placement};
 use raid_core::metadata::{
-    BadRange, ChangeError, DiskCondition, DiskShape, FormatWriter, RuntimeState, Severity,
+    BadBlocks, ChangeError, DiskCondition, DiskShape, FormatWriter, RuntimeState, Severity,
     SpareRequest, Stamp,
 };
 use raid_core::units::{Blocks, Extent, Lba, Slot, SlotSet};
@@ -79,8 +79,8 @@ impl Way {
         let (stamp, sixth) = (rig.stamp(), rig.told().disks[5].id);
         rig.edit(|disks| Ddf.set_disk_condition(disks, sixth, predicted, stamp)).unwrap();
         let stamp = rig.stamp();
-        let range = BadRange { bad: Extent::new(9000, 3), moved_to: Some(self.spares()) };
-        rig.edit(|disks| Ddf.add_bad_range(disks, 2, range, stamp)).unwrap();
+        let range = BadBlocks { bad: Extent::new(9000, 3), moved_to: Some(self.spares()) };
+        rig.edit(|disks| Ddf.add_bad_blocks(disks, 2, range, stamp)).unwrap();
         let stamp = rig.stamp();
         rig.edit(|disks| raid_ddf::set_vendor_record(disks, 3, six, VENDORS, stamp)).unwrap();
         let failed = RuntimeState { failed: SlotSet::of(Slot(0)), clean: false, ..healthy() };

@@ -4,7 +4,7 @@
 use crate::media::{self, Rig, geometry};
 use crate::update::with;
 use raid_core::array::{Level, Placement};
-use raid_core::metadata::{BadRange, FormatWriter, Severity};
+use raid_core::metadata::{BadBlocks, FormatWriter, Severity};
 use raid_core::units::Lba;
 use raid_ddf::{BadBlockOptions, Ddf, Options, Revision};
 
@@ -26,7 +26,7 @@ fn bad_ranges_are_kept_within_their_limits() {
         let add = |rig: &mut Rig, start, len, to: Option<u64>| {
             let moved_to = to.map(|skip| Lba(spares.0 + skip));
             let (stamp, bad) = (rig.stamp(), media::extent(start, len));
-            rig.edit(|disks| Ddf.add_bad_range(disks, 1, BadRange { bad, moved_to }, stamp))
+            rig.edit(|disks| Ddf.add_bad_blocks(disks, 1, BadBlocks { bad, moved_to }, stamp))
         };
         add(&mut rig, 1000, 3, Some(8)).unwrap();
         let before = rig.bytes();
@@ -52,7 +52,7 @@ fn bad_ranges_are_kept_within_their_limits() {
         let ranges = rig.bad_ranges(1);
         assert_eq!(
             ranges[0],
-            BadRange { bad: media::extent(1000, 3), moved_to: Some(Lba(spares.0 + 8)) }
+            BadBlocks { bad: media::extent(1000, 3), moved_to: Some(Lba(spares.0 + 8)) }
         );
         assert_eq!(ranges.len(), if third.is_ok() { 3 } else { 2 });
         assert!(rig.bad_ranges(0).is_empty());
@@ -61,7 +61,7 @@ fn bad_ranges_are_kept_within_their_limits() {
         assert_eq!(rig.workspace(0).unwrap().end(), Some(spares));
     }
     let (mut rig, _) = with(geometry(Level::Single, Placement::Fixed, 1), &[0], 1);
-    let range = BadRange { bad: media::extent(0, 1), moved_to: Some(Lba(0)) };
+    let range = BadBlocks { bad: media::extent(0, 1), moved_to: Some(Lba(0)) };
     let stamp = rig.stamp();
-    assert!(rig.edit(|disks| Ddf.add_bad_range(disks, 0, range, stamp)).is_err(), "no log");
+    assert!(rig.edit(|disks| Ddf.add_bad_blocks(disks, 0, range, stamp)).is_err(), "no log");
 }

@@ -172,12 +172,12 @@ fn disks_of_one_configuration_keep_what_each_has() {
     let (place, stamp) = (Place { set: 0, slot: Slot(1) }, rig.stamp());
     rig.edit(|disks| Ddf.activate(disks, array, place, 3, stamp)).unwrap();
     check(&mut rig, "activated");
-    let range = raid_core::metadata::BadRange {
+    let range = raid_core::metadata::BadBlocks {
         bad: Extent::new(100, 2),
         moved_to: Some(Lba(20_000 - 4096 - 64)),
     };
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_bad_range(disks, 1, range, stamp)).unwrap();
+    rig.edit(|disks| Ddf.add_bad_blocks(disks, 1, range, stamp)).unwrap();
     check(&mut rig, "bad range");
     let configuration = rig.told().disks[0].configuration;
     let stamp = rig.stamp();

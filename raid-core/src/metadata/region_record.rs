@@ -9,7 +9,9 @@ impl RegionRecord {
     const DIRTY: u8 = 1;
     const UNWRITTEN: u8 = 2;
 
-    pub(crate) const fn new(dirty: bool, unwritten: bool, debt: u8) -> Self {
+    /// What it says; `debt` has a bit for each of the recorded debtors that have missed writes to it.
+    #[must_use]
+    pub const fn new(dirty: bool, unwritten: bool, debt: u8) -> Self {
         let dirty = if dirty { Self::DIRTY } else { 0 };
         let unwritten = if unwritten { Self::UNWRITTEN } else { 0 };
         Self(dirty | unwritten | (debt << 4))

@@ -29,10 +29,9 @@
 //!
 //! A stale member is not lost: if the newest record keeps its debt, only that is copied.
 
-use crate::debt::Generation;
-use crate::defect::{Defect, planted};
+use super::Generation;
+use crate::units::{Slot, SlotSet};
 use core::fmt;
-use raid_core::units::{Slot, SlotSet};
 
 /// One member's own record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +83,6 @@ impl core::error::Error for SplitBrain {}
 /// # Errors
 /// [`SplitBrain`].
 pub fn freshest(records: &[Seen], bits: u8) -> Result<Option<Freshest>, SplitBrain> {
-    let merge = planted(Defect::MergeSplitBrain);
     let stands = |record: &&Seen| !records.iter().any(|other| other.overrules(record));
     let overruled = overruled(records);
     if let Some(one) = records.iter().find(|one| !stands(one) && !overruled.contains(one.slot)) {
@@ -95,7 +93,7 @@ pub fn freshest(records: &[Seen], bits: u8) -> Result<Option<Freshest>, SplitBra
     }
     for one in records.iter().filter(stands) {
         let apart = |other: &&Seen| one.accuses(other) && other.accuses(one);
-        if let Some(other) = records.iter().filter(stands).find(apart).filter(|_| !merge) {
+        if let Some(other) = records.iter().filter(stands).find(apart) {
             return Err(SplitBrain { one: one.slot, other: other.slot });
         }
     }
@@ -114,8 +112,8 @@ pub fn freshest(records: &[Seen], bits: u8) -> Result<Option<Freshest>, SplitBra
         let equal = record.generation == best.generation && record.number == best.number;
         equal && (record.absent, record.filling) != (best.absent, best.filling)
     };
-    let of_equal_number = records.iter().filter(stands).filter(|record| record.trusts_itself());
-    if let Some(other) = of_equal_number.filter(|_| !merge).find(differs) {
+    let mut of_equal_number = records.iter().filter(stands).filter(|record| record.trusts_itself());
+    if let Some(other) = of_equal_number.find(differs) {
         return Err(SplitBrain { one: best.slot, other: other.slot });
     }
     let older =
@@ -152,7 +150,8 @@ impl Seen {
 
     /// Whether its member went on without these members, which have gone on without it: no order can be
     /// proven, and [`freshest`] refuses them together, whatever their generations.
-    pub(crate) fn went_on_without(&self, members: SlotSet) -> bool {
+    #[must_use]
+    pub fn went_on_without(&self, members: SlotSet) -> bool {
         !members.is_empty() && (self.absent | self.filling).contains_all(members)
     }
 
@@ -172,9 +171,6 @@ impl Seen {
     }
 
     fn is_newer_than(&self, other: &Self, bits: u8) -> bool {
-        if planted(Defect::NewestByStamp) {
-            return self.stamp > other.stamp;
-        }
         let (generation, of_other) = (self.generation, other.generation);
         generation.is_newer_than(of_other, bits)
             || (generation == of_other && self.number > other.number)
@@ -184,8 +180,8 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state_table::rows;
     use std::vec;
+    use std::vec::Vec;
 
     fn seen(slot: u8, generation: u64, number: u64, absent: &[u8]) -> Seen {
         let absent = absent.iter().map(|slot| Slot(*slot)).collect();
@@ -218,6 +214,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_time_of_a_record_decides_nothing() {
+        let stamped = |stamp, seen| Seen { stamp, ..seen };
+        let newer = seen(0, 4, 11, &[]);
+        for older in [seen(1, 4, 10, &[]), seen(1, 3, 12, &[])] {
+            for (early, late) in [(5, 9), (9, 5), (5, 5)] {
+                let (newer, older) = (stamped(early, newer), stamped(late, older));
+                let newest = |records: &[Seen]| freshest(records, 32).map(|f| f.map(|f| f.newest));
+                assert_eq!(newest(&[newer, older]), Ok(Some(0)), "{newer:?} {older:?}");
+                assert_eq!(newest(&[older, newer]), Ok(Some(1)), "{newer:?} {older:?}");
+            }
+        }
+    }
+
     /// Case C8.
     #[test]
     #[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
@@ -226,10 +236,13 @@ mod tests {
         let stale = |slots: &[u8]| slots.iter().map(|slot| Slot(*slot)).collect::<SlotSet>();
         let speaks = |newest, slots| Ok(Some(Freshest { newest, stale: stale(slots) }));
         assert_eq!(verdict(&[]), Ok(None));
-        let table = rows(include_str!("assembly.rs"), "| records | verdict |");
-        assert_eq!(table.len(), 11);
-        for row in table {
-            let [records, says] = row[..] else { panic!("{row:?}") };
+        let lines = include_str!("freshest.rs").lines();
+        let table = lines.skip_while(|line| *line != "//! | records | verdict |").skip(2);
+        let rows: Vec<&str> = table.map_while(|line| line.strip_prefix("//! | ")).collect();
+        assert_eq!(rows.len(), 11);
+        for row in rows {
+            let cells = row.trim_end_matches(" |").split_once(" | ");
+            let Some((records, says)) = cells else { panic!("{row:?}") };
             let (a, b) = (seen(0, 3, 10, &[]), seen(1, 3, 11, &[]));
             let gone = seen(0, 4, 5, &[1]);
             let wrapped = (seen(0, 0, 1, &[]), seen(1, 0xffff_ffff, 99, &[]));

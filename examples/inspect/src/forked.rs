@@ -52,6 +52,15 @@ pub(crate) fn histories(inspection: &Inspection, array: &FoundArray) -> String {
     let mut text =
         "its disks ran apart, and each history has writes that the others lack".to_owned();
     for (Choice { kept, .. }, settled) in settlements(inspection, array) {
+        if kept.disks.is_empty() {
+            text += &format!(
+                "\n  history {}: on none of these disks, {}\n    to keep it:           give the \
+                 disks that hold its data",
+                kept.number,
+                kept.last_record(),
+            );
+            continue;
+        }
         let Settlement { run, give_back, lost } = settled;
         text += &format!(
             "\n  history {}: {}, {}\n    run on these:         {run} (then start the array with \

@@ -185,10 +185,19 @@ fn write_branches(
     f.write_str("its disks ran apart, and each history has writes that the others lack")?;
     for choice in Choice::all(branches) {
         let Choice { kept, given_back, .. } = &choice;
-        let (own, others) = (named(&kept.disks), named(given_back));
-        write!(f, "; history {}: {own}, {}", kept.number, kept.last_record())?;
-        write!(f, ": to keep it, start with {own} alone, then give back {others} as new disks, ")?;
-        write!(f, "to be filled; lost then is {}", choice.lost(format))?;
+        write!(f, "; history {}: ", kept.number)?;
+        if kept.disks.is_empty() {
+            write!(f, "{}: none of the disks given holds its data", kept.last_record())?;
+            f.write_str("; to keep it, give those that do")?;
+            continue;
+        }
+        let own = named(&kept.disks);
+        write!(f, "{own}, {}: to keep it, start with {own} alone", kept.last_record())?;
+        if !given_back.is_empty() {
+            let others = named(given_back);
+            write!(f, ", then give back {others} as new disks, to be filled")?;
+        }
+        write!(f, "; lost then is {}", choice.lost(format))?;
     }
     f.write_str("; nothing was written")
 }
@@ -213,5 +222,35 @@ impl std::error::Error for OpenError {}
 impl From<GeometryError> for OpenError {
     fn from(error: GeometryError) -> Self {
         Self::Geometry(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_whose_data_is_on_none_of_the_disks_given_is_not_offered_to_be_kept_with_them() {
+        let branch = |number, disks: &[usize]| FoundBranch {
+            number,
+            disks: disks.to_vec(),
+            sequence: Some(10 + u64::from(number)),
+            unix_seconds: None,
+            failed: Vec::new(),
+            written: None,
+        };
+        let names = vec!["a".to_owned(), "b".to_owned()];
+        let branches = vec![branch(0, &[]), branch(1, &[1])];
+        let told = OpenError::Forked { branches, names, format: "native" }.to_string();
+        for words in [
+            "history 1: b, last record 11",
+            "to keep it, start with b alone; lost then is what history 0 wrote",
+            "history 0: last record 10 without a time: none of the disks given holds its data",
+        ] {
+            assert!(told.contains(words), "{told}");
+        }
+        for broken in [": ,", "with  alone", "back  as"] {
+            assert!(!told.contains(broken), "{told}");
+        }
     }
 }

@@ -29,6 +29,13 @@ use std::fmt;
 pub enum JournalFault {
     /// No member that is in sync gives the head of a ledger of this set.
     NoHead,
+    /// No update of the metadata rests on the journal: a start that did not need it ended it.
+    Ended {
+        /// Which disk.
+        disk: usize,
+        /// The update that its metadata is of.
+        found: Option<u64>,
+    },
     /// The metadata was updated by a program that keeps no journal.
     Outdated {
         /// Which disk.
@@ -72,19 +79,19 @@ impl fmt::Display for JournalFault {
             Self::NoHead => {
                 f.write_str("no member that is in sync has a write journal of this set")
             }
-            Self::Outdated { disk, found, expected: [before, after] } => {
-                let number = |update: &Option<u64>| {
-                    update.map_or_else(|| "none".to_owned(), |update| update.to_string())
-                };
-                write!(
-                    f,
-                    "disk {disk}: the write journal belongs to update {} or {} of the metadata, found \
-                     {}: another program has updated it since",
-                    number(before),
-                    number(after),
-                    number(found)
-                )
-            }
+            Self::Ended { disk, found } => write!(
+                f,
+                "disk {disk}: an earlier start ended the write journal there, found {} of the \
+                 metadata: its record that members are missing was written without a journal",
+                update(*found)
+            ),
+            Self::Outdated { disk, found, expected } => write!(
+                f,
+                "disk {disk}: the write journal belongs to {} of the metadata, found {}: another \
+                 program has updated it since",
+                either(*expected),
+                update(*found)
+            ),
             Self::OthersGone { journal, metadata } => write!(
                 f,
                 "the write journal was begun when slots {journal:?} were gone, the metadata names \
@@ -106,6 +113,19 @@ impl fmt::Display for JournalFault {
                 at.0
             ),
         }
+    }
+}
+
+/// `update 7`.
+fn update(number: Option<u64>) -> String {
+    number.map_or_else(|| "an update without a number".to_owned(), |own| format!("update {own}"))
+}
+
+/// `update 6 or 7`.
+fn either([before, after]: [Option<u64>; 2]) -> String {
+    match (before, after) {
+        (Some(before), Some(after)) if before != after => format!("update {before} or {after}"),
+        (one, other) => update(one.or(other)),
     }
 }
 
@@ -252,6 +272,7 @@ impl Engine {
         heads.first().map(|(_, OneCopy { disk, .. }, head)| {
             let (found, expected) = (update(*disk), head.updates);
             match expected.contains(&found) {
+                _ if expected == [None; 2] => JournalFault::Ended { disk: *disk, found },
                 true => JournalFault::OthersGone { journal: head.gone, metadata: untrusted },
                 false => JournalFault::Outdated { disk: *disk, found, expected },
             }
@@ -320,5 +341,30 @@ impl Engine {
             transfer(backplane, disk, Transfer::Flush)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_does_not_count_is_reported_with_the_updates_it_belongs_to() {
+        let outdated = |expected| JournalFault::Outdated { disk: 1, found: Some(9), expected };
+        for (fault, words) in [
+            (
+                outdated([Some(6), Some(7)]),
+                "belongs to update 6 or 7 of the metadata, found update 9:",
+            ),
+            (outdated([Some(6), Some(6)]), "belongs to update 6 of the metadata, found update 9:"),
+            (outdated([None, Some(7)]), "belongs to update 7 of the metadata, found update 9:"),
+            (
+                JournalFault::Ended { disk: 1, found: Some(9) },
+                "disk 1: an earlier start ended the write journal there, found update 9",
+            ),
+        ] {
+            let told = fault.to_string();
+            assert!(told.contains(words) && !told.contains("none"), "{told}");
+        }
     }
 }

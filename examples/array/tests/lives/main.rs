@@ -39,8 +39,12 @@ use format::{NATIVE, TOY};
 use life::{Outcome, live};
 use machine::{Birth, geometry};
 use raid_array::engine::Engine;
+use raid_array::member::Member;
+use raid_array::store::{CommitStep, Store};
 use raid_array::workload::Kept;
-use raid_core::array::{Geometry, Level};
+use raid_core::array::{ArrayId, Geometry, Level, MemberState, Place};
+use raid_core::metadata::{ChangeError, FormatWriter, RuntimeState, Stamp};
+use raid_core::units::{Slot, SlotSet};
 use raid_ddf::{Ddf, DdfProfile};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -59,6 +63,8 @@ static FORMATS: [Kept; 5] = [
     Kept { name: "ddf with marks", format: &DDF_WITH_MARKS, log: None },
     Kept { name: "asr", format: &raid_asr::Asr, log: None },
 ];
+
+const STAMP: Stamp = Stamp { unix_seconds: 2000, random: 7 };
 
 /// Levels, slots, sets; more than one of them are volumes on the same disks.
 type Shape = (&'static str, &'static [(Level, u16, u16)]);
@@ -94,6 +100,8 @@ const MENDED: &[(&str, u64, &str)] = &[
         110_062,
         "a member that failed when the resync had only to be recorded",
     ),
+    ("native, raid6 of 4", 150_004, "a record that a cut let only a spare have"),
+    ("native, raid1 of 3", 152_024, "a disk that failed in one place, and takes another"),
     (
         "ddf, raid1 of 2",
         152_035,
@@ -262,11 +270,6 @@ fn a_spare_that_failed_after_it_was_seated_does_not_count_in() {
 /// A head of a journal belongs to the update of its own disk.
 #[test]
 fn a_disk_reports_the_update_of_its_own_record_where_another_one_was_reached_by_the_next() {
-    use raid_array::member::Member;
-    use raid_array::store::{CommitStep, Store};
-    use raid_core::array::Place;
-    use raid_core::metadata::{RuntimeState, Stamp};
-    use raid_core::units::{Slot, SlotSet};
     for kept in &FORMATS[..2] {
         let format = kept.format;
         let birth =
@@ -304,5 +307,112 @@ fn a_disk_reports_the_update_of_its_own_record_where_another_one_was_reached_by_
         let after = write(&mut store, &[2]);
         let expected = |disk: usize| before[disk].map(|own| own + u64::from(disk == 2));
         assert_eq!(after, (0..4).map(expected).collect::<Vec<_>>(), "{}", kept.name);
+    }
+}
+
+/// An array on new disks, its members first, whose records are changed without an engine.
+struct Records {
+    format: &'static dyn FormatWriter,
+    array: ArrayId,
+    disks: Vec<disks::Disk>,
+}
+
+impl Records {
+    fn new(kept: Kept, geometry: Geometry) -> Option<Self> {
+        let machine = machine::Machine::new(&Birth::new(kept, kept.name, &[geometry]).ok()?);
+        let disks: Vec<disks::Disk> = machine.disks.into_iter().flatten().collect();
+        let array = machine.volumes[0].id;
+        Some(Self { format: kept.format, array, disks })
+    }
+
+    /// What discovery finds on some of the disks: of each member its slot, its disk and its state.
+    fn members(&self, of: &[usize]) -> Vec<(u8, Option<usize>, MemberState)> {
+        let found: Vec<disks::Disk> = of.iter().map(|disk| self.disks[*disk].clone()).collect();
+        let discovery = machine::look(self.format, &found);
+        let members = discovery.arrays[0].members.iter().map(|member| &member.descriptor);
+        let disk = |index: Option<usize>| index.map(|index| of[index]);
+        members.map(|own| (own.place.slot.0, disk(own.disk), own.state)).collect()
+    }
+
+    /// Makes a change on some of the disks, of which these are reached before the power goes.
+    fn change(
+        &mut self,
+        of: &[usize],
+        reached: &[usize],
+        change: impl FnOnce(&mut Store, &dyn FormatWriter) -> Result<(), ChangeError>,
+    ) -> Result<(), ChangeError> {
+        let found: Vec<disks::Disk> = of.iter().map(|disk| self.disks[*disk].clone()).collect();
+        let discovery = machine::look(self.format, &found);
+        let mut store = Store::from_discovery(&discovery, &discovery.arrays[0]);
+        store.disks.iter_mut().for_each(|disk| disk.live = true);
+        change(&mut store, self.format)?;
+        for (index, disk) in of.iter().enumerate().filter(|(_, disk)| reached.contains(disk)) {
+            for step in store.commit_steps(self.format, index) {
+                if let CommitStep::Write(at, bytes) = step {
+                    self.disks[*disk].write(at, &bytes).expect("a disk that works");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Records that these members have failed, in a set that is open.
+    fn record(&mut self, of: &[usize], reached: &[usize], failed: &[u8]) {
+        let array = self.array;
+        let failed: SlotSet = failed.iter().map(|slot| Slot(*slot)).collect();
+        let changed = self.change(of, reached, |store, format| {
+            let state = store.view(|disks| format.state(disks, array, 0)).expect("a state");
+            let state = RuntimeState { failed, clean: false, ..state };
+            store.edit(|disks| format.set_state(disks, array, 0, &state, STAMP))
+        });
+        changed.expect("recorded");
+    }
+}
+
+/// What a record means is what those make of it who hold it: without one of them it was never durable.
+#[test]
+fn a_record_that_a_cut_let_only_a_spare_have_speaks_for_nobody_who_is_here() {
+    let in_sync = |disk: usize| (disk as u8, Some(disk), MemberState::InSync);
+    for kept in FORMATS {
+        let mut records = Records::new(kept, geometry(Level::Raid1, 2, 1)).expect("a mirror");
+        let all = [0, 1, 2, 3];
+        records.record(&all, &[3], &[1]);
+        assert_eq!(records.members(&all), [in_sync(0), in_sync(1)], "{}", kept.name);
+        // A run without the spare comes to the same number.
+        records.record(&[0, 1, 2], &[0, 1, 2], &[]);
+        assert_eq!(records.members(&all), [in_sync(0), in_sync(1)], "{}", kept.name);
+        // The next change is on all of them, and newer than what the spare has.
+        records.record(&all, &all, &[0]);
+        for some in [&all[..], &[0, 3]] {
+            let (_, _, state) = records.members(some)[0];
+            assert_eq!(state, MemberState::Failed, "{}, {some:?}", kept.name);
+        }
+    }
+}
+
+/// The planted fault that this must not hide: what a spare knows of a member that is away.
+#[test]
+fn a_record_on_a_spare_speaks_where_nobody_is_here_whom_it_trusts() {
+    for kept in &FORMATS[..2] {
+        let mut records = Records::new(*kept, geometry(Level::Raid1, 2, 1)).expect("a mirror");
+        records.record(&[0, 1, 2, 3], &[0, 2, 3], &[1]);
+        let (_, _, state) = records.members(&[1, 3])[1];
+        assert_eq!(state, MemberState::Failed, "{}", kept.name);
+    }
+}
+
+#[test]
+fn a_disk_that_failed_in_one_place_and_takes_another_is_a_member_once() {
+    for kept in FORMATS {
+        let Some(mut records) = Records::new(kept, geometry(Level::Raid1, 3, 1)) else { continue };
+        let (all, array) = ([0, 1, 2, 3, 4], records.array);
+        records.record(&all, &all, &[1, 2]);
+        let taken = records.change(&all, &all, |store, format| {
+            let place = Place { set: 0, slot: Slot(2) };
+            store.edit(|disks| format.activate(disks, array, place, 1, STAMP))
+        });
+        let members = records.members(&all);
+        let once = members.iter().filter(|(_, disk, _)| *disk == Some(1)).count() == 1;
+        assert!(once, "{}: {taken:?}, {members:?}", kept.name);
     }
 }

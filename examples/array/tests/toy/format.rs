@@ -181,6 +181,12 @@ impl Record {
         (self.failed, self.rebuilding) = (failed, rebuilding);
     }
 
+    /// Whether a disk of the record is a member that holds its data.
+    fn trusts(&self, disk: u64) -> bool {
+        let place = self.places.iter().position(|place| *place == disk + 1);
+        place.is_some_and(|place| (self.failed | self.rebuilding) >> place & 1 == 0)
+    }
+
     fn running(&self, place: Place) -> usize {
         usize::from(place.set) * self.slots as usize + place.slot.index()
     }
@@ -218,28 +224,44 @@ fn newest(bytes: &[u8]) -> Option<Record> {
     newest_copy(bytes).map(|(record, _)| record)
 }
 
-/// The log in the newest copy of all disks.
-fn image(disks: &[DiskView<'_>]) -> Option<Image> {
-    let copies = disks.iter().filter_map(|disk| newest_copy(disk.get(area(disk.shape))?));
-    let (_, log) = copies.max_by_key(|(record, _)| record.sequence)?;
-    Some(Image::decode(log)?.1)
-}
-
 fn record_of(disk: &DiskView<'_>) -> Option<Record> {
     newest(disk.get(area(disk.shape))?)
+}
+
+fn copies<'a>(disks: &'a [DiskView<'_>]) -> Vec<Option<(Record, &'a [u8])>> {
+    disks.iter().map(|disk| newest_copy(disk.get(area(disk.shape))?)).collect()
+}
+
+/// Which of the disks' copies speaks for the array: the newest that counts. A record counts on the members that it
+/// trusts. One that is on other disks alone, though some of these members are here, never reached them all, and its
+/// number may come again.
+fn speaks(copies: &[Option<(Record, &[u8])>]) -> Option<usize> {
+    let here = || copies.iter().flatten().map(|(record, _)| record);
+    let counts = |record: &Record| {
+        let others = || here().filter(|other| record.trusts(other.own_disk));
+        record.trusts(record.own_disk) || others().next().is_none()
+    };
+    let all = copies.iter().enumerate().filter_map(|(disk, copy)| Some((disk, &copy.as_ref()?.0)));
+    all.max_by_key(|(_, record)| (counts(record), record.sequence)).map(|(disk, _)| disk)
+}
+
+/// The log in the copy that speaks.
+fn image(disks: &[DiskView<'_>]) -> Option<Image> {
+    let copies = copies(disks);
+    let (_, log) = copies[speaks(&copies)?].as_ref()?;
+    Some(Image::decode(log)?.1)
 }
 
 /// Which disk of the record a disk is, and the sequence of its own record.
 type Own = (u64, u64);
 
-/// The newest record of all disks; and of each disk given which disk of the record it is, and the sequence of its
-/// own record.
+/// The record that speaks; and of each disk given which disk of the record it is, and the sequence of its own record.
 fn newest_of(disks: &[DiskView<'_>]) -> Option<(Record, Vec<Option<Own>>)> {
-    let records: Vec<Option<Record>> = disks.iter().map(record_of).collect();
-    let own = |record: &Record| (record.own_disk, record.sequence);
-    let own = records.iter().map(|record| record.as_ref().map(own)).collect();
-    let newest = records.into_iter().flatten().max_by_key(|record| record.sequence)?;
-    Some((newest, own))
+    let mut copies = copies(disks);
+    let own = |(record, _): &(Record, &[u8])| (record.own_disk, record.sequence);
+    let own = copies.iter().map(|copy| copy.as_ref().map(own)).collect();
+    let (record, _) = copies.swap_remove(speaks(&copies)?)?;
+    Some((record, own))
 }
 
 /// The two histories of an array whose disks ran apart, the newer one first, by the rule of the sync
@@ -379,16 +401,18 @@ impl<const LOG: bool> Format for Kind<LOG> {
 
 /// Changes the record and its log in every live buffer.
 fn change(disks: &mut [DiskBuffer<'_>], edit: impl Fn(&mut Record, &mut Option<Image>)) {
-    let newest = (disks.iter())
-        .filter_map(|disk| newest_copy(disk.pieces.first()?.bytes))
-        .max_by_key(|(record, _)| record.sequence);
-    let Some((newest, log)) = newest else { return };
+    let copies: Vec<_> = disks.iter().map(|disk| newest_copy(disk.pieces.first()?.bytes)).collect();
+    let Some((newest, log)) = speaks(&copies).and_then(|disk| copies[disk].clone()) else { return };
+    // Also where a record that does not count has a higher number.
+    let live = disks.iter().zip(&copies).filter(|(disk, _)| disk.live);
+    let numbers = live.filter_map(|(_, copy)| Some(copy.as_ref()?.0.sequence));
+    let last = numbers.fold(newest.sequence, u64::max);
     let log = Image::decode(log).map(|(_, image)| image);
     let (mut same, mut log_same) = (newest.clone(), log.clone());
     edit(&mut same, &mut log_same);
     let behind = |disk: &DiskBuffer<'_>| {
         let own = disk.pieces.first().and_then(|piece| self::newest(piece.bytes));
-        own.is_some_and(|own| own.sequence != newest.sequence)
+        own.is_some_and(|own| own.sequence != last)
     };
     // What an interrupted update left undone: another one would be written over the only good copy of
     // a disk that it did not reach.
@@ -400,7 +424,7 @@ fn change(disks: &mut [DiskBuffer<'_>], edit: impl Fn(&mut Record, &mut Option<I
         let own = self::newest(piece.bytes).map_or(number as u64, |own| own.own_disk);
         let mut log = log.clone();
         let mut record = Record { own_disk: own, ..newest.clone() };
-        record.sequence += step;
+        record.sequence = last + step;
         edit(&mut record, &mut log);
         let log = log.map_or(Vec::new(), |log| log.encode(record.sequence));
         (record.log_len, record.log_sum) = (log.len() as u64, u64::from(CRC.checksum(&log)));
@@ -526,6 +550,10 @@ impl<const LOG: bool> FormatWriter for Kind<LOG> {
             .ok_or(ChangeError::Disk { disk: spare, what: "not of this configuration" })?;
         change(disks, |record, log| {
             let running = record.running(place);
+            // It may have failed in another place.
+            for place in record.places.iter_mut().filter(|place| **place == own.own_disk + 1) {
+                *place = 0;
+            }
             record.places[running] = own.own_disk + 1;
             record.failed &= !(1 << running);
             record.rebuilding |= 1 << running;

@@ -26,6 +26,14 @@ pub enum Refusal {
         /// Members of the set.
         members: u16,
     },
+    /// Parity was still to be made to agree when a set was stopped clean, and it is short of a member:
+    /// what that member held in the rows that were left cannot be computed.
+    ResyncOwedAndDegraded {
+        /// Members that hold their data.
+        trusted: u16,
+        /// Members of the set.
+        members: u16,
+    },
     /// The metadata format cannot record what this needs: failures, so that writes to a degraded set
     /// would be lost on the next start; regions that were never written; a reshape.
     NeedsFormat,
@@ -72,6 +80,11 @@ impl fmt::Display for Refusal {
             Self::DirtyAndDegraded { trusted, members } => {
                 write!(f, "unclean and degraded: {trusted} of {members} members hold their data")
             }
+            Self::ResyncOwedAndDegraded { trusted, members } => write!(
+                f,
+                "parity was never made to agree everywhere, and {trusted} of {members} members hold \
+                 their data"
+            ),
             Self::NeedsFormat => f.write_str("the metadata format cannot record what this needs"),
             Self::OutOfRange { rows, size } => {
                 write!(f, "{} rows from {} are not in a set of {size}", rows.len, rows.start.0)
@@ -97,6 +110,15 @@ impl fmt::Display for Refusal {
                 write!(f, "{what}: found {found}, expected {expected}")
             }
         }
+    }
+}
+
+impl Refusal {
+    /// Whether [`Start::Force`](crate::Start::Force) starts the set all the same: the rows that
+    /// [`rows_at_risk`](crate::rows_at_risk) gives are then taken as parity has them.
+    #[must_use]
+    pub const fn yields_to_force(self) -> bool {
+        matches!(self, Self::DirtyAndDegraded { .. } | Self::ResyncOwedAndDegraded { .. })
     }
 }
 

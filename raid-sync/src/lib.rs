@@ -77,7 +77,7 @@
 //! | writes go where the mark says (I4) | the decision is taken once, at admission, by `issued` |
 //! | dirty before write, clean after flush (I5) | admission waits for the record |
 //! | failure recorded before a promise (I6) | [`Ack::After`], for writes and for flushes |
-//! | an unclean, degraded parity set is not started unasked (I9) | [`Refusal::DirtyAndDegraded`] |
+//! | a degraded parity set, unclean or owed a resync, is not started unasked (I9) | [`Refusal::DirtyAndDegraded`], [`Refusal::ResyncOwedAndDegraded`] |
 //! | nobody waits for ever (I10) | a pass locks a row once; rates have a minimum |
 //! | overlapping writes reach all members in one order (I13) | [`WaitFor::Overlap`] |
 //! | a member is trusted only after the last record (I14) | flush, re-check, record, then trust |

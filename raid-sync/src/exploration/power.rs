@@ -313,7 +313,7 @@ fn justified(
 ) -> bool {
     let trusted = scenario.all().without(found.failed | found.rebuilding | absent);
     match refusal {
-        Refusal::DirtyAndDegraded { .. } => {
+        Refusal::DirtyAndDegraded { .. } | Refusal::ResyncOwedAndDegraded { .. } => {
             let unclean = !found.clean || found.operation == Some(Operation::Resync);
             scenario.parity > 0 && unclean && trusted != scenario.all()
         }

@@ -5,6 +5,7 @@ use super::rig::*;
 use super::scenarios;
 use crate::world::native::{self, Image};
 use crate::*;
+use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, RegionRecord, RuntimeState};
 use raid_core::units::{Row, Rows, Slot};
 use std::vec::Vec;
@@ -162,7 +163,34 @@ fn a_set_that_loses_a_member_when_all_rows_agree_is_recorded_as_resynchronised()
         // Where a row is owed, what the member held there cannot be computed.
         let (said, hole) = resynced(format, ROWS - 4, &[fails]);
         assert!(said.operation.is_some() && hole, "{format:?}: {said:?}");
-        assert!(matches!(starts_short(format, &said), Err(Refusal::DirtyAndDegraded { .. })));
+        let refused = starts_short(format, &said).unwrap_err();
+        let expected = match said.clean {
+            true => Refusal::ResyncOwedAndDegraded { trusted: 2, members: 3 },
+            false => Refusal::DirtyAndDegraded { trusted: 2, members: 3 },
+        };
+        assert_eq!(refused, expected, "{format:?}");
+    }
+}
+
+/// They are those of which no position says that parity agrees; whether the set was in use does not matter.
+#[test]
+fn rows_that_a_resync_had_left_at_a_clean_stop_are_at_risk() {
+    use raid_core::metadata::Operation;
+    let at = |mark| RuntimeState { operation: Some(Operation::Resync), mark: Row(mark), ..clean() };
+    let risks = |state: RuntimeState, format: Capabilities| {
+        let image = Image::plain(state);
+        let mut risks = Vec::new();
+        rows_at_risk::<4>(&parity(), &image.found(&[]), format, |rows| risks.push(rows));
+        risks
+    };
+    let young = RuntimeState { initialisation: Initialisation::None, ..clean() };
+    for format in [flag_only(), native::capabilities()] {
+        assert_eq!(risks(at(4), format), [Rows::new(4, ROWS - 4)]);
+        assert_eq!(risks(at(ROWS), format), []);
+        assert_eq!(risks(young, format), [Rows::new(0, ROWS)]);
+        assert_eq!(risks(clean(), format), []);
+        let unmarked = Capabilities { mark: false, ..format };
+        assert_eq!(risks(at(4), unmarked), [Rows::new(0, ROWS)], "a format that keeps no position");
     }
 }
 
@@ -174,7 +202,7 @@ fn a_mark_at_the_last_row_does_not_keep_a_short_set_from_starting() {
     for format in [flag_only(), native::capabilities()] {
         assert!(matches!(
             starts_short(format, &at(ROWS - 4)),
-            Err(Refusal::DirtyAndDegraded { trusted: 2, members: 3 })
+            Err(Refusal::ResyncOwedAndDegraded { trusted: 2, members: 3 })
         ));
         let mut core = starts_short(format, &at(ROWS)).unwrap();
         let owed = core.owed().unwrap();

@@ -64,7 +64,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     /// A core for the set that `config` describes and of which the metadata says `found`.
     ///
     /// # Errors
-    /// [`Refusal::Config`], [`Refusal::NoCopyLeft`], [`Refusal::DirtyAndDegraded`].
+    /// [`Refusal::Config`], [`Refusal::NoCopyLeft`], [`Refusal::DirtyAndDegraded`],
+    /// [`Refusal::ResyncOwedAndDegraded`].
     pub fn new(
         config: Config,
         found: &RuntimeState,
@@ -78,7 +79,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     ///
     /// # Errors
     /// [`Refusal::Config`], also where more bad ranges were found than are kept; [`Refusal::NoCopyLeft`],
-    /// [`Refusal::DirtyAndDegraded`].
+    /// [`Refusal::DirtyAndDegraded`], [`Refusal::ResyncOwedAndDegraded`].
     pub fn restore(
         config: Config,
         found: &Found<'_>,
@@ -107,7 +108,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         };
         if hole && !covered {
             let (trusted, members) = (trusted.len(), members.all.len());
-            return Err(Refusal::DirtyAndDegraded { trusted, members });
+            return Err(match state.clean {
+                true => Refusal::ResyncOwedAndDegraded { trusted, members },
+                false => Refusal::DirtyAndDegraded { trusted, members },
+            });
         }
         let by_region = capabilities.dirty && capabilities.mark_after_unclean;
         let mut core = Self {
@@ -278,8 +282,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     }
 }
 
-/// Gives the rows of a set that may have been in flight when it stopped: for the operator, when a start
-/// is refused with [`Refusal::DirtyAndDegraded`]. `REGIONS` is that of the core.
+/// Gives the rows of a set whose parity may not agree: those that may have been in flight when it stopped, and
+/// those that a resync or an initialisation had left when it stopped clean. For the operator, when a start is
+/// refused with [`Refusal::DirtyAndDegraded`] or [`Refusal::ResyncOwedAndDegraded`]. `REGIONS` is that of the
+/// core.
 pub fn rows_at_risk<const REGIONS: usize>(
     config: &Config,
     found: &Found<'_>,
@@ -289,6 +295,13 @@ pub fn rows_at_risk<const REGIONS: usize>(
     let by_region = capabilities.dirty && capabilities.mark_after_unclean;
     let grain = Grain::new(config.rows, config.align.max(1), REGIONS);
     if found.state.clean {
+        let Some(owed) = interrupted(&found.state) else { return };
+        let kept = kept_mark(config, &found.state, capabilities);
+        let start = kept.filter(|(of, _)| *of == owed).map_or(Row(0), |(_, mark)| mark);
+        let len = config.rows.saturating_sub(start.0);
+        if len > 0 {
+            to(Rows { start, len });
+        }
         return;
     }
     if !by_region || found.regions.len() != grain.count {

@@ -850,7 +850,7 @@ fn assert_start(found: &str, redundancy: Redundancy, expected: &str) {
                 "refused if degraded" => {
                     let gone = RuntimeState { failed: slots(&[2]), ..state };
                     let refused = started(redundancy, 3, gone, start).unwrap_err();
-                    let expected = Refusal::DirtyAndDegraded { trusted: 2, members: 3 };
+                    let expected = Refusal::ResyncOwedAndDegraded { trusted: 2, members: 3 };
                     assert_eq!(refused, expected, "{context}");
                 }
                 "refused without force or ledger" => {

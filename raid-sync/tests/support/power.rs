@@ -134,7 +134,7 @@ impl World<'_> {
         self.last_seq = RecordSeq(0);
         match (self.build)(config, &found.found(&seated), Self::capabilities(&self.setup)) {
             Ok(core) => self.core = core,
-            Err(Refusal::DirtyAndDegraded { .. }) if self.setup.parity => {
+            Err(refusal) if refusal.yields_to_force() && self.setup.parity => {
                 self.seen.refused += 1;
                 self.over = true;
                 return Ok(());

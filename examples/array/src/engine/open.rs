@@ -30,7 +30,7 @@ use raid_core::backend::Backend;
 use raid_core::layout::Layout;
 use raid_core::metadata::{Capabilities, Finding, FormatWriter, MemberKey, Operation, Severity};
 use raid_core::units::{Extent, Lba, Row, Rows, Slot, SlotSet};
-use raid_sync::{Config, Found, Limits, Redundancy, Refusal, Start, rows_at_risk, rows_missed};
+use raid_sync::{Config, Found, Limits, Redundancy, Start, rows_at_risk, rows_missed};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// How to start an array.
@@ -326,12 +326,13 @@ impl Engine {
             taken.push((Risk::UnrecordedFailure, what));
         }
         let mut core = restore(start);
-        if let Err(why @ Refusal::DirtyAndDegraded { .. }) = core {
+        let refused = core.as_ref().err().copied();
+        if let Some(why) = refused.filter(|why| why.yields_to_force()) {
             let at_risk = at_risk(&config, &found, format.capabilities());
             let total: u64 = at_risk.iter().map(|range| range.len).sum();
             let what = format!("set {set}: {total} of {} rows", config.rows);
-            let unclean = !state.clean;
-            let young = state.initialisation == Initialisation::Running || state.clean;
+            let young = state.initialisation != Initialisation::Full;
+            let unclean = !state.clean || !young;
             let needed = [(Risk::UncleanDegraded, unclean), (Risk::NeverInitialised, young)];
             let mut needed = needed.into_iter().filter(|(_, needed)| *needed).map(|(risk, _)| risk);
             if !needed.clone().all(|risk| options.accept.accepts(risk)) {

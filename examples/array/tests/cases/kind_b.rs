@@ -17,7 +17,7 @@ use raid_array::workload::{
 use raid_core::array::{Geometry, Initialisation, Level, Name};
 use raid_core::metadata::{ArrayRequest, DiskShape, DiskView, Piece, Stamp};
 use raid_core::units::{Blocks, Extent, Lba, Slot, SlotSet};
-use raid_sync::{Refusal, Time};
+use raid_sync::Time;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -129,11 +129,11 @@ fn judge(machine: &mut Machine, order: &[usize], what: &str, lives: &mut Lives) 
     lives.lives += 1;
     let mut running = match start(machine, 0, order) {
         Ok(running) => running,
-        Err(error @ OpenError::Refused { why: Refusal::DirtyAndDegraded { .. }, .. }) => {
-            lives.refused += 1;
-            return Some(error.to_string());
-        }
         Err(error) => {
+            if matches!(&error, OpenError::Refused { why, .. } if why.yields_to_force()) {
+                lives.refused += 1;
+                return Some(error.to_string());
+            }
             lives.damaged.push(format!("{what}: {error}"));
             return None;
         }

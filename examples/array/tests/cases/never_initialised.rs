@@ -118,8 +118,14 @@ fn an_array_that_was_never_initialised_is_not_started_short_of_a_member() {
         let (discovery, media) = look_for(kept.format, media);
         let mut disks = Simulated::new(media, 2, Time(0));
         let opened = UnderTest::open(kept.format, &discovery, id, &mut disks, options());
-        let refused = matches!(opened, Err(OpenError::Refused { .. }));
-        assert!(refused, "{}: {opened:?}", kept.name);
+        let Err(refused @ OpenError::Refused { .. }) = opened else {
+            panic!("{}: {opened:?}", kept.name)
+        };
+        let words = refused.to_string();
+        for part in ["never made to agree everywhere", "at risk: all", "never-initialised"] {
+            assert!(words.contains(part), "{}: {words}", kept.name);
+        }
+        assert!(!words.contains("unclean"), "{}: {words}", kept.name);
         let accept = Accept::NOTHING.and(Risk::NeverInitialised);
         let taken = raid_array::engine::Options { accept, ..options() };
         assert!(UnderTest::open(kept.format, &discovery, id, &mut disks, taken).is_ok());

@@ -15,7 +15,7 @@ use raid_array::engine::OpenError;
 use raid_array::workload::{ArrayEngine, Call};
 use raid_core::metadata::Operation;
 use raid_core::units::{Extent, Slot};
-use raid_sync::{Limits, Phase, Refusal, Status, Time};
+use raid_sync::{Limits, Phase, Status, Time};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -797,9 +797,7 @@ impl<E: ArrayEngine> Life<E> {
         self.starts += 1;
         let seed = self.seed.wrapping_mul(1000) + self.starts;
         match Run::<E>::start(&mut self.machine, volume, order, false, seed) {
-            Err(OpenError::Refused {
-                set, why: Refusal::DirtyAndDegraded { .. }, at_risk, ..
-            }) => {
+            Err(OpenError::Refused { set, why, at_risk, .. }) if why.yields_to_force() => {
                 vec![(set, at_risk)]
             }
             Ok(run) => {
@@ -880,8 +878,9 @@ impl<E: ArrayEngine> Life<E> {
         {
             return wrong("a record names who is missing, and everybody in sync is here");
         }
-        let OpenError::Refused { set, why: Refusal::DirtyAndDegraded { .. }, .. } = error else {
-            return Ok(());
+        let set = match error {
+            OpenError::Refused { set, why, .. } if why.yields_to_force() => set,
+            _ => return Ok(()),
         };
         let (serve, clean) = &sets[usize::from(*set)];
         match parities {

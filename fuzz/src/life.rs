@@ -61,7 +61,6 @@ fn options(trusting: bool) -> Options {
         backend: Backend::portable(),
         unix_start: 1_700_000_000,
         seed: 1,
-        log: None,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{MemberOrder, RaidTable, TableHeader, build, commit, guard};
 use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{
     ArrayRequest, Capabilities, ChangeError, DiskBuffer, DiskBytes, DiskShape, DiskView, Disks,
-    FormatWriter, LiveDisks, MovedOn, RuntimeState, SpareRequest, Stamp, Step,
+    FormatWriter, LiveDisks, MovedOn, RuntimeState, SetRecord, SpareRequest, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent};
 
@@ -143,14 +143,14 @@ macro_rules! write_as {
                 disks: &mut [DiskBuffer<'_>],
                 array: ArrayId,
                 set: u16,
-                state: &RuntimeState,
+                record: &dyn SetRecord,
                 stamp: Stamp,
             ) -> Result<(), ChangeError> {
                 let profile = Self::profile(self);
                 if !profile.unknown_versions {
                     permit(&LiveDisks(disks), array)?;
                 }
-                run_time::set_state(disks, array, set, state, profile.order, stamp)
+                run_time::set_state(disks, array, set, &record.state(), profile.order, stamp)
             }
 
             fn activate(

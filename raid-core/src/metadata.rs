@@ -15,7 +15,7 @@
 //!
 //! What a record says of a set stands here as well, since formats store it: its [`Generation`], whose
 //! writes are owed ([`Debtor`], [`RegionRecord`]), which rows are lost ([`BadRows`]), and which of several
-//! records speaks ([`freshest`]).
+//! records speaks ([`freshest`]). A whole record is lent as a [`SetRecord`].
 //!
 //! Everything here is object-safe and allocation-free: a tool holds `&[&dyn Format]` and names no
 //! format anywhere else.
@@ -27,6 +27,7 @@ mod disk_bytes;
 mod freshest;
 mod generation;
 mod region_record;
+mod set_record;
 mod writer;
 
 pub use bad_rows::BadRows;
@@ -38,6 +39,7 @@ pub use disk_bytes::{DiskBytes, Disks, LiveDisks};
 pub use freshest::{Freshest, Seen, SplitBrain, freshest};
 pub use generation::Generation;
 pub use region_record::RegionRecord;
+pub use set_record::SetRecord;
 pub use writer::{FormatWriter, GUARD_BLOCKS, Step};
 
 use crate::array::{

@@ -23,7 +23,7 @@ use crate::update::{activate, bad_blocks, condition, import, run_time};
 use raid_core::array::{ArrayId, MemberId, Place};
 use raid_core::metadata::{
     ArrayRequest, BadBlocks, Capabilities, ChangeError, Creator, DiskBuffer, DiskCondition,
-    DiskShape, DiskView, Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState,
+    DiskShape, DiskView, Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState, SetRecord,
     SpareRequest, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent};
@@ -182,11 +182,11 @@ impl FormatWriter for $format {
         disks: &mut [DiskBuffer<'_>],
         array: ArrayId,
         set: u16,
-        state: &RuntimeState,
+        record: &dyn SetRecord,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
         self.profile().permit(&Live(disks))?;
-        run_time::set_state(disks, (array, set), state, self.profile().checkpoints, stamp)
+        run_time::set_state(disks, (array, set), &record.state(), self.profile().checkpoints, stamp)
     }
 
     fn activate(

@@ -125,7 +125,6 @@ mod exploration;
 mod fence;
 #[cfg(target_has_atomic = "ptr")]
 pub mod gate;
-mod log;
 mod mark;
 mod member;
 mod operation;
@@ -134,6 +133,7 @@ mod operation;
 #[allow(clippy::all, clippy::pedantic, dead_code, unused_parens, unused_variables)]
 mod proven;
 mod record;
+mod record_view;
 mod region;
 mod reshape;
 mod sync_core;
@@ -161,11 +161,11 @@ pub use error::{Refusal, Unexpected};
 pub use gate::Without;
 #[cfg(target_has_atomic = "ptr")]
 pub use gate::{Gate, GatePass};
-pub use log::{Found, Log};
 pub use mark::Marks;
 pub use member::Redundancy;
 pub use operation::{AboveMark, Finish, Phase, Policy, Scope};
 pub use record::{FlushId, RecordSeq};
+pub use record_view::{Found, RecordView};
 pub use reshape::{Clearance, Direction, ReshapeMark};
 pub use sync_core::{Return, SyncCore, rows_at_risk, rows_missed};
 pub use throttle::Limits;

@@ -33,11 +33,11 @@ use crate::command::Status;
 use crate::config::Config;
 use crate::debt::Debtors;
 use crate::defect::Defect;
-use crate::log::Log;
 use crate::mark::{Mark, Marks};
 use crate::member::{Members, Redundancy};
 use crate::operation::{Family, Finish, Phase, Running, family};
 use crate::record::{RecordSeq, Records, Stream, same};
+use crate::record_view::RecordView;
 use crate::region::DirtyLog;
 use crate::throttle::Throttle;
 use crate::ticket::Tickets;
@@ -212,11 +212,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         }
     }
 
-    /// What record `seq` must say beyond its [`snapshot`](Self::snapshot), while it is being written,
-    /// for formats that can hold it. The rows and regions that it speaks of must be taken in one go.
+    /// The whole of record `seq`, while it is being written: its [`snapshot`](Self::snapshot), and what a format
+    /// with more room stores as well.
     #[must_use]
-    pub fn log(&self, seq: RecordSeq) -> Option<Log<'_>> {
-        let Stream::Writing { raise, .. } = &self.records.stream else { return None };
+    pub fn record(&self, seq: RecordSeq) -> Option<RecordView<'_>> {
+        let Stream::Writing { image, raise, .. } = &self.records.stream else { return None };
         if self.records.writing() != Some(seq) {
             return None;
         }
@@ -224,8 +224,9 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         let paid = if finishes { self.members.filling } else { SlotSet::EMPTY };
         let lasting = self.debtors.bits(self.debtors.slots().without(paid));
         let (debtors, generation) = (&self.debtors, self.generation_writing);
-        let raised = raise.is_some();
-        Some(Log { generation, debtors, lasting, regions: &self.log, bad: &self.bad, raised })
+        let (state, raised) = (*image, raise.is_some());
+        let (regions, bad) = (&self.log, &self.bad);
+        Some(RecordView { state, generation, debtors, lasting, regions, bad, raised })
     }
 
     /// Rows of a region of the dirty log, and how many regions there are.

@@ -34,6 +34,7 @@ mod journal;
 mod listing;
 mod open;
 mod open_error;
+mod recorded;
 mod replay;
 mod request;
 mod returning;
@@ -51,7 +52,6 @@ use crate::backplane::{Completion, IoId, MemberIo, Transfer};
 use crate::ledger::Fragment;
 use crate::member::MemberError;
 use crate::store::{CommitStep, Store};
-use crate::sync_log::LogFormat;
 use crate::trust::Taken;
 use commit::Commits;
 use group::{Ask, Asked, Groups, Sent};
@@ -301,7 +301,6 @@ impl Set {
 pub struct Engine {
     format: &'static dyn FormatWriter,
     /// The part of it that keeps regions and bad ranges, if it has one.
-    log: Option<&'static dyn LogFormat>,
     store: Store,
     array: ArrayId,
     geometry: Geometry,

@@ -20,6 +20,5 @@ pub mod member;
 pub mod nbd;
 pub mod service;
 pub mod store;
-pub mod sync_log;
 pub mod trust;
 pub mod workload;

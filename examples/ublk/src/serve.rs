@@ -230,7 +230,6 @@ fn start(options: &Options, signals: &mut Signals) -> Result<(), Failure> {
         backend: Backend::detect(),
         unix_start: now.map_or(0, |now| now.as_secs()),
         seed: fastrand::u64(..),
-        log: None,
     };
     let carrier = if which.threads { Carrier::Threads } else { Carrier::Ring };
     let (tell, told) = mpsc::channel();

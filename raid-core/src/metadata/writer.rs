@@ -3,7 +3,7 @@
 
 use super::{
     ArrayRequest, BadBlocks, Capabilities, ChangeError, DiskBuffer, DiskCondition, DiskShape,
-    DiskView, Format, MovedOn, RuntimeState, SpareRequest, Stamp,
+    DiskView, Format, MovedOn, RuntimeState, SetRecord, SpareRequest, Stamp,
 };
 use crate::array::{ArrayId, MemberId, Place};
 use crate::units::{Blocks, Extent, Lba};
@@ -80,7 +80,22 @@ pub trait FormatWriter: Format {
     /// array or set.
     fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState>;
 
-    /// Records the run-time state of one set.
+    /// Lends the whole record of one set, as the newest trustworthy copy says; nothing if there is no such
+    /// array or set. A format that stores more than the run-time state gives it here.
+    fn recorded(
+        &self,
+        disks: &[DiskView<'_>],
+        array: ArrayId,
+        set: u16,
+        to: &mut dyn FnMut(&dyn SetRecord),
+    ) {
+        if let Some(state) = self.state(disks, array, set) {
+            to(&state);
+        }
+    }
+
+    /// Stores the record of one set, in one update: its run-time state, and what else the format has room for.
+    /// A [`RuntimeState`] is a record without the rest.
     ///
     /// # Errors
     /// [`ChangeError`]; the buffers are as they were.
@@ -89,7 +104,7 @@ pub trait FormatWriter: Format {
         disks: &mut [DiskBuffer<'_>],
         array: ArrayId,
         set: u16,
-        state: &RuntimeState,
+        record: &dyn SetRecord,
         stamp: Stamp,
     ) -> Result<(), ChangeError>;
 

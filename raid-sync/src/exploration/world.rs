@@ -11,7 +11,7 @@ use super::search::Fingerprint;
 use super::stripe::{self, COLUMNS, GARBAGE, MEMBERS, Strip, Value, slot_of, strip_of, value};
 use crate::conformance::History;
 use crate::*;
-use raid_core::metadata::{Generation, MemberKey, Operation, Seen};
+use raid_core::metadata::{Generation, MemberKey, Operation, Seen, SetRecord};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use std::boxed::Box;
 use std::format;
@@ -638,11 +638,11 @@ impl World {
         if !scenario.regions {
             return Some(Image { issued, ..Image::plain(state) });
         }
-        let log = self.core.log(seq)?;
+        let record = self.core.record(seq)?;
         let mut regions = Vec::new();
-        log.regions(|region| regions.push(region));
+        record.regions(&mut |region| regions.push(region));
         let regions = regions.try_into().ok();
-        let (generation, debtors) = (log.generation(), log.debtors());
+        let (generation, debtors) = (record.generation(), record.debtors());
         Some(Image { state, generation, debtors, regions, issued })
     }
 

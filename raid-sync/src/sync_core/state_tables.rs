@@ -15,8 +15,8 @@ use std::string::{String, ToString};
 use std::vec;
 use std::vec::Vec;
 
-use crate::log::Found;
 use crate::record::Stream;
+use crate::record_view::Found;
 use crate::window::State;
 
 /// A rebuild of the second member in two windows at a time; its copies are held back.

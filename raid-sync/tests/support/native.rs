@@ -17,7 +17,7 @@
 use raid_core::array::Initialisation;
 use raid_core::metadata::{
     BadRows, Capabilities, DEBTORS, Debtor, Generation, MemberKey, Operation, RegionRecord,
-    RuntimeState,
+    RuntimeState, SetRecord,
 };
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use raid_sync::{Found, RecordSeq, SyncCore};
@@ -55,6 +55,39 @@ fn bits(slots: SlotSet) -> u64 {
     slots.iter().fold(0, |bits, slot| bits | 1 << slot.0)
 }
 
+impl From<&dyn SetRecord> for Image {
+    fn from(record: &dyn SetRecord) -> Self {
+        let mut image = Self::plain(record.state());
+        image.generation = record.generation();
+        image.debtors = record.debtors();
+        record.regions(&mut |region| image.regions.push(region));
+        record.bad_rows(&mut |rows| image.bad.push(rows));
+        image
+    }
+}
+
+impl SetRecord for Image {
+    fn state(&self) -> RuntimeState {
+        self.state
+    }
+
+    fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    fn debtors(&self) -> [Option<Debtor>; DEBTORS] {
+        self.debtors
+    }
+
+    fn regions(&self, to: &mut dyn FnMut(RegionRecord)) {
+        self.regions.iter().copied().for_each(to);
+    }
+
+    fn bad_rows(&self, to: &mut dyn FnMut(BadRows)) {
+        self.bad.iter().copied().for_each(to);
+    }
+}
+
 impl Image {
     pub(crate) fn plain(state: RuntimeState) -> Self {
         Self {
@@ -71,13 +104,7 @@ impl Image {
         core: &SyncCore<T, W, R, B>,
         seq: RecordSeq,
     ) -> Option<Self> {
-        let (state, log) = (core.snapshot(seq)?, core.log(seq)?);
-        let mut image = Self::plain(state);
-        image.generation = log.generation();
-        image.debtors = log.debtors();
-        log.regions(|region| image.regions.push(region));
-        log.bad_ranges(|range| image.bad.push(range));
-        Some(image)
+        core.record(seq).map(|record| Self::from(&record as &dyn SetRecord))
     }
 
     pub(crate) fn found<'a>(&'a self, seated: &'a [(Slot, MemberKey)]) -> Found<'a> {

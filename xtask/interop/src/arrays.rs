@@ -302,7 +302,6 @@ impl Running {
             backend: Backend::detect(),
             unix_start: stamp.unix_seconds,
             seed: stamp.random,
-            log: None,
         };
         let engine = Engine::open(format, &discovery, array, &mut backplane, options)
             .map_err(|error| format!("{name}: {error}"))?;

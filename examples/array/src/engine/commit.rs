@@ -16,10 +16,10 @@ use super::returning::key_of;
 use super::{CallError, Engine, Event, Owner, Set};
 use crate::backplane::Transfer;
 use crate::store::{CommitStep, Store};
-use crate::sync_log::SyncLog;
 use raid_core::array::{MemberId, Place};
 use raid_core::metadata::{
-    ChangeError, DiskBuffer, DiskShape, FormatWriter, Operation, RuntimeState, Seen, Stamp,
+    ChangeError, DiskBuffer, DiskShape, FormatWriter, Operation, RuntimeState, Seen, SetRecord,
+    Stamp,
 };
 use raid_core::units::{Extent, Row, Slot, SlotSet};
 use raid_sync::{RecordSeq, Refusal};
@@ -571,14 +571,9 @@ impl Engine {
         match job {
             Job::Record { set, seq } => {
                 let state = record.ok_or(ChangeError::NoSuchArray(array))?;
-                let log = self.log.zip(self.sets[set].core.log(seq).as_ref().map(SyncLog::of));
-                store.edit(|disks| match &log {
-                    Some((format, log)) => {
-                        let what = (&state, log);
-                        format.set_state_and_log(disks, array, set as u16, what, stamp)
-                    }
-                    None => format.set_state(disks, array, set as u16, &state, stamp),
-                })
+                let whole = self.sets[set].core.record(seq).map(|whole| whole.with_state(state));
+                let record: &dyn SetRecord = whole.as_ref().map_or(&state, |whole| whole);
+                store.edit(|disks| format.set_state(disks, array, set as u16, record, stamp))
             }
             Job::Align { set, .. } => {
                 let found = store.view(|disks| format.state(disks, array, set as u16));

@@ -13,6 +13,7 @@ use super::commit::Commits;
 use super::group::Groups;
 use super::head::Heads;
 use super::open_error::OpenError;
+use super::recorded::Recorded;
 use super::replay::Replay;
 use super::returning::key_of;
 use super::{Core, Engine, Event, REGIONS, Seat, Set, Stats};
@@ -21,7 +22,6 @@ use crate::discover::{Discovery, FoundArray, FoundBranch, FoundMember, RowsOfSet
 use crate::engine::journal::Journal;
 use crate::member::MemberError;
 use crate::store::Store;
-use crate::sync_log::{LogFormat, SyncLog};
 use crate::trust::{Accept, Risk, Taken};
 use raid_core::array::{
     ArrayDescriptor, ArrayId, ArrayState, Initialisation, MemberDescriptor, MemberState,
@@ -46,8 +46,6 @@ pub struct Options {
     pub unix_start: u64,
     /// Seed of identities and stamps.
     pub seed: u64,
-    /// Where the format keeps regions, debts and bad ranges, if it does.
-    pub log: Option<&'static dyn LogFormat>,
 }
 
 /// Rows that may have been in flight at the stop, adjoining ones joined.
@@ -117,7 +115,12 @@ fn permitted(
 
 /// Which rows a history of a forked array has written without the members that it calls absent, as the
 /// records of its own disks say.
-fn note_rows(branch: &mut FoundBranch, store: &Store, format: &dyn LogFormat, found: &FoundArray) {
+fn note_rows(
+    branch: &mut FoundBranch,
+    store: &Store,
+    format: &dyn FormatWriter,
+    found: &FoundArray,
+) {
     let FoundArray { descriptor: ArrayDescriptor { id, geometry, .. }, .. } = found;
     let Ok(layout) = Layout::new(geometry) else { return };
     let mut own = store.clone();
@@ -125,11 +128,14 @@ fn note_rows(branch: &mut FoundBranch, store: &Store, format: &dyn LogFormat, fo
     (0..own.disks.len()).filter(others).for_each(|disk| own.disks[disk].pieces.clear());
     let mut written = Vec::new();
     for set in 0..geometry.sets {
-        let Some(log) = own.view(|disks| format.log(disks, *id, set)) else { return };
+        let recorded = Recorded::of(&own, format, *id, set);
+        if recorded.regions.is_empty() {
+            return;
+        }
         let absent = branch.failed.iter().filter(|place| place.set == set);
         let absent: SlotSet = absent.map(|place| place.slot).collect();
         let align = if geometry.parity_strips() > 0 { layout.row_unit() } else { 1 };
-        let found = (log.debtors.as_slice(), log.regions.as_slice());
+        let found = (recorded.debtors.as_slice(), recorded.regions.as_slice());
         rows_missed::<REGIONS>(layout.rows(), align, found, absent, |rows| {
             match written.last_mut() {
                 Some(RowsOfSet { set: of, rows: last })
@@ -184,9 +190,7 @@ impl Engine {
         if found.descriptor.state == ArrayState::Forked {
             let names = discovery.disks.iter().map(|disk| disk.name.clone()).collect();
             let mut branches = found.branches.clone();
-            if let Some(log) = options.log {
-                branches.iter_mut().for_each(|branch| note_rows(branch, &store, log, found));
-            }
+            branches.iter_mut().for_each(|branch| note_rows(branch, &store, format, found));
             return Err(OpenError::Forked { branches, names, format: format.name() });
         }
         let trusted = permitted(discovery, found, options.accept)?;
@@ -206,7 +210,6 @@ impl Engine {
         }
         let mut engine = Self {
             format,
-            log: options.log,
             store,
             array,
             geometry,
@@ -312,10 +315,8 @@ impl Engine {
         let seated: Vec<(Slot, MemberKey)> = ((0u8..).map(Slot).zip(&slots))
             .filter_map(|(slot, seat)| seat.disk.map(|_| (slot, seat.key)))
             .collect();
-        let log =
-            self.log.and_then(|format| self.store.view(|disks| format.log(disks, array, set)));
-        let log = log.unwrap_or_default();
-        let SyncLog { generation, debtors, regions, bad } = &log;
+        let recorded = Recorded::of(&self.store, format, array, set);
+        let Recorded { generation, debtors, regions, bad } = &recorded;
         let (generation, debtors) = (*generation, *debtors);
         let found = Found { state, generation, debtors, regions, bad, seated: &seated };
         let restore = |start| Core::restore(config, &found, format.capabilities(), start);

@@ -16,22 +16,27 @@ use crate::discover::{Discovery, discover_members};
 use crate::engine::{Engine, OpenError, Options};
 use crate::member::{Faults, Member, MemberError, MemoryMember};
 use crate::store::{CommitStep, Store};
-use crate::sync_log::LogFormat;
 use raid_core::array::{ArrayId, Geometry, Initialisation, Name, Place};
 use raid_core::metadata::{ArrayRequest, ChangeError, DiskShape, FormatWriter, Stamp};
 use raid_core::units::{Blocks, Lba};
 use raid_sync::Time;
 use std::sync::{Arc, Mutex};
 
-/// A format, and the part of it that keeps regions, debts and bad ranges.
+/// A format, and what people call it.
 #[derive(Clone, Copy, Debug)]
 pub struct Kept {
     /// Its name for people.
     pub name: &'static str,
     /// The format.
     pub format: &'static dyn FormatWriter,
-    /// What it keeps beyond the run-time state, if anything.
-    pub log: Option<&'static dyn LogFormat>,
+}
+
+impl Kept {
+    /// Whether the format keeps regions, debts and bad rows, and so a mark that holds after an unclean stop.
+    #[must_use]
+    pub fn has_regions(&self) -> bool {
+        self.format.capabilities().mark_after_unclean
+    }
 }
 
 /// What the volatile caches of the disks keep when the power goes.
@@ -350,7 +355,6 @@ impl Machine {
         let (mut discovery, media) = look_for(self.kept.format, media);
         edit(&mut discovery);
         let mut backplane = Simulated::new(media, seed, self.now);
-        let options = Options { log: self.kept.log, ..options };
         let Volume { id, oracle, version, .. } = &mut self.volumes[volume];
         match E::open(self.kept.format, &discovery, *id, &mut backplane, options) {
             Ok(engine) => {

@@ -20,13 +20,11 @@ pub(crate) type UnderTest = Engine;
 /// DDF with the optional checkpoint in the vendor's area.
 static DDF_WITH_MARKS: DdfProfile = DdfProfile::LINUX.with_checkpoints();
 
-pub(crate) static TOY_FORMAT: Kept = Kept { name: "toy", format: &TOY, log: None };
-pub(crate) static NATIVE_FORMAT: Kept =
-    Kept { name: "native", format: &NATIVE, log: Some(&NATIVE) };
-pub(crate) static DDF: Kept = Kept { name: "ddf", format: &Ddf, log: None };
-pub(crate) static DDF_MARKS: Kept =
-    Kept { name: "ddf with marks", format: &DDF_WITH_MARKS, log: None };
-pub(crate) static ASR: Kept = Kept { name: "asr", format: &raid_asr::Asr, log: None };
+pub(crate) static TOY_FORMAT: Kept = Kept { name: "toy", format: &TOY };
+pub(crate) static NATIVE_FORMAT: Kept = Kept { name: "native", format: &NATIVE };
+pub(crate) static DDF: Kept = Kept { name: "ddf", format: &Ddf };
+pub(crate) static DDF_MARKS: Kept = Kept { name: "ddf with marks", format: &DDF_WITH_MARKS };
+pub(crate) static ASR: Kept = Kept { name: "asr", format: &raid_asr::Asr };
 
 /// Every format that can be written.
 pub(crate) static FORMATS: [&Kept; 5] = [&TOY_FORMAT, &NATIVE_FORMAT, &DDF, &DDF_MARKS, &ASR];
@@ -65,14 +63,7 @@ pub(crate) fn options() -> Options {
         checkpoint_rows: 128,
         ..Limits::default()
     };
-    Options {
-        accept: Accept::NOTHING,
-        limits,
-        backend: Backend::detect(),
-        unix_start: 0,
-        seed: 1,
-        log: None,
-    }
+    Options { accept: Accept::NOTHING, limits, backend: Backend::detect(), unix_start: 0, seed: 1 }
 }
 
 /// Starts a volume of the machine without force.

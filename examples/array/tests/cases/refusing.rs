@@ -5,7 +5,7 @@ use raid_array::workload::Kept;
 use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{
     ArrayRequest, Capabilities, ChangeError, DiskBuffer, DiskShape, DiskView, Format, FormatWriter,
-    Inventory, Lookup, RuntimeState, Stamp, Step,
+    Inventory, Lookup, RuntimeState, SetRecord, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent, Lba};
 
@@ -32,7 +32,7 @@ struct Refusing {
 /// The format, which refuses from now on.
 pub(crate) fn refusing(kept: &Kept, disk: usize, refusal: Refusal) -> Kept {
     let format = Box::leak(Box::new(Refusing { inner: kept.format, disk, refusal }));
-    Kept { name: kept.name, format, log: None }
+    Kept { name: kept.name, format }
 }
 
 impl Format for Refusing {
@@ -99,12 +99,22 @@ impl FormatWriter for Refusing {
         self.inner.state(disks, array, set)
     }
 
+    fn recorded(
+        &self,
+        disks: &[DiskView<'_>],
+        array: ArrayId,
+        set: u16,
+        to: &mut dyn FnMut(&dyn SetRecord),
+    ) {
+        self.inner.recorded(disks, array, set, to);
+    }
+
     fn set_state(
         &self,
         disks: &mut [DiskBuffer<'_>],
         array: ArrayId,
         set: u16,
-        state: &RuntimeState,
+        record: &dyn SetRecord,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
         let disk = self.disk;
@@ -118,7 +128,7 @@ impl FormatWriter for Refusing {
                 _ => ChangeError::Unsupported(what),
             });
         }
-        self.inner.set_state(disks, array, set, state, stamp)
+        self.inner.set_state(disks, array, set, record, stamp)
     }
 
     fn activate(

@@ -57,11 +57,11 @@ pub(crate) type UnderTest = Engine;
 static DDF_WITH_MARKS: DdfProfile = DdfProfile::LINUX.with_checkpoints();
 
 static FORMATS: [Kept; 5] = [
-    Kept { name: "toy", format: &TOY, log: None },
-    Kept { name: "native", format: &NATIVE, log: Some(&NATIVE) },
-    Kept { name: "ddf", format: &Ddf, log: None },
-    Kept { name: "ddf with marks", format: &DDF_WITH_MARKS, log: None },
-    Kept { name: "asr", format: &raid_asr::Asr, log: None },
+    Kept { name: "toy", format: &TOY },
+    Kept { name: "native", format: &NATIVE },
+    Kept { name: "ddf", format: &Ddf },
+    Kept { name: "ddf with marks", format: &DDF_WITH_MARKS },
+    Kept { name: "asr", format: &raid_asr::Asr },
 ];
 
 const STAMP: Stamp = Stamp { unix_seconds: 2000, random: 7 };

@@ -111,14 +111,7 @@ pub(crate) fn options(machine: &Machine, force: bool, seed: u64) -> Options {
         true => Accept::NOTHING.and(Risk::UncleanDegraded),
         false => Accept::NOTHING,
     };
-    Options {
-        accept,
-        limits,
-        backend: Backend::detect(),
-        unix_start: machine.unix,
-        seed,
-        log: machine.kept.log,
-    }
+    Options { accept, limits, backend: Backend::detect(), unix_start: machine.unix, seed }
 }
 
 impl<E: ArrayEngine> Run<E> {

@@ -4,7 +4,7 @@
 use crate::array::{create, create_on, geometry, good, options, start, start_on};
 use crate::format::{NATIVE, TOY};
 use raid_array::backplane::Simulated;
-use raid_array::engine::{Engine, OpenError, Options};
+use raid_array::engine::{Engine, OpenError};
 use raid_array::workload::{ArrayEngine, Rig};
 use raid_core::array::{Geometry, Level, Place, Placement};
 use raid_core::units::{Lba, Rows, Slot, SlotSet};
@@ -211,7 +211,6 @@ fn a_source_that_fails_during_a_rebuild_is_replaced_by_another() {
 #[test]
 fn what_a_refused_start_calls_at_risk_is_all_that_may_be_lost() {
     let geometry = geometry(Level::Raid5, Placement::NContinue, 4, 1);
-    let options = |force| Options { log: Some(&NATIVE), ..options(force) };
     let mut lost = 0;
     for seed in 0..8 {
         let (array, media) = create_on(&NATIVE, geometry, 0).unwrap();
@@ -262,7 +261,7 @@ fn what_a_refused_start_calls_at_risk_is_all_that_may_be_lost() {
 #[test]
 fn an_unreadable_block_is_kept_as_a_bad_range_over_a_restart() {
     let geometry = geometry(Level::Raid1, Placement::Fixed, 2, 1);
-    let options = Options { log: Some(&NATIVE), ..options(false) };
+    let options = options(false);
     let (array, media) = create_on(&NATIVE, geometry, 1).unwrap();
     let mut rig = start_on(&NATIVE, array, media, (Time(0), 5), None, options).unwrap();
     rig.work(60);

@@ -91,7 +91,6 @@ pub(crate) fn options(force: bool) -> Options {
         backend: Backend::detect(),
         unix_start: 0,
         seed: 1,
-        log: None,
     }
 }
 

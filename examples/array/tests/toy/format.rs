@@ -9,15 +9,14 @@
 //! [`NATIVE`] is the same format with all that the sync engine has to say in the seven blocks behind the
 //! record, under a checksum in the record: regions, debts, bad ranges, marks, 64-bit generations.
 
-use raid_array::sync_log::{LogFormat, SyncLog};
 use raid_core::array::{
     ArrayDescriptor, ArrayId, ArrayState, Geometry, Initialisation, Level, MemberDescriptor,
     MemberId, MemberState, Name, Place, Placement, QNumbering, Secondary,
 };
 use raid_core::metadata::{
     ArrayRequest, Branch, Capabilities, ChangeError, DiskBuffer, DiskDescriptor, DiskShape,
-    DiskView, Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState, Seen, SplitBrain,
-    Stamp, Step, freshest,
+    DiskView, Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState, Seen, SetRecord,
+    SplitBrain, Stamp, Step, freshest,
 };
 use raid_core::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};
 
@@ -523,17 +522,30 @@ impl<const LOG: bool> FormatWriter for Kind<LOG> {
         (record.id() == array).then(told)
     }
 
+    fn recorded(
+        &self,
+        disks: &[DiskView<'_>],
+        array: ArrayId,
+        set: u16,
+        to: &mut dyn FnMut(&dyn SetRecord),
+    ) {
+        match image(disks) {
+            Some(image) => to(&image),
+            None => self.state(disks, array, set).iter().for_each(|state| to(state)),
+        }
+    }
+
     fn set_state(
         &self,
         disks: &mut [DiskBuffer<'_>],
         _: ArrayId,
         set: u16,
-        state: &RuntimeState,
+        stored: &dyn SetRecord,
         _: Stamp,
     ) -> Result<(), ChangeError> {
         change(disks, |record, log| {
-            record.store(set, state);
-            log.iter_mut().for_each(|log| log.state = *state);
+            record.store(set, &stored.state());
+            log.iter_mut().for_each(|log| *log = Image::from(stored));
         });
         Ok(())
     }
@@ -599,30 +611,6 @@ impl<const LOG: bool> FormatWriter for Kind<LOG> {
             return moved("sequence of the record", now.sequence, held.sequence);
         }
         (now != held).then(|| moved("record", now.log_sum, held.log_sum))?
-    }
-}
-
-impl LogFormat for Kind<true> {
-    fn log(&self, disks: &[DiskView<'_>], _: ArrayId, _: u16) -> Option<SyncLog> {
-        let Image { generation, debtors, regions, bad, .. } = image(disks)?;
-        Some(SyncLog { generation, debtors, regions, bad })
-    }
-
-    fn set_state_and_log(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        _: ArrayId,
-        set: u16,
-        (state, log): (&RuntimeState, &SyncLog),
-        _: Stamp,
-    ) -> Result<(), ChangeError> {
-        let SyncLog { generation, debtors, regions, bad } = log.clone();
-        let image = Image { state: *state, generation, debtors, regions, bad };
-        change(disks, |record, log| {
-            record.store(set, state);
-            *log = Some(image.clone());
-        });
-        Ok(())
     }
 }
 

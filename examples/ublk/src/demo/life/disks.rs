@@ -129,7 +129,6 @@ impl Life<'_> {
             backend: Backend::detect(),
             unix_start: CREATED,
             seed: self.seed ^ self.power_cycles,
-            log: None,
         };
         let engine = Engine::open(self.format, &discovery, self.array, &mut backplane, options)
             .map_err(|error| error.to_string())?;

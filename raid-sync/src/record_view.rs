@@ -9,14 +9,15 @@ use crate::bad_range::BadRanges;
 use crate::debt::Debtors;
 use crate::region::DirtyLog;
 use raid_core::metadata::{
-    BadRows, DEBTORS, Debtor, Generation, MemberKey, RegionRecord, RuntimeState,
+    BadRows, DEBTORS, Debtor, Generation, MemberKey, RegionRecord, RuntimeState, SetRecord,
 };
 use raid_core::units::Slot;
 
-/// The part of a record that goes beyond [`RuntimeState`], while the record is being written.
+/// The record that is being written: a view of the core, to be stored on every member alike.
 ///
-/// It is a view of the core: take all of it in one go, for every member the same.
-pub struct Log<'a> {
+/// Take all of it in one go: its regions and bad rows are those of this moment.
+pub struct RecordView<'a> {
+    pub(crate) state: RuntimeState,
     pub(crate) generation: Generation,
     pub(crate) debtors: &'a Debtors,
     /// Bits of the debtors that the record still names.
@@ -50,16 +51,25 @@ impl<const N: usize> Bad for BadRanges<N> {
     }
 }
 
-impl Log<'_> {
-    /// The generation of the set.
+impl RecordView<'_> {
+    /// The same record with another run-time state: for a caller who must say of a member what the core does not
+    /// know.
     #[must_use]
-    pub const fn generation(&self) -> Generation {
+    pub const fn with_state(self, state: RuntimeState) -> Self {
+        Self { state, ..self }
+    }
+}
+
+impl SetRecord for RecordView<'_> {
+    fn state(&self) -> RuntimeState {
+        self.state
+    }
+
+    fn generation(&self) -> Generation {
         self.generation
     }
 
-    /// Whose debt the regions speak of: the place of a debtor here is its bit there.
-    #[must_use]
-    pub fn debtors(&self) -> [Option<Debtor>; DEBTORS] {
+    fn debtors(&self) -> [Option<Debtor>; DEBTORS] {
         let mut debtors = self.debtors.places;
         for entry in &mut debtors {
             let lasts = |debtor: &Debtor| self.debtors.bit(debtor.slot) & self.lasting != 0;
@@ -68,20 +78,19 @@ impl Log<'_> {
         debtors
     }
 
-    /// Gives each region of the set, from the first on.
-    pub fn regions(&self, mut to: impl FnMut(RegionRecord)) {
-        self.regions.each(self.lasting, &mut to);
+    fn regions(&self, to: &mut dyn FnMut(RegionRecord)) {
+        self.regions.each(self.lasting, to);
     }
 
-    /// Gives each bad range, sorted by slot and row.
-    pub fn bad_ranges(&self, mut to: impl FnMut(BadRows)) {
-        self.bad.each(self.raised, &mut to);
+    fn bad_rows(&self, to: &mut dyn FnMut(BadRows)) {
+        self.bad.each(self.raised, to);
     }
 }
 
-impl core::fmt::Debug for Log<'_> {
+impl core::fmt::Debug for RecordView<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Log")
+        f.debug_struct("RecordView")
+            .field("state", &self.state)
             .field("generation", &self.generation)
             .field("debtors", &self.debtors())
             .finish_non_exhaustive()

@@ -24,13 +24,15 @@
 //! - *Heard*, one bit for each reference, inverted: an update of another volume said that the disk failed.
 //!   This one has not run without it, and knows no more of it than its number says.
 //! - *Flags*: bit 0 clean, bits 1 and 2 initialisation, both for the whole volume; bit 3, no update since
-//!   the stamp was made; bit 4, it was made by an update that changes nothing, as a start's.
+//!   the stamp was made; bit 4, it was made by an update that changes nothing, as a start's; bit 5, by one that
+//!   did not reach a member which it counts in.
 //! - *Update* is the header's counter. A roster counts only under the counter that it was written with:
 //!   after a change by another implementation the lists of the standard count, and the next update made
 //!   here begins a roster from them.
 //! - There is room for sixteen references and stamps together. Stamps of disks that are there, and that an
-//!   update is not written to, are forgotten last; first those that only their own update was made with, and that no
-//!   member was left at, which have the lowest bit set among the runs before. A volume of more references, one whose fields
+//!   update is not written to, are forgotten last, and before them those that a member was left at, which have the
+//!   second bit set among the runs before; first those that only their own update was made with, and that no
+//!   member was left at, which have the lowest bit set. A volume of more references, one whose fields
 //!   another vendor uses, and a configuration that keeps no counter have no roster: their lists are those of
 //!   the standard.
 //!
@@ -84,6 +86,9 @@ pub(crate) struct Member {
     heard: bool,
 }
 
+/// Of the flags: the update that began the run did not reach a member that it counts in.
+const LACKS: u8 = 1 << 5;
+
 /// Bits of a state.
 const BITS: u32 = 3;
 const IN: u8 = 0;
@@ -105,6 +110,11 @@ const NO_RUN: u32 = u32::MAX;
 /// Of a run before: its own update was the only one, and the one that ended it reached all members. Stamps are
 /// compared without.
 const BRIEF: u32 = 1;
+/// Of a run before: the update that ended it was the first not to reach a member, which is at this run, or at most
+/// one update further on.
+const LEFT: u32 = 2;
+/// What a stamp does not consist of.
+const MARKS: u32 = BRIEF | LEFT;
 
 /// What was recorded since a stamp was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +161,8 @@ pub(crate) struct Roster {
     /// Stamp of the run.
     pub(crate) run: u32,
     pub(crate) age: Age,
+    /// Whether the update that the run began with did not reach a member that it counts in, or fills.
+    pub(crate) lacks: bool,
     /// Number of the update that the run began after; `None` if that is too long ago.
     pub(crate) left: Option<u32>,
     /// Stamps of the runs before, the newest first.
@@ -165,7 +177,7 @@ impl Roster {
     pub(crate) const fn new(number: u32, note: SetNote) -> Self {
         let (run, runs) = (NO_RUN, [NO_RUN; ROOM]);
         let left = Some(number);
-        Self { number, run, age: Age::Older, left, runs, note, members: [None; ROOM] }
+        Self { number, run, age: Age::Older, lacks: false, left, runs, note, members: [None; ROOM] }
     }
 
     /// The one that a disk's own lists give a volume, with the stamp that follows from what they say: a copy of
@@ -191,22 +203,28 @@ impl Roster {
             let reference = member.reference.to_be_bytes();
             sum = plain_crc(&[&sum.to_be_bytes(), &reference, &[member.state]]);
         }
-        if sum | BRIEF == NO_RUN { 0 } else { sum & !BRIEF }
+        if sum | MARKS == NO_RUN { 0 } else { sum & !MARKS }
     }
 
     /// The update that is being made goes on with the run, or `begins` one: a start, or one that counts a
     /// member out. Where there is no room, the oldest run goes that no disk `is_at` which this does not reach.
     /// `leaves` says whether it does not reach a member that the roster before counts in, or fills: that one is at
-    /// the run before, or at most one update further on.
+    /// the run before, or at most one update further on. `lacks` says the same of this roster.
     pub(crate) fn go_on(
         &mut self,
         begins: Option<Age>,
         (random, before): (u64, u32),
-        leaves: bool,
+        (leaves, lacks): (bool, bool),
         is_at: impl Fn(u32) -> bool,
     ) {
         self.forget(usize::from(begins.is_some()), is_at);
-        let brief = if self.age == Age::Older || leaves { 0 } else { BRIEF };
+        let mark = match leaves {
+            // Who was left when the run began is at an earlier one.
+            true if self.lacks => 0,
+            true => LEFT,
+            false if self.age == Age::Older => 0,
+            false => BRIEF,
+        };
         self.age = begins.unwrap_or(Age::Older);
         if begins.is_none() {
             return;
@@ -214,13 +232,15 @@ impl Roster {
         self.left = Some(before);
         self.runs.rotate_right(1);
         if let Some(newest) = self.runs.first_mut() {
-            *newest = self.run | brief;
+            *newest = self.run | mark;
         }
+        self.lacks = lacks;
         self.run = self.stamp(&random.to_be_bytes());
     }
 
     /// Makes room for so many runs more. Brief ones go first: only a disk that a cut left between two records
-    /// of one start is at such a run. Where one before it is kept, a disk that is away would seem to have parted there.
+    /// of one start is at such a run; then those that no member was left at: only an older copy of a disk is. Where
+    /// one before it is kept, a disk that is away would seem to have parted there.
     fn forget(&mut self, more: usize, is_at: impl Fn(u32) -> bool) {
         let room = ROOM.saturating_sub(self.members.iter().flatten().count());
         let kept = room.saturating_sub(more);
@@ -228,8 +248,9 @@ impl Roster {
             let oldest = |of: &dyn Fn(u32) -> bool| {
                 self.runs.iter().rposition(|run| *run != NO_RUN && of(*run))
             };
-            let brief = oldest(&|run| run & BRIEF != 0 && !is_at(run & !BRIEF));
-            let some = brief.or_else(|| oldest(&|run| !is_at(run & !BRIEF)));
+            let brief = oldest(&|run| run & BRIEF != 0 && !is_at(run & !MARKS));
+            let reached = || oldest(&|run| run & LEFT == 0 && !is_at(run & !MARKS));
+            let some = brief.or_else(reached).or_else(|| oldest(&|run| !is_at(run & !MARKS)));
             let forgotten = some.or_else(|| oldest(&|_| true));
             if let Some(forgotten) = forgotten.and_then(|at| self.runs.get_mut(at..)) {
                 forgotten.rotate_left(1);
@@ -241,18 +262,24 @@ impl Roster {
     /// Its runs, the newest first; the own one only if it is to be counted.
     fn line(&self, counts_itself: bool) -> impl Iterator<Item = u32> + use<'_> {
         let own = Some(self.run).filter(|run| counts_itself && *run != NO_RUN);
-        own.map(|run| run & !BRIEF).into_iter().chain(self.past())
+        own.map(|run| run & !MARKS).into_iter().chain(self.past())
     }
 
     /// The runs before, the newest first.
     fn past(&self) -> impl Iterator<Item = u32> + use<'_> {
-        self.runs.iter().filter(|run| **run != NO_RUN).map(|run| run & !BRIEF)
+        self.runs.iter().filter(|run| **run != NO_RUN).map(|run| run & !MARKS)
+    }
+
+    /// Whether the run before had updates, or left a member that this one counts in: nothing was promised by an
+    /// update that changes nothing and began this run.
+    fn begins_a_start(&self) -> bool {
+        self.runs.first().is_some_and(|before| *before != NO_RUN && before & BRIEF == 0)
     }
 
     /// Whether its disk is at this run: at its own, or at the one before if that is not to be counted.
     pub(crate) fn is_at(&self, run: u32) -> bool {
         let before = self.past().next().filter(|_| self.age != Age::Older);
-        self.run & !BRIEF == run || before == Some(run)
+        self.run & !MARKS == run || before == Some(run)
     }
 
     /// How its history is related to that of `other`. `reaches` says whether its updates go to the other's
@@ -271,7 +298,8 @@ impl Roster {
             let goes_there = match of.age {
                 Age::Older => false,
                 Age::Parted => reach == Reach::Counted,
-                Age::Opened => reach != Reach::None,
+                // Nothing is promised before the second one of a start. The first one ends a run with updates.
+                Age::Opened => reach != Reach::None || of.begins_a_start(),
             };
             let before = of.past().next();
             let knows = before.is_some_and(|before| other.line(true).any(|run| run == before));
@@ -332,7 +360,8 @@ impl Roster {
             _ => Age::Opened,
         };
         let run = stored.run.get(order);
-        let mut this = Self { run, age, ..Self::new(stored.number.get(order), note) };
+        let lacks = stored.flags & LACKS != 0;
+        let mut this = Self { run, age, lacks, ..Self::new(stored.number.get(order), note) };
         let count = stored.states.get(order) >> COUNT_SHIFT & 0x1F;
         let count = usize::try_from(count).unwrap_or(ROOM).min(ROOM);
         let (references, runs) = stored.words.split_at_checked(count)?;
@@ -367,7 +396,10 @@ impl Roster {
         let mut stored = Stored {
             magic: MAGIC,
             version: VERSION,
-            flags: u8::from(self.note.clean) | code(self.note.initialisation) << 1 | age << 3,
+            flags: u8::from(self.note.clean)
+                | code(self.note.initialisation) << 1
+                | age << 3
+                | if self.lacks { LACKS } else { 0 },
             heard: U16::new(order, !heard),
             update: U32::new(order, update),
             number: U32::new(order, self.number),
@@ -543,7 +575,9 @@ mod tests {
         let mut bytes = [u8::MAX; 1024];
         let record = VdConfiguration::view_mut(&mut bytes).unwrap();
         let mut roster = Roster::new(7, NOTE);
-        (1..=3).for_each(|random| roster.go_on(Some(Age::Parted), (random, 5), false, |_| false));
+        (1..=3).for_each(|random| {
+            roster.go_on(Some(Age::Parted), (random, 5), (true, true), |_| false);
+        });
         let out = PdState::ONLINE | PdState::FAILED;
         let states =
             [PdState::ONLINE, PdState::ONLINE | PdState::REBUILDING, out, out | PdState::MISSING];
@@ -591,7 +625,8 @@ mod tests {
         for random in 0..40 {
             let number = roster.number;
             roster.number += 1;
-            roster.go_on(Some(Age::Opened), (random, number), false, |run| root.is_at(run));
+            roster
+                .go_on(Some(Age::Opened), (random, number), (false, false), |run| root.is_at(run));
             second = second.or(Some(roster.run));
             let mut bytes = [u8::MAX; 1024];
             let record = VdConfiguration::view_mut(&mut bytes).unwrap();
@@ -604,7 +639,7 @@ mod tests {
         assert!(roster.past().all(|run| Some(run) != second));
         // A member more leaves room for one run less.
         assert!(roster.set(9, PdState::ONLINE));
-        roster.go_on(None, (0, 0), false, |run| root.is_at(run));
+        roster.go_on(None, (0, 0), (false, false), |run| root.is_at(run));
         assert!(roster.past().any(|run| root.is_at(run)));
         assert_eq!(roster.past().count(), ROOM - 5);
     }
@@ -619,7 +654,12 @@ mod tests {
             for (begins, random) in [(true, random), (true, random + 100), (false, 0)] {
                 let number = roster.number;
                 roster.number += 1;
-                roster.go_on(begins.then_some(Age::Opened), (random, number), false, |_| false);
+                roster.go_on(
+                    begins.then_some(Age::Opened),
+                    (random, number),
+                    (false, false),
+                    |_| false,
+                );
             }
         }
         let both = (Reach::Counted, Reach::Counted);
@@ -631,7 +671,7 @@ mod tests {
         let both = |reach| (reach, reach);
         let after = |of: &Roster, begins, random| {
             let mut next = Roster { number: of.number + 1, ..*of };
-            next.go_on(begins, (random, of.number), false, |_| false);
+            next.go_on(begins, (random, of.number), (false, false), |_| false);
             next
         };
         let root = Roster::founded(&Guid([1; 24]), 7, NOTE, core::iter::empty()).unwrap();
@@ -650,8 +690,13 @@ mod tests {
         }
         // A start that did not get to the disk that went on without it.
         assert_eq!(one.kin(&second, both(Reach::Counted)), Kin::Earlier);
-        // Who is not counted in was not to be reached: it may have been completed.
-        assert_eq!(one.kin(&second, both(Reach::None)), Kin::Apart);
+        // Nothing is promised after the first record of a start, whomever it counts in.
+        assert_eq!(one.kin(&second, both(Reach::None)), Kin::Earlier);
+        // The second may have been completed: who is not counted in was not to be reached.
+        let again = after(&one, Some(Age::Opened), 5);
+        let without_it = after(&after(&one, Some(Age::Opened), 6), None, 0);
+        assert_eq!(again.kin(&without_it, both(Reach::None)), Kin::Apart);
+        assert_eq!(again.kin(&without_it, both(Reach::Counted)), Kin::Earlier);
         let lost = after(&first, Some(Age::Parted), 3);
         let without = after(&after(&one, Some(Age::Opened), 4), None, 0);
         assert_eq!(lost.kin(&without, both(Reach::OtherSet)), Kin::Apart);

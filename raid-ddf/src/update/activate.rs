@@ -121,7 +121,8 @@ pub(crate) fn activate(
         if roster.set(plan.reference, PdState::ONLINE | PdState::REBUILDING) {
             let is_at = |run| rosters::is_at_run(disks, &guid, run);
             let leaves = rosters::leaves_a_member(disks, survey, &volume.roster);
-            roster.go_on(parts, (stamp.random, volume.number()), leaves, is_at);
+            let lacks = rosters::leaves_a_member(disks, survey, &roster);
+            roster.go_on(parts, (stamp.random, volume.number()), (leaves, lacks), is_at);
             rosters::write(disks, survey, guid, &roster);
         }
         rosters::update_lists(disks, survey);

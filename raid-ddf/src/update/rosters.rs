@@ -208,11 +208,11 @@ pub(crate) fn is_at_run(disks: &[DiskBuffer<'_>], volume: &Guid, run: u32) -> bo
     })
 }
 
-/// Whether the update does not reach a member that the roster before it counts in, or fills.
-pub(crate) fn leaves_a_member(disks: &[DiskBuffer<'_>], survey: &Survey, before: &Roster) -> bool {
+/// Whether the update does not reach a member that a roster counts in, or fills: that before it, or its own.
+pub(crate) fn leaves_a_member(disks: &[DiskBuffer<'_>], survey: &Survey, roster: &Roster) -> bool {
     let live = Live(disks);
     let reached = |them| (0..disks.len()).any(|disk| survey.reference(&live, disk) == Some(them));
-    before.named().any(|(them, state)| !state.is_gone() && !reached(them))
+    roster.named().any(|(them, state)| !state.is_gone() && !reached(them))
 }
 
 /// A disk that is a member of a volume without a roster, and calls a disk out which the newest list

@@ -159,7 +159,8 @@ pub(crate) fn set_state(
             }
             let is_at = |run| rosters::is_at_run(disks, &guid, run);
             let leaves = rosters::leaves_a_member(disks, &survey, &volume.roster);
-            next.go_on(begins, (stamp.random, volume.number()), leaves, is_at);
+            let lacks = rosters::leaves_a_member(disks, &survey, &next);
+            next.go_on(begins, (stamp.random, volume.number()), (leaves, lacks), is_at);
             rosters::write(disks, &survey, guid, &next);
             rosters::update_lists(disks, &survey);
             rosters::update_entry(disks, &survey, guid, next.note);

@@ -14,7 +14,9 @@ use raid_ddf::{ByteOrder, CrcVariant, Ddf, seal};
 fn record(rig: &mut Rig, array: ArrayId, set: u16, state: &RuntimeState) {
     rig.set_state(array, set, state).unwrap();
     rig.commit();
+    let live = rig.live.clone();
     rig.reread();
+    rig.live = live;
 }
 
 /// A start records what it found; then it is recorded dirty, without these slots.
@@ -407,5 +409,83 @@ fn halves_of_a_striped_mirror_stay_a_fork_when_stamps_do_not_tell_any_more() {
     rig.take_back(&[1, 2, 4, 5], other);
     for disks in [&[0, 1, 2, 3, 4, 5][..], &[1, 2, 3, 4, 5]] {
         assert_eq!(state(&rig.only(disks).told(), "ten"), ArrayState::Forked, "{disks:?}");
+    }
+}
+
+/// Case C8. A start's first record reached one disk alone. The others went on without that disk, and a spare that it has
+/// never heard of took its place.
+#[test]
+fn a_disk_that_a_cut_left_ahead_is_no_fork_beside_a_spare_that_came_since() {
+    for ran in [false, true] {
+        let mut rig = container(3);
+        let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
+        let array = rig.create("pair", mirror, &[0, 1]).unwrap();
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+        let mut rig = written(rig);
+        let dirty = RuntimeState { clean: false, ..healthy() };
+        start(&mut rig, array, 1, &[]);
+        record(&mut rig, array, 0, &dirty);
+        rig.set_state(array, 0, &dirty).unwrap();
+        for step in rig.steps(1) {
+            if let Stepped::Write(at, bytes) = step {
+                rig.media[1].write(at, &bytes);
+            }
+        }
+        rig.reread();
+        if ran {
+            let mut alone = rig.only(&[1]);
+            start(&mut alone, array, 1, &[]);
+            rig.take_back(&[1], alone);
+        }
+        let mut later = rig.only(&[0, 2]);
+        later.set_clock(5_000);
+        start(&mut later, array, 1, &[]);
+        start(&mut later, array, 1, &[(0, 1)]);
+        let (place, stamp) = (Place { set: 0, slot: Slot(1) }, later.stamp());
+        later.edit(|disks| Ddf.activate(disks, array, place, 1, stamp)).unwrap();
+        let mut later = written(later);
+        record(&mut later, array, 0, &dirty);
+        record(&mut later, array, 0, &RuntimeState { failed: SlotSet::of(Slot(0)), ..dirty });
+        rig.take_back(&[0, 2], later);
+        for disks in [&[0, 1, 2][..], &[1, 2]] {
+            let told = rig.only(disks).told();
+            let expected = if ran { ArrayState::Forked } else { ArrayState::Degraded };
+            assert_eq!(state(&told, "pair"), expected, "{ran} {disks:?} {:?}", told.branches);
+        }
+    }
+}
+
+/// Case C8. The others know where they left disk 0, which is there, and forget where they left disk 3 later, which is not.
+#[test]
+fn a_disk_that_is_away_is_no_fork_beside_one_that_was_left_before_it() {
+    for times in 0..14 {
+        let mut rig = container(5);
+        let array = rig.create("ten", raid10(2), &[0, 1, 2, 3]).unwrap();
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf.add_spare(disks, 4, stamp)).unwrap();
+        let mut rig = written(rig);
+        start(&mut rig, array, 2, &[]);
+        rig.live[0] = false;
+        start(&mut rig, array, 2, &[(0, 0)]);
+        let mut later = rig.only(&[0, 1, 2, 4]);
+        later.live[0] = false;
+        later.set_clock(5_000);
+        start(&mut later, array, 2, &[(1, 1)]);
+        let (place, stamp) = (Place { set: 1, slot: Slot(1) }, later.stamp());
+        later.edit(|disks| Ddf.activate(disks, array, place, 3, stamp)).unwrap();
+        let mut later = written(later);
+        later.live[0] = false;
+        for _ in 0..times {
+            start(&mut later, array, 2, &[]);
+            let found = later.state(array, 0).unwrap();
+            for clean in [true, false] {
+                record(&mut later, array, 0, &RuntimeState { clean, ..found });
+            }
+        }
+        rig.take_back(&[0, 1, 2, 4], later);
+        let told = rig.told();
+        assert!(told.branches.is_empty(), "{times} {:?}", told.branches);
+        assert_eq!(states(&told, "ten"), [Failed, InSync, InSync, Rebuilding], "{times}");
     }
 }

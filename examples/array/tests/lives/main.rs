@@ -102,6 +102,8 @@ const MENDED: &[(&str, u64, &str)] = &[
     ),
     ("native, raid6 of 4", 150_004, "a record that a cut let only a spare have"),
     ("native, raid1 of 3", 152_024, "a disk that failed in one place, and takes another"),
+    ("toy, raid10 of 2x2", 161_069, "a record on spares, beside older members of a failed set"),
+    ("ddf, raid1 of 3", 161_002, "a copy that answered, and has gone on alone"),
     (
         "ddf, raid1 of 2",
         152_035,
@@ -398,6 +400,17 @@ fn a_record_on_a_spare_speaks_where_nobody_is_here_whom_it_trusts() {
         records.record(&[0, 1, 2, 3], &[0, 2, 3], &[1]);
         let (_, _, state) = records.members(&[1, 3])[1];
         assert_eq!(state, MemberState::Failed, "{}", kept.name);
+    }
+}
+
+/// A set that has failed is written no more: what its members hold says nothing of the other one's records.
+#[test]
+fn a_record_on_a_spare_speaks_though_members_of_a_failed_set_are_here_without_it() {
+    for kept in &FORMATS[..2] {
+        let Some(mut records) = Records::new(*kept, geometry(Level::Raid1, 2, 2)) else { continue };
+        records.record(&[0, 1, 2, 3, 4, 5], &[0, 4, 5], &[1]);
+        let (slot, _, state) = records.members(&[1, 2, 3, 4, 5])[1];
+        assert_eq!((slot, state), (1, MemberState::Failed), "{}", kept.name);
     }
 }
 

@@ -284,6 +284,8 @@ pub(crate) struct Tree {
     tips: BTreeMap<usize, usize>,
     /// What a disk knew whose records cannot be found, as it ends elsewhere now.
     hidden: BTreeMap<usize, usize>,
+    /// What disks knew that are other ones now.
+    replaced: BTreeSet<usize>,
     /// Disks that hold all rows as of what they know, and a durable record says so.
     whole: BTreeSet<usize>,
     now: Book,
@@ -327,9 +329,10 @@ impl Tree {
         };
         let tips: BTreeMap<usize, usize> = members.map(|disk| (disk, 0)).collect();
         let whole = tips.keys().copied().collect();
-        let hidden = BTreeMap::new();
+        let (hidden, replaced) = (BTreeMap::new(), BTreeSet::new());
         let (nodes, leaving) = (vec![root], Vec::new());
-        Self { nodes, tips, hidden, whole, now, current: 0, deaths: 0, owes: false, leaving }
+        let (current, deaths, owes) = (0, 0, false);
+        Self { nodes, tips, hidden, replaced, whole, now, current, deaths, owes, leaving }
     }
 
     fn path(&self, node: usize) -> Vec<usize> {
@@ -427,6 +430,7 @@ impl Tree {
 
     /// The disk is another one now, and knows this.
     pub(crate) fn replace(&mut self, disk: usize, Knowledge { tip, hidden }: Knowledge) {
+        self.replaced.extend([self.tips.get(&disk), self.hidden.get(&disk)].into_iter().flatten());
         for (of, knows) in [(&mut self.tips, tip), (&mut self.hidden, hidden)] {
             match knows {
                 Some(tip) => of.insert(disk, tip),
@@ -500,10 +504,13 @@ impl Tree {
         self.tips.contains_key(&disk)
     }
 
-    /// Whether nobody else knows the newest history that these know.
+    /// Whether nobody else has known the newest history that these know: one that has gone on from there, whose
+    /// records cannot be found, or who is another one now, may have answered in it.
     pub(crate) fn all_know(&self, disks: &[usize]) -> bool {
-        let parent = self.nodes[self.current].parent;
-        !self.tips.iter().any(|(disk, tip)| Some(*tip) == parent && !disks.contains(disk))
+        let Some(parent) = self.nodes[self.current].parent else { return true };
+        let others = self.tips.iter().chain(&self.hidden).filter(|(disk, _)| !disks.contains(disk));
+        let mut knew = others.map(|(_, tip)| tip).chain(&self.replaced);
+        !knew.any(|tip| self.path(*tip).contains(&parent))
     }
 
     /// `disks` stop taking part at this moment; the others go on.
@@ -929,6 +936,54 @@ mod tests {
         assert_eq!(tree.up_to_date(&[0, 1, 2]), [0]);
         assert!(!tree.known(2));
         assert_eq!(tree.up_to_date(&[1, 2]), [1]);
+    }
+
+    /// The planted fault that this must not hide: another version where the copy that answered is here.
+    #[test]
+    fn another_copy_may_answer_where_the_one_that_did_has_gone_on_or_is_another_disk_now() {
+        for case in ["here", "gone on", "replaced"] {
+            let mut oracle = Oracle::new(&geometry(Level::Raid1, 2, 1), &[0, 1], 1);
+            let at = Extent::new(3, 1);
+            let begin = |oracle: &mut Oracle, disks: &[usize]| {
+                let tree = &mut oracle.trees[0];
+                let knew = tree.up_to_date(disks);
+                tree.begin(disks);
+                if !tree.all_know(&knew) {
+                    tree.begun_short(&oracle.map, 0);
+                }
+                disks.iter().for_each(|disk| tree.takes_part(*disk, false, &knew));
+            };
+            let cut = |oracle: &mut Oracle| {
+                oracle.trees[0].cut(&oracle.map, 0, false, Ends::default());
+            };
+            let answers_nothing = |oracle: &mut Oracle| {
+                let (floor, deaths) = (oracle.floor(at), Some(oracle.deaths()));
+                assert_eq!(oracle.adopt(&floor, deaths, &[0; 512]), Ok(()), "{case}");
+            };
+            let old = oracle.trees[0].knowledge(0);
+            begin(&mut oracle, &[0, 1]);
+            let (_, bytes) = oracle.submit_write(at);
+            cut(&mut oracle);
+            // Disk 0 answers, and disk 1 may hold the write.
+            begin(&mut oracle, &[0, 1]);
+            answers_nothing(&mut oracle);
+            cut(&mut oracle);
+            match case {
+                "here" => begin(&mut oracle, &[0, 1]),
+                "gone on" => {
+                    begin(&mut oracle, &[0]);
+                    answers_nothing(&mut oracle);
+                    cut(&mut oracle);
+                    begin(&mut oracle, &[1]);
+                }
+                _ => {
+                    oracle.trees[0].replace(0, old);
+                    begin(&mut oracle, &[1]);
+                }
+            }
+            let floor = oracle.floor(at);
+            assert_eq!(oracle.check_read(&floor, &bytes).is_err(), case == "here", "{case}");
+        }
     }
 
     #[test]

@@ -180,10 +180,11 @@ impl Record {
         (self.failed, self.rebuilding) = (failed, rebuilding);
     }
 
-    /// Whether a disk of the record is a member that holds its data.
-    fn trusts(&self, disk: u64) -> bool {
-        let place = self.places.iter().position(|place| *place == disk + 1);
-        place.is_some_and(|place| (self.failed | self.rebuilding) >> place & 1 == 0)
+    /// The set in which a disk of the record is a member that holds its data.
+    fn trusts(&self, disk: u64) -> Option<u64> {
+        let place = self.places.iter().position(|place| *place == disk + 1)?;
+        let trusted = (self.failed | self.rebuilding) >> place & 1 == 0;
+        trusted.then(|| place as u64 / self.slots.max(1))
     }
 
     fn running(&self, place: Place) -> usize {
@@ -233,12 +234,12 @@ fn copies<'a>(disks: &'a [DiskView<'_>]) -> Vec<Option<(Record, &'a [u8])>> {
 
 /// Which of the disks' copies speaks for the array: the newest that counts. A record counts on the members that it
 /// trusts. One that is on other disks alone, though some of these members are here, never reached them all, and its
-/// number may come again.
+/// number may come again. Members of a set that has failed are written no more, so that holds if it does of every set.
 fn speaks(copies: &[Option<(Record, &[u8])>]) -> Option<usize> {
-    let here = || copies.iter().flatten().map(|(record, _)| record);
+    let here: Vec<u64> = copies.iter().flatten().map(|(record, _)| record.own_disk).collect();
     let counts = |record: &Record| {
-        let others = || here().filter(|other| record.trusts(other.own_disk));
-        record.trusts(record.own_disk) || others().next().is_none()
+        let nobody = |set| !here.iter().any(|disk| record.trusts(*disk) == Some(set));
+        record.trusts(record.own_disk).is_some() || (0..record.sets.max(1)).any(nobody)
     };
     let all = copies.iter().enumerate().filter_map(|(disk, copy)| Some((disk, &copy.as_ref()?.0)));
     all.max_by_key(|(_, record)| (counts(record), record.sequence)).map(|(disk, _)| disk)

@@ -8,9 +8,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use raid_core::array::{ArrayId, Initialisation, MemberId, Place};
-use raid_core::metadata::{
-    ChangeError, DiskBuffer, DiskShape, Format, FormatWriter, PieceMut, RuntimeState, Stamp, Step,
-};
+use raid_core::metadata::{Admin, ChangeError, DiskBuffer, DiskShape, Format, PieceMut, RuntimeState, Stamp, Step};
 use raid_core::units::{Blocks, Lba, Row, Slot, SlotSet};
 use raid_ddf::{Ddf, PhysicalDiskRecords};
 use raid_ddf::{DdfHeader, Guid, Record, VirtualDiskRecords};
@@ -63,7 +61,7 @@ fn change(
     members: &[MemberId],
     buffers: &mut [DiskBuffer<'_>],
 ) -> Result<(), ChangeError> {
-    let ddf: &dyn FormatWriter = &Ddf;
+    let ddf: &dyn Admin = &Ddf;
     let random = u64::from(input.pair()) << 20;
     let stamp = Stamp { unix_seconds: 1_700_000_000 + u64::from(input.byte()), random };
     let array = arrays[usize::from(input.byte()) % arrays.len()];

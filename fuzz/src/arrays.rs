@@ -12,7 +12,7 @@ use crate::sparse::{BLOCK, Sparse};
 use raid_array::store::{CommitStep, Store};
 use raid_asr::RaidTable;
 use raid_core::array::{Geometry, Initialisation, Level, Name, Placement, QNumbering, Secondary};
-use raid_core::metadata::{ArrayRequest, DiskShape, FormatWriter, Stamp};
+use raid_core::metadata::{Admin, ArrayRequest, DiskShape, Stamp};
 use raid_core::units::Blocks;
 use raid_ddf::{ByteOrder, CrcVariant, matching_crc, seal};
 use std::sync::OnceLock;
@@ -76,7 +76,7 @@ fn bases() -> &'static [Base] {
     static BASES: OnceLock<Vec<Base>> = OnceLock::new();
     BASES.get_or_init(|| {
         let mut bases = Vec::new();
-        for format in [&raid_ddf::Ddf as &dyn FormatWriter, &raid_asr::Asr] {
+        for format in [&raid_ddf::Ddf as &dyn Admin, &raid_asr::Asr] {
             for (level, slots, sets, arrays) in [
                 (Level::Raid1, 2, 1, 1),
                 (Level::Raid1, 2, 2, 1),
@@ -92,7 +92,7 @@ fn bases() -> &'static [Base] {
 }
 
 /// Disks with so many arrays of one shape; `None` if the format has no such array.
-fn base(format: &dyn FormatWriter, geometry: Geometry, arrays: u64) -> Option<Base> {
+fn base(format: &dyn Admin, geometry: Geometry, arrays: u64) -> Option<Base> {
     let members = usize::from(geometry.slots * geometry.sets);
     let shape = |step: u64| DiskShape { blocks: Blocks(8192 + step * 2048), block_size: 512 };
     let room = arrays * MEMBER + 4096;

@@ -11,7 +11,7 @@ use raid_array::member::Member;
 use raid_array::trust::Accept;
 use raid_core::array::{ArrayId, Place};
 use raid_core::backend::Backend;
-use raid_core::metadata::FormatWriter;
+use raid_core::metadata::{Admin};
 use raid_core::units::{Extent, Slot};
 use raid_sync::{Limits, Time};
 
@@ -45,7 +45,7 @@ pub fn lives(input: &mut Input<'_>, disks: &[Sparse], discovery: &Discovery) {
     for array in discovery.arrays.iter().take(ARRAYS) {
         let Some(format) = FORMATS
             .iter()
-            .filter_map(|format| format.writer())
+            .filter_map(|format| format.admin())
             .find(|format| format.name() == array.format_name)
         else {
             continue;
@@ -66,7 +66,7 @@ fn options(trusting: bool) -> Options {
 
 fn life(
     input: &mut Input<'_>,
-    format: &'static dyn FormatWriter,
+    format: &'static dyn Admin,
     array: ArrayId,
     disks: &[Sparse],
     discovery: &Discovery,

@@ -12,7 +12,7 @@
 //! a wrong checksum, and other members' copies count before it (`asr.md` 5.1).
 //!
 //! The reserved block changes only when a disk joins. A buffer of a disk that was made here is one
-//! run of blocks, as [`new_area`](raid_core::metadata::FormatWriter::new_area) asks for; discovery
+//! run of blocks, as [`new_area`](raid_core::metadata::Admin::new_area) asks for; discovery
 //! reads table and reserved block as two. So the buffer tells a disk that may not have its reserved
 //! block yet.
 

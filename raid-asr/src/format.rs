@@ -4,7 +4,7 @@
 use crate::MemberOrder;
 use crate::assemble;
 use crate::locate::{Located, locate};
-use raid_core::metadata::{DiskBytes, DiskView, Format, FormatWriter, Inventory, Lookup};
+use raid_core::metadata::{Admin, DiskBytes, DiskView, Format, Inventory, Lookup, RunTime};
 
 /// The Adaptec ASR format, for discovery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -33,7 +33,11 @@ impl Format for Asr {
         assemble::assemble(&disks, MemberOrder::Undecided, into);
     }
 
-    fn writer(&self) -> Option<&dyn FormatWriter> {
+    fn run_time(&self) -> Option<&dyn RunTime> {
+        Some(self)
+    }
+
+    fn admin(&self) -> Option<&dyn Admin> {
         Some(self)
     }
 }
@@ -56,7 +60,11 @@ impl Format for AsrOrdered {
         assemble::assemble(&disks, self.0, into);
     }
 
-    fn writer(&self) -> Option<&dyn FormatWriter> {
+    fn run_time(&self) -> Option<&dyn RunTime> {
+        Some(self)
+    }
+
+    fn admin(&self) -> Option<&dyn Admin> {
         Some(self)
     }
 }
@@ -93,7 +101,11 @@ impl Format for AsrProfile {
         assemble::assemble(&disks, self.order, into);
     }
 
-    fn writer(&self) -> Option<&dyn FormatWriter> {
+    fn run_time(&self) -> Option<&dyn RunTime> {
+        Some(self)
+    }
+
+    fn admin(&self) -> Option<&dyn Admin> {
         Some(self)
     }
 }

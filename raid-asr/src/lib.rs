@@ -13,8 +13,8 @@
 //! ([`ReservedBlock`], [`RaidTable`], [`TableHeader`], [`ConfigurationLine`]) are the bytes on disk:
 //! `view` judges nothing, `view_mut` edits in place and keeps what it does not know, `check` gives a
 //! judged view ([`Identity`], [`Table`]). [`Asr`] reads whole sets of disks through
-//! [`raid_core::metadata::Format`], and makes and changes them through
-//! [`raid_core::metadata::FormatWriter`].
+//! [`raid_core::metadata::Format`], runs them through [`raid_core::metadata::RunTime`], and makes and
+//! changes them through [`raid_core::metadata::Admin`].
 //!
 //! ```
 //! use raid_asr::{LineName, RaidTable, TreeLevel};

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! ASR as a format that can be written: the calls of [`FormatWriter`] and who carries them out.
+//! ASR as a format that can be written: the calls of [`RunTime`] and [`Admin`], and who carries them out.
 //!
 //! | call | module |
 //! |---|---|
-//! | `new_area`, `usable`, `initialise`, `create_array`, `assign_spare`, `release_spare` | [`build`] |
-//! | `state`, `set_state`, `activate`, `delete_array`, `dissolve` | [`update`](crate::update) |
+//! | `new_area`, `usable`; `Initialise`, `CreateArray`, `AssignSpare`, `ReleaseSpare` | [`build`] |
+//! | `state`, `set_state`, `activate`; `DeleteArray`, `Dissolve` | [`update`](crate::update) |
 //! | `commit_step`, `erase_step` | [`commit`] |
 //! | `guard`, `moved_on` | [`guard`] |
 
@@ -16,8 +16,8 @@ use crate::update::{activate, delete, run_time};
 use crate::{MemberOrder, RaidTable, TableHeader, build, commit, guard};
 use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{
-    ArrayRequest, Capabilities, ChangeError, DiskBuffer, DiskBytes, DiskShape, DiskView, Disks,
-    FormatWriter, LiveDisks, MovedOn, RuntimeState, SetRecord, SpareRequest, Stamp, Step,
+    Admin, ArrayRequest, Capabilities, Change, ChangeError, DiskBuffer, DiskBytes, DiskShape,
+    DiskView, Disks, LiveDisks, MovedOn, RunTime, RuntimeState, SetRecord, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent};
 
@@ -55,7 +55,44 @@ fn permit_disks(disks: &[DiskBuffer<'_>], wanted: &[usize]) -> Result<(), Change
     version.map_or(Ok(()), |version| Err(unknown(version)))
 }
 
-/// Forwards a format's writing half to that of [`AsrOrdered`].
+impl AsrProfile {
+    /// Makes one change, unless what it is about is of a version that is not known here.
+    fn apply(
+        self,
+        disks: &mut [DiskBuffer<'_>],
+        change: &Change<'_>,
+        stamp: Stamp,
+    ) -> Result<Option<ArrayId>, ChangeError> {
+        if !self.unknown_versions {
+            match change {
+                Change::CreateArray(request) => permit_disks(disks, request.disks)?,
+                Change::AssignSpare(request) => permit_disks(disks, &[request.disk])?,
+                Change::ReleaseSpare(disk) => permit_disks(disks, &[*disk])?,
+                Change::DeleteArray(array) | Change::Dissolve(array) => {
+                    permit(&LiveDisks(disks), *array)?;
+                }
+                _ => {}
+            }
+        }
+        let made = match change {
+            // Every disk gets an identity and an empty table: arrays share nothing but disks.
+            Change::Initialise => build::initialise(disks, stamp),
+            // Members are the disks in the order given, from block 0.
+            Change::CreateArray(request) => {
+                return build::array::create(disks, request, stamp).map(Some);
+            }
+            // A spare of one array, or of all.
+            Change::AssignSpare(request) => build::spare::assign(disks, request, stamp),
+            Change::ReleaseSpare(disk) => build::spare::release(disks, *disk, stamp),
+            Change::DeleteArray(array) => delete::array(disks, *array, stamp),
+            Change::Dissolve(configuration) => delete::configuration(disks, *configuration, stamp),
+            _ => Err(change.unsupported()),
+        };
+        made.map(|()| None)
+    }
+}
+
+/// The format's traits, with the choices of its profile.
 macro_rules! write_as {
     ($format:ty, |$own:ident| $profile:expr) => {
         impl $format {
@@ -64,7 +101,7 @@ macro_rules! write_as {
             }
         }
 
-        impl FormatWriter for $format {
+        impl RunTime for $format {
             /// Who failed, who is being filled and how far, whether copies agree. A mark is whole
             /// stripes and counts only if the array was closed; no bad ranges.
             fn capabilities(&self) -> Capabilities {
@@ -78,54 +115,9 @@ macro_rules! write_as {
                 }
             }
 
-            /// One run: the last 17 blocks.
-            fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
-                build::area(shape).filter(|_| index == 0)
-            }
-
-            fn usable(&self, shape: DiskShape) -> Blocks {
-                build::usable(shape)
-            }
-
             /// None: the format has no room for notes.
             fn workspace(&self, _: &DiskView<'_>) -> Option<Extent> {
                 None
-            }
-
-            /// Every disk gets an identity and an empty table: arrays share nothing but disks.
-            fn initialise(
-                &self,
-                disks: &mut [DiskBuffer<'_>],
-                stamp: Stamp,
-            ) -> Result<(), ChangeError> {
-                build::initialise(disks, stamp)
-            }
-
-            /// Members are the disks in the order given, from block 0.
-            fn create_array(
-                &self,
-                disks: &mut [DiskBuffer<'_>],
-                request: &ArrayRequest<'_>,
-                stamp: Stamp,
-            ) -> Result<ArrayId, ChangeError> {
-                let profile = Self::profile(self);
-                if !profile.unknown_versions {
-                    permit_disks(disks, request.disks)?;
-                }
-                build::array::create(disks, request, stamp)
-            }
-
-            fn add_spare(
-                &self,
-                disks: &mut [DiskBuffer<'_>],
-                disk: usize,
-                stamp: Stamp,
-            ) -> Result<(), ChangeError> {
-                let profile = Self::profile(self);
-                if !profile.unknown_versions {
-                    permit_disks(disks, &[disk])?;
-                }
-                build::spare::assign(disks, &SpareRequest::global(disk), stamp)
             }
 
             fn state(
@@ -189,6 +181,17 @@ macro_rules! write_as {
             fn moved_on(&self, disk: &DiskView<'_>, index: usize, found: &[u8]) -> Option<MovedOn> {
                 guard::moved_on(DiskBytes::View(*disk), index, found)
             }
+        }
+
+        impl Admin for $format {
+            /// One run: the last 17 blocks.
+            fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
+                build::area(shape).filter(|_| index == 0)
+            }
+
+            fn usable(&self, shape: DiskShape) -> Blocks {
+                build::usable(shape)
+            }
 
             fn largest_member(
                 &self,
@@ -198,57 +201,13 @@ macro_rules! write_as {
                 build::array::largest_member(disks, request)
             }
 
-            fn delete_array(
+            fn apply(
                 &self,
                 disks: &mut [DiskBuffer<'_>],
-                array: ArrayId,
+                change: &Change<'_>,
                 stamp: Stamp,
-            ) -> Result<(), ChangeError> {
-                let profile = Self::profile(self);
-                if !profile.unknown_versions {
-                    permit(&LiveDisks(disks), array)?;
-                }
-                delete::array(disks, array, stamp)
-            }
-
-            /// A spare of one array, or of all.
-            fn assign_spare(
-                &self,
-                disks: &mut [DiskBuffer<'_>],
-                request: &SpareRequest<'_>,
-                stamp: Stamp,
-            ) -> Result<(), ChangeError> {
-                let profile = Self::profile(self);
-                if !profile.unknown_versions {
-                    permit_disks(disks, &[request.disk])?;
-                }
-                build::spare::assign(disks, request, stamp)
-            }
-
-            fn release_spare(
-                &self,
-                disks: &mut [DiskBuffer<'_>],
-                disk: usize,
-                stamp: Stamp,
-            ) -> Result<(), ChangeError> {
-                let profile = Self::profile(self);
-                if !profile.unknown_versions {
-                    permit_disks(disks, &[disk])?;
-                }
-                build::spare::release(disks, disk, stamp)
-            }
-
-            fn dissolve(
-                &self,
-                disks: &mut [DiskBuffer<'_>],
-                configuration: ArrayId,
-                stamp: Stamp,
-            ) -> Result<(), ChangeError> {
-                let profile = Self::profile(self);
-                if !profile.unknown_versions {
-                    permit(&LiveDisks(disks), configuration)?;
-                }
-                delete::configuration(disks, configuration, stamp)
+            ) -> Result<Option<ArrayId>, ChangeError> {
+                AsrProfile::apply(Self::profile(self), disks, change, stamp)
             }
 
             fn erase_step<'a>(

@@ -7,11 +7,16 @@
 //! keep in step.
 //!
 //! ```text
-//! discovery   DiskView ──next_read──▶ Read{..} (repeat) ──▶ assemble ──▶ Inventory: arrays, members, findings
-//! creation    new_areas ▶ initialise ▶ create_array ▶ add_spare ─┐
-//! run time    RuntimeState / activate ───▶ edits DiskBuffers ────┴─▶ commit_step 0, 1, 2 … per disk
-//! end         delete_array │ dissolve ▶ commit on all disks ───────▶ erase_step 0, 1, 2 … per disk
+//! Format    DiskView ──next_read──▶ Read{..} (repeat) ──▶ assemble ──▶ Inventory: arrays, members, findings
+//! RunTime   set_state │ activate ──▶ edits DiskBuffers ──▶ commit_step 0, 1, 2 … per disk
+//! Admin     new_areas ▶ apply(Change) ▶ edits DiskBuffers ▶ commit_step …, after the last change erase_step …
 //! ```
+//!
+//! | trait | for whom | can |
+//! |---|---|---|
+//! | [`Format`] | tools and firmware that look | read; its accessors lead to the others |
+//! | [`RunTime`] | engines | store records, activate spares, commit |
+//! | [`Admin`] | tools that administer | make, change and delete configurations, by values ([`Change`]) |
 //!
 //! What a record says of a set stands here as well, since formats store it: its [`Generation`], whose
 //! writes are owed ([`Debtor`], [`RegionRecord`]), which rows are lost ([`BadRows`]), and which of several
@@ -20,6 +25,7 @@
 //! Everything here is object-safe and allocation-free: a tool holds `&[&dyn Format]` and names no
 //! format anywhere else.
 
+mod admin;
 mod bad_rows;
 mod change;
 mod debtor;
@@ -27,9 +33,10 @@ mod disk_bytes;
 mod freshest;
 mod generation;
 mod region_record;
+mod run_time;
 mod set_record;
-mod writer;
 
+pub use admin::{Admin, Change};
 pub use bad_rows::BadRows;
 pub use change::{
     ArrayRequest, BadBlocks, ChangeError, DiskCondition, MovedOn, SpareRequest, Stamp,
@@ -39,8 +46,8 @@ pub use disk_bytes::{DiskBytes, Disks, LiveDisks};
 pub use freshest::{Freshest, Seen, SplitBrain, freshest};
 pub use generation::Generation;
 pub use region_record::RegionRecord;
+pub use run_time::{GUARD_BLOCKS, RunTime, Step};
 pub use set_record::SetRecord;
-pub use writer::{FormatWriter, GUARD_BLOCKS, Step};
 
 use crate::array::{
     ArrayDescriptor, ArrayId, Initialisation, MemberDescriptor, MemberId, Name, Place,
@@ -348,8 +355,13 @@ pub trait Format: fmt::Debug + Sync {
         self.assemble(disks, into);
     }
 
-    /// The run-time side, if this version of the library writes the format.
-    fn writer(&self) -> Option<&dyn FormatWriter> {
+    /// The format as an engine uses it, if this version of the library writes the format.
+    fn run_time(&self) -> Option<&dyn RunTime> {
+        None
+    }
+
+    /// The format as tools administer it, if this version of the library does.
+    fn admin(&self) -> Option<&dyn Admin> {
         None
     }
 }

@@ -6,7 +6,7 @@ use crate::build::VENDOR;
 use crate::disk_bytes::DiskBytes;
 use crate::locate::{AnchorSearch, next_read};
 use raid_core::array::{ArrayId, Name};
-use raid_core::metadata::{Creator, DiskView, Format, FormatWriter, Inventory, Lookup, Piece};
+use raid_core::metadata::{Admin, Creator, DiskView, Format, Inventory, Lookup, Piece, RunTime};
 use raid_core::units::{Extent, Lba};
 
 /// Words of scratch that [`Format::assemble`] has on its own stack: 64 disks with two records each.
@@ -48,7 +48,11 @@ impl Format for Ddf {
         Assembly::new(&disks, scratch, &mut |finding| into.finding(&finding)).report(into);
     }
 
-    fn writer(&self) -> Option<&dyn FormatWriter> {
+    fn run_time(&self) -> Option<&dyn RunTime> {
+        Some(self)
+    }
+
+    fn admin(&self) -> Option<&dyn Admin> {
         Some(self)
     }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! DDF as a format that can be written: the calls of [`FormatWriter`] and who carries them out.
+//! DDF as a format that can be written: the calls of [`RunTime`] and [`Admin`], and who carries them out.
 //!
 //! | call | module |
 //! |---|---|
-//! | `new_area`, `usable`, `workspace`, `initialise`, `create_array`, `largest_member`, `*_spare` | [`build`] |
-//! | `delete_array`, `remove_disk`, `dissolve` | [`delete`] |
-//! | `state`, `set_state`, `activate`, `*_condition`, `*bad_blocks`, `import` | [`update`](crate::update) |
+//! | `new_area`, `usable`, `workspace`, `largest_member`; `Initialise`, `CreateArray`, `…Spare` | [`build`] |
+//! | `DeleteArray`, `RemoveDisk`, `Dissolve` | [`delete`] |
+//! | `state`, `set_state`, `activate`, `disk_condition`, `bad_blocks`; `SetDiskCondition`, `AddBadBlocks`, `Import` | [`update`](crate::update) |
 //! | `commit_step` | [`commit`] |
 //! | `guard`, `moved_on` | [`guard`] |
 //! | `erase_step` | [`erase`] |
@@ -22,9 +22,9 @@ use crate::update::survey::Survey;
 use crate::update::{activate, bad_blocks, condition, import, run_time};
 use raid_core::array::{ArrayId, MemberId, Place};
 use raid_core::metadata::{
-    ArrayRequest, BadBlocks, Capabilities, ChangeError, Creator, DiskBuffer, DiskCondition,
-    DiskShape, DiskView, Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState, SetRecord,
-    SpareRequest, Stamp, Step,
+    Admin, ArrayRequest, BadBlocks, Capabilities, Change, ChangeError, Creator, DiskBuffer,
+    DiskCondition, DiskShape, DiskView, Format, Inventory, Lookup, MovedOn, RunTime, RuntimeState,
+    SetRecord, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent};
 
@@ -63,6 +63,40 @@ impl DdfProfile {
     #[must_use]
     pub const fn with_unknown_revisions(self) -> Self {
         Self { unknown_revisions: true, ..self }
+    }
+
+    /// Makes one change, unless the disks are of a revision that is not known here.
+    fn apply(
+        self,
+        disks: &mut [DiskBuffer<'_>],
+        change: &Change<'_>,
+        stamp: Stamp,
+    ) -> Result<Option<ArrayId>, ChangeError> {
+        if let Change::Initialise = change {
+            return build::initialise(disks, stamp, &self.options).map(|()| None);
+        }
+        self.permit(&Live(disks))?;
+        let made = match change {
+            // Where the request leaves it open, a member's extent is the first run of its disk that is free.
+            Change::CreateArray(request) => {
+                return build::array::create(disks, request, stamp).map(Some);
+            }
+            Change::DeleteArray(array) => delete::array(disks, *array, stamp),
+            // The disk may be one of a configuration that nothing uses, or a blank one with the buffers of
+            // `new_area`: it joins the configuration that the other live disks form.
+            Change::AssignSpare(request) => spare::assign_spare_as(disks, request, None, stamp),
+            Change::ReleaseSpare(disk) => spare::release(disks, *disk, stamp),
+            Change::RemoveDisk(disk) => delete::disk(disks, *disk, stamp),
+            Change::SetDiskCondition { disk, condition } => {
+                condition::set_condition(disks, *disk, *condition, stamp)
+            }
+            // Only blocks that were moved, in a log that `Options::bad_block_log` made.
+            Change::AddBadBlocks { disk, blocks } => bad_blocks::add(disks, *disk, *blocks, stamp),
+            Change::Import(configuration) => import::import(disks, *configuration, stamp),
+            Change::Dissolve(configuration) => delete::configuration(disks, *configuration, stamp),
+            _ => Err(change.unsupported()),
+        };
+        made.map(|()| None)
     }
 
     /// Refuses to change disks of a revision that is not known here, unless that was confirmed.
@@ -111,15 +145,19 @@ impl Format for DdfProfile {
         Ddf.assemble(disks, into);
     }
 
-    fn writer(&self) -> Option<&dyn FormatWriter> {
+    fn run_time(&self) -> Option<&dyn RunTime> {
+        Some(self)
+    }
+
+    fn admin(&self) -> Option<&dyn Admin> {
         Some(self)
     }
 }
 
 /// One text for both: a trait of another crate has no blanket implementation here.
-macro_rules! format_writer {
+macro_rules! writable {
     ($($format:ty),*) => { $(
-impl FormatWriter for $format {
+impl RunTime for $format {
     /// Who failed, who is being filled and whether copies agree; marks only with checkpoints. A bad
     /// block log holds ranges that were moved, which is not what a bad range of a member is.
     fn capabilities(&self) -> Capabilities {
@@ -133,44 +171,8 @@ impl FormatWriter for $format {
         }
     }
 
-    fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
-        build::new_area(shape, index, &self.profile().options)
-    }
-
-    fn usable(&self, shape: DiskShape) -> Blocks {
-        build::usable(shape, &self.profile().options)
-    }
-
     fn workspace(&self, disk: &DiskView<'_>) -> Option<Extent> {
         build::workspace(DiskBytes::View(*disk))
-    }
-
-    /// As [`initialise`](crate::initialise) with the options of the profile.
-    fn initialise(&self, disks: &mut [DiskBuffer<'_>], stamp: Stamp) -> Result<(), ChangeError> {
-        build::initialise(disks, stamp, &self.profile().options)
-    }
-
-    /// Where the request leaves it open, a member's extent is the first run of its disk that is free.
-    fn create_array(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        request: &ArrayRequest<'_>,
-        stamp: Stamp,
-    ) -> Result<ArrayId, ChangeError> {
-        self.profile().permit(&Live(disks))?;
-        build::array::create(disks, request, stamp)
-    }
-
-    /// The disk may be one of a configuration that nothing uses, or a blank one with the buffers of
-    /// `new_area`: it joins the configuration that the other live disks form.
-    fn add_spare(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        disk: usize,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError> {
-        self.profile().permit(&Live(disks))?;
-        spare::assign_spare_as(disks, &SpareRequest::global(disk), None, stamp)
     }
 
     fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
@@ -223,6 +225,16 @@ impl FormatWriter for $format {
     fn moved_on(&self, disk: &DiskView<'_>, index: usize, found: &[u8]) -> Option<MovedOn> {
         guard::moved_on(DiskBytes::View(*disk), index, found)
     }
+}
+
+impl Admin for $format {
+    fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
+        build::new_area(shape, index, &self.profile().options)
+    }
+
+    fn usable(&self, shape: DiskShape) -> Blocks {
+        build::usable(shape, &self.profile().options)
+    }
 
     fn largest_member(
         &self,
@@ -232,95 +244,21 @@ impl FormatWriter for $format {
         request::largest_member(disks, request)
     }
 
-    fn delete_array(
+    fn apply(
         &self,
         disks: &mut [DiskBuffer<'_>],
-        array: ArrayId,
+        change: &Change<'_>,
         stamp: Stamp,
-    ) -> Result<(), ChangeError> {
-        self.profile().permit(&Live(disks))?;
-        delete::array(disks, array, stamp)
-    }
-
-    fn assign_spare(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        request: &SpareRequest<'_>,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError> {
-        self.profile().permit(&Live(disks))?;
-        spare::assign_spare_as(disks, request, None, stamp)
-    }
-
-    fn release_spare(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        disk: usize,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError> {
-        self.profile().permit(&Live(disks))?;
-        spare::release(disks, disk, stamp)
-    }
-
-    fn remove_disk(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        disk: MemberId,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError> {
-        self.profile().permit(&Live(disks))?;
-        delete::disk(disks, disk, stamp)
+    ) -> Result<Option<ArrayId>, ChangeError> {
+        self.profile().apply(disks, change, stamp)
     }
 
     fn disk_condition(&self, disks: &[DiskView<'_>], disk: MemberId) -> Option<DiskCondition> {
         condition::condition(disks, disk)
     }
 
-    fn set_disk_condition(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        disk: MemberId,
-        condition: DiskCondition,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError> {
-        self.profile().permit(&Live(disks))?;
-        condition::set_condition(disks, disk, condition, stamp)
-    }
-
     fn bad_blocks(&self, disk: &DiskView<'_>, index: usize) -> Option<BadBlocks> {
         bad_blocks::bad_blocks(DiskBytes::View(*disk), index)
-    }
-
-    /// Only ranges that were moved, in a log that [`Options::bad_block_log`] made.
-    fn add_bad_blocks(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        disk: usize,
-        range: BadBlocks,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError> {
-        self.profile().permit(&Live(disks))?;
-        bad_blocks::add(disks, disk, range, stamp)
-    }
-
-    fn import(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        configuration: ArrayId,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError> {
-        self.profile().permit(&Live(disks))?;
-        import::import(disks, configuration, stamp)
-    }
-
-    fn dissolve(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        configuration: ArrayId,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError> {
-        self.profile().permit(&Live(disks))?;
-        delete::configuration(disks, configuration, stamp)
     }
 
     fn erase_step<'a>(
@@ -335,4 +273,4 @@ impl FormatWriter for $format {
     )* };
 }
 
-format_writer!(Ddf, DdfProfile);
+writable!(Ddf, DdfProfile);

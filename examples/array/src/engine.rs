@@ -7,7 +7,7 @@
 //! ```text
 //! submit ─▶ pieces, one stripe row each ─▶ SyncCore::admit ─▶ stripe plan ─▶ reads ─▶ compute
 //!   ─▶ (row ledger, while short of a member) ─▶ writes ─▶ SyncCore::complete ─▶ acknowledged
-//! SyncCore::poll ─▶ Copy: rows of a window │ Flush │ Persist: FormatWriter::set_state + commit steps
+//! SyncCore::poll ─▶ Copy: rows of a window │ Flush │ Persist: RunTime::set_state + commit steps
 //! ```
 //!
 //! | room | subject |
@@ -60,7 +60,7 @@ use journal::Journal;
 use raid_core::array::{ArrayId, Geometry, Place};
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
-use raid_core::metadata::{ChangeError, FormatWriter, MemberKey, Stamp};
+use raid_core::metadata::{ChangeError, MemberKey, RunTime, Stamp};
 use raid_core::stripe::ComputeError;
 use raid_core::units::{Extent, Lba, Slot, SlotSet};
 use raid_sync::{
@@ -299,7 +299,7 @@ impl Set {
 /// One running array.
 #[derive(Debug)]
 pub struct Engine {
-    format: &'static dyn FormatWriter,
+    format: &'static dyn RunTime,
     /// The part of it that keeps regions and bad ranges, if it has one.
     store: Store,
     array: ArrayId,

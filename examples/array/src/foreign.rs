@@ -4,7 +4,7 @@
 use crate::discover::{Discovery, FoundArray};
 use crate::store::{CommitStep, Store};
 use raid_core::array::ArrayId;
-use raid_core::metadata::{Creator, FormatWriter, RuntimeState, Stamp};
+use raid_core::metadata::{Creator, RunTime, RuntimeState, Stamp};
 use raid_core::units::{Blocks, Extent, Lba};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,12 +17,12 @@ pub struct Foreign {
     /// Name of the format.
     pub format_name: &'static str,
     /// What the first record would change.
-    pub changes: Vec<Change>,
+    pub changes: Vec<ChangedBlocks>,
 }
 
 /// Blocks of a disk that the first record would change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct ChangedBlocks {
     /// Name of the disk.
     pub name: String,
     /// From the first to the last of them.
@@ -43,11 +43,7 @@ pub fn configuration_of(discovery: &Discovery, array: &FoundArray) -> Option<Arr
 impl Foreign {
     /// `None` if this library made the array.
     #[must_use]
-    pub fn of(
-        format: &dyn FormatWriter,
-        discovery: &Discovery,
-        array: &FoundArray,
-    ) -> Option<Self> {
+    pub fn of(format: &dyn RunTime, discovery: &Discovery, array: &FoundArray) -> Option<Self> {
         let configuration = configuration_of(discovery, array);
         let creator = configuration.map_or(Creator::Unrecorded, |id| format.creator(id));
         (creator != Creator::Own).then(|| Self {
@@ -60,10 +56,10 @@ impl Foreign {
 
 /// What differs on each disk once the array is recorded as in use. Tried on a copy in memory.
 fn first_record(
-    format: &dyn FormatWriter,
+    format: &dyn RunTime,
     discovery: &Discovery,
     array: &FoundArray,
-) -> Vec<Change> {
+) -> Vec<ChangedBlocks> {
     let id = array.descriptor.id;
     let before = Store::from_discovery(discovery, array);
     let mut after = before.clone();
@@ -98,7 +94,7 @@ fn first_record(
         {
             let within = Extent { start: Lba(*first), len: Blocks(last - first + 1) };
             let name = found.name.clone();
-            changes.push(Change { name, within, blocks: written.len() as u64 });
+            changes.push(ChangedBlocks { name, within, blocks: written.len() as u64 });
         }
     }
     changes
@@ -112,7 +108,7 @@ impl fmt::Display for Foreign {
         }
         f.write_str("; the first write would change")?;
         for (index, change) in self.changes.iter().enumerate() {
-            let Change { name, within, blocks } = change;
+            let ChangedBlocks { name, within, blocks } = change;
             let comma = if index == 0 { " " } else { ", " };
             let last = within.start.0 + within.len.0 - 1;
             write!(

@@ -7,7 +7,7 @@
 //! written. At the next start the ledger is replayed: each row is then wholly new.
 //!
 //! It lives in the part of the format's reserve that is left to the implementation
-//! ([`workspace`](raid_core::metadata::FormatWriter::workspace)), on as many members as may still
+//! ([`workspace`](raid_core::metadata::RunTime::workspace)), on as many members as may still
 //! fail, plus one, and on those that are being filled.
 //!
 //! ```text

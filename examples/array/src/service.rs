@@ -18,7 +18,7 @@ use crate::fault_point::FaultPoint;
 use crate::member::{Member, Registered, Ring};
 use crate::nbd::{Export, Shape};
 use raid_core::array::{ArrayId, Geometry};
-use raid_core::metadata::{FormatWriter, Operation};
+use raid_core::metadata::{Operation, RunTime};
 use raid_core::units::Extent;
 use raid_sync::{Finish, Notice, Phase, Status, Time};
 use std::collections::{BTreeMap, HashMap};
@@ -188,7 +188,7 @@ impl Service {
     /// # Errors
     /// [`OpenError`].
     pub fn start(
-        format: &'static dyn FormatWriter,
+        format: &'static dyn RunTime,
         discovery: &Discovery,
         array: ArrayId,
         members: Vec<Box<dyn Member>>,

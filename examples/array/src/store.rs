@@ -5,7 +5,7 @@
 use crate::discover::{Discovery, FoundArray, is_spare_of_all};
 use raid_core::array::MemberState;
 use raid_core::metadata::{
-    ChangeError, DiskBuffer, DiskShape, DiskView, FormatWriter, MovedOn, Piece, PieceMut, Step,
+    Admin, ChangeError, DiskBuffer, DiskShape, DiskView, MovedOn, Piece, PieceMut, RunTime, Step,
 };
 use raid_core::units::{Extent, Lba};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct DiskMetadata {
 }
 
 impl DiskMetadata {
-    fn blank(format: &dyn FormatWriter, shape: DiskShape) -> Self {
+    fn blank(format: &dyn Admin, shape: DiskShape) -> Self {
         let areas = (0..).map_while(|index| format.new_area(shape, index));
         let zeroed = areas.map(|area| {
             let bytes = vec![0; area.len.0 as usize * shape.block_size as usize];
@@ -63,12 +63,12 @@ pub struct Store {
 impl Store {
     /// Room for the metadata of new disks, zeroed.
     #[must_use]
-    pub fn for_new_disks(format: &dyn FormatWriter, shapes: &[DiskShape]) -> Self {
+    pub fn for_new_disks(format: &dyn Admin, shapes: &[DiskShape]) -> Self {
         Self { disks: shapes.iter().map(|shape| DiskMetadata::blank(format, *shape)).collect() }
     }
 
     /// Adds room for a new disk, zeroed, at index `disk`.
-    pub fn insert(&mut self, format: &dyn FormatWriter, disk: usize, shape: DiskShape) {
+    pub fn insert(&mut self, format: &dyn Admin, disk: usize, shape: DiskShape) {
         let nothing = DiskMetadata { shape, pieces: Vec::new(), live: false, foreign: false };
         self.disks.resize(self.disks.len().max(disk + 1), nothing);
         self.disks[disk] = DiskMetadata::blank(format, shape);
@@ -146,7 +146,7 @@ impl Store {
 
     /// The runs of a disk that show whether another program wrote it since it was read or committed.
     #[must_use]
-    pub fn guard(&self, format: &dyn FormatWriter, disk: usize) -> Vec<Extent> {
+    pub fn guard(&self, format: &dyn RunTime, disk: usize) -> Vec<Extent> {
         self.view(|disks| {
             let runs = |disk| (0..).map_while(move |index| format.guard(disk, index));
             disks.get(disk).into_iter().flat_map(runs).collect()
@@ -158,7 +158,7 @@ impl Store {
     #[must_use]
     pub fn moved_on(
         &self,
-        format: &dyn FormatWriter,
+        format: &dyn RunTime,
         disk: usize,
         index: usize,
         found: &[u8],
@@ -173,7 +173,7 @@ impl Store {
     /// [`ChangeError::MovedOn`], or that of the edit. The buffers are as they were.
     pub fn change<R>(
         &mut self,
-        format: &dyn FormatWriter,
+        format: &dyn RunTime,
         mut read: impl FnMut(usize, Extent) -> Option<Vec<u8>>,
         edit: impl FnOnce(&mut [DiskBuffer<'_>]) -> Result<R, ChangeError>,
     ) -> Result<R, ChangeError> {
@@ -191,7 +191,7 @@ impl Store {
 
     /// The steps that write one disk, in order.
     #[must_use]
-    pub fn commit_steps(&mut self, format: &dyn FormatWriter, disk: usize) -> Vec<CommitStep> {
+    pub fn commit_steps(&mut self, format: &dyn RunTime, disk: usize) -> Vec<CommitStep> {
         self.steps(disk, |disk, index, block| {
             format.commit_step(disk, index, block).map(CommitStep::of)
         })
@@ -205,7 +205,7 @@ impl Store {
     #[must_use]
     pub fn settling_steps(
         &self,
-        format: &dyn FormatWriter,
+        format: &dyn RunTime,
         disk: usize,
         found: &[&[u8]],
     ) -> Vec<CommitStep> {
@@ -218,7 +218,7 @@ impl Store {
 
     /// The steps that take the format's metadata off one disk, in order.
     #[must_use]
-    pub fn erase_steps(&mut self, format: &dyn FormatWriter, disk: usize) -> Vec<CommitStep> {
+    pub fn erase_steps(&mut self, format: &dyn Admin, disk: usize) -> Vec<CommitStep> {
         self.steps(disk, |disk, index, block| {
             format.erase_step(disk, index, block).map(CommitStep::of)
         })

@@ -11,7 +11,7 @@ use raid_array::member::{FileMember, Member};
 use raid_array::store::{CommitStep, Store};
 use raid_core::array::{Initialisation, Name};
 use raid_core::layout::Layout;
-use raid_core::metadata::{ArrayRequest, ChangeError, DiskShape, FormatWriter, Stamp};
+use raid_core::metadata::{Admin, ArrayRequest, ChangeError, DiskShape, Stamp};
 use raid_core::units::{Blocks, Lba};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -203,10 +203,10 @@ pub(crate) fn blank(members: Vec<FileMember>) -> Result<Vec<FileMember>, Failure
 }
 
 /// The format of this name, if arrays of it can be made.
-pub(crate) fn writer(name: &str) -> Result<&'static dyn FormatWriter, String> {
+pub(crate) fn writer(name: &str) -> Result<&'static dyn Admin, String> {
     let known = || FORMATS.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
     let format = (FORMATS.iter())
         .find(|format| format.name().eq_ignore_ascii_case(name))
         .ok_or_else(|| format!("unknown metadata format {name:?}; known: {}", known()))?;
-    format.writer().ok_or_else(|| format!("{name} metadata cannot be written yet"))
+    format.admin().ok_or_else(|| format!("{name} metadata cannot be written yet"))
 }

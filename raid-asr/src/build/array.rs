@@ -19,6 +19,8 @@ use raid_core::units::{Blocks, Lba, Row, Slot, SlotSet};
 const MAX_NAME: usize = 16;
 
 /// Makes an array of unused disks.
+// Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
+#[inline(never)]
 pub(crate) fn create(
     disks: &mut [DiskBuffer<'_>],
     request: &ArrayRequest<'_>,

@@ -18,6 +18,8 @@ use raid_core::units::Lba;
 use zerocopy::FromZeros;
 
 /// Makes an unused or blank disk a spare.
+// Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
+#[inline(never)]
 pub(crate) fn assign(
     disks: &mut [DiskBuffer<'_>],
     request: &SpareRequest<'_>,
@@ -113,6 +115,8 @@ fn write(
 }
 
 /// Makes a spare an unused disk.
+// Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
+#[inline(never)]
 pub(crate) fn release(
     disks: &mut [DiskBuffer<'_>],
     index: usize,

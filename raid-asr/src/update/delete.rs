@@ -15,6 +15,8 @@ use raid_core::array::ArrayId;
 use raid_core::metadata::{ChangeError, DiskBuffer, Disks, LiveDisks, Stamp};
 
 /// Deletes an array on the live disks.
+// Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
+#[inline(never)]
 pub(crate) fn array(
     disks: &mut [DiskBuffer<'_>],
     array: ArrayId,
@@ -54,6 +56,8 @@ fn note_deletion(
 }
 
 /// Deletes an array with its spares, or all spares that serve any array.
+// Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
+#[inline(never)]
 pub(crate) fn configuration(
     disks: &mut [DiskBuffer<'_>],
     configuration: ArrayId,

@@ -7,7 +7,7 @@ use crate::rig::{self, MEMBER, Rig, SMALL, Stepped, geometry, joined, raid10};
 use raid_asr::{Asr, RaidTable, ReservedBlock, TreeLevel};
 use raid_core::array::{ArrayState, Geometry, Initialisation, Level, MemberState, Name, Secondary};
 use raid_core::layout::Layout;
-use raid_core::metadata::{ArrayRequest, ChangeError, DiskShape, FormatWriter, SpareRequest};
+use raid_core::metadata::{Admin, ArrayRequest, ChangeError, DiskShape, SpareRequest};
 use raid_core::units::{Blocks, Lba};
 
 /// Every shape that the format can store.

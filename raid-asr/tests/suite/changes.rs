@@ -9,7 +9,7 @@ use crate::rig::{Rig, SMALL, Stepped, geometry, joined, raid10};
 use raid_asr::{Asr, AsrOrdered, MemberOrder};
 use raid_core::array::{ArrayId, Initialisation, Level, Name, Place, Secondary};
 use raid_core::metadata::{
-    ArrayRequest, ChangeError, FormatWriter, Operation, RuntimeState, SpareRequest,
+    Admin, ArrayRequest, ChangeError, Operation, RunTime, RuntimeState, SpareRequest,
 };
 use raid_core::units::{Blocks, Row, Slot, SlotSet};
 

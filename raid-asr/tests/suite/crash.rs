@@ -18,7 +18,7 @@ use raid_asr::{Asr, finding};
 use raid_core::array::{
     ArrayId, ArrayState, Geometry, Initialisation, Level, MemberState, Place, Secondary,
 };
-use raid_core::metadata::{FormatWriter, Operation, RuntimeState, Severity, SpareRequest};
+use raid_core::metadata::{Admin, Operation, RunTime, RuntimeState, Severity, SpareRequest};
 use raid_core::units::{Lba, Row, Slot};
 use std::collections::BTreeSet;
 

@@ -4,7 +4,7 @@
 use crate::rig::{Rig, geometry, healthy, raid10, slots};
 use raid_asr::Asr;
 use raid_core::array::{ArrayId, Level, Place};
-use raid_core::metadata::{ChangeError, FormatWriter, Operation, RuntimeState};
+use raid_core::metadata::{Admin, ChangeError, Operation, RunTime, RuntimeState};
 use raid_core::units::{Row, Slot};
 
 /// RAID-10 of nine lines on disks 0 to 3, a mirror on 4 and 5, an unused disk, a spare.

@@ -4,7 +4,7 @@
 use crate::every_update::{CHANGES, two_arrays};
 use crate::rig::{Medium, Rig, SMALL, Stepped, healthy};
 use raid_asr::Asr;
-use raid_core::metadata::{FormatWriter, GUARD_BLOCKS, MovedOn, RuntimeState, SpareRequest};
+use raid_core::metadata::{Admin, GUARD_BLOCKS, MovedOn, RunTime, RuntimeState, SpareRequest};
 
 const TABLE: u64 = SMALL.blocks.0 - 17;
 const RESERVED: u64 = SMALL.blocks.0 - 1;

@@ -8,8 +8,8 @@ use raid_core::array::{
     ArrayId, Geometry, Initialisation, Level, MemberState, Name, Placement, QNumbering, Secondary,
 };
 use raid_core::metadata::{
-    ArrayRequest, ChangeError, DiskBuffer, DiskShape, DiskView, Format, FormatWriter, Lookup,
-    Piece, PieceMut, RuntimeState, Stamp, Step,
+    Admin, ArrayRequest, ChangeError, DiskBuffer, DiskShape, DiskView, Format, Lookup, Piece,
+    PieceMut, RunTime, RuntimeState, Stamp, Step,
 };
 use raid_core::units::{Blocks, Lba, Row, Slot, SlotSet};
 use std::collections::BTreeMap;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use raid_asr::{Asr, AsrOrdered, MemberOrder, RaidTable, finding};
 use raid_core::array::{ArrayId, ArrayState, Initialisation, Level, MemberState, Place, Secondary};
 use raid_core::metadata::{
-    ChangeError, Format, FormatWriter, Operation, RuntimeState, SpareRequest,
+    Admin, ChangeError, Format, Operation, RunTime, RuntimeState, SpareRequest,
 };
 use raid_core::units::{Row, Slot, SlotSet};
 

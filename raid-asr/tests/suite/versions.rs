@@ -4,7 +4,7 @@
 use crate::every_update::{CHANGES, two_arrays};
 use crate::rig::{Rig, SMALL, healthy};
 use raid_asr::{AsrProfile, finding};
-use raid_core::metadata::{ChangeError, FormatWriter, RuntimeState, Severity};
+use raid_core::metadata::{ChangeError, RunTime, RuntimeState, Severity};
 
 const TABLE: u64 = SMALL.blocks.0 - 17;
 

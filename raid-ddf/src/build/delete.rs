@@ -22,6 +22,8 @@ use raid_core::metadata::{ChangeError, DiskBuffer, Stamp};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Takes an array out of the configuration.
+// Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
+#[inline(never)]
 pub(crate) fn array(
     disks: &mut [DiskBuffer<'_>],
     array: ArrayId,
@@ -45,6 +47,8 @@ pub(crate) fn array(
 }
 
 /// Deletes all arrays and spares.
+// Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
+#[inline(never)]
 pub(crate) fn configuration(
     disks: &mut [DiskBuffer<'_>],
     configuration: ArrayId,
@@ -72,6 +76,8 @@ pub(crate) fn configuration(
 }
 
 /// Takes a disk that no array names out of the configuration.
+// Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
+#[inline(never)]
 pub(crate) fn disk(
     disks: &mut [DiskBuffer<'_>],
     disk: MemberId,

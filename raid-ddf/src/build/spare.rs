@@ -21,12 +21,14 @@ use raid_core::units::Slot;
 
 /// Makes an unused or blank disk a spare; a blank one is named after the number that it reports.
 ///
-/// As [`assign_spare`](raid_core::metadata::FormatWriter::assign_spare), which gives a blank disk a
+/// As [`assign_spare`](raid_core::metadata::Admin::assign_spare), which gives a blank disk a
 /// name made up from the stamp. So does this where `identity` is of no use: if there is no number in
 /// it, or the configuration lists a disk of that name already.
 ///
 /// # Errors
 /// Those of that call, and a vendor that no GUID begins with. Nothing is changed then.
+// Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
+#[inline(never)]
 pub fn assign_spare_as(
     disks: &mut [DiskBuffer<'_>],
     request: &SpareRequest<'_>,
@@ -76,6 +78,8 @@ pub fn assign_spare_as(
 pub(crate) const SPARES: PdType = PdType::GLOBAL_SPARE.union(PdType::CONFIGURED_SPARE);
 
 /// Makes a spare an unused disk.
+// Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
+#[inline(never)]
 pub(crate) fn release(
     disks: &mut [DiskBuffer<'_>],
     disk: usize,

@@ -44,6 +44,8 @@ fn extents(log: &BadBlockLog, entry: &BadBlockEntry, order: ByteOrder) -> (Exten
 }
 
 /// Records a bad range of a disk.
+// Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
+#[inline(never)]
 pub(crate) fn add(
     disks: &mut [DiskBuffer<'_>],
     disk: usize,

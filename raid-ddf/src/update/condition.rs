@@ -42,6 +42,8 @@ pub(crate) fn condition(disks: &[DiskView<'_>], disk: MemberId) -> Option<DiskCo
 }
 
 /// Records how a disk is.
+// Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
+#[inline(never)]
 pub(crate) fn set_condition(
     disks: &mut [DiskBuffer<'_>],
     disk: MemberId,

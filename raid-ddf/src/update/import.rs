@@ -27,6 +27,8 @@ use raid_core::metadata::{ChangeError, DiskBuffer, Stamp};
 const KNOWN: u8 = 0x00;
 
 /// Takes over configuration `configuration`.
+// Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
+#[inline(never)]
 pub(crate) fn import(
     disks: &mut [DiskBuffer<'_>],
     configuration: ArrayId,

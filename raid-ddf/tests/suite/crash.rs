@@ -8,7 +8,8 @@ use crate::media;
 use crate::media::{Rig, SMALL, Stepped, geometry, healthy, raid10};
 use raid_core::array::{ArrayId, Initialisation, Level, MemberId, MemberState, Place, Placement};
 use raid_core::metadata::{
-    BadBlocks, DiskCondition, DiskView, FormatWriter, Operation, Piece, RuntimeState, SpareRequest,
+    Admin, BadBlocks, DiskCondition, DiskView, Operation, Piece, RunTime, RuntimeState,
+    SpareRequest,
 };
 use raid_core::units::{Extent, Lba, Row, Slot, SlotSet};
 use raid_ddf::{Assembly, BadBlockOptions, Ddf, DdfProfile, Options, VendorLogOptions};

@@ -14,7 +14,7 @@ use crate::support;
 use crate::support::handmade::{Handmade, Plan, RAID1, RAID5};
 use crate::support::{Told, read_scenario};
 use raid_core::array::{ArrayId, ArrayState, Level, MemberState, Place, Placement};
-use raid_core::metadata::{Format, FormatWriter, RuntimeState, Severity};
+use raid_core::metadata::{Admin, Format, RunTime, RuntimeState, Severity};
 use raid_core::units::{Slot, SlotSet};
 use raid_ddf::{ByteOrder, Ddf, Options, PdState, PdType, U32, VdFlags};
 

@@ -26,9 +26,7 @@
 use crate::media::{Medium, Rig, Stepped};
 use crate::support::Told;
 use raid_core::array::{ArrayId, Initialisation, MemberState};
-use raid_core::metadata::{
-    BadBlocks, DiskView, FormatWriter, Piece, RuntimeState, Severity, Subject,
-};
+use raid_core::metadata::{Admin, BadBlocks, DiskView, Piece, RuntimeState, Severity, Subject};
 use raid_core::units::Lba;
 use raid_ddf::{Assembly, ConfigurationRecord, Ddf};
 

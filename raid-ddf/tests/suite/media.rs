@@ -6,8 +6,8 @@ use crate::support::{Disk, Told, assemble, read_disk};
 use raid_core::array::{ArrayId, MemberId, MemberState};
 use raid_core::array::{Geometry, Initialisation, Level, Name, Placement, QNumbering, Secondary};
 use raid_core::metadata::{
-    ArrayRequest, BadBlocks, ChangeError, DiskBuffer, DiskCondition, DiskShape, DiskView,
-    FormatWriter, Lookup, Piece, PieceMut, RuntimeState, Stamp, Step,
+    Admin, ArrayRequest, BadBlocks, ChangeError, DiskBuffer, DiskCondition, DiskShape, DiskView,
+    Lookup, Piece, PieceMut, RunTime, RuntimeState, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent, Lba, SlotSet};
 use raid_ddf::{Ddf, Options};

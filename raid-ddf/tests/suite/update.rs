@@ -19,7 +19,7 @@ mod state;
 
 use crate::media::{Rig, healthy};
 use raid_core::array::{ArrayId, ArrayState, Place};
-use raid_core::metadata::{ChangeError, FormatWriter, Operation, RuntimeState, SpareRequest};
+use raid_core::metadata::{Admin, ChangeError, Operation, RunTime, RuntimeState, SpareRequest};
 use raid_core::units::{Slot, SlotSet};
 use raid_ddf::Ddf;
 

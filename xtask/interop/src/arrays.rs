@@ -14,7 +14,7 @@ use raid_array::trust::Accept;
 use raid_array::workload::{ArrayEngine, Oracle};
 use raid_core::array::{Initialisation, Name};
 use raid_core::backend::Backend;
-use raid_core::metadata::{ArrayRequest, DiskShape, FormatWriter, Stamp, Step};
+use raid_core::metadata::{Admin, ArrayRequest, DiskShape, Stamp, Step};
 use raid_core::units::{Extent, Lba};
 use raid_inspect::{ArrayReader, Inspection};
 use raid_sync::{Finish, Limits, Notice};
@@ -46,9 +46,9 @@ pub fn same(what: &str, found: &[u8], expected: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// There is no such format, or this version cannot write it.
-pub fn writer(format: &str) -> Result<&'static dyn FormatWriter> {
+pub fn writer(format: &str) -> Result<&'static dyn Admin> {
     let format = FORMATS.iter().find(|known| known.name() == format).ok_or("no such format")?;
-    format.writer().ok_or_else(|| format!("{} is only read", format.name()))
+    format.admin().ok_or_else(|| format!("{} is only read", format.name()))
 }
 
 /// Identities and times: whatever is new.
@@ -82,7 +82,7 @@ fn open_found(paths: &[PathBuf]) -> Result<(Discovery, Vec<FileMember>)> {
 /// # Errors
 /// The format's refusal, or a disk's.
 pub fn create(
-    format: &'static dyn FormatWriter,
+    format: &'static dyn Admin,
     paths: &[PathBuf],
     arrays: &[Shape],
     spares: &[usize],
@@ -127,7 +127,7 @@ pub fn create(
     Ok(())
 }
 
-fn commit(store: &mut Store, format: &dyn FormatWriter, members: &mut [FileMember]) -> Result<()> {
+fn commit(store: &mut Store, format: &dyn Admin, members: &mut [FileMember]) -> Result<()> {
     for (disk, member) in members.iter_mut().enumerate() {
         for step in store.commit_steps(format, disk) {
             let done = match step {
@@ -144,7 +144,7 @@ fn commit(store: &mut Store, format: &dyn FormatWriter, members: &mut [FileMembe
 ///
 /// # Errors
 /// A disk's, or what the format refuses.
-pub fn dissolve(format: &'static dyn FormatWriter, paths: &[PathBuf]) -> Result<()> {
+pub fn dissolve(format: &'static dyn Admin, paths: &[PathBuf]) -> Result<()> {
     let (discovery, mut members) = open_found(paths)?;
     let claims = discovery.disks.iter().flat_map(|disk| &disk.claims);
     let mut own = claims.filter(|claim| claim.format_name == format.name());
@@ -165,7 +165,7 @@ pub fn dissolve(format: &'static dyn FormatWriter, paths: &[PathBuf]) -> Result<
 ///
 /// # Errors
 /// A disk's, or there is none.
-pub fn erase(format: &'static dyn FormatWriter, paths: &[PathBuf]) -> Result<()> {
+pub fn erase(format: &'static dyn Admin, paths: &[PathBuf]) -> Result<()> {
     erase_until(format, paths, usize::MAX)
 }
 
@@ -173,11 +173,7 @@ pub fn erase(format: &'static dyn FormatWriter, paths: &[PathBuf]) -> Result<()>
 ///
 /// # Errors
 /// A disk's, or there is none.
-pub fn erase_until(
-    format: &'static dyn FormatWriter,
-    paths: &[PathBuf],
-    flushes: usize,
-) -> Result<()> {
+pub fn erase_until(format: &'static dyn Admin, paths: &[PathBuf], flushes: usize) -> Result<()> {
     let (discovery, mut members) = open_found(paths)?;
     let mut store = metadata(format, &discovery)?;
     for (disk, member) in members.iter_mut().enumerate() {
@@ -206,7 +202,7 @@ pub fn erase_until(
 }
 
 /// The format's metadata that was found on the disks.
-fn metadata(format: &'static dyn FormatWriter, discovery: &Discovery) -> Result<Store> {
+fn metadata(format: &'static dyn Admin, discovery: &Discovery) -> Result<Store> {
     let metadata = |disk: &FoundDisk| {
         let claim = disk.claims.iter().find(|claim| claim.format_name == format.name())?;
         let pieces = claim.pieces.iter().map(|piece| (piece.at, piece.bytes.clone())).collect();
@@ -290,7 +286,7 @@ impl Running {
     ///
     /// # Errors
     /// The engine's refusal.
-    pub fn start(format: &'static dyn FormatWriter, paths: &[PathBuf], name: &str) -> Result<Self> {
+    pub fn start(format: &'static dyn Admin, paths: &[PathBuf], name: &str) -> Result<Self> {
         let (discovery, members) = open_found(paths)?;
         let array = named(&discovery, name)?.descriptor.id;
         let boxed = members.into_iter().map(|member| Box::new(member) as Box<dyn Member>);

@@ -365,7 +365,8 @@ impl Engine {
             return Err(CallError::BlockSize { disk, found, expected });
         }
         let block = u64::from(found);
-        let usable = self.format.usable(shape).0.saturating_mul(block);
+        let admin = self.admin().map_err(CallError::Format)?;
+        let usable = admin.usable(shape).0.saturating_mul(block);
         let needed = self.smallest_member().saturating_mul(block);
         if usable < needed {
             let size = shape.blocks.0.saturating_mul(block);
@@ -421,10 +422,11 @@ impl Engine {
         let id = own.map(|own| own.id);
         let id = id.ok_or(CallError::NotASpare { disk })?;
         // Tried on a copy: what is refused later is heard by nobody who asked.
-        let (format, mut trial) = (self.format, self.store.clone());
+        let admin = self.admin().map_err(CallError::Format)?;
+        let mut trial = self.store.clone();
         trial.disks[disk].live = true;
         let stamp = Stamp { unix_seconds: 0, random: 0 };
-        let tried = trial.edit(|disks| commit::release(format, disks, (disk, id), stamp));
+        let tried = trial.edit(|disks| commit::release(admin, disks, (disk, id), stamp));
         tried.map_err(CallError::Format)?;
         self.commits.request_release(disk, id);
         self.run(now);

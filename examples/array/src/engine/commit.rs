@@ -18,8 +18,7 @@ use crate::backplane::Transfer;
 use crate::store::{CommitStep, Store};
 use raid_core::array::{MemberId, Place};
 use raid_core::metadata::{
-    ChangeError, DiskBuffer, DiskShape, FormatWriter, Operation, RuntimeState, Seen, SetRecord,
-    Stamp,
+    Admin, ChangeError, DiskBuffer, DiskShape, Operation, RuntimeState, Seen, SetRecord, Stamp,
 };
 use raid_core::units::{Extent, Row, Slot, SlotSet};
 use raid_sync::{RecordSeq, Refusal};
@@ -478,7 +477,10 @@ impl Engine {
             }
             own.extend(self.tie(disk, [update(&before, disk), update(&after, disk)]));
             own.extend(match erased {
-                true => self.store.erase_steps(self.format, disk),
+                true => {
+                    let admin = self.format.admin();
+                    admin.map_or(Vec::new(), |admin| self.store.erase_steps(admin, disk))
+                }
                 false => self.store.commit_steps(self.format, disk),
             });
             steps.insert(disk, VecDeque::from(own));
@@ -560,6 +562,11 @@ impl Engine {
         edited
     }
 
+    /// The part of the format that takes disks in and out.
+    pub(super) fn admin(&self) -> Result<&'static dyn Admin, ChangeError> {
+        self.format.admin().ok_or(ChangeError::Unsupported("disks that come and go"))
+    }
+
     fn edit_in(
         &self,
         store: &mut Store,
@@ -588,9 +595,10 @@ impl Engine {
             }
             Job::Return { .. } => Ok(()),
             Job::AddSpare { disk, shape } => {
+                let admin = self.admin()?;
                 let before = store.disks.get(disk).cloned();
-                store.insert(format, disk, shape);
-                let edited = store.edit(|disks| format.add_spare(disks, disk, stamp));
+                store.insert(admin, disk, shape);
+                let edited = store.edit(|disks| admin.add_spare(disks, disk, stamp));
                 if let (Err(_), Some(known)) = (&edited, store.disks.get_mut(disk)) {
                     known.live = false;
                     known.pieces.clear();
@@ -601,7 +609,8 @@ impl Engine {
                 edited
             }
             Job::ReleaseSpare { disk, id } => {
-                edit_with(store, disk, |disks| release(format, disks, (disk, id), stamp))
+                let admin = self.admin()?;
+                edit_with(store, disk, |disks| release(admin, disks, (disk, id), stamp))
             }
         }
     }
@@ -838,13 +847,13 @@ fn edit_with(
 /// Takes a spare out of its configuration; of a format that keeps no list of disks it is no spare then. One edit:
 /// two would count the update twice, and a member that a power cut kept it from would be two behind, and stale.
 pub(super) fn release(
-    format: &dyn FormatWriter,
+    admin: &dyn Admin,
     disks: &mut [DiskBuffer<'_>],
     (disk, id): (usize, MemberId),
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
-    match format.remove_disk(disks, id, stamp) {
-        Err(ChangeError::Unsupported(_)) => format.release_spare(disks, disk, stamp),
+    match admin.remove_disk(disks, id, stamp) {
+        Err(ChangeError::Unsupported(_)) => admin.release_spare(disks, disk, stamp),
         removed => removed,
     }
 }

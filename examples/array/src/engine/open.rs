@@ -28,7 +28,7 @@ use raid_core::array::{
 };
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
-use raid_core::metadata::{Capabilities, Finding, FormatWriter, MemberKey, Operation, Severity};
+use raid_core::metadata::{Capabilities, Finding, MemberKey, Operation, RunTime, Severity};
 use raid_core::units::{Extent, Lba, Row, Rows, Slot, SlotSet};
 use raid_sync::{Config, Found, Limits, Redundancy, Start, rows_at_risk, rows_missed};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -115,12 +115,7 @@ fn permitted(
 
 /// Which rows a history of a forked array has written without the members that it calls absent, as the
 /// records of its own disks say.
-fn note_rows(
-    branch: &mut FoundBranch,
-    store: &Store,
-    format: &dyn FormatWriter,
-    found: &FoundArray,
-) {
+fn note_rows(branch: &mut FoundBranch, store: &Store, format: &dyn RunTime, found: &FoundArray) {
     let FoundArray { descriptor: ArrayDescriptor { id, geometry, .. }, .. } = found;
     let Ok(layout) = Layout::new(geometry) else { return };
     let mut own = store.clone();
@@ -177,7 +172,7 @@ impl Engine {
     /// # Errors
     /// [`OpenError`].
     pub fn open(
-        format: &'static dyn FormatWriter,
+        format: &'static dyn RunTime,
         discovery: &Discovery,
         array: ArrayId,
         backplane: &mut dyn Backplane,

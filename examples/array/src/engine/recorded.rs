@@ -4,9 +4,7 @@
 
 use crate::store::Store;
 use raid_core::array::ArrayId;
-use raid_core::metadata::{
-    BadRows, DEBTORS, Debtor, FormatWriter, Generation, RegionRecord, SetRecord,
-};
+use raid_core::metadata::{BadRows, DEBTORS, Debtor, Generation, RegionRecord, RunTime, SetRecord};
 
 /// The record of one set, without its run-time state.
 #[derive(Debug, Default)]
@@ -21,7 +19,7 @@ pub(super) struct Recorded {
 
 impl Recorded {
     /// What the newest trustworthy copy says; empty where the format has no room for it.
-    pub(super) fn of(store: &Store, format: &dyn FormatWriter, array: ArrayId, set: u16) -> Self {
+    pub(super) fn of(store: &Store, format: &dyn RunTime, array: ArrayId, set: u16) -> Self {
         let mut recorded = Self::default();
         store.view(|disks| {
             format.recorded(disks, array, set, &mut |record| recorded.take(record));

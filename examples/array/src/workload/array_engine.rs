@@ -6,7 +6,7 @@ use crate::backplane::{Backplane, Completion, MemberIo};
 use crate::discover::Discovery;
 use crate::engine::{Engine, Event, OpenError, Options, Request, RequestId};
 use raid_core::array::{ArrayId, Place};
-use raid_core::metadata::{DiskShape, FormatWriter};
+use raid_core::metadata::{DiskShape, RunTime};
 use raid_sync::{Limits, Status, Time};
 use std::fmt;
 
@@ -50,7 +50,7 @@ pub trait ArrayEngine: Sized + fmt::Debug {
     /// # Errors
     /// [`OpenError`].
     fn open(
-        format: &'static dyn FormatWriter,
+        format: &'static dyn RunTime,
         discovery: &Discovery,
         array: ArrayId,
         backplane: &mut dyn Backplane,
@@ -110,7 +110,7 @@ pub trait ArrayEngine: Sized + fmt::Debug {
 
 impl ArrayEngine for Engine {
     fn open(
-        format: &'static dyn FormatWriter,
+        format: &'static dyn RunTime,
         discovery: &Discovery,
         array: ArrayId,
         backplane: &mut dyn Backplane,

@@ -17,7 +17,7 @@ use crate::engine::{Engine, OpenError, Options};
 use crate::member::{Faults, Member, MemberError, MemoryMember};
 use crate::store::{CommitStep, Store};
 use raid_core::array::{ArrayId, Geometry, Initialisation, Name, Place};
-use raid_core::metadata::{ArrayRequest, ChangeError, DiskShape, FormatWriter, Stamp};
+use raid_core::metadata::{Admin, ArrayRequest, ChangeError, DiskShape, Stamp};
 use raid_core::units::{Blocks, Lba};
 use raid_sync::Time;
 use std::sync::{Arc, Mutex};
@@ -28,7 +28,7 @@ pub struct Kept {
     /// Its name for people.
     pub name: &'static str,
     /// The format.
-    pub format: &'static dyn FormatWriter,
+    pub format: &'static dyn Admin,
 }
 
 impl Kept {
@@ -117,7 +117,7 @@ impl Member for SharedMember {
 /// What discovery finds on these media; they are given back.
 #[must_use]
 pub fn look_for(
-    format: &'static dyn FormatWriter,
+    format: &'static dyn Admin,
     media: Vec<Box<dyn Member>>,
 ) -> (Discovery, Vec<Box<dyn Member>>) {
     let named = media.into_iter().enumerate();
@@ -126,7 +126,7 @@ pub fn look_for(
 }
 
 /// Commits all live disks, one I/O after the other.
-pub fn write_all(format: &dyn FormatWriter, store: &mut Store, backplane: &mut Simulated) {
+pub fn write_all(format: &dyn Admin, store: &mut Store, backplane: &mut Simulated) {
     for disk in 0..store.disks.len() {
         for step in if store.disks[disk].live { store.commit_steps(format, disk) } else { vec![] } {
             let transfer = match step {
@@ -141,7 +141,7 @@ pub fn write_all(format: &dyn FormatWriter, store: &mut Store, backplane: &mut S
 }
 
 /// The smallest disk on which the format leaves that many blocks.
-fn disk_for(format: &dyn FormatWriter, blocks: Blocks) -> Option<DiskShape> {
+fn disk_for(format: &dyn Admin, blocks: Blocks) -> Option<DiskShape> {
     let shape = |step: u64| DiskShape { blocks: Blocks(blocks.0 + step * 2048), block_size: 512 };
     (1..64).map(shape).find(|shape| format.usable(*shape).0 >= blocks.0)
 }

@@ -4,8 +4,8 @@
 use raid_array::workload::Kept;
 use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{
-    ArrayRequest, Capabilities, ChangeError, DiskBuffer, DiskShape, DiskView, Format, FormatWriter,
-    Inventory, Lookup, RuntimeState, SetRecord, Stamp, Step,
+    Admin, Capabilities, Change, ChangeError, DiskBuffer, DiskShape, DiskView, Format, Inventory,
+    Lookup, RunTime, RuntimeState, SetRecord, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent, Lba};
 
@@ -24,7 +24,7 @@ pub(crate) enum Refusal {
 
 #[derive(Debug)]
 struct Refusing {
-    inner: &'static dyn FormatWriter,
+    inner: &'static dyn Admin,
     disk: usize,
     refusal: Refusal,
 }
@@ -48,51 +48,22 @@ impl Format for Refusing {
         self.inner.assemble(disks, into);
     }
 
-    fn writer(&self) -> Option<&dyn FormatWriter> {
+    fn run_time(&self) -> Option<&dyn RunTime> {
+        Some(self)
+    }
+
+    fn admin(&self) -> Option<&dyn Admin> {
         Some(self)
     }
 }
 
-impl FormatWriter for Refusing {
+impl RunTime for Refusing {
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
     }
 
-    fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
-        self.inner.new_area(shape, index)
-    }
-
-    fn usable(&self, shape: DiskShape) -> Blocks {
-        self.inner.usable(shape)
-    }
-
     fn workspace(&self, disk: &DiskView<'_>) -> Option<Extent> {
         self.inner.workspace(disk).filter(|_| self.refusal != Refusal::Journals)
-    }
-
-    fn initialise(&self, disks: &mut [DiskBuffer<'_>], stamp: Stamp) -> Result<(), ChangeError> {
-        self.inner.initialise(disks, stamp)
-    }
-
-    fn create_array(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        request: &ArrayRequest<'_>,
-        stamp: Stamp,
-    ) -> Result<ArrayId, ChangeError> {
-        self.inner.create_array(disks, request, stamp)
-    }
-
-    fn add_spare(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        disk: usize,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError> {
-        match self.refusal {
-            Refusal::Spares => Err(ChangeError::Unsupported("one more spare")),
-            _ => self.inner.add_spare(disks, disk, stamp),
-        }
     }
 
     fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
@@ -149,5 +120,29 @@ impl FormatWriter for Refusing {
         block: &'a mut [u8],
     ) -> Option<Step<'a>> {
         self.inner.commit_step(disk, index, block)
+    }
+}
+
+impl Admin for Refusing {
+    fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
+        self.inner.new_area(shape, index)
+    }
+
+    fn usable(&self, shape: DiskShape) -> Blocks {
+        self.inner.usable(shape)
+    }
+
+    fn apply(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        change: &Change<'_>,
+        stamp: Stamp,
+    ) -> Result<Option<ArrayId>, ChangeError> {
+        match (self.refusal, change) {
+            (Refusal::Spares, Change::AssignSpare(_)) => {
+                Err(ChangeError::Unsupported("one more spare"))
+            }
+            _ => self.inner.apply(disks, change, stamp),
+        }
     }
 }

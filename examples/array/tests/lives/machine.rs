@@ -9,7 +9,7 @@ use raid_array::store::{CommitStep, Store};
 use raid_array::workload::Kept;
 use raid_core::array::{ArrayId, Geometry, Initialisation, Level, Name, Placement};
 use raid_core::array::{QNumbering, Secondary};
-use raid_core::metadata::{ArrayRequest, ChangeError, DiskShape, FormatWriter, Stamp};
+use raid_core::metadata::{Admin, ArrayRequest, ChangeError, DiskShape, Stamp};
 use raid_core::units::{Blocks, Extent};
 use raid_sync::Time;
 
@@ -49,7 +49,7 @@ pub(crate) struct Birth {
     volumes: Vec<(ArrayId, Geometry, Vec<usize>)>,
 }
 
-fn disk_for(format: &dyn FormatWriter, blocks: u64) -> Option<DiskShape> {
+fn disk_for(format: &dyn Admin, blocks: u64) -> Option<DiskShape> {
     let shape = |step: u64| DiskShape { blocks: Blocks(blocks + step * 2048), block_size: 512 };
     (1..64).map(shape).find(|shape| format.usable(*shape).0 >= blocks)
 }
@@ -187,7 +187,7 @@ impl Machine {
 }
 
 /// What discovery finds on these disks.
-pub(crate) fn look(format: &'static dyn FormatWriter, disks: &[Disk]) -> Discovery {
+pub(crate) fn look(format: &'static dyn Admin, disks: &[Disk]) -> Discovery {
     let sources: Vec<Source> = (disks.iter().enumerate())
         .map(|(index, disk)| Source {
             name: format!("disk {index}"),
@@ -215,7 +215,7 @@ pub(crate) enum Area {
 }
 
 impl Areas {
-    pub(crate) fn new(format: &dyn FormatWriter, discovery: &Discovery, id: ArrayId) -> Self {
+    pub(crate) fn new(format: &dyn Admin, discovery: &Discovery, id: ArrayId) -> Self {
         let found = discovery.arrays.iter().find(|found| found.descriptor.id == id);
         let Some(found) = found else { return Self::default() };
         let store = Store::from_discovery(discovery, found);

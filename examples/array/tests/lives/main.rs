@@ -43,7 +43,7 @@ use raid_array::member::Member;
 use raid_array::store::{CommitStep, Store};
 use raid_array::workload::Kept;
 use raid_core::array::{ArrayId, Geometry, Level, MemberState, Place};
-use raid_core::metadata::{ChangeError, FormatWriter, RuntimeState, Stamp};
+use raid_core::metadata::{Admin, ChangeError, RuntimeState, Stamp};
 use raid_core::units::{Slot, SlotSet};
 use raid_ddf::{Ddf, DdfProfile};
 use std::sync::Mutex;
@@ -314,7 +314,7 @@ fn a_disk_reports_the_update_of_its_own_record_where_another_one_was_reached_by_
 
 /// An array on new disks, its members first, whose records are changed without an engine.
 struct Records {
-    format: &'static dyn FormatWriter,
+    format: &'static dyn Admin,
     array: ArrayId,
     disks: Vec<disks::Disk>,
 }
@@ -341,7 +341,7 @@ impl Records {
         &mut self,
         of: &[usize],
         reached: &[usize],
-        change: impl FnOnce(&mut Store, &dyn FormatWriter) -> Result<(), ChangeError>,
+        change: impl FnOnce(&mut Store, &dyn Admin) -> Result<(), ChangeError>,
     ) -> Result<(), ChangeError> {
         let found: Vec<disks::Disk> = of.iter().map(|disk| self.disks[*disk].clone()).collect();
         let discovery = machine::look(self.format, &found);

@@ -24,7 +24,7 @@ use raid_array::engine::{Event, OpenError, Options, Request, RequestId};
 use raid_array::trust::Accept;
 use raid_array::workload::{ArrayEngine, Call};
 use raid_core::array::{ArrayId, Level, Place};
-use raid_core::metadata::{FormatWriter, Operation};
+use raid_core::metadata::{Operation, RunTime};
 use raid_sync::{Status, Time};
 use std::collections::{HashMap, VecDeque};
 
@@ -78,7 +78,7 @@ impl<E: ArrayEngine, const FAULT: u8> Faulty<E, FAULT> {
 
 impl<E: ArrayEngine, const FAULT: u8> ArrayEngine for Faulty<E, FAULT> {
     fn open(
-        format: &'static dyn FormatWriter,
+        format: &'static dyn RunTime,
         discovery: &Discovery,
         array: ArrayId,
         backplane: &mut dyn Backplane,

@@ -11,14 +11,14 @@ use raid_array::member::Member;
 use raid_array::store::Store;
 use raid_array::workload::{ArrayEngine, Rig, write_all as write};
 use raid_core::array::{ArrayId, Geometry, Level, MemberState, Place, Placement};
-use raid_core::metadata::{ChangeError, FormatWriter, Operation, Stamp, Step};
+use raid_core::metadata::{Admin, ChangeError, Operation, Stamp, Step};
 use raid_core::units::{Blocks, Lba, Slot, SlotSet};
 use raid_sync::{Limits, Time};
 
 /// Every format with a writing half.
-fn writers() -> impl Iterator<Item = &'static dyn FormatWriter> {
-    let toy: &'static dyn FormatWriter = &TOY;
-    FORMATS.iter().filter_map(|format| format.writer()).chain([toy])
+fn writers() -> impl Iterator<Item = &'static dyn Admin> {
+    let toy: &'static dyn Admin = &TOY;
+    FORMATS.iter().filter_map(|format| format.admin()).chain([toy])
 }
 
 fn mirror(slots: u16, sets: u16) -> Geometry {
@@ -41,7 +41,7 @@ fn slowly() -> Options {
 
 /// An array and its disks, over all its power cycles.
 struct Life {
-    format: &'static dyn FormatWriter,
+    format: &'static dyn Admin,
     array: ArrayId,
     place: Place,
     /// Disks that were pulled, to be taken out at the next start.
@@ -182,7 +182,7 @@ impl Life {
 }
 
 /// What erases a disk.
-fn erasure(format: &dyn FormatWriter, store: &mut Store, disk: usize) -> Vec<Transfer> {
+fn erasure(format: &dyn Admin, store: &mut Store, disk: usize) -> Vec<Transfer> {
     store.edit(|disks| {
         let mut block = vec![0xEE; disks[disk].shape.block_size as usize];
         let mut steps = Vec::new();
@@ -196,7 +196,7 @@ fn erasure(format: &dyn FormatWriter, store: &mut Store, disk: usize) -> Vec<Tra
     })
 }
 
-fn live(format: &'static dyn FormatWriter, geometry: Geometry, place: Place, seed: u64) {
+fn live(format: &'static dyn Admin, geometry: Geometry, place: Place, seed: u64) {
     let Some((array, media)) = create_on(format, geometry, 1) else { return };
     let mut life = Life { format, array, place, pulled: Vec::new(), seed };
     let mut rig = start_on(format, array, media, (Time(0), seed), None, options(false)).unwrap();

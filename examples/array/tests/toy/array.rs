@@ -14,7 +14,7 @@ use raid_core::array::{
     ArrayId, Geometry, Initialisation, Level, Name, Placement, QNumbering, Secondary,
 };
 use raid_core::backend::Backend;
-use raid_core::metadata::{ArrayRequest, DiskShape, FormatWriter, Stamp};
+use raid_core::metadata::{Admin, ArrayRequest, DiskShape, Stamp};
 use raid_core::units::Blocks;
 use raid_sync::{Limits, Time};
 
@@ -46,14 +46,14 @@ pub(crate) fn create(geometry: Geometry, spares: usize) -> (ArrayId, Vec<Box<dyn
 }
 
 /// The smallest disk on which the format leaves so many blocks.
-fn disk_for(format: &dyn FormatWriter, blocks: Blocks) -> DiskShape {
+fn disk_for(format: &dyn Admin, blocks: Blocks) -> DiskShape {
     let shape = |step: u64| DiskShape { blocks: Blocks(blocks.0 + step * 2048), block_size: 512 };
     (1..64).map(shape).find(|shape| format.usable(*shape).0 >= blocks.0).expect("room")
 }
 
 /// The same on disks of any format; `None` if it has no such array.
 pub(crate) fn create_on(
-    format: &dyn FormatWriter,
+    format: &dyn Admin,
     geometry: Geometry,
     spares: usize,
 ) -> Option<(ArrayId, Vec<Box<dyn Member>>)> {
@@ -113,7 +113,7 @@ pub(crate) fn start(
 
 /// The same for an array of any format; `at` is the time and the seed.
 pub(crate) fn start_on(
-    format: &'static dyn FormatWriter,
+    format: &'static dyn Admin,
     array: ArrayId,
     media: Vec<Box<dyn Member>>,
     at: (Time, u64),

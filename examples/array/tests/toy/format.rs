@@ -14,9 +14,9 @@ use raid_core::array::{
     MemberId, MemberState, Name, Place, Placement, QNumbering, Secondary,
 };
 use raid_core::metadata::{
-    ArrayRequest, Branch, Capabilities, ChangeError, DiskBuffer, DiskDescriptor, DiskShape,
-    DiskView, Format, FormatWriter, Inventory, Lookup, MovedOn, RuntimeState, Seen, SetRecord,
-    SplitBrain, Stamp, Step, freshest,
+    Admin, ArrayRequest, Branch, Capabilities, Change, ChangeError, DiskBuffer, DiskDescriptor,
+    DiskShape, DiskView, Format, Inventory, Lookup, MovedOn, RunTime, RuntimeState, Seen,
+    SetRecord, SpareRequest, SplitBrain, Stamp, Step, freshest,
 };
 use raid_core::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};
 
@@ -394,7 +394,11 @@ impl<const LOG: bool> Format for Kind<LOG> {
         }
     }
 
-    fn writer(&self) -> Option<&dyn FormatWriter> {
+    fn run_time(&self) -> Option<&dyn RunTime> {
+        Some(self)
+    }
+
+    fn admin(&self) -> Option<&dyn Admin> {
         Some(self)
     }
 }
@@ -434,7 +438,7 @@ fn change(disks: &mut [DiskBuffer<'_>], edit: impl Fn(&mut Record, &mut Option<I
     }
 }
 
-impl<const LOG: bool> FormatWriter for Kind<LOG> {
+impl<const LOG: bool> RunTime for Kind<LOG> {
     fn capabilities(&self) -> Capabilities {
         if LOG {
             return native::capabilities();
@@ -449,72 +453,8 @@ impl<const LOG: bool> FormatWriter for Kind<LOG> {
         }
     }
 
-    fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
-        (index == 0).then(|| area(shape))
-    }
-
-    fn usable(&self, shape: DiskShape) -> Blocks {
-        Blocks(shape.blocks.0.saturating_sub(RESERVE))
-    }
-
     fn workspace(&self, disk: &DiskView<'_>) -> Option<Extent> {
         Some(Extent::new(disk.shape.blocks.0 - RESERVE, RESERVE - 64))
-    }
-
-    fn initialise(&self, disks: &mut [DiskBuffer<'_>], _: Stamp) -> Result<(), ChangeError> {
-        for (number, disk) in disks.iter_mut().enumerate() {
-            let blank =
-                Record { own_disk: number as u64, ..Record::decode(&BLANK.encode()).unwrap() };
-            disk.pieces[0].bytes[..512].copy_from_slice(&blank.encode());
-        }
-        Ok(())
-    }
-
-    fn create_array(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        request: &ArrayRequest<'_>,
-        stamp: Stamp,
-    ) -> Result<ArrayId, ChangeError> {
-        let geometry = request.geometry;
-        let level = LEVELS
-            .iter()
-            .position(|known| *known == (geometry.level, geometry.placement))
-            .ok_or(ChangeError::Unsupported("level"))?;
-        if LOG && geometry.sets > 1 {
-            return Err(ChangeError::Unsupported("a log of several sets"));
-        }
-        let edit = |record: &mut Record, log: &mut Option<Image>| {
-            *log = LOG.then(|| Image::plain(record.state(0)));
-            record.array = stamp.random;
-            record.level = level as u64;
-            record.slots = u64::from(geometry.slots);
-            record.sets = u64::from(geometry.sets);
-            record.strip = geometry.strip.0;
-            record.member_blocks = geometry.member_blocks.0;
-            for (place, disk) in record.places.iter_mut().zip(request.disks) {
-                *place = *disk as u64 + 1;
-            }
-        };
-        change(disks, edit);
-        let mut record = BLANK.clone();
-        edit(&mut record, &mut None);
-        Ok(record.id())
-    }
-
-    fn add_spare(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        disk: usize,
-        _: Stamp,
-    ) -> Result<(), ChangeError> {
-        let blank = newest(disks[disk].pieces[0].bytes).is_none();
-        if blank {
-            let record = Record { own_disk: disk as u64 + 100, ..BLANK.clone() };
-            disks[disk].pieces[0].bytes[..512].copy_from_slice(&record.encode());
-        }
-        change(disks, |_, _| ());
-        Ok(())
     }
 
     fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
@@ -613,6 +553,86 @@ impl<const LOG: bool> FormatWriter for Kind<LOG> {
         }
         (now != held).then(|| moved("record", now.log_sum, held.log_sum))?
     }
+}
+
+impl<const LOG: bool> Admin for Kind<LOG> {
+    fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
+        (index == 0).then(|| area(shape))
+    }
+
+    fn usable(&self, shape: DiskShape) -> Blocks {
+        Blocks(shape.blocks.0.saturating_sub(RESERVE))
+    }
+
+    fn apply(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        change: &Change<'_>,
+        stamp: Stamp,
+    ) -> Result<Option<ArrayId>, ChangeError> {
+        match change {
+            Change::Initialise => initialise(disks),
+            Change::CreateArray(request) => {
+                return create_array::<LOG>(disks, request, stamp).map(Some);
+            }
+            Change::AssignSpare(SpareRequest {
+                disk,
+                serves: [],
+                revertible: false,
+                same_enclosure: false,
+                ..
+            }) => add_spare(disks, *disk),
+            other => return Err(other.unsupported()),
+        }
+        Ok(None)
+    }
+}
+
+fn initialise(disks: &mut [DiskBuffer<'_>]) {
+    for (number, disk) in disks.iter_mut().enumerate() {
+        let blank = Record { own_disk: number as u64, ..Record::decode(&BLANK.encode()).unwrap() };
+        disk.pieces[0].bytes[..512].copy_from_slice(&blank.encode());
+    }
+}
+
+fn create_array<const LOG: bool>(
+    disks: &mut [DiskBuffer<'_>],
+    request: &ArrayRequest<'_>,
+    stamp: Stamp,
+) -> Result<ArrayId, ChangeError> {
+    let geometry = request.geometry;
+    let level = LEVELS
+        .iter()
+        .position(|known| *known == (geometry.level, geometry.placement))
+        .ok_or(ChangeError::Unsupported("level"))?;
+    if LOG && geometry.sets > 1 {
+        return Err(ChangeError::Unsupported("a log of several sets"));
+    }
+    let edit = |record: &mut Record, log: &mut Option<Image>| {
+        *log = LOG.then(|| Image::plain(record.state(0)));
+        record.array = stamp.random;
+        record.level = level as u64;
+        record.slots = u64::from(geometry.slots);
+        record.sets = u64::from(geometry.sets);
+        record.strip = geometry.strip.0;
+        record.member_blocks = geometry.member_blocks.0;
+        for (place, disk) in record.places.iter_mut().zip(request.disks) {
+            *place = *disk as u64 + 1;
+        }
+    };
+    change(disks, edit);
+    let mut record = BLANK.clone();
+    edit(&mut record, &mut None);
+    Ok(record.id())
+}
+
+fn add_spare(disks: &mut [DiskBuffer<'_>], disk: usize) {
+    let blank = newest(disks[disk].pieces[0].bytes).is_none();
+    if blank {
+        let record = Record { own_disk: disk as u64 + 100, ..BLANK.clone() };
+        disks[disk].pieces[0].bytes[..512].copy_from_slice(&record.encode());
+    }
+    change(disks, |_, _| ());
 }
 
 static BLANK: Record = Record {

@@ -9,7 +9,7 @@ use raid_array::store::{CommitStep, Store};
 use raid_array::trust::Accept;
 use raid_core::array::*;
 use raid_core::metadata::{
-    ArrayRequest, ChangeError, DiskShape, Format, FormatWriter, RuntimeState, Severity, Stamp,
+    Admin, ArrayRequest, ChangeError, DiskShape, Format, RuntimeState, Severity, Stamp,
 };
 use raid_core::units::{Blocks, Slot, SlotSet};
 use raid_inspect::{ExitCode, Inspection, Readiness, json_report, text_report};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// Disks of one configuration.
 struct Bed {
-    writer: &'static dyn FormatWriter,
+    writer: &'static dyn Admin,
     images: Vec<Arc<SparseImage>>,
     time: u64,
 }
@@ -39,7 +39,7 @@ impl Bed {
         arrays: &[(Geometry, &[usize])],
         disks: usize,
     ) -> Option<Self> {
-        let writer = format.writer()?;
+        let writer = format.admin()?;
         let shape = DiskShape { blocks: Blocks(80 << 11), block_size: 512 };
         let blank = Arc::new(SparseImage::zeroed(80 << 20));
         let mut bed = Self { writer, images: vec![blank; disks], time: 1_700_000_000 };

@@ -22,7 +22,7 @@ fn two_failed_one_after_the_other() -> Vec<SparseImage> {
     let array = &found.arrays[0];
     let on_disk = |disk| array.members.iter().find(|m| m.descriptor.disk == Some(disk)).unwrap();
     let slot = on_disk(1).descriptor.place.slot;
-    let writer = FORMATS[array.format].writer().unwrap();
+    let writer = FORMATS[array.format].admin().unwrap();
     let mut store = Store::from_discovery(&found, array);
     assert!(!store.disks[2].live, "it failed long ago");
     store.disks[1].live = false;

@@ -64,7 +64,7 @@ fn stamp(number: u64) -> Stamp {
 
 /// Disks with one array; `None` if the format does not know the shape.
 fn create(format: &dyn Format, geometry: Geometry) -> Option<Vec<SparseImage>> {
-    let writer = format.writer()?;
+    let writer = format.admin()?;
     let count = usize::from(geometry.slots) * usize::from(geometry.sets);
     let shape = DiskShape { blocks: Blocks(80 << 11), block_size: 512 };
     let mut store = Store::for_new_disks(writer, &vec![shape; count]);
@@ -138,8 +138,8 @@ fn read(inspection: &Inspection) -> Result<Vec<u8>, String> {
 
 #[test]
 fn arrays_that_the_writers_make_are_found_and_read() {
-    assert!(FORMATS.iter().any(|format| format.writer().is_some()));
-    for format in FORMATS.iter().filter(|format| format.writer().is_some()) {
+    assert!(FORMATS.iter().any(|format| format.admin().is_some()));
+    for format in FORMATS.iter().filter(|format| format.admin().is_some()) {
         let mut made = 0;
         for geometry in shapes() {
             let context = format!("{} {geometry:?}", format.name());

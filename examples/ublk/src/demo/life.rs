@@ -15,7 +15,7 @@ use raid_array::engine;
 use raid_array::formats::FORMATS;
 use raid_array::workload::{ArrayEngine, Oracle, Rig};
 use raid_core::array::{ArrayId, Geometry, Level, MemberState};
-use raid_core::metadata::{DiskShape, Format, FormatWriter, Stamp};
+use raid_core::metadata::{Admin, DiskShape, Format, Stamp};
 use raid_sync::{Limits, Time};
 use std::io::Write;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ const CREATED: u64 = 1_780_000_000;
 /// The array's disks over all power cycles.
 struct Life<'o> {
     options: &'o Options,
-    format: &'static dyn FormatWriter,
+    format: &'static dyn Admin,
     formats: Vec<&'static dyn Format>,
     geometry: Geometry,
     seed: u64,
@@ -88,7 +88,7 @@ pub(crate) fn live(options: &Options) -> Result<Report, String> {
 }
 
 /// The first geometry and size of disk on which the format records the array that is asked for.
-fn choose(options: &Options, format: &dyn FormatWriter) -> Result<(Geometry, DiskShape), String> {
+fn choose(options: &Options, format: &dyn Admin) -> Result<(Geometry, DiskShape), String> {
     let mut refused = String::new();
     for level in ChosenLevel::BY_CHOICE {
         if options.level.is_some_and(|asked| asked != level) {

@@ -4,7 +4,7 @@
 use crate::level::{self, ChosenLevel, parse_bytes};
 use clap::Args;
 use raid_core::array::Geometry;
-use raid_core::metadata::{DiskShape, FormatWriter};
+use raid_core::metadata::{Admin, DiskShape};
 use raid_core::units::Blocks;
 use std::path::PathBuf;
 
@@ -58,7 +58,7 @@ pub(crate) fn geometry(options: &Options, level: ChosenLevel) -> Result<Geometry
 }
 
 /// The smallest disk on which the format leaves so many blocks for arrays.
-pub(crate) fn disk_for(format: &dyn FormatWriter, blocks: Blocks) -> Result<DiskShape, String> {
+pub(crate) fn disk_for(format: &dyn Admin, blocks: Blocks) -> Result<DiskShape, String> {
     const STEP: u64 = 2048;
     (0..64)
         .map(|step| DiskShape { blocks: Blocks(blocks.0 + (step + 1) * STEP), block_size: 512 })

@@ -5,7 +5,7 @@ use crate::media::{Rig, geometry, raid10};
 use raid_core::array::{
     ArrayState, Geometry, Level, MemberState, Name, Place, Placement, QNumbering,
 };
-use raid_core::metadata::{ArrayRequest, ChangeError, FormatWriter, Severity, Stamp};
+use raid_core::metadata::{Admin, ArrayRequest, ChangeError, RunTime, Severity, Stamp};
 use raid_core::units::{Blocks, Lba, Slot};
 use raid_ddf::Ddf;
 

@@ -3,7 +3,7 @@
 
 use crate::media::{Rig, SMALL, geometry};
 use raid_core::array::{ArrayState, Geometry, Level, Placement};
-use raid_core::metadata::{ChangeError, DiskShape, FormatWriter, Severity, SpareRequest};
+use raid_core::metadata::{Admin, ChangeError, DiskShape, RunTime, Severity, SpareRequest};
 use raid_core::units::{Blocks, Lba};
 use raid_ddf::{ByteOrder, CrcVariant, Ddf, DiskIdentity, Options};
 

@@ -3,7 +3,7 @@
 
 use crate::media::{self, Rig, SMALL, geometry};
 use raid_core::array::{Level, Placement};
-use raid_core::metadata::{ChangeError, FormatWriter, Severity, SpareRequest};
+use raid_core::metadata::{Admin, ChangeError, Severity, SpareRequest};
 use raid_core::units::Lba;
 use raid_ddf::Ddf;
 

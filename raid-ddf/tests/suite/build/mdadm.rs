@@ -3,7 +3,7 @@
 
 use crate::media::{self, Rig, geometry, raid10};
 use raid_core::array::{Level, Placement};
-use raid_core::metadata::FormatWriter;
+use raid_core::metadata::Admin;
 use raid_ddf::Ddf;
 
 /// Writes the media as sparse image files into a directory of their own.

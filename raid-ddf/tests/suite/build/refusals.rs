@@ -7,7 +7,7 @@ use raid_core::array::{
     ArrayId, Geometry, Level, MemberId, Name, Place, Placement, QNumbering, Secondary,
 };
 use raid_core::metadata::{
-    ArrayRequest, BadBlocks, ChangeError, DiskBuffer, DiskCondition, DiskShape, FormatWriter,
+    Admin, ArrayRequest, BadBlocks, ChangeError, DiskBuffer, DiskCondition, DiskShape, RunTime,
     RuntimeState, SpareRequest, Stamp,
 };
 use raid_core::units::{Blocks, Extent, Lba, Slot, SlotSet};

@@ -4,7 +4,7 @@
 use crate::media::{self, Rig, healthy, raid10};
 use raid_core::array::{ArrayState, Geometry, MemberState, Name, Place, Secondary};
 use raid_core::layout::Elements;
-use raid_core::metadata::{ArrayRequest, ChangeError, FormatWriter, RuntimeState, Severity};
+use raid_core::metadata::{Admin, ArrayRequest, ChangeError, RunTime, RuntimeState, Severity};
 use raid_core::units::{Blocks, Lba, Slot, SlotSet};
 use raid_ddf::Ddf;
 

@@ -4,8 +4,8 @@
 use crate::media::{Rig, SMALL, geometry, healthy, raid10};
 use raid_core::array::{ArrayId, Geometry, Level, Placement};
 use raid_core::metadata::{
-    BadBlocks, ChangeError, DiskCondition, DiskShape, FormatWriter, RuntimeState, Severity,
-    SpareRequest, Stamp,
+    Admin, BadBlocks, ChangeError, DiskCondition, DiskShape, RuntimeState, Severity, SpareRequest,
+    Stamp,
 };
 use raid_core::units::{Blocks, Extent, Lba, Slot, SlotSet};
 use raid_ddf::{

@@ -6,7 +6,7 @@ use crate::descent::{container, state, states, written};
 use crate::media::{Rig, Stepped, geometry, healthy, raid10};
 use raid_core::array::MemberState::{Failed, InSync, Rebuilding, Stale};
 use raid_core::array::{ArrayId, ArrayState, Level, Place, Placement};
-use raid_core::metadata::{FormatWriter, Operation, RuntimeState};
+use raid_core::metadata::{Admin, Operation, RunTime, RuntimeState};
 use raid_core::units::{Slot, SlotSet};
 use raid_ddf::{ByteOrder, CrcVariant, Ddf, seal};
 

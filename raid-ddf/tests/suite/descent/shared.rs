@@ -5,7 +5,7 @@
 use super::{container, run_apart, state, states, written};
 use crate::media::{Rig, geometry, raid10};
 use raid_core::array::{ArrayId, ArrayState, Level, MemberState, Place, Placement};
-use raid_core::metadata::{FormatWriter, RuntimeState};
+use raid_core::metadata::{Admin, RunTime, RuntimeState};
 use raid_core::units::{Slot, SlotSet};
 use raid_ddf::Ddf;
 

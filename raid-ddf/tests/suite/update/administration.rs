@@ -5,7 +5,7 @@
 use crate::media::{Rig, geometry, healthy, touch};
 use crate::update::{assign, state_of};
 use raid_core::array::{ArrayId, Level, MemberId, MemberState, Placement};
-use raid_core::metadata::{ChangeError, DiskCondition, FormatWriter, SpareRequest};
+use raid_core::metadata::{Admin, ChangeError, DiskCondition, SpareRequest};
 use raid_ddf::Ddf;
 
 /// Disks of the rig: mirror `array` on 0 and 1, mirror `mirror` on 2 and 3, mirror `third` on 0 and 2, spares 4

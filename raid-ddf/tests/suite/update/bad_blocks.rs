@@ -4,7 +4,7 @@
 use crate::media::{self, Rig, geometry};
 use crate::update::with;
 use raid_core::array::{Level, Placement};
-use raid_core::metadata::{BadBlocks, FormatWriter, Severity};
+use raid_core::metadata::{Admin, BadBlocks, Severity};
 use raid_core::units::Lba;
 use raid_ddf::{BadBlockOptions, Ddf, Options, Revision};
 

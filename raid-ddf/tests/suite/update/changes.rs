@@ -4,7 +4,7 @@
 use crate::media::{self, Rig, geometry};
 use crate::update::{activate, assign, state_of};
 use raid_core::array::{ArrayId, Level, Placement};
-use raid_core::metadata::{ChangeError, DiskCondition, FormatWriter, SpareRequest};
+use raid_core::metadata::{Admin, ChangeError, DiskCondition, RunTime, SpareRequest};
 use raid_ddf::{Ddf, DdfProfile, Options};
 
 /// Two arrays on three of five disks, and a spare; all written and read.

@@ -4,7 +4,7 @@
 use crate::media::{self, Rig, geometry, healthy, raid10};
 use crate::update::{state_of, with};
 use raid_core::array::{Initialisation, Level, Placement};
-use raid_core::metadata::{FormatWriter, Operation, RuntimeState};
+use raid_core::metadata::{Admin, Operation, RunTime, RuntimeState};
 use raid_core::units::Row;
 use raid_ddf::{Ddf, DdfProfile};
 
@@ -14,7 +14,7 @@ fn a_checkpoint_counts_until_somebody_else_writes_and_is_off_by_default() {
     let (mut rig, array) = with(five, &[0, 1, 2], 4);
     let format = DdfProfile::LINUX.with_checkpoints();
     assert!(format.capabilities().mark && !Ddf.capabilities().mark);
-    let keep = |rig: &mut Rig, format: &dyn FormatWriter, state: &RuntimeState| {
+    let keep = |rig: &mut Rig, format: &dyn Admin, state: &RuntimeState| {
         let stamp = rig.stamp();
         rig.edit(|disks| format.set_state(disks, array, 0, state, stamp)).unwrap();
     };

@@ -4,7 +4,7 @@
 use crate::media::{self, Medium, Rig, Stepped};
 use crate::update::changes::{CHANGES, two_arrays};
 use crate::update::state_of;
-use raid_core::metadata::{FormatWriter, GUARD_BLOCKS, MovedOn};
+use raid_core::metadata::{GUARD_BLOCKS, MovedOn, RunTime};
 use raid_core::units::Lba;
 use raid_ddf::{ByteOrder, CrcVariant, Ddf, DdfHeader, Options, PhysicalDiskRecords, Record};
 

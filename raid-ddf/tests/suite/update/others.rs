@@ -5,9 +5,7 @@ use crate::media::{self, Rig, geometry};
 use crate::support;
 use crate::update::{activate, assign, state_of, with};
 use raid_core::array::{ArrayId, Level, Placement};
-use raid_core::metadata::{
-    ChangeError, FormatWriter, RuntimeState, Severity, SpareRequest, Subject,
-};
+use raid_core::metadata::{Admin, ChangeError, RuntimeState, Severity, SpareRequest, Subject};
 use raid_ddf::{Ddf, Options};
 
 /// Images of other implementations: byte order, CRC, places and what is not understood stay.

@@ -5,7 +5,7 @@
 use crate::media::Rig;
 use crate::update::changes::{CHANGES, two_arrays};
 use crate::update::state_of;
-use raid_core::metadata::{ChangeError, FormatWriter, Severity};
+use raid_core::metadata::{ChangeError, RunTime, Severity};
 use raid_ddf::{ByteOrder, CrcVariant, Ddf, DdfHeader, DdfProfile, Options, Record};
 
 /// Case E7.

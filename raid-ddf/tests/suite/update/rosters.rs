@@ -4,7 +4,7 @@
 use crate::media::{Rig, geometry, healthy, raid10, touch};
 use crate::update::{activate, state_of, with};
 use raid_core::array::{ArrayId, ArrayState, Level, MemberId, MemberState, Placement};
-use raid_core::metadata::{DiskCondition, FormatWriter, Operation, RuntimeState, Subject};
+use raid_core::metadata::{Admin, DiskCondition, Operation, RunTime, RuntimeState, Subject};
 use raid_core::units::{Row, Slot, SlotSet};
 use raid_ddf::{Ddf, DdfProfile};
 

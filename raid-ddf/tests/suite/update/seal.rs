@@ -4,7 +4,7 @@
 use crate::media::{self, Rig, geometry, healthy};
 use crate::support;
 use raid_core::array::{Geometry, Level, Place, Placement};
-use raid_core::metadata::{DiskCondition, DiskShape, FormatWriter, RuntimeState, Severity};
+use raid_core::metadata::{Admin, DiskCondition, DiskShape, RunTime, RuntimeState, Severity};
 use raid_core::units::{Blocks, Extent, Lba, Slot, SlotSet};
 use raid_ddf::{
     ByteOrder, ConfigurationRecord, CopyKind, CrcVariant, Ddf, DiskBytes, Options, Section,

@@ -4,7 +4,7 @@
 use crate::media::{Rig, geometry, healthy, raid10};
 use crate::update::{activate, assign, state_of, stored, with};
 use raid_core::array::{ArrayId, ArrayState, Level, MemberState, Place, Placement};
-use raid_core::metadata::{ChangeError, FormatWriter, Severity, SpareRequest};
+use raid_core::metadata::{Admin, ChangeError, RunTime, Severity, SpareRequest};
 use raid_core::units::{Lba, Slot};
 use raid_ddf::Ddf;
 

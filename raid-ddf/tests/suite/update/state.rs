@@ -6,7 +6,7 @@ use crate::update::{activate, state_of, stored, with};
 use raid_core::array::{
     ArrayId, ArrayState, Initialisation, Level, MemberId, MemberState, Place, Placement,
 };
-use raid_core::metadata::{ChangeError, DiskCondition, FormatWriter, RuntimeState, Subject};
+use raid_core::metadata::{Admin, ChangeError, DiskCondition, RunTime, RuntimeState, Subject};
 use raid_core::units::{Slot, SlotSet};
 use raid_ddf::{ByteOrder, CopyKind, Ddf, DdfProfile, DiskBytes, Options, Revision, Structure};
 

@@ -7,7 +7,7 @@ use crate::arrays::{self, Running, content, same};
 use crate::guest::{self, run, try_run};
 use crate::shapes::{Shape, geometry, striped};
 use raid_core::array::{Geometry, Level, Placement, Secondary};
-use raid_core::metadata::FormatWriter;
+use raid_core::metadata::Admin;
 use std::path::{Path, PathBuf};
 
 /// What dmraid makes of a shape in a format.
@@ -152,7 +152,7 @@ fn write_members(
 }
 
 /// Once its metadata is erased, dmraid does not recognise a disk.
-fn erased(format: &'static dyn FormatWriter, disks: &[PathBuf]) -> Result<()> {
+fn erased(format: &'static dyn Admin, disks: &[PathBuf]) -> Result<()> {
     arrays::erase(format, disks)?;
     let listed = try_run(&[&"dmraid", &"-i", &"-r"])?.1;
     match disks.iter().find(|disk| listed.contains(&*disk.to_string_lossy())) {

@@ -18,7 +18,7 @@ use crate::md::{self, Volume};
 use crate::shapes::{Shape, in_ddf, md_terms};
 use raid_array::discover::{Discovery, FoundArray};
 use raid_core::array::{ArrayState, Geometry, Level, MemberState};
-use raid_core::metadata::{FormatWriter, Severity};
+use raid_core::metadata::{Admin, Severity};
 use raid_inspect::Inspection;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -66,7 +66,7 @@ fn life(by_mdadm: bool) -> Result<String> {
 }
 
 struct Life {
-    format: &'static dyn FormatWriter,
+    format: &'static dyn Admin,
     disks: Vec<PathBuf>,
     shapes: Vec<Shape>,
     by_mdadm: bool,

@@ -11,13 +11,13 @@ use raid_array::trust::Accept;
 use raid_array::workload::{Oracle, Rig};
 use raid_core::array::{ArrayId, Geometry, Initialisation, Name};
 use raid_core::backend::Backend;
-use raid_core::metadata::{ArrayRequest, DiskShape, FormatWriter, Stamp};
+use raid_core::metadata::{Admin, ArrayRequest, DiskShape, Stamp};
 use raid_sync::Time;
 use std::path::Path;
 
 /// The array and a spare on new disks, in memory.
 pub(super) fn record(
-    format: &dyn FormatWriter,
+    format: &dyn Admin,
     disk: DiskShape,
     geometry: &Geometry,
     stamps: [Stamp; 3],

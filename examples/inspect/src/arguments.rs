@@ -61,6 +61,25 @@ pub enum Command {
     ///
     /// Every array that can be read is an export of its name, or the one that is named. Ends with Ctrl-C.
     Serve(ServeArguments),
+    /// Find out from the data how disks without usable metadata form an array
+    ///
+    /// Reads places within a budget, writes nothing, and names what cannot be told and why. Exit code 0: sure; 1: sure,
+    /// with a member missing or stale; 16: cannot tell.
+    Guess(GuessArguments),
+}
+
+/// What `guess` is to read.
+#[derive(Clone, Debug, Args)]
+pub struct GuessArguments {
+    /// For programs: JSON, format "raid-guess/1"
+    #[arg(long)]
+    pub json: bool,
+    /// Read and hold at most this much of all disks together
+    #[arg(long, value_name = "MIB", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub sample: u32,
+    /// Block devices or image files, in any order, 2 to 32
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
 }
 
 /// Which array is read, and in spite of what.
@@ -139,6 +158,7 @@ impl Arguments {
             Command::Scan { paths } | Command::Show { paths, .. } => paths,
             Command::Cat(what) => &what.choice.paths,
             Command::Serve(what) => &what.choice.paths,
+            Command::Guess(what) => &what.paths,
         }
     }
 }

@@ -6,6 +6,7 @@
 //! raid-inspect show [--json] PATH…       everything that the metadata says, and what is wrong
 //! raid-inspect cat [--array NAME|ID] PATH…   the bytes of an array to the standard output
 //! raid-inspect serve --socket FILE PATH…     arrays over NBD, read only
+//! raid-inspect guess [--json] PATH…      what array the disks form, from their data alone
 //!
 //! --search                               also what stands elsewhere near the end of a disk
 //! --without DISK                         as if that disk had not been given
@@ -36,6 +37,7 @@ mod copies;
 mod disks;
 mod export;
 mod forked;
+pub mod guess;
 mod json;
 mod lock;
 mod picture;
@@ -49,7 +51,7 @@ mod size;
 mod table;
 mod verdict;
 
-pub use arguments::{Arguments, CatArguments, Choice, Command, ServeArguments};
+pub use arguments::{Arguments, CatArguments, Choice, Command, GuessArguments, ServeArguments};
 pub use chosen::{choose, open};
 pub use copies::{Remark, RemarkKind};
 pub use disks::{Inspection, left_out};
@@ -69,6 +71,13 @@ use std::path::{Path, PathBuf};
 
 /// Does what the command line says.
 pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    if let Command::Guess(what) = &arguments.command {
+        // It needs no metadata, and must not depend on any.
+        return match guess::run(what, &arguments.without, out, err) {
+            Ok(code) => code,
+            Err(error) => after_output(ExitCode::Consistent, Err(error), err),
+        };
+    }
     let paths = arguments.paths();
     let formats = if arguments.search { SEARCHING } else { FORMATS };
     let opened = Inspection::open_without(paths, formats, &arguments.without, arguments.bound());
@@ -103,6 +112,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
         }
         Command::Cat(what) => cat::run(&inspection, what, out, err),
         Command::Serve(what) => serve::run(&inspection, what, out, err),
+        // Done above.
+        Command::Guess(_) => Ok(ExitCode::Consistent),
     };
     match done {
         Ok(code) => {

@@ -5,8 +5,8 @@ use crate::size::human;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// A copy shorter than this says nothing.
-const SILENT: Duration = Duration::from_secs(2);
+/// Work shorter than this says nothing.
+const SILENT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// One line on the standard error output that is written over and over.

@@ -8,6 +8,7 @@ mod block_size;
 mod damage;
 mod facts;
 mod force;
+mod guess;
 mod mutations;
 mod on_disk;
 mod program;

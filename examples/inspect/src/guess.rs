@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `guess`: the geometry of an array from the data of its members, without metadata.
+//!
+//! ```text
+//! members ──plan──▶ sample ──▶ redundancy ──▶ verdict ──▶ report, json
+//!                              (copies, P, P+Q, none; who is foreign, who is stale)
+//! ```
+//!
+//! Only places within a budget are read, and nothing is ever written. A guess is called sure only if
+//! every rule in [`verdict`] holds; else each thing that cannot be told is named with the reason.
+
+mod algebra;
+mod entropy;
+pub mod redundancy;
+mod report;
+pub mod sample;
+pub mod verdict;
+
+use crate::arguments::GuessArguments;
+use crate::disks::left_out;
+use crate::progress::Progress;
+use crate::verdict::ExitCode;
+use raid_array::discover::Source;
+use sample::{PAGE, Plan};
+use std::io::{self, Write};
+use verdict::Verdict;
+
+/// Members that are compared with one another.
+const MOST_MEMBERS: usize = 32;
+
+/// Reads, concludes and reports.
+pub(crate) fn run(
+    what: &GuessArguments,
+    without: &[String],
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<ExitCode> {
+    let members = match open(what, without, err)? {
+        Ok(members) => members,
+        Err(code) => return Ok(code),
+    };
+    let plan = Plan::new(&members, u64::from(what.sample) << 20);
+    let sampled = plan.describe(members.len());
+    let mut progress = Progress::new(plan.rows() * members.len() as u64 * PAGE as u64);
+    let sample = plan.read(&members, &mut |done| progress.show(done, err));
+    progress.done(err);
+    let verdict = Verdict::of(&members, &sample, sampled);
+    if what.json {
+        report::json(&verdict, out)?;
+    } else {
+        report::text(&verdict, out)?;
+    }
+    Ok(verdict.exit_code())
+}
+
+/// Opens the members for reading. Two names of one disk are refused: it would be a mirror of itself.
+fn open(
+    what: &GuessArguments,
+    without: &[String],
+    err: &mut dyn Write,
+) -> io::Result<Result<Vec<Source>, ExitCode>> {
+    let out = match left_out(&what.paths, without) {
+        Ok(out) => out,
+        Err(unknown) => {
+            writeln!(err, "raid-inspect: {unknown}")?;
+            return Ok(Err(ExitCode::Usage));
+        }
+    };
+    let mut members: Vec<Source> = Vec::new();
+    for (_, path) in what.paths.iter().enumerate().filter(|(disk, _)| !out.contains(disk)) {
+        let source = match Source::open(path) {
+            Ok(source) => source,
+            Err(error) => {
+                writeln!(err, "raid-inspect: {}: {error}", path.display())?;
+                return Ok(Err(ExitCode::Usage));
+            }
+        };
+        let identity = source.bytes.identity();
+        let same = |other: &&Source| identity.is_some() && other.bytes.identity() == identity;
+        if let Some(other) = members.iter().find(same) {
+            writeln!(
+                err,
+                "raid-inspect: {} and {} are the same disk; give it once",
+                other.name, source.name
+            )?;
+            return Ok(Err(ExitCode::Usage));
+        }
+        members.push(source);
+    }
+    if !(2..=MOST_MEMBERS).contains(&members.len()) {
+        let count = members.len();
+        writeln!(err, "raid-inspect: guess compares 2 to {MOST_MEMBERS} disks, found {count}")?;
+        return Ok(Err(ExitCode::Usage));
+    }
+    Ok(Ok(members))
+}

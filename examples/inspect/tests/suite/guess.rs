@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! `guess` against synthetic sets whose geometry is known.
+
+mod images;
+mod sets;
+
+use crate::program::{Folder, code, run, text};
+use raid_inspect::guess::redundancy::Redundancy;
+use raid_inspect::guess::verdict::DiskRole;
+use serde_json::Value;
+use sets::{Harm, Set, Shape};
+use std::fs;
+
+#[test]
+fn redundancy_and_the_disk_that_does_not_fit_are_found_for_every_level() {
+    let volume = images::mixed(1, 1536);
+    for (shape, disks, expected) in [
+        (Shape::raid0(16), 4, "none"),
+        (Shape::raid1(), 2, "copies"),
+        (Shape::raid10(16), 4, "copies"),
+        (Shape::raid5(16), 4, "xor"),
+        (Shape::raid4(16), 4, "xor"),
+        (Shape::raid6(16), 5, "double_parity"),
+    ] {
+        for harm in [Harm::None, Harm::Foreign] {
+            // Two disks of which one is foreign have nothing in common, as those of RAID-0.
+            if harm == Harm::Foreign && !matches!(expected, "xor" | "double_parity") {
+                continue;
+            }
+            let set = Set::new(&volume, shape, disks, 7, harm);
+            let verdict = set.verdict();
+            let found = verdict.redundancy.as_ref().expect("some redundancy");
+            assert_eq!(found.name(), expected, "{shape:?} {harm:?}: {verdict:#?}");
+            let foreign = verdict.disks.iter().position(|disk| disk.1 == DiskRole::Foreign);
+            assert_eq!(foreign, set.odd(Harm::Foreign), "{shape:?} {harm:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stale_member_is_named_where_parity_allows_it() {
+    let volume = images::mixed(2, 1536);
+    for (shape, disks) in [(Shape::raid5(8), 4), (Shape::raid6(8), 5)] {
+        let set = Set::new(&volume, shape, disks, 11, Harm::Stale);
+        let verdict = set.verdict();
+        let stale = verdict.disks.iter().position(|disk| disk.1 == DiskRole::Stale);
+        assert_eq!(stale, set.odd(Harm::Stale), "{shape:?}: {verdict:#?}");
+    }
+}
+
+#[test]
+fn zeros_and_noise_are_not_guessed_at() {
+    let zeros = Set::new(&vec![0; 4 << 20], Shape::raid5(16), 4, 3, Harm::None).verdict();
+    assert_eq!(zeros.redundancy, None);
+    assert!(zeros.doubts[0].reason.contains("zeros"), "{zeros:#?}");
+    let noise = Set::new(&images::noise(3, 1024), Shape::raid0(16), 4, 3, Harm::None).verdict();
+    assert_eq!(noise.redundancy, Some(Redundancy::None));
+    assert!(!noise.doubts.is_empty());
+}
+
+#[test]
+fn the_program_reports_and_writes_to_no_disk() {
+    let folder = Folder::new("guess");
+    let set = Set::new(&images::mixed(4, 1024), Shape::raid5(16), 4, 5, Harm::None);
+    let paths = set.write_to(&folder.0);
+    let before: Vec<Vec<u8>> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
+    for path in &paths {
+        let mut permissions = fs::metadata(path).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(path, permissions).unwrap();
+    }
+    let output = run(&["guess", "--json"], &paths);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["format"], "raid-guess/1");
+    assert_eq!(report["redundancy"], "xor");
+    assert_eq!(report["exit_code"], code(&output));
+    let people = run(&["guess"], &paths);
+    assert!(text(&people.stdout).contains("XOR"), "{}", text(&people.stdout));
+    let after: Vec<Vec<u8>> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
+    assert!(before == after);
+    let twice = run(&["guess"], &[paths[0].clone(), paths[0].clone()]);
+    assert_eq!(code(&twice), 4);
+    assert!(text(&twice.stderr).contains("same disk"));
+}

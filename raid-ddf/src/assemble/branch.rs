@@ -120,7 +120,9 @@ impl<'a> VirtualDisk<'a> {
         for record in core::iter::once(*lead).chain(self.other_sets(lead)) {
             let set = record.record.secondary_element_seq;
             for slot in (0..self.slots()).filter_map(|slot| u8::try_from(slot).ok().map(Slot)) {
-                let word = record.reference(slot).map(|them| lead.word_on(them, set));
+                let reference = record.reference(slot);
+                let own = reference.filter(|them| !lead.gave_away_the_place(*them));
+                let word = own.map(|them| lead.word_on(them, set));
                 if word.is_some_and(super::descent::Word::is_out) {
                     parts.failed(Place { set: set.into(), slot });
                 }

@@ -26,6 +26,7 @@
 //!
 //! A record that leaves too few members to run the volume is void if it calls them missing and all of
 //! them are present: the volume was not run without them, so they are as good as they were.
+//! Another set is not judged by a record that names a disk whose place was given away since.
 
 use super::records::RecordsOf;
 use super::state::{join_sets, set_state};
@@ -172,6 +173,19 @@ impl<'a> SetRecord<'a> {
         match self.roster() {
             Some(roster) => roster.names(reference),
             None => self.disk.entry_of(reference).is_some_and(|entry| self.is_participant(entry)),
+        }
+    }
+
+    /// Whether another disk has the place that this one had: a record which names it there is of another history, or
+    /// from before.
+    pub(super) fn gave_away_the_place(&self, reference: u32) -> bool {
+        let listed = || self.disk.entry_of(reference);
+        let retired = |entry: &PhysicalDiskEntry| {
+            entry.pd_state(self.disk.order()).is_gone() && !self.is_participant(entry)
+        };
+        match self.roster() {
+            Some(roster) => roster.state_of(reference).is_some() && !roster.names(reference),
+            None => listed().is_some_and(retired),
         }
     }
 
@@ -576,6 +590,12 @@ impl<'a> VirtualDisk<'a> {
             return true;
         }
         let state = |record: &SetRecord<'a>| {
+            // Who has that place is known to nobody here.
+            if !record.is_on(claim)
+                && record.references().any(|them| claim.gave_away_the_place(them))
+            {
+                return ArrayState::Optimal;
+            }
             let slots = (0..geometry.slots).filter_map(|slot| u8::try_from(slot).ok().map(Slot));
             let held = |slot: &Slot| {
                 let reference = record.reference(*slot);

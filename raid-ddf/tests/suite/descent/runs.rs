@@ -489,3 +489,38 @@ fn a_disk_that_is_away_is_no_fork_beside_one_that_was_left_before_it() {
         assert_eq!(states(&told, "ten"), [Failed, InSync, InSync, Rebuilding], "{times}");
     }
 }
+
+/// Case C1. The only records of a set that are there are those of the other half: that this half's members are none of
+/// them does not mean that it cannot have run.
+#[test]
+fn a_half_whose_other_set_is_away_with_its_spare_is_a_fork_and_not_void() {
+    let mut rig = container(5);
+    let array = rig.create("ten", raid10(2), &[0, 1, 2, 3]).unwrap();
+    let stamp = rig.stamp();
+    rig.edit(|disks| Ddf.add_spare(disks, 4, stamp)).unwrap();
+    let mut rig = written(rig);
+    start(&mut rig, array, 2, &[]);
+    let (mut one, mut other) = (rig.only(&[0, 2]), rig.only(&[1, 3, 4]));
+    start(&mut one, array, 2, &[(0, 1), (1, 1)]);
+    other.set_clock(5_000);
+    start(&mut other, array, 2, &[(0, 0), (1, 0)]);
+    let (place, stamp) = (Place { set: 1, slot: Slot(0) }, other.stamp());
+    other.edit(|disks| Ddf.activate(disks, array, place, 2, stamp)).unwrap();
+    let mut other = written(other);
+    // The spare is filled; then the disk that it was filled from fails, and is filled as well.
+    let whole = RuntimeState { clean: false, ..healthy() };
+    record(&mut other, array, 1, &whole);
+    let slot = SlotSet::of(Slot(1));
+    record(&mut other, array, 1, &RuntimeState { failed: slot, ..whole });
+    record(&mut other, array, 1, &RuntimeState { rebuilding: slot, ..whole });
+    rig.take_back(&[0, 2], one);
+    rig.take_back(&[1, 3, 4], other);
+    for disks in [&[0, 1, 2, 3, 4][..], &[0, 1, 2]] {
+        let told = rig.only(disks).told();
+        assert_eq!(state(&told, "ten"), ArrayState::Forked, "{disks:?}");
+        // The place of the spare is not one that was lost.
+        let lost = told.branches.iter().filter(|branch| branch.disks.contains(&1));
+        let lost: Vec<Place> = lost.flat_map(|branch| branch.failed.clone()).collect();
+        assert_eq!(lost, [Place { set: 0, slot: Slot(0) }], "{disks:?}");
+    }
+}

@@ -8,7 +8,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use raid_core::array::{ArrayId, Initialisation, MemberId, Place};
-use raid_core::metadata::{Admin, ChangeError, DiskBuffer, DiskShape, Format, PieceMut, RuntimeState, Stamp, Step};
+use raid_core::metadata::{
+    Admin, ChangeError, DiskBuffer, DiskShape, Format, PieceMut, RunTime, RuntimeState, Stamp, Step,
+};
 use raid_core::units::{Blocks, Lba, Row, Slot, SlotSet};
 use raid_ddf::{Ddf, PhysicalDiskRecords};
 use raid_ddf::{DdfHeader, Guid, Record, VirtualDiskRecords};

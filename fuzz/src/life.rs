@@ -11,7 +11,7 @@ use raid_array::member::Member;
 use raid_array::trust::Accept;
 use raid_core::array::{ArrayId, Place};
 use raid_core::backend::Backend;
-use raid_core::metadata::{Admin};
+use raid_core::metadata::Admin;
 use raid_core::units::{Extent, Slot};
 use raid_sync::{Limits, Time};
 

@@ -16,7 +16,10 @@ use crate::input::Input;
 use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, Generation, MemberKey, Operation, RuntimeState, Seen};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
-use raid_sync::{AboveMark, Access, Config, CopyResult, Found, Limits, Policy, Redundancy, Scope, Start, SyncCore};
+use raid_sync::{
+    AboveMark, Access, Config, CopyResult, Found, Limits, Policy, Redundancy, Scope, Start,
+    SyncCore,
+};
 use world::World;
 
 /// Small, so that every table is full at times.

@@ -20,7 +20,7 @@
 //!
 //! What a record says of a set stands here as well, since formats store it: its [`Generation`], whose
 //! writes are owed ([`Debtor`], [`RegionRecord`]), which rows are lost ([`BadRows`]), and which of several
-//! records speaks ([`freshest`]). A whole record is lent as a [`SetRecord`].
+//! records speaks ([`freshest()`]). A whole record is lent as a [`SetRecord`].
 //!
 //! Everything here is object-safe and allocation-free: a tool holds `&[&dyn Format]` and names no
 //! format anywhere else.

@@ -149,7 +149,7 @@ impl Seen {
     }
 
     /// Whether its member went on without these members, which have gone on without it: no order can be
-    /// proven, and [`freshest`] refuses them together, whatever their generations.
+    /// proven, and [`freshest()`] refuses them together, whatever their generations.
     #[must_use]
     pub fn went_on_without(&self, members: SlotSet) -> bool {
         !members.is_empty() && (self.absent | self.filling).contains_all(members)

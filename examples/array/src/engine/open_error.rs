@@ -197,7 +197,9 @@ fn write_branches(
             let others = named(given_back);
             write!(f, ", then give back {others} as new disks, to be filled")?;
         }
-        write!(f, "; lost then is {}", choice.lost(format))?;
+        if !choice.others.is_empty() {
+            write!(f, "; lost then is {}", choice.lost(format))?;
+        }
     }
     f.write_str("; nothing was written")
 }
@@ -252,5 +254,8 @@ mod tests {
         for broken in [": ,", "with  alone", "back  as"] {
             assert!(!told.contains(broken), "{told}");
         }
+        let (branches, names) = (vec![branch(1, &[1])], vec!["a".to_owned(), "b".to_owned()]);
+        let told = OpenError::Forked { branches, names, format: "asr" }.to_string();
+        assert!(told.ends_with("start with b alone; nothing was written"), "{told}");
     }
 }

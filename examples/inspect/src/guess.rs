@@ -2,17 +2,32 @@
 //! `guess`: the geometry of an array from the data of its members, without metadata.
 //!
 //! ```text
-//! members ──plan──▶ sample ──▶ redundancy ──▶ verdict ──▶ report, json
-//!                              (copies, P, P+Q, none; who is foreign, who is stale)
+//! members ──plan──▶ sample ──▶ redundancy   copies, P, P and Q, none; who is foreign, who is stale
+//!                      │            │
+//!                      ├─▶ fold ────┤        where parity stands, which turn it takes
+//!                      ├─▶ links ───┤        which page follows which; chunk borders
+//!                      │            ▼
+//!                      │        candidates   layouts of raid-core × orders of the disks, ranked
+//!                      │            ▼
+//!                      └─▶ origin ▶ rules    where the volume begins, what it claims; sure or not
+//!                                   ▼
+//!                                verdict ──▶ report
 //! ```
 //!
 //! Only places within a budget are read, and nothing is ever written. A guess is called sure only if
-//! every rule in [`verdict`] holds; else each thing that cannot be told is named with the reason.
+//! every one of the rules holds; else each thing that cannot be told is named with the reason.
 
 mod algebra;
+mod borders;
+mod candidates;
 mod entropy;
+mod fold;
+mod hypothesis;
+mod links;
+mod origin;
 pub mod redundancy;
 mod report;
+mod rules;
 pub mod sample;
 pub mod verdict;
 

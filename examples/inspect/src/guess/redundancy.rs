@@ -87,6 +87,23 @@ pub fn find(sample: &Sample) -> Option<Found> {
     Some(found)
 }
 
+impl Found {
+    /// The same if members without a copy are foreign; `None` where there are none of them. They may as well
+    /// be what is left of a pair.
+    #[must_use]
+    pub fn without_single_copies(&self) -> Option<Self> {
+        let Redundancy::Copies(groups) = &self.redundancy else { return None };
+        let (single, several): (Vec<_>, Vec<_>) =
+            groups.iter().cloned().partition(|group| group.len() == 1);
+        (!single.is_empty()).then(|| Self {
+            members: several.iter().flatten().copied().collect(),
+            redundancy: Redundancy::Copies(several),
+            foreign: single.concat(),
+            ..self.clone()
+        })
+    }
+}
+
 /// At most `count` of the rows, over all of them and at changing distances.
 fn spread(rows: &[usize], count: usize) -> Vec<usize> {
     let pick = |n: usize| rows[n * rows.len() / count];
@@ -155,7 +172,7 @@ fn copies(sample: &Sample, relations: &[(usize, Relations)]) -> Option<Found> {
             (0..count).all(|other| other == *m || equal[*m][other] == group.contains(&other))
         })
     });
-    let mut found = nothing(sample, relations);
+    let mut found = nothing(sample, &[]);
     let mut rows = Vec::new();
     for row in 0..sample.rows() {
         let tested = groups.iter().any(|group| group.len() > 1 && columns[group[0]].has_data(row));
@@ -354,8 +371,8 @@ fn double_parity(sample: &Sample, relations: &[(usize, Relations)]) -> Option<Fo
         full(row) && f.vectors.len() == 1 && !equal_coefficients(&f.vectors[0])
     };
     let one_lost = rich().filter(unequal).count();
-    found.agreed = found.double.len();
-    if found.agreed < FEWEST_ROWS || (found.agreed as f32) < SHARE * found.tested as f32 {
+    found.agreed = two.len();
+    if found.double.len() < FEWEST_ROWS || (two.len() as f32) < SHARE * found.tested as f32 {
         let all = |m: &usize| *m < columns.len();
         let short = one_lost >= FEWEST_ROWS && one_lost as f32 > SHARE * found.tested as f32;
         found.agreed = one_lost;

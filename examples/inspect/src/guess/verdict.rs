@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the data says about the array, and what it does not say.
 
+use crate::guess::candidates;
 use crate::guess::redundancy::{self, Found, Redundancy};
+use crate::guess::rules::{self, Judged};
 use crate::guess::sample::{PAGE, Sample};
 use crate::size::human;
 use crate::verdict::ExitCode;
 use raid_array::discover::Source;
+use raid_core::array::Geometry;
 
 /// What a disk turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +45,32 @@ pub struct Doubt {
     pub reason: String,
 }
 
+/// Where the volume begins on the members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Not known; everything else may be.
+    Unknown,
+    /// What begins there may have something before it in the volume.
+    Likely(u64),
+    /// Bytes from the beginning of each member.
+    Sure(u64),
+}
+
+/// One possible geometry.
+#[derive(Clone, Debug)]
+pub struct Guess {
+    /// The shape, in blocks of 4096 bytes.
+    pub geometry: Geometry,
+    /// The disk of each place (set × slots + slot); `None`: missing.
+    pub places: Vec<Option<usize>>,
+    /// Page of each member from which the geometry counts: a turn of the rotation begins there.
+    pub first: u64,
+    /// Where the volume begins.
+    pub start: Start,
+    /// Bits of evidence, comparable with those of other guesses only.
+    pub bits: f32,
+}
+
 /// The verdict.
 #[derive(Clone, Debug)]
 pub struct Verdict {
@@ -51,6 +80,10 @@ pub struct Verdict {
     pub disks: Vec<(String, DiskRole, u64)>,
     /// How redundancy is kept; `None` where there is too little data.
     pub redundancy: Option<Redundancy>,
+    /// Possible geometries, the best first. None is exactly like another one.
+    pub guesses: Vec<Guess>,
+    /// Whether the first is sure: the whole block map, with or without its start.
+    pub sure: bool,
     /// What the verdict rests on.
     pub evidence: Vec<String>,
     /// What cannot be told.
@@ -68,21 +101,32 @@ impl Verdict {
             sampled,
             disks: members.iter().zip(sample.columns()).map(disk).collect(),
             redundancy: None,
+            guesses: Vec::new(),
+            sure: false,
             evidence: Vec::new(),
             doubts: Vec::new(),
         };
         match redundancy::find(sample) {
-            Some(found) => verdict.take(&found),
-            None => verdict.doubt(
-                "anything",
-                "nearly all that was read is zeros; --sample reads more".to_owned(),
-            ),
+            Some(found) => {
+                let judge = |found: &Found| rules::judge(&candidates::find(sample, found), found);
+                let narrow = found.without_single_copies().map(|found| (judge(&found), found));
+                let (judged, found) = match narrow {
+                    Some((judged, found)) if judged.sure => (judged, found),
+                    _ => (judge(&found), found),
+                };
+                verdict.take(&found);
+                let Judged { guesses, evidence, doubts, sure } = judged;
+                verdict.guesses = guesses;
+                verdict.evidence.extend(evidence);
+                verdict.doubts.extend(doubts);
+                verdict.sure = sure;
+            }
+            None => verdict.doubts.push(Doubt {
+                what: "anything",
+                reason: "nearly all that was read is zeros; --sample reads more".to_owned(),
+            }),
         }
         verdict
-    }
-
-    fn doubt(&mut self, what: &'static str, reason: String) {
-        self.doubts.push(Doubt { what, reason });
     }
 
     fn take(&mut self, found: &Found) {
@@ -101,23 +145,20 @@ impl Verdict {
             let bytes = |page: u64| human(page.saturating_mul(PAGE as u64));
             self.evidence.push(format!("seen from {} to {}", bytes(first), bytes(last + 1)));
         }
-        if shown && agreed < tested && found.stale.is_none() {
-            let rows = tested - agreed;
-            self.doubt(
-                "which disk is stale",
-                format!("{rows} rows do not agree, and no disk stands out"),
-            );
-        }
-        self.doubt("chunk size and order of the disks", "not looked for yet".to_owned());
         self.redundancy = Some(found.redundancy.clone());
     }
 
     /// The exit code.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
-        match self.doubts.is_empty() {
-            true => ExitCode::Consistent,
-            false => ExitCode::Nothing,
+        let start_known =
+            self.guesses.first().is_some_and(|guess| matches!(guess.start, Start::Sure(_)));
+        let missing = self.guesses.first().is_some_and(|guess| guess.places.contains(&None));
+        let stale = self.disks.iter().any(|disk| disk.1 == DiskRole::Stale);
+        match () {
+            () if !self.sure || !start_known => ExitCode::Nothing,
+            () if missing || stale => ExitCode::Degraded,
+            () => ExitCode::Consistent,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod images;
 mod sets;
+mod table;
 
 use crate::program::{Folder, code, run, text};
 use raid_inspect::guess::redundancy::Redundancy;

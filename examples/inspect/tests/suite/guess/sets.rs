@@ -82,12 +82,9 @@ pub(crate) enum Harm {
 /// Members, shuffled.
 pub(crate) struct Set {
     pub(crate) images: Vec<Vec<u8>>,
-    #[expect(dead_code, reason = "for the order, which is not found yet")]
     /// Which place of the array (set × slots + slot) each disk has; `None`: foreign.
     pub(crate) places: Vec<Option<usize>>,
-    #[expect(dead_code, reason = "for the order, which is not found yet")]
     pub(crate) geometry: Geometry,
-    #[expect(dead_code, reason = "for the start, which is not found yet")]
     /// Pages before the array.
     pub(crate) start: u64,
     pub(crate) harm: Harm,

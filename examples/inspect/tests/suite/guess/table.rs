@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Sets by seed, and how many of them were guessed right. Sure and wrong must be none.
+//!
+//! `RAID_GUESS_SETS` is the number of sets, `RAID_GUESS_FIRST` the first seed.
+
+use super::images::{self, Numbers};
+use super::sets::{Harm, Set, Shape};
+use raid_core::array::{Geometry, Level, Placement, QNumbering};
+use raid_core::layout::{Layout, Role};
+use raid_core::units::Slot;
+use raid_inspect::guess::verdict::{Guess, Start};
+use std::collections::BTreeMap;
+
+/// What a page of a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Volume(u64),
+    Parity(u8),
+    Nothing,
+}
+
+/// A block map: disks in their places, and the page from which it counts.
+struct Map<'m> {
+    layout: Layout<'m>,
+    places: &'m [Option<usize>],
+    first: u64,
+}
+
+impl<'m> Map<'m> {
+    fn new(geometry: &Geometry, places: &'m [Option<usize>], first: u64) -> Option<Self> {
+        Some(Self { layout: Layout::new(geometry).ok()?, places, first })
+    }
+
+    fn what(&self, disk: usize, page: u64) -> What {
+        let (Some(place), Some(page)) =
+            (self.places.iter().position(|p| *p == Some(disk)), page.checked_sub(self.first))
+        else {
+            return What::Nothing;
+        };
+        let slots = usize::from(self.layout.geometry().slots);
+        let (set, slot) = ((place / slots) as u16, Slot((place % slots) as u8));
+        match self.layout.role(slot, page) {
+            Role::Data(block) | Role::Copy { of: block } => {
+                self.layout.array_block(set, block).map_or(What::Nothing, What::Volume)
+            }
+            Role::Parity(index) => What::Parity(index),
+            _ => What::Nothing,
+        }
+    }
+}
+
+/// Whether the guess maps every page as the set was made; if its start is not known, up to a shift.
+pub(super) fn is_right(set: &Set, guess: &Guess) -> bool {
+    let count = usize::from(set.geometry.sets) * usize::from(set.geometry.slots);
+    let mut places = vec![None; count];
+    for (disk, place) in set.places.iter().enumerate() {
+        if let Some(place) = place {
+            places[*place] = Some(disk);
+        }
+    }
+    let truth = Map::new(&set.geometry, &places, set.start).expect("a sound geometry");
+    let Some(guessed) = Map::new(&guess.geometry, &guess.places, guess.first) else { return false };
+    let known = guess.start != Start::Unknown;
+    let mut shift: Option<i64> = known.then_some(0);
+    let mut compared = 0;
+    for page in set.start..set.start + set.geometry.member_blocks.0 {
+        for disk in 0..set.images.len() {
+            let equal = match (truth.what(disk, page), guessed.what(disk, page)) {
+                // Before the start, or past the size, of a guess.
+                (_, What::Nothing) if set.places[disk].is_none() || page < guess.first => continue,
+                (What::Volume(a), What::Volume(b)) => {
+                    compared += 1;
+                    let off = a as i64 - b as i64;
+                    *shift.get_or_insert(off) == off
+                }
+                (a, b) => a == b,
+            };
+            if !equal {
+                return false;
+            }
+        }
+    }
+    compared > 100
+}
+
+/// A set by seed, and the name of its kind.
+fn set_of(seed: u64, volume: &[u8]) -> (String, Set) {
+    let mut numbers = Numbers(seed ^ 0xA5A5_0000);
+    let mut one_of = |choices: &[u64]| choices[numbers.below(choices.len() as u64) as usize];
+    let chunk = one_of(&[1, 2, 4, 8, 16, 16, 32]);
+    let rotations = [
+        Placement::NContinue,
+        Placement::NRestart,
+        Placement::ZeroContinue,
+        Placement::ZeroRestart,
+    ];
+    let placement = rotations[one_of(&[0, 1, 2, 3]) as usize];
+    let kind = one_of(&[0, 1, 2, 3, 4, 4, 4, 4, 5, 6, 6, 6]);
+    let disks = one_of(&[3, 4, 5, 6]) as u16;
+    let harm =
+        [Harm::None, Harm::Missing, Harm::Foreign, Harm::Stale][one_of(&[0, 1, 2, 3]) as usize];
+    let (shape, disks) = match kind {
+        0 => (Shape::raid0(chunk), disks.min(5)),
+        1 => (Shape::raid1(), disks.min(3)),
+        2 => (Shape::raid10(chunk), if disks < 5 { 4 } else { 6 }),
+        3 => (Shape::raid4(chunk), disks),
+        4 => (Shape { placement, ..Shape::raid5(chunk) }, disks),
+        5 => {
+            let shift = one_of(&[1, 2, 4]) as u8;
+            let shape = Shape { placement, shift, ..Shape::raid5(chunk.min(4)) };
+            (Shape { level: Level::Raid5R, ..shape }, disks)
+        }
+        _ => {
+            let numbering = [QNumbering::ByData, QNumbering::BySlot][one_of(&[0, 1]) as usize];
+            (Shape { placement, numbering, ..Shape::raid6(chunk) }, disks.max(4))
+        }
+    };
+    let name = format!("{:?}{} {harm:?}", shape.level, if kind == 2 { "+0" } else { "" });
+    (name, Set::new(volume, shape, disks, seed, harm))
+}
+
+#[test]
+fn sets_of_many_seeds_are_right_or_cannot_be_told_and_never_sure_and_wrong() {
+    let number = |name: &str, usual: u64| {
+        std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(usual)
+    };
+    let (first, sets) = (number("RAID_GUESS_FIRST", 1), number("RAID_GUESS_SETS", 16));
+    let mut table: BTreeMap<String, [u32; 4]> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for seed in first..first + sets {
+        let noise = seed % 16 == 15;
+        let pages = 1536 + (seed % 5) as usize * 256;
+        let volume = if noise { images::noise(seed, pages) } else { images::mixed(seed, pages) };
+        let (name, set) = set_of(seed, &volume);
+        let verdict = set.verdict();
+        let right = verdict.guesses.first().is_some_and(|guess| is_right(&set, guess));
+        let class = match (right, verdict.sure) {
+            (true, true) => 0,
+            (true, false) => 1,
+            (false, false) => 2,
+            (false, true) => 3,
+        };
+        let name = if noise { "noise".to_owned() } else { name };
+        table.entry(name.clone()).or_default()[class] += 1;
+        if class > 0 {
+            let why: Vec<&str> = verdict.doubts.iter().map(|d| d.reason.as_str()).collect();
+            println!(
+                "seed {seed} {name} chunk {} of {}, {:?}: class {class} {why:?}",
+                set.geometry.strip.0,
+                set.images.len(),
+                verdict.redundancy
+            );
+        }
+        if class == 3 {
+            failures.push(format!("seed {seed} {name}: {:#?} {verdict:#?}", set.geometry));
+        }
+    }
+    println!("{:24} sure  right  cannot tell  sure and wrong", "kind");
+    let mut sum = [0; 4];
+    for (name, counts) in &table {
+        println!("{name:24} {:4} {:6} {:12} {:15}", counts[0], counts[1], counts[2], counts[3]);
+        sum.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+    println!("{:24} {:4} {:6} {:12} {:15}", "all", sum[0], sum[1], sum[2], sum[3]);
+    assert!(failures.is_empty(), "sure and wrong: {}", failures.join("\n"));
+    assert!(sum[0] * 2 >= sets as u32, "too few are sure: {sum:?}");
+}

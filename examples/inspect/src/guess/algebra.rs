@@ -106,23 +106,22 @@ fn holds(vector: &[u8], pages: &[&[u8]]) -> bool {
     sum.iter().all(|byte| *byte == 0)
 }
 
-/// The parities of a row with two relations: which member holds P, which Q, and the power of the generator
-/// that each other member has in Q (`None` for those that hold nothing in this row).
+/// The parities of a row: which column holds P, which Q, and the power of the generator that each other
+/// column has in Q. `None`: not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DoubleParity {
-    pub(crate) p: usize,
-    pub(crate) q: usize,
+pub(crate) struct Parities {
+    pub(crate) p: Option<usize>,
+    pub(crate) q: Option<usize>,
     pub(crate) exponents: Vec<Option<u8>>,
 }
 
-impl DoubleParity {
+impl Parities {
     /// Of the two relations of a full row; `None` where they are not those of P and Q.
     ///
     /// Some combination of the two vanishes at one member alone and has equal coefficients elsewhere: that
     /// is P's relation, and the member is Q. The other relation, brought to 1 at Q and to 0 at P, has
     /// distinct powers of 2 elsewhere, below the number of members. A wrong choice of P fails that.
-    pub(crate) fn of(relations: &Relations) -> Option<Self> {
-        let [a, b] = relations.vectors.as_slice() else { return None };
+    pub(crate) fn of_two(a: &[u8], b: &[u8]) -> Option<Self> {
         let count = a.len();
         let mut found = Vec::new();
         for q in 0..count {
@@ -136,19 +135,12 @@ impl DoubleParity {
             let Some(scale) = inverse(other[q]) else { continue };
             for p in (0..count).filter(|p| *p != q) {
                 let at_p = mul(other[p], scale);
-                let exponent = |m: usize| {
-                    let power = mul(other[m], scale) ^ at_p;
-                    raid_core::gf256::log2(power).filter(|e| usize::from(*e) < count)
+                let power = |m: usize| mul(other[m], scale) ^ at_p;
+                let data = (0..count).filter(|m| *m != p && *m != q);
+                let Some(exponents) = exponents(count, data.map(|m| (m, power(m)))) else {
+                    continue;
                 };
-                let data: Vec<usize> = (0..count).filter(|m| *m != p && *m != q).collect();
-                let exponents: Vec<Option<u8>> = (0..count)
-                    .map(|m| if data.contains(&m) { exponent(m) } else { None })
-                    .collect();
-                let powers: Vec<u8> = exponents.iter().copied().flatten().collect();
-                let distinct = (0..powers.len()).all(|i| !powers[..i].contains(&powers[i]));
-                if powers.len() == data.len() && distinct {
-                    found.push(Self { p, q, exponents });
-                }
+                found.push(Self { p: Some(p), q: Some(q), exponents });
             }
         }
         match found.len() {
@@ -156,6 +148,56 @@ impl DoubleParity {
             _ => None,
         }
     }
+
+    /// Of the one relation of a full row that lacks a member, which is the last column here. There may be
+    /// several: P and Q may be exchanged in a few patterns of exponents.
+    ///
+    /// | missing | coefficients, 1 at Q |
+    /// |---|---|
+    /// | P | 2^e of the data |
+    /// | Q | all equal: who is P is not known |
+    /// | data with 2^j | 2^e + 2^j of the data, 2^j at P |
+    pub(crate) fn of_one(vector: &[u8]) -> Vec<Self> {
+        let missing = vector.len();
+        let count = missing + 1;
+        if vector.contains(&0) {
+            return Vec::new();
+        }
+        if vector.iter().all(|c| *c == vector[0]) {
+            return vec![Self { p: None, q: Some(missing), exponents: vec![None; count] }];
+        }
+        let mut found = Vec::new();
+        for q in 0..missing {
+            let Some(scale) = inverse(vector[q]) else { continue };
+            let power = |m: usize| mul(vector[m], scale);
+            let data = (0..missing).filter(|m| *m != q).map(|m| (m, power(m)));
+            if let Some(exponents) = exponents(count, data) {
+                found.push(Self { p: Some(missing), q: Some(q), exponents });
+            }
+            for p in (0..missing).filter(|p| *p != q) {
+                let lost = power(p);
+                let data = (0..missing).filter(|m| *m != p && *m != q);
+                let data = data.map(|m| (m, power(m) ^ lost)).chain([(missing, lost)]);
+                if let Some(exponents) = exponents(count, data) {
+                    found.push(Self { p: Some(p), q: Some(q), exponents });
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The exponents of these powers, if they are distinct and below `count`.
+fn exponents(count: usize, powers: impl Iterator<Item = (usize, u8)>) -> Option<Vec<Option<u8>>> {
+    let mut exponents = vec![None; count];
+    for (member, power) in powers {
+        let exponent = raid_core::gf256::log2(power).filter(|e| usize::from(*e) < count)?;
+        if exponents.contains(&Some(exponent)) {
+            return None;
+        }
+        exponents[member] = Some(exponent);
+    }
+    Some(exponents)
 }
 
 /// The combination of two vectors that vanishes at `place`.
@@ -229,11 +271,40 @@ mod tests {
                 pages.insert(1, q);
                 pages.insert(1, p);
                 let found = Relations::of(&row(pages), 0);
-                let found = DoubleParity::of(&found).expect("P and Q");
-                assert_eq!((found.p, found.q), (1, 2), "{count} members");
+                let [a, b] = found.vectors.as_slice() else { panic!("{count}: {found:?}") };
+                let found = Parities::of_two(a, b).expect("P and Q");
+                assert_eq!((found.p, found.q), (Some(1), Some(2)), "{count} members");
                 let powers: Vec<u8> = found.exponents.iter().flatten().copied().collect();
                 let expected: Vec<u8> = (0..data.len()).map(exponent).collect();
                 assert_eq!(powers, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn one_relation_of_two_parities_names_who_is_missing() {
+        for count in 4..=10 {
+            let data: Vec<Vec<u8>> = (1..=count - 2).map(noise).collect();
+            let (p, q) = (sum(&data, |_| 1), sum(&data, |i| pow2(i as u8)));
+            let pages = [data, vec![p, q]].concat();
+            for lost in 0..pages.len() {
+                let mut present = pages.clone();
+                present.remove(lost);
+                let found = Relations::of(&row(present), 0);
+                let [vector] = found.vectors.as_slice() else { panic!("{found:?}") };
+                // Columns: those present, then the lost one.
+                let column = |member: usize| match member {
+                    _ if member == lost => Some(pages.len() - 1),
+                    _ if member > lost => Some(member - 1),
+                    _ => Some(member),
+                };
+                let (p, q) = (column(pages.len() - 2), column(pages.len() - 1));
+                let found = Parities::of_one(vector);
+                assert!(found.len() <= 2, "{found:?}");
+                let right = |f: &&Parities| (f.p == p || f.p.is_none()) && f.q == q;
+                let found = found.iter().find(right).expect("the right parities");
+                let known: Vec<u8> = found.exponents.iter().flatten().copied().collect();
+                assert!(known.is_empty() || known.len() == pages.len() - 2);
             }
         }
     }

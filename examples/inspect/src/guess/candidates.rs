@@ -6,7 +6,7 @@ use crate::guess::fold::{Fold, Votes};
 use crate::guess::hypothesis::Hypothesis;
 use crate::guess::links::Links;
 use crate::guess::redundancy::{Found, Redundancy};
-use crate::guess::sample::Sample;
+use crate::guess::sample::{Column, Sample};
 use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
 use raid_core::layout::Layout;
 use raid_core::layout::StripRole;
@@ -64,13 +64,19 @@ pub(crate) fn find(sample: &Sample, found: &Found) -> Candidates {
         }
         _ => (found.members.iter().map(|member| Some(*member)).collect(), None),
     };
+    // What a missing member of P and Q held depends on the order: its pages are absent.
+    let lost = found.redundancy == Redundancy::DoubleParityShort;
     let column = |disk: &Option<usize>| disk.and_then(|disk| sample.columns().get(disk)).cloned();
     let mut columns: Vec<_> = disks.iter().filter_map(column).collect();
+    if lost {
+        disks.push(None);
+        columns.push(Column::absent(sample.rows()));
+    }
     let mut short = sample.with_columns(columns.clone());
     let mut rotating = Vec::new();
     let mut fixed = None;
     match found.redundancy {
-        Redundancy::Xor | Redundancy::DoubleParity => {
+        Redundancy::Xor | Redundancy::DoubleParity | Redundancy::DoubleParityShort => {
             let votes = if found.redundancy == Redundancy::Xor {
                 Votes::by_entropy(&short, &found.masked)
             } else {
@@ -105,9 +111,6 @@ pub(crate) fn find(sample: &Sample, found: &Found) -> Candidates {
                     .to_owned(),
             );
         }
-        Redundancy::DoubleParityShort => {
-            doubt = Some("P and Q with a member missing are not searched".to_owned());
-        }
     }
     let masked: Vec<bool> = match found.redundancy {
         Redundancy::None => vec![false; sample.rows()],
@@ -126,9 +129,11 @@ pub(crate) fn find(sample: &Sample, found: &Found) -> Candidates {
     };
     let all: Vec<usize> = (0..disks.len()).collect();
     match (&found.redundancy, fixed) {
-        (Redundancy::ShiftedCopies | Redundancy::DoubleParityShort, _) => {}
+        (Redundancy::ShiftedCopies, _) => {}
         (Redundancy::Copies(groups), _) if groups.len() < 2 => {}
-        (Redundancy::DoubleParity, _) => search.rotations(&rotating, disks.len(), Some(found)),
+        (Redundancy::DoubleParity | Redundancy::DoubleParityShort, _) => {
+            search.rotations(&rotating, disks.len(), Some(found));
+        }
         (_, Some(parity)) if doubt.is_none() => {
             let data: Vec<usize> = all.into_iter().filter(|column| *column != parity).collect();
             search.unordered(&data, Some(parity), &mut doubt);
@@ -301,13 +306,20 @@ fn agrees(hypothesis: &Hypothesis, found: &Found, sample: &Sample) -> bool {
         let page = sample.page_number(*row);
         let index = (page + hypothesis.period() - hypothesis.start) / hypothesis.chunk() % turn;
         let Some(map) = layout.row_map(index) else { return false };
-        let fits = hypothesis.order.iter().enumerate().all(|(slot, column)| {
-            let slot = Slot(u8::try_from(slot).unwrap_or(u8::MAX));
-            match map.role(slot) {
-                Some(StripRole::Parity(0)) => parities.p == *column,
-                Some(StripRole::Parity(_)) => parities.q == *column,
-                _ => parities.exponents.get(*column).copied().flatten() == map.exponent(slot),
-            }
+        let fits = parities.iter().any(|parities| {
+            hypothesis.order.iter().enumerate().all(|(slot, column)| {
+                let slot = Slot(u8::try_from(slot).unwrap_or(u8::MAX));
+                let may_be = |found: Option<usize>| found.is_none_or(|found| found == *column);
+                match map.role(slot) {
+                    Some(StripRole::Parity(0)) => may_be(parities.p),
+                    Some(StripRole::Parity(_)) => may_be(parities.q),
+                    _ => {
+                        let known = parities.exponents.get(*column).copied().flatten();
+                        let role = parities.p == Some(*column) || parities.q == Some(*column);
+                        !role && (known.is_none() || known == map.exponent(slot))
+                    }
+                }
+            })
         });
         wrong += usize::from(!fits);
     }

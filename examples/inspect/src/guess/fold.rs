@@ -60,15 +60,19 @@ impl Votes {
         Self { rows }
     }
 
-    /// By the algebra of rows with two parities: there is no doubt which column is P.
+    /// By the algebra of rows with two parities: there is little doubt which column is P.
     pub(crate) fn by_algebra(sample: &Sample, found: &Found) -> Self {
-        let count = found.members.len();
-        let row = |(row, parities): (&usize, &crate::guess::algebra::DoubleParity)| {
-            let shares: Vec<f32> =
-                (0..count).map(|m| f32::from(u8::from(m == parities.p))).collect();
-            (sample.page_number(*row), bits_of(&shares))
-        };
-        Self { rows: found.double.iter().map(row).collect() }
+        let mut rows = Vec::new();
+        for (row, parities) in &found.double {
+            let Some(count) = parities.first().map(|first| first.exponents.len()) else { continue };
+            let may_be = |column: usize| parities.iter().any(|found| found.p == Some(column));
+            if (0..count).any(may_be) {
+                let shares: Vec<f32> =
+                    (0..count).map(|column| f32::from(u8::from(may_be(column)))).collect();
+                rows.push((sample.page_number(*row), bits_of(&shares)));
+            }
+        }
+        Self { rows }
     }
 
     /// The column that is parity everywhere, and the bits for it.

@@ -5,7 +5,7 @@
 //! Rows that have one filled page, or copies of one, prove nothing: a row of RAID-5 with one data page
 //! looks like a mirror. Counted are rows of rank 2 or more.
 
-use crate::guess::algebra::{DoubleParity, Relations};
+use crate::guess::algebra::{Parities, Relations};
 use crate::guess::entropy;
 use crate::guess::sample::{PAGE, PageState, Sample};
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ pub enum Redundancy {
     Xor,
     /// P and Q.
     DoubleParity,
-    /// P and Q, of which one member is missing or stale everywhere.
+    /// P and Q, and one member is missing.
     DoubleParityShort,
 }
 
@@ -64,8 +64,8 @@ pub struct Found {
     pub extent: Option<(u64, u64)>,
     /// Rows that contradict it: nothing else is concluded from them.
     pub(crate) masked: Vec<bool>,
-    /// Parities of the rows that show both.
-    pub(crate) double: BTreeMap<usize, DoubleParity>,
+    /// What the rows of P and Q may be, by their place among the members. A missing member is the last.
+    pub(crate) double: BTreeMap<usize, Vec<Parities>>,
 }
 
 /// Finds out how redundancy is kept; `None` if there is too little on the members.
@@ -351,35 +351,23 @@ fn double_parity(sample: &Sample, relations: &[(usize, Relations)]) -> Option<Fo
         .map(|(_, f)| f.vectors[0].iter().zip(&f.vectors[1]).map(|(a, b)| a | b).collect())
         .collect();
     let members = members_of(supports.iter(), columns.len());
+    let among = |vector: &Vec<u8>| members.iter().map(|m| vector[*m]).collect::<Vec<u8>>();
     for (row, relations) in &two {
         // Those of a row that is not full are not unique: a member without data has no coefficient.
-        if members.iter().any(|member| !columns[*member].has_data(*row)) {
-            continue;
-        }
-        let short = Relations {
-            vectors: (relations.vectors.iter())
-                .map(|vector| members.iter().map(|m| vector[*m]).collect())
-                .collect(),
-            filled: members.len(),
-        };
-        if let Some(parities) = DoubleParity::of(&short) {
-            found.double.insert(*row, parities);
+        if let [a, b] = relations.vectors.as_slice()
+            && members.iter().all(|member| columns[*member].has_data(*row))
+            && let Some(parities) = Parities::of_two(&among(a), &among(b))
+        {
+            found.double.insert(*row, vec![parities]);
         }
     }
     let full = |row: &usize| members.iter().all(|m| columns[*m].has_data(*row));
     let unequal = |(row, f): &&(usize, Relations)| {
         full(row) && f.vectors.len() == 1 && !equal_coefficients(&f.vectors[0])
     };
-    let one_lost = rich().filter(unequal).count();
     found.agreed = two.len();
     if found.double.len() < FEWEST_ROWS || (two.len() as f32) < SHARE * found.tested as f32 {
-        let all = |m: &usize| *m < columns.len();
-        let short = one_lost >= FEWEST_ROWS && one_lost as f32 > SHARE * found.tested as f32;
-        found.agreed = one_lost;
-        found.members = (0..columns.len()).filter(all).collect();
-        found.double.clear();
-        found.redundancy = Redundancy::DoubleParityShort;
-        return short.then_some(found);
+        return double_parity_short(sample, relations);
     }
     for (row, relations) in rich().filter(|(row, _)| full(row)) {
         found.masked[*row] = relations.vectors.len() != 2;
@@ -398,5 +386,38 @@ fn double_parity(sample: &Sample, relations: &[(usize, Relations)]) -> Option<Fo
     found.foreign = (0..columns.len()).filter(|m| !members.contains(m)).collect();
     found.members = members;
     found.redundancy = Redundancy::DoubleParity;
+    Some(found)
+}
+
+/// P and Q without one member: one relation with different coefficients.
+fn double_parity_short(sample: &Sample, relations: &[(usize, Relations)]) -> Option<Found> {
+    let columns = sample.columns();
+    let one = |(_, f): &&(usize, Relations)| f.filled > 2 && rank(f) > 1 && f.vectors.len() == 1;
+    let one: Vec<&(usize, Relations)> = relations.iter().filter(one).collect();
+    let members = members_of(one.iter().map(|(_, f)| &f.vectors[0]), columns.len());
+    let full = |row: usize| members.iter().all(|m| columns[*m].has_data(row));
+    let mut found = nothing(sample, &[]);
+    let mut unequal = 0;
+    for (row, relations) in relations.iter().filter(|(row, _)| members.len() > 2 && full(*row)) {
+        found.tested += 1;
+        let parities = match relations.vectors.as_slice() {
+            [vector] => Parities::of_one(&members.iter().map(|m| vector[*m]).collect::<Vec<u8>>()),
+            _ => Vec::new(),
+        };
+        found.masked[*row] = parities.is_empty();
+        found.agreed += usize::from(!parities.is_empty());
+        unequal += usize::from(parities.iter().any(|p| p.p.is_some()));
+        if !parities.is_empty() {
+            found.double.insert(*row, parities);
+        }
+    }
+    if unequal < FEWEST_ROWS || (unequal as f32) < SHARE * found.tested as f32 {
+        return None;
+    }
+    let mut pages = found.double.keys().map(|row| sample.page_number(*row));
+    found.extent = pages.next().map(|first| (first, pages.next_back().unwrap_or(first)));
+    found.foreign = (0..columns.len()).filter(|m| !members.contains(m)).collect();
+    found.members = members;
+    found.redundancy = Redundancy::DoubleParityShort;
     Some(found)
 }

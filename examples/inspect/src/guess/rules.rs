@@ -179,7 +179,7 @@ fn stripes(
             );
         }
     }
-    let redundant = matches!(found.redundancy, Redundancy::Xor | Redundancy::DoubleParity);
+    let redundant = !matches!(found.redundancy, Redundancy::None | Redundancy::Copies(_));
     let rotating = chosen.hypothesis.rows.len() > 1;
     match origin.and_then(|origin| Some((origin, origin.claims?))) {
         Some((origin, claims)) => {

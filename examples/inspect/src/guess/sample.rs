@@ -138,7 +138,7 @@ impl Plan {
                 done(bytes);
             }
             // A reader that ended early has read nothing: its column is absent.
-            let absent = || Column::of_pages(vec![None; self.rows() as usize]);
+            let absent = || Column::absent(self.rows() as usize);
             readers.into_iter().map(|r| r.join().unwrap_or_else(|_| absent())).collect()
         });
         Sample { units: self.units, columns, member_pages: self.member_pages }
@@ -185,6 +185,12 @@ impl Column {
             column.push(page.as_deref());
         }
         column
+    }
+
+    /// A column of which nothing is known.
+    #[must_use]
+    pub(crate) fn absent(rows: usize) -> Self {
+        Self::of_pages(vec![None; rows])
     }
 
     fn push(&mut self, page: Option<&[u8]>) {

@@ -186,7 +186,7 @@ impl Redundancy {
             Self::ShiftedCopies => "copies at other places",
             Self::Xor => "one parity (XOR)",
             Self::DoubleParity => "two parities (P and Q)",
-            Self::DoubleParityShort => "two parities (P and Q), one member missing or stale",
+            Self::DoubleParityShort => "two parities (P and Q), one member missing",
         }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `guess` against synthetic sets whose geometry is known.
 
+mod file_systems;
 mod images;
 mod sets;
 mod table;

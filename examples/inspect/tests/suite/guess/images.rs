@@ -33,20 +33,24 @@ pub(crate) fn mixed(seed: u64, pages: usize) -> Vec<u8> {
     let mut volume = partition_table(&mut numbers, pages);
     while volume.len() < pages * PAGE {
         let length = (2 + numbers.below(60)) as usize * PAGE;
-        let file = match numbers.below(10) {
-            0..4 => words(&mut numbers, length),
-            4..6 => records(&mut numbers, length),
-            6..8 => table(&mut numbers, length),
-            8 => noise(numbers.next(), length / PAGE),
-            _ => vec![0; length],
-        };
-        volume.extend(file);
+        volume.extend(file(&mut numbers, length));
         // A file ends somewhere in its last page.
         let end = volume.len() - numbers.below(PAGE as u64 - 1) as usize;
         volume[end..].fill(0);
     }
     volume.truncate(pages * PAGE);
     volume
+}
+
+/// A file of one kind, or free space.
+pub(crate) fn file(numbers: &mut Numbers, length: usize) -> Vec<u8> {
+    match numbers.below(10) {
+        0..4 => words(numbers, length),
+        4..6 => records(numbers, length),
+        6..8 => table(numbers, length),
+        8 => noise(numbers.next(), length / PAGE),
+        _ => vec![0; length],
+    }
 }
 
 /// A classic partition table with one partition from 1 MiB to the end; the sectors after it are free.

@@ -26,7 +26,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    fn of(level: Level, placement: Placement, chunk: u64) -> Self {
+    pub(crate) fn of(level: Level, placement: Placement, chunk: u64) -> Self {
         let numbering = QNumbering::ByData;
         Self { level, placement, numbering, chunk, shift: 0, mirrored_pairs: false }
     }
@@ -77,6 +77,8 @@ pub(crate) enum Harm {
     Stale,
     /// One disk is not given.
     Missing,
+    /// Two disks are not given: both of a pair where there are pairs.
+    TwoMissing,
 }
 
 /// Members, shuffled.
@@ -133,6 +135,13 @@ impl Set {
                 images.remove(harmed);
                 places.remove(harmed);
             }
+            Harm::TwoMissing => {
+                for gone in [harmed | 1, harmed & !1] {
+                    let gone = gone.min(images.len() - 1);
+                    images.remove(gone);
+                    places.remove(gone);
+                }
+            }
         }
         let mut order: Vec<usize> = (0..images.len()).collect();
         (1..order.len()).rev().for_each(|i| order.swap(i, numbers.below(i as u64 + 1) as usize));
@@ -144,7 +153,7 @@ impl Set {
             geometry,
             start,
             harm,
-            odd: if harm == Harm::Missing { None } else { odd },
+            odd: odd.filter(|_| matches!(harm, Harm::Foreign | Harm::Stale)),
         }
     }
 
@@ -155,12 +164,17 @@ impl Set {
 
     /// What the data says about the set.
     pub(crate) fn verdict(&self) -> Verdict {
+        self.verdict_within(100 << 20)
+    }
+
+    /// What so many bytes of the data say.
+    pub(crate) fn verdict_within(&self, budget: u64) -> Verdict {
         let source = |(index, image): (usize, &Vec<u8>)| Source {
             name: format!("d{index}"),
             bytes: Box::new(Bytes(image.clone())),
         };
         let members: Vec<Source> = self.images.iter().enumerate().map(source).collect();
-        let sample = Plan::new(&members, 100 << 20).read(&members, &mut |_| ());
+        let sample = Plan::new(&members, budget).read(&members, &mut |_| ());
         Verdict::of(&members, &sample, String::new())
     }
 

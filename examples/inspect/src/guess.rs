@@ -6,6 +6,7 @@
 //!                      │            │
 //!                      ├─▶ fold ────┤        where parity stands, which turn it takes
 //!                      ├─▶ links ───┤        which page follows which; chunk borders
+//!                      ├─▶ addresses┤        blocks of file systems that say where they stand
 //!                      │            ▼
 //!                      │        candidates   layouts of raid-core × orders of the disks, ranked
 //!                      │            ▼
@@ -17,6 +18,7 @@
 //! Only places within a budget are read, and nothing is ever written. A guess is called sure only if
 //! every one of the rules holds; else each thing that cannot be told is named with the reason.
 
+mod addresses;
 mod algebra;
 mod borders;
 mod candidates;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The geometries that are possible after what redundancy and parity say, ranked by their links.
 
+use crate::guess::addresses::{self, Address, Agreement};
 use crate::guess::borders::{Borders, LONGEST_CHUNK, Score, SelfLinks};
 use crate::guess::fold::{Fold, Votes};
 use crate::guess::hypothesis::Hypothesis;
@@ -28,7 +29,9 @@ pub(crate) struct Candidate {
     pub(crate) score: Score,
     /// Bits of the fold that it comes from.
     pub(crate) fold: f32,
-    /// Rank: links and fold.
+    /// Blocks that know their address.
+    pub(crate) agreement: Agreement,
+    /// Rank: links, fold and addresses.
     pub(crate) bits: f32,
 }
 
@@ -53,6 +56,7 @@ struct Search<'s> {
     links: Links,
     own: SelfLinks,
     borders: Vec<Borders>,
+    addresses: Vec<Address>,
     ranked: Vec<Candidate>,
 }
 
@@ -125,6 +129,7 @@ pub(crate) fn find(sample: &Sample, found: &Found) -> Candidates {
         links,
         own,
         borders: Vec::new(),
+        addresses: addresses::find(&short),
         ranked: Vec::new(),
     };
     let all: Vec<usize> = (0..disks.len()).collect();
@@ -169,8 +174,9 @@ impl Search<'_> {
         }
         let Some(borders) = self.borders.iter().find(|b| (b.chunk, b.phase) == at) else { return };
         let score = borders.score(&hypothesis);
-        let bits = score.bits + fold;
-        self.ranked.push(Candidate { hypothesis, score, fold, bits });
+        let agreement = addresses::agreement(&self.addresses, &hypothesis);
+        let bits = score.bits + fold + agreement.bits();
+        self.ranked.push(Candidate { hypothesis, score, fold, agreement, bits });
     }
 
     /// Orders of columns of which none is parity, or always the same one.

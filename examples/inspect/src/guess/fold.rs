@@ -20,8 +20,9 @@ const LONGEST: u64 = 4096;
 const STEEPNESS: f32 = 60.0;
 /// Share of a vote that goes to all members alike.
 const UNIFORM: f32 = 0.08;
-/// Neighbouring rows are not independent.
+/// Neighbouring rows are not independent. Algebra does not err, but rows are few.
 const INDEPENDENT: f32 = 1.0 / 16.0;
+const EXACT: f32 = 0.5;
 
 /// Votes of rows: bits for each column to be parity.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +56,7 @@ impl Votes {
             let values: Vec<f32> = columns.iter().map(|c| entropy::of(c.page(row))).collect();
             let most = values.iter().copied().fold(0.0, f32::max);
             let shares: Vec<f32> = values.iter().map(|h| (STEEPNESS * (h - most)).exp2()).collect();
-            rows.push((sample.page_number(row), bits_of(&shares)));
+            rows.push((sample.page_number(row), bits_of(&shares, INDEPENDENT)));
         }
         Self { rows }
     }
@@ -69,7 +70,7 @@ impl Votes {
             if (0..count).any(may_be) {
                 let shares: Vec<f32> =
                     (0..count).map(|column| f32::from(u8::from(may_be(column)))).collect();
-                rows.push((sample.page_number(*row), bits_of(&shares)));
+                rows.push((sample.page_number(*row), bits_of(&shares, EXACT)));
             }
         }
         Self { rows }
@@ -139,10 +140,10 @@ impl Votes {
     }
 }
 
-fn bits_of(shares: &[f32]) -> Vec<f32> {
+fn bits_of(shares: &[f32], weight: f32) -> Vec<f32> {
     let (sum, count) = (shares.iter().sum::<f32>().max(1e-9), shares.len() as f32);
     let share = |share: &f32| (1.0 - UNIFORM) * share / sum + UNIFORM / count;
-    shares.iter().map(|s| (share(s) * count).log2() * INDEPENDENT).collect()
+    shares.iter().map(|s| (share(s) * count).log2() * weight).collect()
 }
 
 /// The assignment of one column to each line with the greatest sum (the Hungarian method).

@@ -70,6 +70,15 @@ impl Hypothesis {
         &self.rows[self.index_of(page)]
     }
 
+    /// Which page of the volume, counted from a turn of the rotation before the members begin, stands there.
+    pub(crate) fn volume_page(&self, column: usize, page: u64) -> Option<u64> {
+        let row = self.row(page);
+        let index = row.data.iter().position(|data| *data == column)? as u64;
+        let from = page + self.period() - self.start;
+        let strip = from / self.chunk() * row.data.len() as u64 + index;
+        Some(strip * self.chunk() + from % self.chunk())
+    }
+
     /// The row before it.
     pub(crate) fn row_before(&self, page: u64) -> &RowPlan {
         let rows = self.rows.len();

@@ -43,11 +43,13 @@ pub(crate) fn find(sample: &Sample) -> Vec<Origin> {
     found
 }
 
-fn little(page: &[u8], at: usize, bytes: usize) -> u64 {
+/// Bytes as a little-endian number.
+pub(crate) fn little(page: &[u8], at: usize, bytes: usize) -> u64 {
     page[at..at + bytes].iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
-fn big(page: &[u8], at: usize, bytes: usize) -> u64 {
+/// Bytes as a big-endian number.
+pub(crate) fn big(page: &[u8], at: usize, bytes: usize) -> u64 {
     page[at..at + bytes].iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 

@@ -27,6 +27,8 @@ const STALE_ROWS: usize = 10;
 const STALE_MAJORITY: f32 = 0.55;
 /// Bits a byte by which one member must stand out in such a row.
 const STALE_LEAD: f32 = 0.1;
+/// Bits a byte that its new content may have more than the old.
+const STALE_RISE: f32 = 0.3;
 
 /// How redundancy is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -289,7 +291,6 @@ fn xor(sample: &Sample, relations: &[(usize, Relations)]) -> Option<Found> {
         return None;
     }
     found.extent = pages.first().copied().zip(pages.last().copied());
-    found.stale = stale_by_entropy(sample, &members, &found.masked);
     found.foreign = (0..columns.len()).filter(|m| !members.contains(m)).collect();
     found.members = members;
     found.redundancy = Redundancy::Xor;
@@ -312,26 +313,38 @@ fn members_of<'a>(vectors: impl Iterator<Item = &'a Vec<u8>>, count: usize) -> V
     (0..count).filter(|member| seen[*member] * 50 > all).collect()
 }
 
-/// In a row that contradicts, the stale page is the one whose replacement by the XOR of the others makes
-/// it less random: the old and the new parity are mixed in it.
-fn stale_by_entropy(sample: &Sample, members: &[usize], masked: &[bool]) -> Option<usize> {
-    let columns = sample.columns();
-    let full = |row: &usize| masked[*row] && members.iter().all(|m| columns[*m].has_data(*row));
+/// The stale member of an array with one parity, once it is known where parity stands.
+///
+/// In a row that contradicts, each data page is replaced by the XOR of the others. Where that is the stale page,
+/// the result is what it should hold; anywhere else old and new data are mixed in it. The page of parity
+/// itself says nothing: old parity is as good as new.
+pub(crate) fn stale_of_one_parity(
+    sample: &Sample,
+    found: &Found,
+    parity: &dyn Fn(usize) -> Option<usize>,
+) -> Option<usize> {
+    let columns: Vec<_> = found.members.iter().map(|m| &sample.columns()[*m]).collect();
+    let full = |row: &usize| found.masked[*row] && columns.iter().all(|c| c.has_data(*row));
     let rows: Vec<usize> = (0..sample.rows()).filter(full).collect();
     let mut votes = BTreeMap::new();
     let mut page = vec![0u8; PAGE];
     for row in spread(&rows, ROWS / 2) {
-        let mut falls = Vec::new();
-        for member in members {
-            page.fill(0);
-            for other in members.iter().filter(|other| *other != member) {
-                page.iter_mut().zip(columns[*other].page(row)).for_each(|(sum, b)| *sum ^= b);
+        let mut rises = Vec::new();
+        for (member, column) in columns.iter().enumerate() {
+            if parity(row) == Some(member) {
+                continue;
             }
-            falls.push((entropy::of(columns[*member].page(row)) - entropy::of(&page), *member));
+            page.fill(0);
+            for other in (0..columns.len()).filter(|other| *other != member) {
+                page.iter_mut().zip(columns[other].page(row)).for_each(|(sum, b)| *sum ^= b);
+            }
+            rises.push((entropy::of(&page) - entropy::of(column.page(row)), found.members[member]));
         }
-        falls.sort_by(|a, b| b.0.total_cmp(&a.0));
-        if let [first, second, ..] = falls.as_slice()
-            && first.0 - second.0 > STALE_LEAD
+        rises.sort_by(|a, b| a.0.total_cmp(&b.0));
+        // Where all become more random, parity itself is stale.
+        if let [first, second, ..] = rises.as_slice()
+            && second.0 - first.0 > STALE_LEAD
+            && first.0 < STALE_RISE
         {
             *votes.entry(first.1).or_default() += 1;
         }

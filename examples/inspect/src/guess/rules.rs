@@ -24,6 +24,8 @@ const BORDERS: u32 = 4;
 /// Bits of each pair where every row is alike, and where parity rotates, which makes more pairs.
 const PAIR: f32 = 3.0;
 const PAIR_ROTATING: f32 = -4.0;
+/// Blocks that may stand elsewhere than they say: copies in journals.
+const DISAGREEING: u32 = 3;
 /// Bits by which the next guess may lead in one part of the sample.
 const PART: f32 = 4.0;
 /// Bits of chunk borders that mirrors may have.
@@ -151,13 +153,26 @@ fn stripes(
     if best.fold > 0.0 {
         judged.evidence.push(format!("place of parity: {:.0} bits", best.fold));
     }
+    let known = best.agreement;
+    if known.agree + known.disagree > 0 {
+        judged.evidence.push(format!(
+            "blocks that know their address: {} stand there, {} do not",
+            known.agree, known.disagree
+        ));
+    }
+    if known.disagree > (2 * known.agree).max(DISAGREEING) {
+        doubt(
+            "the order of the disks",
+            format!("{} blocks of file systems do not stand where they say", known.disagree),
+        );
+    }
     if lead < LEAD {
         doubt(
             "the order of the disks",
             format!("the next guess is only {lead:.0} bits behind, {LEAD:.0} are needed"),
         );
     }
-    if best.score.order < ORDER {
+    if best.score.order + known.bits() < ORDER {
         doubt(
             "the order of the disks",
             format!(

@@ -108,11 +108,10 @@ impl Verdict {
         };
         match redundancy::find(sample) {
             Some(found) => {
-                let judge = |found: &Found| rules::judge(&candidates::find(sample, found), found);
-                let narrow = found.without_single_copies().map(|found| (judge(&found), found));
+                let narrow = found.without_single_copies().map(|found| judge(sample, found));
                 let (judged, found) = match narrow {
-                    Some((judged, found)) if judged.sure => (judged, found),
-                    _ => (judge(&found), found),
+                    Some(narrow) if narrow.0.sure => narrow,
+                    _ => judge(sample, found),
                 };
                 verdict.take(&found);
                 let Judged { guesses, evidence, doubts, sure } = judged;
@@ -161,6 +160,18 @@ impl Verdict {
             () => ExitCode::Consistent,
         }
     }
+}
+
+/// Ranks and judges. Who is stale may depend on where parity stands.
+fn judge(sample: &Sample, mut found: Found) -> (Judged, Found) {
+    let candidates = candidates::find(sample, &found);
+    if found.redundancy == Redundancy::Xor
+        && let Some(best) = candidates.ranked.first()
+    {
+        let parity = |row| best.hypothesis.row(sample.page_number(row)).p;
+        found.stale = redundancy::stale_of_one_parity(sample, &found, &parity);
+    }
+    (rules::judge(&candidates, &found), found)
 }
 
 impl Redundancy {

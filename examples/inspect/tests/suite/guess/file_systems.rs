@@ -9,7 +9,7 @@ use std::fs;
 use std::process::Command;
 
 /// An ext4 of this many MiB that is about half full; the reason if it cannot be made here.
-fn ext4(folder: &Folder, seed: u64, mebibytes: u64) -> Result<Vec<u8>, String> {
+fn ext4(folder: &Folder, seed: u64, mebibytes: u64, block: &str) -> Result<Vec<u8>, String> {
     let mut numbers = Numbers(seed);
     let (tree, image) =
         (folder.0.join(format!("tree{seed}")), folder.0.join(format!("{seed}.img")));
@@ -27,7 +27,7 @@ fn ext4(folder: &Folder, seed: u64, mebibytes: u64) -> Result<Vec<u8>, String> {
     let made = Command::new("mke2fs")
         .env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default()))
         .env("E2FSPROGS_FAKE_TIME", "1700000000")
-        .args(["-q", "-F", "-t", "ext4", "-b", "4096", "-m", "0"])
+        .args(["-q", "-F", "-t", "ext4", "-b", block, "-m", "0"])
         .args(["-U", "5eed0000-0000-4000-8000-000000000001"])
         .args(["-E", "hash_seed=5eed0000-0000-4000-8000-000000000002,root_owner=0:0"])
         .arg("-d")
@@ -52,7 +52,7 @@ fn file_systems_made_by_other_programs_are_put_in_order() {
         (5, Shape::raid10(16), 4, Harm::None),
         (6, Shape::raid0(16), 4, Harm::Missing),
     ] {
-        let volume = match ext4(&folder, seed, 16) {
+        let volume = match ext4(&folder, seed, 16, "4096") {
             Ok(volume) => volume,
             Err(reason) => return println!("SKIPPED: {reason}"),
         };
@@ -63,4 +63,19 @@ fn file_systems_made_by_other_programs_are_put_in_order() {
         assert_eq!(verdict.sure, findable, "{shape:?} {harm:?}: {verdict:#?}");
         assert_eq!(right, findable, "{shape:?} {harm:?}: {verdict:#?}");
     }
+}
+
+#[test]
+fn backup_superblocks_that_stand_where_they_say_are_evidence() {
+    let folder = Folder::new("guess-superblocks");
+    // Groups of 8 MiB, the second and the fourth with a backup.
+    let volume = match ext4(&folder, 9, 32, "1024") {
+        Ok(volume) => volume,
+        Err(reason) => return println!("SKIPPED: {reason}"),
+    };
+    let set = Set::new(&volume, Shape::raid5(16), 5, 9, Harm::None);
+    let verdict = set.verdict();
+    assert!(verdict.sure && is_right(&set, &verdict.guesses[0]), "{verdict:#?}");
+    let said = verdict.evidence.iter().find(|line| line.contains("know their address"));
+    assert!(said.is_some_and(|line| line.contains(": 2 stand there, 0 do not")), "{verdict:#?}");
 }

@@ -8,7 +8,7 @@ use super::sets::{Harm, Set, Shape};
 use raid_core::array::{Geometry, Level, Placement, QNumbering};
 use raid_core::layout::{Layout, Role};
 use raid_core::units::Slot;
-use raid_inspect::guess::verdict::{Guess, Start};
+use raid_inspect::guess::verdict::{DiskRole, Guess, Start};
 use std::collections::BTreeMap;
 
 /// What a page of a member is.
@@ -155,7 +155,13 @@ fn sets_of_many_seeds_are_right_or_cannot_be_told_and_never_sure_and_wrong() {
         let budget = if seed % 8 == 6 { (volume.len() / 3) as u64 } else { 100 << 20 };
         let verdict = set.verdict_within(budget);
         let right = verdict.guesses.first().is_some_and(|guess| is_right(&set, guess));
-        let class = match (right, verdict.sure) {
+        // A disk that is named stale or foreign must be the one.
+        let named = |role, harm| {
+            let named = verdict.disks.iter().position(|disk| disk.1 == role);
+            named.is_none() || named == set.odd(harm)
+        };
+        let roles = named(DiskRole::Stale, Harm::Stale) && named(DiskRole::Foreign, Harm::Foreign);
+        let class = match (right && roles, verdict.sure) {
             (true, true) => 0,
             (true, false) => 1,
             (false, false) => 2,

@@ -12,7 +12,7 @@
 //! | given up | in | `x` is the later one: it was there for every write that `y` may have acknowledged |
 //! | given up, or no line | given up, or no line | `y` is the earlier one if a disk that it counts in carries a table without it, of another generation; or if it only does not know `x`, and both count in another disk, or it counts all in, one of whom is being filled where `x` is. Else a fork |
 //!
-//! | given up | being filled | `x` is the later one if both count in another disk. Else a fork: the table that took `x` back may not have reached it |
+//! | given up, or no line | being filled | `x` is the later one if both count in another disk. Else a fork: the table that took `x` in may not have reached it. Without a line it is from before `y` came if it is older |
 //!
 //! Members that count themselves in have a say; a spare has none. Nor has a disk that is being filled, as long
 //! as a member is present that its table counts in: that one knows the same, and better, unless it is an older
@@ -21,9 +21,9 @@
 //! without are the earlier ones, and so are older copies. It is a fork if they have gone on as well and count in
 //! nobody whom the witness counts in.
 
-use super::newest::{compare, compare_generations, sequence};
+use super::newest::{compare, compare_generations, compare_sequences, sequence, timestamp};
 use super::{Member, members_of};
-use crate::{ChecksumVerdict, TableHeader, Worth};
+use crate::{ChecksumVerdict, ConfigurationLine, TableHeader, Worth};
 use core::cmp::Ordering;
 use raid_core::metadata::Disks;
 
@@ -116,7 +116,9 @@ fn supersedes(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_>) -> boo
     let (theirs, ours) = (word(other, member.drivemagic), word(member, other.drivemagic));
     let later = || compare_generations(other, member) == Ordering::Greater;
     match (theirs, ours) {
-        (Word::GivenUp, Word::Filling) if !share_a_disk(other, member) => false,
+        _ if theirs.is_out() && ours.is_out() && has_its_sources(other, member) => true,
+        // That its table was written to `other` is not said: what it acknowledged alone may be missing there.
+        (Word::GivenUp | Word::Unknown, Word::Filling) if !share_a_disk(other, member) => false,
         (Word::GivenUp, Word::In | Word::Filling) => {
             !is_overtaken(other, member) && !is_tied(disks, member, other)
         }
@@ -127,6 +129,27 @@ fn supersedes(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_>) -> boo
         }
         _ => false,
     }
+}
+
+/// Whether `member` is being filled, and the history of `other` went on with every disk that it counts in, after
+/// its table was written. That one promised what those disks have, and nothing on `member` itself.
+fn has_its_sources(other: &Member<'_>, member: &Member<'_>) -> bool {
+    // An update counts on from the generations of the disks that it is written to, and notes itself in their
+    // lines. Only writers that keep the timestamp are known to do so.
+    let went_on = |source: &ConfigurationLine| {
+        other.tree.disks().any(|(_, line)| {
+            line.raidmagic == source.raidmagic
+                && compare_sequences(line.raidseq.get(), sequence(member)) == Ordering::Greater
+        })
+    };
+    let sources = || {
+        let lines = member.tree.disks().map(|(_, line)| line);
+        lines.filter(|line| line.disk_state().worth() == Worth::Holds)
+    };
+    word(member, member.drivemagic) == Word::Filling
+        && timestamp(other) != 0
+        && sources().next().is_some()
+        && sources().all(went_on)
 }
 
 /// Whether a disk that `member` counts in is being filled in the history of `other`, and `member` counts every disk
@@ -175,12 +198,18 @@ fn share_a_disk(a: &Member<'_>, b: &Member<'_>) -> bool {
 /// Whether two members have each gone on without the other, as far as these two tell.
 fn contradict(a: &Member<'_>, b: &Member<'_>) -> bool {
     let (theirs, ours) = (word(a, b.drivemagic), word(b, a.drivemagic));
+    // A disk that knows that it is being filled has not gone on.
+    let both_went_on = || counts_itself_in(a) && counts_itself_in(b) && !share_a_disk(a, b);
     let overtaken = || match (theirs, ours) {
         (Word::GivenUp, Word::In) => is_overtaken(a, b),
         (Word::In, Word::GivenUp) => is_overtaken(b, a),
-        (Word::GivenUp, Word::Filling) | (Word::Filling, Word::GivenUp) => {
-            // A disk that knows that it is being filled has not gone on.
-            counts_itself_in(a) && counts_itself_in(b) && !share_a_disk(a, b)
+        (Word::GivenUp, Word::Filling) | (Word::Filling, Word::GivenUp) => both_went_on(),
+        // Else the one without a line is from before the other came.
+        (Word::Unknown, Word::Filling) => {
+            compare_generations(a, b) != Ordering::Less && both_went_on()
+        }
+        (Word::Filling, Word::Unknown) => {
+            compare_generations(b, a) != Ordering::Less && both_went_on()
         }
         _ => false,
     };
@@ -190,4 +219,38 @@ fn contradict(a: &Member<'_>, b: &Member<'_>) -> bool {
 /// Whether two members of which neither is superseded have each gone on without the other.
 pub(crate) fn is_dispute(disks: &dyn Disks, a: &Member<'_>, b: &Member<'_>) -> bool {
     contradict(a, b) && !is_superseded(disks, a) && !is_superseded(disks, b)
+}
+
+/// Whether `copy` is an older copy of a disk that the newest table counts in, or a disk that does not know yet that it
+/// is being filled, and went on without everybody who carries that table: it counts none of them in, and gives up
+/// one of them or its place. An older copy that the others were filled from, and that did not run, has the same
+/// bytes.
+pub(crate) fn is_apart(disks: &dyn Disks, newest: &Member<'_>, copy: &Member<'_>) -> bool {
+    let carriers = || {
+        heard(disks, newest.array()).filter(|carrier| {
+            carrier.disk != copy.disk
+                && word(newest, carrier.drivemagic) == Word::In
+                && (sequence(carrier), timestamp(carrier)) == (sequence(newest), timestamp(newest))
+        })
+    };
+    let gives_up = |carrier: &Member<'_>| match word(copy, carrier.drivemagic) {
+        Word::GivenUp => true,
+        Word::Unknown => {
+            let line = copy.table.lines().get(carrier.own);
+            line.is_some_and(|line| line.disk_state().worth() == Worth::Nothing)
+        }
+        Word::In | Word::Filling => false,
+    };
+    let may_be = match word(newest, copy.drivemagic) {
+        Word::In => is_overtaken(copy, newest),
+        Word::Filling => true,
+        Word::GivenUp | Word::Unknown => false,
+    };
+    may_be
+        && counts_itself_in(copy)
+        && is_trusted(copy)
+        && carriers().all(|carrier| word(copy, carrier.drivemagic).is_out())
+        && carriers().any(|carrier| gives_up(&carrier))
+        // A witness knows that the copy is old, not whether it ran.
+        && !heard(disks, copy.array()).any(|other| supersedes(disks, &other, copy))
 }

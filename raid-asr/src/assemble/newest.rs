@@ -16,7 +16,7 @@
 //! Ties after that are broken by the place in the table, so the order in which disks are given does
 //! not matter.
 
-use super::descent::{heard, is_dispute, is_superseded, is_trusted, witness, word};
+use super::descent::{heard, is_apart, is_dispute, is_superseded, is_trusted, witness, word};
 use super::{Member, Report, members_of};
 use crate::finding;
 use crate::{ChecksumVerdict, TableHeader, Worth};
@@ -185,7 +185,8 @@ impl<'a> Newest<'a> {
         // Where each is superseded by another, no order can be proven either.
         let circle =
             || word(other, self.member.drivemagic).is_out() && is_superseded(disks, &self.member);
-        if !is_dispute(disks, &self.member, other) && !circle() {
+        let apart = || is_apart(disks, &self.member, other);
+        if !is_dispute(disks, &self.member, other) && !apart() && !circle() {
             return;
         }
         let state_in = |copy: &Member<'_>, disk: &Member<'_>| {

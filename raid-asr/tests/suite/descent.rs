@@ -348,3 +348,92 @@ fn an_update_counts_on_from_the_highest_generation_of_the_disks_it_is_written_to
     rig.reread();
     assert_eq!(states(&rig.found()), [MemberState::Rebuilding, InSync]);
 }
+
+/// The power was cut while disk 2 was seated in place of disk 0. Then disk 0 ran without disk 1, filled disk 2 in
+/// the other place, and it failed there: that disk 2 has no line for disk 1 does not make it the later one.
+#[test]
+fn a_disk_that_was_filled_in_another_history_does_not_supersede_the_source_that_was_to_fill_it() {
+    let lines = |sequence, places: [(u32, u8); 2]| {
+        let mut lines = one_level(1, 2);
+        lines[0].sequence = sequence;
+        for (line, (disk, state)) in lines[1..].iter_mut().zip(places) {
+            (line.magic, line.state) = (magic(disk), state);
+        }
+        lines
+    };
+    let seated = lines(5, [(2, FILLED), (1, 0)]);
+    let apart = lines(9, [(0, 0), (2, 0)]);
+    let went_on = lines(10, [(0, 0), (2, GIVEN_UP)]);
+    let disk = |at: u32, lines: &[Line]| Disk::new(magic(at), lines);
+    let found = assemble(&[disk(0, &went_on), disk(1, &seated), disk(2, &apart)]);
+    assert_eq!((found.arrays[0].state, found.branches.len()), (Forked, 2));
+    let found = assemble(&[disk(1, &seated), disk(2, &apart)]);
+    assert_eq!((found.arrays[0].state, found.branches.len()), (Forked, 2));
+    // Older than the table that takes it in, it is from before that source came.
+    let before = lines(4, [(0, 0), (2, 0)]);
+    let found = assemble(&[disk(1, &seated), disk(2, &before)]);
+    assert_eq!(found.arrays[0].state, Degraded, "{:#?}", found.findings);
+    assert_eq!(states(&found), [MemberState::Rebuilding, InSync]);
+}
+
+/// The activation of disk 3 in place of disk 1 reached disk 3 alone. Disk 0 went on, and filled disk 2 there.
+#[test]
+fn a_disk_whose_only_source_went_on_without_it_is_no_fork_once_that_source_is_away() {
+    let lines = |sequence, source: (u16, u8), other: (u32, u8)| {
+        let mut lines = given_up(&one_level(1, 2), sequence, &[]);
+        (lines[1].sequence, lines[1].state) = source;
+        (lines[2].sequence, lines[2].magic, lines[2].state) = (sequence, magic(other.0), other.1);
+        lines
+    };
+    let activated = lines(5, (5, 0), (3, FILLED));
+    let with = |generation: u16, timestamp| {
+        let filled = lines(11, (generation, GIVEN_UP), (2, 0));
+        let disk = |at, lines: &[Line]| Disk { timestamp, ..Disk::new(magic(at), lines) };
+        assemble(&[disk(2, &filled), disk(3, &activated)])
+    };
+    let found = with(10, 100);
+    assert_eq!(found.arrays[0].state, Degraded, "{:#?}", found.findings);
+    assert_eq!(states(&found), [MemberState::Failed, InSync]);
+    assert!(found.has(finding::NOT_IN_NEWEST) && !found.has(finding::SPLIT_BRAIN));
+    // The source may have gone on with disk 3 where disk 2 last knew it before, or where its writer notes nothing.
+    for (generation, timestamp) in [(4, 100), (5, 100), (10, 0)] {
+        let found = with(generation, timestamp);
+        assert_eq!(found.arrays[0].state, Forked, "{generation} {timestamp}");
+    }
+}
+
+/// An older copy of a disk ran alone: two generations behind and more, with nobody counted in who carries the newest
+/// table. Which of them is asked makes no difference, nor that another disk has the place it gave up.
+#[test]
+fn an_older_copy_that_gave_up_all_who_went_on_is_a_fork_whoever_of_them_is_asked() {
+    let found = |copy: &[Line], current: &[u32], its_state| {
+        let mut newest = given_up(&one_level(1, 3), 23, &[]);
+        (newest[1].state, newest[2].magic) = (its_state, magic(3));
+        let mut disks = vec![Disk::new(magic(0), copy)];
+        disks.extend(current.iter().map(|at| Disk::new(magic(*at), &newest)));
+        assemble(&disks)
+    };
+    let alone = given_up(&one_level(1, 3), 6, &[1, 2]);
+    for current in [&[2, 3][..], &[3], &[2]] {
+        // It is counted in, or was given back to be filled when it was changed for the copy.
+        for its_state in [0, FILLED] {
+            let found = found(&alone, current, its_state);
+            let told = (found.arrays[0].state, found.branches.len());
+            assert_eq!(told, (Forked, 2), "{current:?} {its_state}");
+        }
+    }
+    // So it is beside a disk that was being filled from it when it was changed for the copy.
+    let mut newest = given_up(&one_level(1, 3), 28, &[]);
+    (newest[2].magic, newest[3].magic) = (magic(4), magic(3));
+    let mut filled = given_up(&one_level(1, 3), 18, &[2]);
+    filled[2].state = FILLED;
+    let disk = |at: u32, lines: &[Line]| Disk::new(magic(at), lines);
+    let beside = assemble(&[disk(0, &alone), disk(1, &filled), disk(4, &newest)]);
+    assert_eq!((beside.arrays[0].state, beside.branches.len()), (Forked, 2));
+    // One that gives nobody up is an older copy, and so is one that counts in somebody who is here.
+    for given in [&[][..], &[1]] {
+        let found = found(&given_up(&one_level(1, 3), 6, given), &[2, 3], 0);
+        assert_eq!(found.arrays[0].state, ArrayState::PartiallyOptimal, "{given:?}");
+        assert_eq!(states(&found)[0], MemberState::Stale);
+    }
+}

@@ -31,6 +31,7 @@ pub mod redundancy;
 mod report;
 mod rules;
 pub mod sample;
+mod slots;
 pub mod verdict;
 
 use crate::arguments::GuessArguments;

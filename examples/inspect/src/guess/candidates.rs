@@ -7,7 +7,8 @@ use crate::guess::fold::{Fold, Votes};
 use crate::guess::hypothesis::Hypothesis;
 use crate::guess::links::Links;
 use crate::guess::redundancy::{Found, Redundancy};
-use crate::guess::sample::{Column, Sample};
+use crate::guess::sample::{Column, PAGE, PageState, Sample};
+use crate::guess::slots;
 use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
 use raid_core::layout::Layout;
 use raid_core::layout::StripRole;
@@ -21,6 +22,9 @@ const FOLDS: usize = 8;
 const ROTATION_LEAD: f32 = 20.0;
 /// Rows of two parities that may contradict a hypothesis.
 const CONTRADICTIONS: f32 = 0.1;
+
+/// Places of P and Q for which what a missing member held is computed.
+const PLACES_OF_PARITY: usize = 4;
 
 /// A hypothesis with its score.
 #[derive(Clone, Debug)]
@@ -84,7 +88,7 @@ pub(crate) fn find(sample: &Sample, found: &Found) -> Candidates {
             let votes = if found.redundancy == Redundancy::Xor {
                 Votes::by_entropy(&short, &found.masked)
             } else {
-                Votes::by_algebra(&short, found)
+                Votes::by_algebra(&short, found, |row| row.p)
             };
             (rotating, fixed, doubt) = rotation(&votes);
         }
@@ -137,7 +141,16 @@ pub(crate) fn find(sample: &Sample, found: &Found) -> Candidates {
         (Redundancy::ShiftedCopies, _) => {}
         (Redundancy::Copies(groups), _) if groups.len() < 2 => {}
         (Redundancy::DoubleParity | Redundancy::DoubleParityShort, _) => {
-            search.rotations(&rotating, disks.len(), Some(found));
+            search.rotations(&rotating, disks.len(), Some((found, 0)));
+            if lost {
+                // Where P may be one of two, Q may be known.
+                let folds = Votes::by_algebra(&short, found, |row| row.q).folds(FOLDS);
+                search.rotations(&folds, disks.len(), Some((found, 1)));
+            }
+            if search.ranked.is_empty() {
+                search.slots(disks.len(), found);
+                doubt = doubt.filter(|_| search.ranked.is_empty());
+            }
         }
         (_, Some(parity)) if doubt.is_none() => {
             let data: Vec<usize> = all.into_iter().filter(|column| *column != parity).collect();
@@ -150,8 +163,69 @@ pub(crate) fn find(sample: &Sample, found: &Found) -> Candidates {
         _ => {}
     }
     let mut ranked = search.ranked;
+    if lost {
+        (short, ranked) = with_lost_column(&short, &masked, ranked);
+    }
     ranked.sort_by(|a, b| b.bits.total_cmp(&a.bits));
     Candidates { sample: short, disks, ranked, chunk_bits, doubt }
+}
+
+/// Judges the candidates again with what the missing member held, and gives the sample that has it for the best.
+///
+/// Without it, two candidates would be compared on different borders: where the one has the missing member, the other
+/// may have a link. What it held depends on where Q stands, so that candidates are taken by that.
+fn with_lost_column(
+    sample: &Sample,
+    masked: &[bool],
+    mut ranked: Vec<Candidate>,
+) -> (Sample, Vec<Candidate>) {
+    ranked.sort_by(|a, b| b.bits.total_cmp(&a.bits));
+    let mut best: Option<(f32, Sample)> = None;
+    let mut judged: Vec<Candidate> = Vec::new();
+    for _ in 0..PLACES_OF_PARITY {
+        let Some(places) = ranked.first().map(|first| first.hypothesis.parities()) else { break };
+        let (same, others): (Vec<Candidate>, Vec<Candidate>) =
+            ranked.into_iter().partition(|other| other.hypothesis.parities() == places);
+        ranked = others;
+        let with = sample.with_columns(columns_with_lost(sample, &same[0].hypothesis));
+        let links = Links::calibrate(&with, masked);
+        let borders = Borders::new(&with, masked, &links, (places.0, places.1));
+        let addresses = addresses::find(&with);
+        let again = |candidate: Candidate| {
+            let score = borders.score(&candidate.hypothesis);
+            let agreement = addresses::agreement(&addresses, &candidate.hypothesis);
+            let bits = score.bits + candidate.fold + agreement.bits();
+            Candidate { score, agreement, bits, ..candidate }
+        };
+        let again: Vec<Candidate> = same.into_iter().map(again).collect();
+        let most = again.iter().map(|candidate| candidate.bits).fold(f32::MIN, f32::max);
+        if best.as_ref().is_none_or(|(bits, _)| most > *bits) {
+            best = Some((most, with));
+        }
+        judged.extend(again);
+    }
+    (best.map_or_else(|| sample.clone(), |(_, sample)| sample), judged)
+}
+
+/// The columns, the last one computed: XOR of the others but Q where it has data, absent elsewhere.
+fn columns_with_lost(sample: &Sample, hypothesis: &Hypothesis) -> Vec<Column> {
+    let mut columns = sample.columns().to_vec();
+    let Some(lost) = columns.len().checked_sub(1) else { return columns };
+    let page = |row: usize| {
+        let plan = hypothesis.row(sample.page_number(row));
+        let others = || (0..lost).filter(|column| plan.q != Some(*column));
+        let read = others().all(|column| columns[column].state(row) != PageState::Absent);
+        (read && plan.data.contains(&lost)).then(|| {
+            let mut sum = vec![0u8; PAGE];
+            for column in others() {
+                sum.iter_mut().zip(columns[column].page(row)).for_each(|(sum, b)| *sum ^= b);
+            }
+            sum
+        })
+    };
+    let column = Column::of_pages((0..sample.rows()).map(page).collect());
+    columns[lost] = column;
+    columns
 }
 
 /// The folds, the column that is always parity, and a doubt if it cannot be said which of both it is.
@@ -217,7 +291,7 @@ impl Search<'_> {
     }
 
     /// Orders that follow from where parity stands.
-    fn rotations(&mut self, folds: &[Fold], count: usize, double: Option<&Found>) {
+    fn rotations(&mut self, folds: &[Fold], count: usize, double: Option<(&Found, u8)>) {
         for fold in folds {
             let mut chunks = Vec::new();
             for shift in 0..=6u8 {
@@ -234,19 +308,31 @@ impl Search<'_> {
         }
     }
 
+    /// Geometries whose order follows from the exponents of Q.
+    fn slots(&mut self, count: usize, found: &Found) {
+        let Some(order) = slots::order(found, count) else { return };
+        for (placement, chunk) in
+            slots::ROTATING.into_iter().flat_map(|p| slots::chunks().map(move |chunk| (p, chunk)))
+        {
+            let shape = geometry(Level::Raid6, placement, count, chunk);
+            for start in slots::starts(self.sample, found, &order, &shape) {
+                let Some(hypothesis) = Hypothesis::new(shape, order.clone(), start) else {
+                    continue;
+                };
+                if agrees(&hypothesis, found, self.sample) {
+                    self.consider(hypothesis, 0.0);
+                }
+            }
+        }
+    }
+
     fn rotation(
         &mut self,
         fold: &Fold,
         count: usize,
         (chunk, shift): (u64, u8),
-        double: Option<&Found>,
+        double: Option<(&Found, u8)>,
     ) {
-        let placements = [
-            Placement::NContinue,
-            Placement::NRestart,
-            Placement::ZeroContinue,
-            Placement::ZeroRestart,
-        ];
         let numberings: &[QNumbering] = match double {
             Some(_) => &[QNumbering::ByData, QNumbering::BySlot],
             None => &[QNumbering::BySlot],
@@ -256,17 +342,23 @@ impl Search<'_> {
             (None, 0) => Level::Raid5,
             (None, _) => Level::Raid5R,
         };
-        for placement in placements {
+        for placement in slots::ROTATING {
             for numbering in numberings {
                 for offset in 0..count as u64 {
                     let shape = geometry(level, placement, count, chunk);
                     let shape = Geometry { q_numbering: *numbering, rotate_shift: shift, ..shape };
-                    let Some(order) = order_of_fold(&shape, fold, offset) else { continue };
+                    let Some(order) =
+                        order_of_fold(&shape, fold, offset, double.map_or(0, |(_, parity)| parity))
+                    else {
+                        continue;
+                    };
                     let period = fold.turn * count as u64;
                     let start = (fold.phase + period - offset * fold.turn) % period;
                     let Some(hypothesis) = Hypothesis::new(shape, order, start) else { continue };
-                    if double.is_none_or(|found| agrees(&hypothesis, found, self.sample)) {
-                        self.consider(hypothesis, fold.bits);
+                    if double.is_none_or(|(found, _)| agrees(&hypothesis, found, self.sample)) {
+                        // Algebra has accepted or refused: how many rows there were is no evidence.
+                        let bits = if double.is_some() { 0.0 } else { fold.bits };
+                        self.consider(hypothesis, bits);
                     }
                 }
             }
@@ -287,17 +379,17 @@ fn geometry(level: Level, placement: Placement, count: usize, chunk: u64) -> Geo
         q_numbering: QNumbering::BySlot,
         parities: 0,
         rotate_shift: 0,
-        block_size: crate::guess::sample::PAGE as u32,
+        block_size: PAGE as u32,
     }
 }
 
-/// Who must be in which slot if the first turn of the fold is turn `offset` of the layout.
-fn order_of_fold(shape: &Geometry, fold: &Fold, offset: u64) -> Option<Vec<usize>> {
+/// Who must be in which slot if the first turn of the fold, of P (0) or Q (1), is turn `offset` of the layout.
+fn order_of_fold(shape: &Geometry, fold: &Fold, offset: u64, parity: u8) -> Option<Vec<usize>> {
     let layout = Layout::new(shape).ok()?;
     let mut order = vec![None; fold.columns.len()];
     for (turn, column) in fold.columns.iter().enumerate() {
         let row = (turn as u64 + offset) % fold.columns.len() as u64;
-        let slot = layout.row_map(row << shape.rotate_shift)?.parity_slot(0)?;
+        let slot = layout.row_map(row << shape.rotate_shift)?.parity_slot(parity)?;
         *order.get_mut(usize::from(slot.0))? = Some(*column);
     }
     order.into_iter().collect()

@@ -10,6 +10,7 @@
 //! A single row is never decided: compressed data is as random as parity. Hundreds are summed, and the best
 //! assignment of members to bins counts.
 
+use crate::guess::algebra::Parities;
 use crate::guess::entropy;
 use crate::guess::redundancy::Found;
 use crate::guess::sample::{PageState, Sample};
@@ -61,12 +62,16 @@ impl Votes {
         Self { rows }
     }
 
-    /// By the algebra of rows with two parities: there is little doubt which column is P.
-    pub(crate) fn by_algebra(sample: &Sample, found: &Found) -> Self {
+    /// By the algebra of rows with two parities, which leaves little doubt which column is P, or Q.
+    pub(crate) fn by_algebra(
+        sample: &Sample,
+        found: &Found,
+        parity: fn(&Parities) -> Option<usize>,
+    ) -> Self {
         let mut rows = Vec::new();
         for (row, parities) in &found.double {
             let Some(count) = parities.first().map(|first| first.exponents.len()) else { continue };
-            let may_be = |column: usize| parities.iter().any(|found| found.p == Some(column));
+            let may_be = |column: usize| parities.iter().any(|found| parity(found) == Some(column));
             if (0..count).any(may_be) {
                 let shares: Vec<f32> =
                     (0..count).map(|column| f32::from(u8::from(may_be(column)))).collect();

@@ -85,6 +85,13 @@ impl Hypothesis {
         &self.rows[(self.index_of(page) + rows - 1) % rows]
     }
 
+    /// The signature without data: equal for hypotheses that agree on chunk, phase, and places of P and Q.
+    pub(crate) fn parities(&self) -> Signature {
+        let (chunk, phase, mut rows) = self.signature();
+        rows.iter_mut().for_each(|row| row.data.clear());
+        (chunk, phase, rows)
+    }
+
     /// Equal for hypotheses that put the same pages next to one another.
     pub(crate) fn signature(&self) -> Signature {
         let first = self.index_of(self.phase());

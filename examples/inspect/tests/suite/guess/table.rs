@@ -172,7 +172,8 @@ fn sets_of_many_seeds_are_right_or_cannot_be_told_and_never_sure_and_wrong() {
         if class > 0 {
             let why: Vec<&str> = verdict.doubts.iter().map(|d| d.reason.as_str()).collect();
             println!(
-                "seed {seed} {name} chunk {} of {}, {:?}: class {class} {why:?}",
+                "seed {seed} {name} {:?} chunk {} of {}, {:?}: class {class} {why:?}",
+                (set.geometry.placement, set.geometry.q_numbering, &set.places),
                 set.geometry.strip.0,
                 set.images.len(),
                 verdict.redundancy

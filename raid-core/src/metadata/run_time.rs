@@ -53,7 +53,7 @@ pub trait RunTime: Format {
     }
 
     /// Stores the record of one set, in one update: its run-time state, and what else the format has room for.
-    /// A [`RuntimeState`] is a record without the rest.
+    /// Of a record that is not [whole](SetRecord::is_whole), as a [`RuntimeState`], the rest stays as it is stored.
     ///
     /// # Errors
     /// [`ChangeError`]; the buffers are as they were.

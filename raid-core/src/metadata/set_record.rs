@@ -6,9 +6,8 @@ use super::{BadRows, DEBTORS, Debtor, Generation, RegionRecord, RuntimeState};
 /// What a record says of one redundancy set: a view, lent by the sync engine to a format that stores it, and by a
 /// format to the engine that starts from it.
 ///
-/// Always the whole record, never a difference. A format stores what it has room for: every one the
-/// [state](Self::state), few the rest. What a record does not hold is empty, so a [`RuntimeState`] is a record as
-/// it is.
+/// A format stores what it has room for: every one the [state](Self::state), few the rest. A [`RuntimeState`] is a
+/// record that holds nothing else: what a format has stored beside the state stays as it is.
 ///
 /// ```
 /// use raid_core::array::Initialisation;
@@ -21,11 +20,17 @@ use super::{BadRows, DEBTORS, Debtor, Generation, RegionRecord, RuntimeState};
 /// };
 /// let record: &dyn SetRecord = &state;
 /// assert_eq!((record.state(), record.generation()), (state, Generation(0)));
-/// record.regions(&mut |_| unreachable!());
+/// assert!(!record.is_whole());
 /// ```
 pub trait SetRecord {
     /// The run-time state.
     fn state(&self) -> RuntimeState;
+
+    /// Whether the record speaks of all that a format may store of the set. Where it does not, its generation,
+    /// debtors, regions and bad rows are not to be stored: those that are there still hold.
+    fn is_whole(&self) -> bool {
+        true
+    }
 
     /// The generation of the set.
     fn generation(&self) -> Generation {
@@ -51,5 +56,9 @@ pub trait SetRecord {
 impl SetRecord for RuntimeState {
     fn state(&self) -> RuntimeState {
         *self
+    }
+
+    fn is_whole(&self) -> bool {
+        false
     }
 }

@@ -100,6 +100,7 @@ const MENDED: &[(&str, u64, &str)] = &[
         110_062,
         "a member that failed when the resync had only to be recorded",
     ),
+    ("native, raid5 of 3", 100_006, "regions that a state recorded alone was to leave"),
     ("native, raid6 of 4", 150_004, "a record that a cut let only a spare have"),
     ("native, raid1 of 3", 152_024, "a disk that failed in one place, and takes another"),
     ("toy, raid10 of 2x2", 161_069, "a record on spares, beside older members of a failed set"),

@@ -3,7 +3,7 @@
 //! another one: what a format can hold it says itself.
 
 use crate::array::{create_on, geometry, good, look_for, options, start_on};
-use crate::format::TOY;
+use crate::format::{NATIVE, TOY};
 use raid_array::backplane::{Backplane, IoId, MemberIo, Simulated, Transfer};
 use raid_array::engine::{OpenError, Options};
 use raid_array::formats::FORMATS;
@@ -11,7 +11,9 @@ use raid_array::member::Member;
 use raid_array::store::Store;
 use raid_array::workload::{ArrayEngine, Rig, write_all as write};
 use raid_core::array::{ArrayId, Geometry, Level, MemberState, Place, Placement};
-use raid_core::metadata::{Admin, ChangeError, Operation, Stamp, Step};
+use raid_core::metadata::{
+    Admin, ChangeError, Operation, RegionRecord, RunTime, RuntimeState, SetRecord, Stamp, Step,
+};
 use raid_core::units::{Blocks, Lba, Slot, SlotSet};
 use raid_sync::{Limits, Time};
 
@@ -271,6 +273,45 @@ fn an_update_by_another_engine_is_seen_before_a_commit() {
 
 /// Case E7. Metadata of a version that nobody confirmed is not opened for writing, and nothing of it is
 /// written.
+/// A record that holds the run-time state alone says nothing of regions: they are not taken for clean.
+#[test]
+fn a_state_that_is_recorded_alone_leaves_the_regions_as_they_are() {
+    let (array, media) = create_on(&NATIVE, mirror(2, 1), 0).unwrap();
+    let (discovery, _) = look_for(&NATIVE, media);
+    let found = discovery.arrays.iter().find(|found| found.descriptor.id == array).unwrap();
+    let mut store = Store::from_discovery(&discovery, found);
+    let regions = |store: &Store| {
+        let mut regions = Vec::new();
+        store.view(|disks| {
+            NATIVE.recorded(disks, array, 0, &mut |record| {
+                record.regions(&mut |of| regions.push(of))
+            });
+        });
+        regions
+    };
+    let stamp = Stamp { unix_seconds: 0, random: 9 };
+    let state = store.view(|disks| NATIVE.state(disks, array, 0)).unwrap();
+    store.edit(|disks| NATIVE.set_state(disks, array, 0, &Dirty(state), stamp)).unwrap();
+    assert_eq!(regions(&store), [RegionRecord::new(true, false, 0)]);
+    let unclean = RuntimeState { clean: false, ..state };
+    store.edit(|disks| NATIVE.set_state(disks, array, 0, &unclean, stamp)).unwrap();
+    assert_eq!(store.view(|disks| NATIVE.state(disks, array, 0)), Some(unclean));
+    assert_eq!(regions(&store), [RegionRecord::new(true, false, 0)]);
+}
+
+/// A record of one region, in which a write is under way.
+struct Dirty(RuntimeState);
+
+impl SetRecord for Dirty {
+    fn state(&self) -> RuntimeState {
+        self.0
+    }
+
+    fn regions(&self, to: &mut dyn FnMut(RegionRecord)) {
+        to(RegionRecord::new(true, false, 0));
+    }
+}
+
 #[test]
 fn an_array_of_an_unknown_version_is_not_started() {
     let format = writers().find(|format| format.name() == "asr").unwrap();

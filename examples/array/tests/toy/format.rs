@@ -486,7 +486,10 @@ impl<const LOG: bool> RunTime for Kind<LOG> {
     ) -> Result<(), ChangeError> {
         change(disks, |record, log| {
             record.store(set, &stored.state());
-            log.iter_mut().for_each(|log| *log = Image::from(stored));
+            log.iter_mut().for_each(|log| match stored.is_whole() {
+                true => *log = Image::from(stored),
+                false => log.state = stored.state(),
+            });
         });
         Ok(())
     }

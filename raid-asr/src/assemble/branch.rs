@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The histories of an array that forked, for the user who must choose one.
 
-use super::descent::{Word, heard, is_apart, is_superseded, word};
+use super::descent::{Word, heard, is_apart, is_dispute, is_superseded, word};
 use super::newest::{Newest, compare, sequence, timestamp};
 use super::{Member, Report, members_of, shape};
 use crate::Worth;
@@ -61,8 +61,11 @@ fn next_lead<'a>(
     newest: &Member<'_>,
     leads: &[Option<Member<'_>>],
 ) -> Option<Member<'a>> {
-    let standing = heard(disks, newest.array())
-        .filter(|member| !is_superseded(disks, member) || is_apart(disks, newest, member));
+    let standing = heard(disks, newest.array()).filter(|member| {
+        !is_superseded(disks, member)
+            || is_dispute(disks, newest, member)
+            || is_apart(disks, newest, member)
+    });
     let apart = |lead: &Member<'_>, member: &Member<'_>| {
         lead.disk != member.disk
             && (word(lead, member.drivemagic).is_out() || word(member, lead.drivemagic).is_out())

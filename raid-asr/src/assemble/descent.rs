@@ -92,8 +92,22 @@ pub(crate) fn witness(disks: &dyn Disks, raidmagic: u32) -> Option<Member<'_>> {
 /// a table without it; or a witness knows of such members.
 pub(crate) fn is_superseded(disks: &dyn Disks, member: &Member<'_>) -> bool {
     heard(disks, member.array()).any(|other| supersedes(disks, &other, member))
-        || (counts_itself_in(member)
-            && witness(disks, member.array()).is_some_and(|witness| outlives(&witness, member)))
+        || is_outlived(disks, member, |_| true)
+}
+
+/// Whether a witness that says something of this kind of `member` knows that the history went on after it.
+fn is_outlived(disks: &dyn Disks, member: &Member<'_>, says: impl Fn(Word) -> bool) -> bool {
+    counts_itself_in(member)
+        && witness(disks, member.array()).is_some_and(|witness| {
+            says(word(&witness, member.drivemagic)) && outlives(&witness, member)
+        })
+}
+
+/// Whether another history is known to have all of this member's. That a witness counts the disk in, and `member` is
+/// an older copy of it, does not say whether the copy ran.
+fn is_explained(disks: &dyn Disks, member: &Member<'_>) -> bool {
+    heard(disks, member.array()).any(|other| supersedes(disks, &other, member))
+        || is_outlived(disks, member, |word| word != Word::In)
 }
 
 /// Whether the history that a witness knows went on after the last of this member.
@@ -216,9 +230,9 @@ fn contradict(a: &Member<'_>, b: &Member<'_>) -> bool {
     a.drivemagic != b.drivemagic && ((theirs.is_out() && ours.is_out()) || overtaken())
 }
 
-/// Whether two members of which neither is superseded have each gone on without the other.
+/// Whether two members of which neither is explained have each gone on without the other.
 pub(crate) fn is_dispute(disks: &dyn Disks, a: &Member<'_>, b: &Member<'_>) -> bool {
-    contradict(a, b) && !is_superseded(disks, a) && !is_superseded(disks, b)
+    contradict(a, b) && !is_explained(disks, a) && !is_explained(disks, b)
 }
 
 /// Whether `copy` is an older copy of a disk that the newest table counts in, or a disk that does not know yet that it

@@ -430,6 +430,10 @@ fn an_older_copy_that_gave_up_all_who_went_on_is_a_fork_whoever_of_them_is_asked
     let disk = |at: u32, lines: &[Line]| Disk::new(magic(at), lines);
     let beside = assemble(&[disk(0, &alone), disk(1, &filled), disk(4, &newest)]);
     assert_eq!((beside.arrays[0].state, beside.branches.len()), (Forked, 2));
+    // And where the array has given it up meanwhile.
+    newest[1].state = GIVEN_UP;
+    let beside = assemble(&[disk(0, &alone), disk(1, &filled), disk(4, &newest)]);
+    assert_eq!((beside.arrays[0].state, beside.branches.len()), (Forked, 2));
     // One that gives nobody up is an older copy, and so is one that counts in somebody who is here.
     for given in [&[][..], &[1]] {
         let found = found(&given_up(&one_level(1, 3), 6, given), &[2, 3], 0);

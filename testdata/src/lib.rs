@@ -25,9 +25,11 @@ mod facts;
 mod known;
 mod pattern;
 mod scenario;
+mod schema;
 mod sparse;
 
 pub use facts::{Facts, FactsDisk, FactsSlot, FactsVolume};
 pub use pattern::Pattern;
 pub use scenario::{KnownMember, Scenario, Volume, scenario, scenarios};
+pub use schema::{schema, schema_faults};
 pub use sparse::SparseImage;

@@ -9,6 +9,7 @@ mod table;
 use crate::program::{Folder, code, run, text};
 use raid_inspect::guess::redundancy::Redundancy;
 use raid_inspect::guess::verdict::DiskRole;
+use raid_testdata::{schema, schema_faults};
 use serde_json::Value;
 use sets::{Harm, Set, Shape};
 use std::fs;
@@ -58,6 +59,28 @@ fn zeros_and_noise_are_not_guessed_at() {
     let noise = Set::new(&images::noise(3, 1024), Shape::raid0(16), 4, 3, Harm::None).verdict();
     assert_eq!(noise.redundancy, Some(Redundancy::None));
     assert!(!noise.doubts.is_empty());
+}
+
+#[test]
+fn json_is_what_its_schema_says() {
+    let folder = Folder::new("guess-schema");
+    let schema = schema("raid-guess-1");
+    let volume = images::mixed(6, 1024);
+    for (shape, disks, harm, expected) in [
+        (Shape::raid5(8), 4, Harm::Missing, 1),
+        (Shape::raid5(8), 4, Harm::None, 0),
+        (Shape::raid6(8), 5, Harm::None, 0),
+        (Shape::raid0(8), 4, Harm::Missing, 16),
+    ] {
+        let paths = Set::new(&volume, shape, disks, 2, harm).write_to(&folder.0);
+        let output = run(&["guess", "--json"], &paths);
+        let mut report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(code(&output), expected, "{report:#}");
+        assert_eq!(schema_faults(&schema, &report, "report"), [""; 0]);
+        // That a difference is seen.
+        report["sure"] = 1.into();
+        assert!(!schema_faults(&schema, &report, "report").is_empty());
+    }
 }
 
 #[test]

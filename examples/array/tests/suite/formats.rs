@@ -284,7 +284,7 @@ fn a_state_that_is_recorded_alone_leaves_the_regions_as_they_are() {
         let mut regions = Vec::new();
         store.view(|disks| {
             NATIVE.recorded(disks, array, 0, &mut |record| {
-                record.regions(&mut |of| regions.push(of))
+                record.regions(&mut |of| regions.push(of));
             });
         });
         regions

@@ -14,16 +14,18 @@ from systems import ACTIONS, INVARIANT, system_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent / "src"
+# The rule which record speaks is the formats' as well, so it is on the ground floor.
+RULE = HERE.parent.parent / "raid-core" / "src" / "metadata" / "freshest.rs"
 DOCS = HERE.parent.parent / "docs"
 # What the tests alone see is not the protocol.
 TESTS = {"exploration", "scenarios", "state_tables.rs", "tests.rs", "mutation.rs"}
 
 
 def functions():
-    """Names of the functions of the crate, those of its tests left out."""
+    """Names of the functions of the crate and of the rule which record speaks, those of tests left out."""
     names = set()
-    for path in SOURCE.rglob("*.rs"):
-        if not TESTS & set(path.relative_to(SOURCE).parts):
+    for path in [*SOURCE.rglob("*.rs"), RULE]:
+        if path == RULE or not TESTS & set(path.relative_to(SOURCE).parts):
             text = path.read_text().split("mod tests {")[0]
             names |= set(re.findall(r"\bfn (\w+)", text))
     return names
@@ -68,7 +70,7 @@ def main():
         for asker, _ in action.apply(system_of(name).state(), parameters_of(action)[0])[0]:
             guards += asker != WORLD
             if asker != WORLD and asker not in known:
-                faults.append(f"action {name}: a guard names `{asker}`, and raid-sync/src has no such function")
+                faults.append(f"action {name}: a guard names `{asker}`, and neither raid-sync/src nor {RULE.name} has it")
     faults += [f"conjunct {name}: says nothing of itself"
                for name, conjunct in INVARIANT.items() if not conjunct.__doc__]
     listed, there = {*defects.OF_THE_CODE, *defects.OUTSIDE}, defects_of_the_code()

@@ -300,7 +300,6 @@ impl Set {
 #[derive(Debug)]
 pub struct Engine {
     format: &'static dyn RunTime,
-    /// The part of it that keeps regions and bad ranges, if it has one.
     store: Store,
     array: ArrayId,
     geometry: Geometry,

@@ -244,12 +244,12 @@ mod tests {
     use crate::scenarios::rig::*;
     use crate::world::native;
     use crate::{Ack, Return};
+    use raid_core::metadata::Capabilities;
     use raid_core::units::Slot;
 
-    #[test]
-    fn a_member_that_returned_is_written_only_after_its_own_record_says_that_it_is_being_filled() {
-        // One flag, which is dirty: no record of its own comes before these writes.
-        let mut rig = Rig::new(config(3), clean(), flag_only());
+    /// A set of three whose second member has just come back and owes a region; records are held from now on.
+    fn returned(capabilities: Capabilities) -> Rig {
+        let mut rig = Rig::new(config(3), clean(), capabilities);
         rig.write(0, 16);
         rig.core.quiesce();
         rig.run_until_clean();
@@ -257,6 +257,13 @@ mod tests {
         rig.write(5, 1);
         assert_eq!(rig.give_back(1), Ok(Return::Partial { regions: 1 }));
         rig.hold_records = true;
+        rig
+    }
+
+    #[test]
+    fn a_member_that_returned_is_written_only_after_its_own_record_says_that_it_is_being_filled() {
+        // One flag, which is dirty: no record of its own comes before these writes.
+        let mut rig = returned(flag_only());
         rig.start();
         let early = rig.go(12, 1);
         assert_eq!(
@@ -281,14 +288,7 @@ mod tests {
     fn a_member_that_failed_before_it_stored_that_it_is_being_filled_is_not_written_when_it_returns()
      {
         for capabilities in [flag_only(), native::capabilities()] {
-            let mut rig = Rig::new(config(3), clean(), capabilities);
-            rig.write(0, 16);
-            rig.core.quiesce();
-            rig.run_until_clean();
-            rig.fail(1);
-            rig.write(5, 1);
-            assert_eq!(rig.give_back(1), Ok(Return::Partial { regions: 1 }));
-            rig.hold_records = true;
+            let mut rig = returned(capabilities);
             rig.hold_copies = true;
             rig.start();
             // The record that it is being filled reaches the others; the next one is on its way.

@@ -11,7 +11,7 @@ mod bare;
 mod cross;
 mod examples;
 pub(crate) mod fuzz;
-mod host;
+pub(crate) mod host;
 mod instructions;
 mod kernels;
 mod miri;

@@ -12,6 +12,7 @@
 //! cargo xtask fuzz TARGET     one fuzz target, from its seeds; see docs/fuzzing.md
 //! cargo xtask fresh [STEP…]   the README's commands on a machine with nothing but a compiler
 //! cargo xtask mutants [PATH…] changes of meaning that no test notices, against the lists in docs/mutants
+//! cargo xtask recover         raid-inspect's guess on sets of real file systems
 //! cargo xtask size            docs/size.md, what firmware pays, written anew
 //! cargo xtask stack           the list of what takes more stack than the limits, written anew
 //! cargo xtask vm [SCENARIO…]  what needs a Linux kernel, in an emulated machine
@@ -24,6 +25,7 @@ mod explore;
 mod fresh;
 mod lives;
 mod mutants;
+mod recover;
 mod vm;
 
 use std::process::ExitCode;
@@ -35,6 +37,7 @@ usage: cargo xtask ci [--list] [--thorough] [STEP…]
        cargo xtask fuzz TARGET [SECONDS]
        cargo xtask fresh [--keep] [STEP…]
        cargo xtask mutants [--shard K/N] [--again] [PATH…]
+       cargo xtask recover [--sets N] [--seed S] [--only SEED]
        cargo xtask bench [--quick | --render] | explore | size | stack
 
   ci          run every step and end with a table of what passed, failed and was skipped
@@ -46,6 +49,7 @@ usage: cargo xtask ci [--list] [--thorough] [STEP…]
   explore     explore the sync engine deeply and print the tables of docs/interlock.md
   fresh       run the README's commands in a Debian made for it, as root; with steps, only these of ci
   mutants     try mutants of what decides, or of these files and folders; goes on where it was stopped
+  recover     make sets of real file systems, split in every way, and judge what raid-inspect guesses of them
   size        write docs/size.md, what firmware pays, which ci compares
   stack       write the list of frames and chains of calls above the limits, which ci compares
   vm          run every scenario on a Linux kernel in an emulated machine
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Some("explore") => explore::main(),
         Some("fresh") => fresh::main(&arguments.collect::<Vec<_>>()),
         Some("mutants") => mutants::main(&arguments.collect::<Vec<_>>()),
+        Some("recover") => recover::main(&arguments.collect::<Vec<_>>()),
         Some("size") => ci::size::main(),
         Some("stack") => ci::stack::main(),
         Some("vm") => vm::main(&arguments.collect::<Vec<_>>()),

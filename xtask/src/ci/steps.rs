@@ -8,7 +8,7 @@ use super::toolchain::{MSRV, Need};
 use super::{Outcome, bare, cross, examples, fuzz, host, instructions, kernels, miri, no_panic};
 use super::{packages, policy, proof, size, stack, toolchain};
 use crate::ci::shell::Shell;
-use crate::{cases, explore, vm};
+use crate::{cases, explore, recover, vm};
 use std::time::Duration;
 
 /// For the whole run.
@@ -201,6 +201,8 @@ pub(super) const STEPS: &[Step] = &[
         .needs(examples::NBD_NEEDS),
     step("inspect", 60, "raid-inspect on the images of other implementations", examples::inspect)
         .needs(&[Need::Program("xz", "xz-utils")]),
+    step("recover", 50, "raid-inspect guesses sets of real file systems", recover::step)
+        .needs(recover::NEEDS),
 ];
 
 /// What `--thorough` adds: hours rather than minutes.

@@ -120,6 +120,8 @@ struct Possible {
     disks: Vec<Option<usize>>,
     start_bytes: Option<u64>,
     start_sure: bool,
+    /// Byte of each disk from which the geometry counts, whether or not the volume begins there.
+    counts_from_bytes: u64,
     bits: f32,
 }
 
@@ -147,6 +149,7 @@ fn possible(guess: &Guess) -> Possible {
         disks: guess.places.clone(),
         start_bytes,
         start_sure,
+        counts_from_bytes: guess.first.saturating_mul(PAGE as u64),
         bits: guess.bits,
     }
 }

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! `guess` against synthetic sets whose geometry is known.
 
-mod file_systems;
+#[path = "../generator/images.rs"]
 mod images;
+#[path = "../generator/maps.rs"]
+mod maps;
+#[path = "../generator/sets.rs"]
+#[allow(dead_code, reason = "shared with the recover test, which needs more")]
 mod sets;
+
+mod file_systems;
 mod table;
 
 use crate::program::{Folder, code, run, text};

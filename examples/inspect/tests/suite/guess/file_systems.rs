@@ -2,8 +2,8 @@
 //! Real file systems, filled without mounting them, split over members.
 
 use super::images::{self, Numbers};
+use super::maps::is_right;
 use super::sets::{Harm, Set, Shape};
-use super::table::is_right;
 use crate::program::Folder;
 use std::fs;
 use std::process::Command;

@@ -81,6 +81,18 @@ pub(crate) enum Harm {
     TwoMissing,
 }
 
+impl Harm {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::None => "whole",
+            Self::Foreign => "one foreign",
+            Self::Stale => "one stale",
+            Self::Missing => "one missing",
+            Self::TwoMissing => "two missing",
+        }
+    }
+}
+
 /// Members, shuffled.
 pub(crate) struct Set {
     pub(crate) images: Vec<Vec<u8>>,
@@ -94,41 +106,101 @@ pub(crate) struct Set {
     odd: Option<usize>,
 }
 
+/// What else there is on the members.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Frame {
+    /// Pages before the array.
+    pub(crate) start: u64,
+    /// Whether the first of them is noise.
+    pub(crate) noise_before: bool,
+    /// Pages behind the array.
+    pub(crate) behind: u64,
+}
+
+/// What is written after a stale disk has left, and what a foreign disk holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Other<'v> {
+    /// Made of this seed.
+    Synthetic(u64),
+    /// Parts of another volume.
+    Volume(&'v [u8]),
+}
+
+impl Other<'_> {
+    fn changed(self, numbers: &mut Numbers) -> Vec<u8> {
+        match self {
+            Self::Synthetic(_) => {
+                let length = (16 + numbers.below(48)) as usize;
+                images::mixed(numbers.next(), length + 64).split_off(64 * PAGE)
+            }
+            Self::Volume(volume) => {
+                let length = (128 + numbers.below(1408)) as usize;
+                let at = numbers.below((volume.len() / PAGE - length) as u64) as usize;
+                volume[at * PAGE..(at + length) * PAGE].to_vec()
+            }
+        }
+    }
+
+    fn foreign(self, numbers: &mut Numbers, pages: usize) -> Vec<u8> {
+        match self {
+            Self::Synthetic(seed) => images::mixed(seed + 1000, pages),
+            Self::Volume(volume) => {
+                let from = numbers.below((volume.len() / PAGE / 2) as u64) as usize * PAGE;
+                let mut bytes = volume[from..].to_vec();
+                bytes.resize(pages * PAGE, 0);
+                bytes
+            }
+        }
+    }
+}
+
 impl Set {
     /// Splits a volume; `seed` chooses order, start, and who is harmed.
     pub(crate) fn new(volume: &[u8], shape: Shape, disks: u16, seed: u64, harm: Harm) -> Self {
+        let start = [0, 16, 64, 64 + 9][Numbers(seed.wrapping_mul(77)).below(4) as usize];
+        let frame = Frame { start, ..Frame::default() };
+        Self::framed(volume, (shape, disks), seed, harm, frame, Other::Synthetic(seed))
+    }
+
+    /// Splits a volume over disks that hold more than it; `seed` chooses order, and who is harmed.
+    pub(crate) fn framed(
+        volume: &[u8],
+        (shape, disks): (Shape, u16),
+        seed: u64,
+        harm: Harm,
+        frame: Frame,
+        other: Other<'_>,
+    ) -> Self {
         let mut numbers = Numbers(seed.wrapping_mul(77));
-        let start = [0, 16, 64, 64 + 9][numbers.below(4) as usize];
+        numbers.next();
+        let start = frame.start;
         let period = (shape.chunk.max(1) * u64::from(disks)) << shape.shift;
-        let mut pages = period;
-        let geometry = loop {
+        let blocks = |pages| {
             let geometry = shape.geometry(disks, pages);
-            let layout = Layout::new(&geometry).expect("a sound geometry");
-            if layout.size().0 >= (volume.len() / PAGE) as u64 {
-                break geometry;
-            }
-            pages = (pages / period + 1) * period;
+            Layout::new(&geometry).expect("a sound geometry").size().0
         };
+        let periods = ((volume.len() / PAGE) as u64).div_ceil(blocks(period));
+        let geometry = shape.geometry(disks, period * periods);
         let mut images = split(volume, &geometry, start);
-        let harmed = numbers.below(u64::from(disks)) as usize;
+        let harmed = numbers.below(images.len() as u64) as usize;
         let mut places: Vec<Option<usize>> = (0..images.len()).map(Some).collect();
         match harm {
             Harm::None => {}
             Harm::Stale => {
                 let mut newer = volume.to_vec();
                 for _ in 0..12 {
-                    let length = (16 + numbers.below(48)) as usize;
-                    let at = numbers.below((newer.len() / PAGE - length) as u64) as usize;
-                    let other = images::mixed(numbers.next(), length + 64);
-                    let (from, to) = (at * PAGE, (at + length) * PAGE);
-                    newer[from..to].copy_from_slice(&other[64 * PAGE..]);
+                    let changed = other.changed(&mut numbers);
+                    let free = (newer.len() - changed.len()) / PAGE;
+                    let at = numbers.below(free as u64) as usize * PAGE;
+                    newer[at..at + changed.len()].copy_from_slice(&changed);
                 }
                 let old = images.swap_remove(harmed);
                 images = split(&newer, &geometry, start);
                 images[harmed] = old;
             }
             Harm::Foreign => {
-                images.push(images::mixed(seed + 1000, images[0].len() / PAGE));
+                let pages = images[0].len() / PAGE;
+                images.push(other.foreign(&mut numbers, pages));
                 places.push(None);
             }
             Harm::Missing => {
@@ -142,6 +214,12 @@ impl Set {
                     places.remove(gone);
                 }
             }
+        }
+        for (index, image) in images.iter_mut().enumerate() {
+            if frame.noise_before {
+                image[..PAGE].copy_from_slice(&images::noise(seed + index as u64, 1));
+            }
+            image.resize(image.len() + frame.behind as usize * PAGE, 0);
         }
         let mut order: Vec<usize> = (0..images.len()).collect();
         (1..order.len()).rev().for_each(|i| order.swap(i, numbers.below(i as u64 + 1) as usize));

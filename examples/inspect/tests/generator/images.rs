@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Volumes with content like that of a file system, the same for a seed in every run.
 
-const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 
 /// Numbers that look random.
 pub(crate) struct Numbers(pub(crate) u64);

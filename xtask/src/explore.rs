@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The deep runs: `cargo xtask explore` for those of the sync engine and of whole arrays, whose tables
-//! stand in `docs/interlock.md`; all of them as steps of `cargo xtask ci --thorough`.
+//! The deep runs: `cargo xtask explore` for those of the sync engine, `cargo xtask lives` for those of whole
+//! arrays; their tables stand in `docs/interlock.md`. All of them are steps of `cargo xtask ci --thorough`.
 
 use crate::ci::shell::{Shell, cargo};
 use crate::ci::{Outcome, Stop};
@@ -62,7 +62,7 @@ pub(crate) fn main() -> ExitCode {
             }
         }
     }
-    crate::lives::main()
+    ExitCode::SUCCESS
 }
 
 pub(crate) fn exploration(shell: &mut Shell) -> Outcome {

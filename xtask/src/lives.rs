@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The deep run of the lives of arrays (`raid-array`'s test `lives`), in shards of seeds.
 //!
-//! A shard that was run to its end on this commit is not run again, so a run that was broken off goes on.
-//! Then the counts of all shards are added up: the table of `docs/interlock.md`. The run fails where
-//! something was tried less often than it must be, or too much was excused.
+//! A shard that was run to its end on this code is not run again, so a run that was broken off goes on.
+//! Then the counts of all shards are added up: the table of `docs/interlock.md`, as it stands there. The run
+//! fails where something was tried less often than it must be, or too much was excused.
 
 use crate::ci::shell::cargo;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -20,12 +20,23 @@ const FIRST: u64 = 100_000;
 /// How often each kind of event must be met, on each format and level that has it.
 const OFTEN: u64 = 500;
 
-/// Of each array how often each kind was met, and whether it is asked for. What an array cannot have is not in the
-/// tables of the shards.
-type Counts = BTreeMap<String, BTreeMap<String, (u64, bool)>>;
+/// What a life runs: a commit that changes nothing here leaves the shards as they are.
+const CODE: [&str; 5] = ["raid-core", "raid-ddf", "raid-asr", "raid-sync", "examples/array"];
 
+/// How often each kind was met, and whether it is asked for.
+type Kinds = BTreeMap<String, (u64, bool)>;
+
+/// What the shards counted. What an array cannot have is not in their tables.
+#[derive(Default)]
+struct Counts {
+    /// In the order in which the shards name them.
+    kinds: Vec<String>,
+    arrays: BTreeMap<String, Kinds>,
+}
+
+/// The last commit that changed what a life runs.
 fn commit() -> String {
-    let output = Command::new("git").args(["rev-parse", "HEAD"]).output();
+    let output = Command::new("git").args(["log", "-1", "--format=%H", "--"]).args(CODE).output();
     output.map_or_else(|_| String::new(), |own| String::from_utf8_lossy(&own.stdout).trim().into())
 }
 
@@ -34,7 +45,10 @@ fn read(file: &Path, counts: &mut Counts) {
     for line in text.lines() {
         let words: Vec<&str> = line.split('\t').collect();
         let [asked, array, kind, count] = words[..] else { continue };
-        let own = counts.entry(array.into()).or_default().entry(kind.into()).or_default();
+        if !counts.kinds.iter().any(|own| own == kind) {
+            counts.kinds.push(kind.into());
+        }
+        let own = counts.arrays.entry(array.into()).or_default().entry(kind.into()).or_default();
         own.0 += count.parse::<u64>().unwrap_or(0);
         own.1 = asked == "asked";
     }
@@ -43,7 +57,7 @@ fn read(file: &Path, counts: &mut Counts) {
 fn shard(number: u64, file: &Path) -> bool {
     let done = file.with_extension("done");
     if std::fs::read_to_string(&done).is_ok_and(|at| at == commit()) {
-        println!("shard {number} of {SHARDS} was run on this commit");
+        println!("shard {number} of {SHARDS} was run on this code");
         return true;
     }
     let first = FIRST + number * LIVES;
@@ -68,7 +82,7 @@ pub(crate) fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let folder = folder.canonicalize().unwrap_or(folder);
-    let mut counts = Counts::new();
+    let mut counts = Counts::default();
     let mut passed = true;
     for number in 0..SHARDS {
         let file = folder.join(format!("{number}.tsv"));
@@ -79,39 +93,69 @@ pub(crate) fn main() -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Prints the table; whether everything was tried often enough.
+/// What is a column, in the order in which the shards name it.
+fn columns(counts: &Counts) -> Vec<&str> {
+    let column = |kind: &&str| !OTHERS.contains(kind) && !RULES.iter().any(|(own, _)| own == kind);
+    counts.kinds.iter().map(String::as_str).filter(column).collect()
+}
+
+/// What is counted and is no event.
+const OTHERS: [&str; 2] = ["member I/O", "sectors compared"];
+
+/// The rules that excuse sectors, and the heads of their columns.
+const RULES: [(&str, &str); 2] = [("excused: hole", "hole"), ("excused: forced", "forced")];
+
+/// Prints the table, and below it what is wrong; whether nothing is.
 fn table(counts: &Counts) -> bool {
-    let kinds: BTreeSet<&String> = counts.values().flat_map(BTreeMap::keys).collect();
+    let kinds = columns(counts);
+    let letters = || ('a'..='z').chain('A'..='Z').map(String::from);
+    let legend = letters().zip(&kinds).map(|(letter, kind)| format!("{letter} {kind}"));
+    let legend = legend.collect::<Vec<_>>().join("; ");
     println!(
-        "| array | {} |",
-        kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(" | ")
+        "Columns: {legend}; hole, forced: share of the compared sectors excused by the rule.\n"
     );
-    println!("|---|{}", "--:|".repeat(kinds.len()));
-    let mut good = true;
-    for (array, own) in counts {
+    let heads: Vec<String> =
+        letters().take(kinds.len()).chain(RULES.map(|(_, head)| head.into())).collect();
+    println!("| array | {} |", heads.join(" | "));
+    println!("|---|{}", "--:|".repeat(heads.len()));
+    for (array, own) in &counts.arrays {
         let count = |kind: &str| own.get(kind).map_or(0, |(count, _)| *count);
-        let cells: Vec<String> = kinds.iter().map(|kind| count(kind).to_string()).collect();
-        println!("| {array} | {} |", cells.join(" | "));
-        for (kind, (met, _)) in own.iter().filter(|(_, (met, asked))| *asked && *met < OFTEN) {
-            println!("  {array}: {kind} was met {met} times, expected {OFTEN}");
-            good = false;
-        }
-        let compared = count("sectors compared");
-        let parity = array.contains("raid5") || array.contains("raid6");
-        for rule in ["excused: hole", "excused: forced"] {
-            let (excused, most) = (count(rule), if parity { compared / 100 } else { 0 });
-            let share = 100.0 * excused as f64 / compared.max(1) as f64;
-            println!("  {array}: {rule} {excused} of {compared} sectors, {share:.3} %");
-            if excused > most {
-                println!("  {array}: {rule}: at most {most} sectors may be excused");
-                good = false;
-            }
+        let share = |rule| 100.0 * count(rule) as f64 / count("sectors compared").max(1) as f64;
+        let cells = kinds.iter().map(|kind| count(kind).to_string());
+        let shares = RULES.map(|(rule, _)| format!("{:.2} %", share(rule)));
+        println!("| {array} | {} |", cells.chain(shares).collect::<Vec<_>>().join(" | "));
+    }
+    println!();
+    let faults: Vec<String> =
+        counts.arrays.iter().flat_map(|(array, own)| faults(array, own)).collect();
+    faults.iter().for_each(|fault| println!("{fault}"));
+    let all = |kind: &str| -> u64 {
+        counts.arrays.values().filter_map(|own| own.get(kind)).map(|(count, _)| count).sum()
+    };
+    let (cuts, ios) = (all("power cut"), all("member I/O"));
+    println!("{cuts} power cuts, {ios} member I/Os, commit {}", commit());
+    faults.is_empty()
+}
+
+/// What an array met too rarely, and a rule that excused too much of it.
+fn faults(array: &str, own: &Kinds) -> Vec<String> {
+    let rare = own.iter().filter(|(_, (met, asked))| *asked && *met < OFTEN);
+    let mut faults: Vec<String> = rare
+        .map(|(kind, (met, _))| format!("{array}: {kind} was met {met} times, expected {OFTEN}"))
+        .collect();
+    let count = |kind: &str| own.get(kind).map_or(0, |(count, _)| *count);
+    let compared = count("sectors compared");
+    let parity = array.contains("raid5") || array.contains("raid6");
+    let most = if parity { compared / 100 } else { 0 };
+    for (rule, _) in RULES {
+        let excused = count(rule);
+        if excused > most {
+            faults.push(format!(
+                "{array}: {rule} {excused} of {compared} sectors, at most {most} may be"
+            ));
         }
     }
-    let cuts = counts.values().filter_map(|own| own.get("power cut"));
-    let cuts: u64 = cuts.map(|(count, _)| count).sum();
-    println!("{cuts} power cuts, commit {}", commit());
-    good
+    faults
 }
 
 #[cfg(test)]
@@ -123,7 +167,8 @@ mod tests {
         let kinds = [("power cut", OFTEN), ("sectors compared", 10_000), (rule, excused)];
         let asked = |kind: &str| kind == "power cut";
         let own = kinds.map(|(kind, count)| (kind.to_owned(), (count, asked(kind))));
-        [(array.to_owned(), own.into_iter().collect())].into()
+        let kinds = kinds.map(|(kind, _)| kind.to_owned()).into();
+        Counts { kinds, arrays: [(array.to_owned(), own.into_iter().collect())].into() }
     }
 
     #[test]
@@ -137,13 +182,20 @@ mod tests {
     }
 
     #[test]
+    fn the_columns_are_the_events_in_the_order_in_which_they_are_told() {
+        let kinds = ["power cut", "member I/O", "call: stop", "excused: hole", "cut in record"];
+        let counts = Counts { kinds: kinds.map(String::from).into(), ..Counts::default() };
+        assert_eq!(columns(&counts), ["power cut", "call: stop", "cut in record"]);
+    }
+
+    #[test]
     fn an_event_that_all_shards_met_too_rarely_fails() {
         let file = std::env::temp_dir().join(format!("lives-{}.tsv", std::process::id()));
         let table_of = |met: u64| {
             let line = |asked, kind, count| format!("{asked}\ttoy, raid1 of 2\t{kind}\t{count}\n");
             let lines = [line("asked", "power cut", met), line("told", "start refused", 0)];
             std::fs::write(&file, lines.concat()).unwrap();
-            let mut counts = Counts::new();
+            let mut counts = Counts::default();
             // Two shards.
             (0..2).for_each(|_| read(&file, &mut counts));
             table(&counts)

@@ -9,6 +9,7 @@
 //! cargo xtask cases [CASE…]   each fault that was found once, the test that holds it, the result
 //! cargo xtask bench           every backend raced with other libraries; the tables are written
 //! cargo xtask explore         the sync engine's deep explorations, some minutes
+//! cargo xtask lives           the deep lives of whole arrays, an hour
 //! cargo xtask fuzz TARGET     one fuzz target, from its seeds; see docs/fuzzing.md
 //! cargo xtask fresh [STEP…]   the README's commands on a machine with nothing but a compiler
 //! cargo xtask mutants [PATH…] changes of meaning that no test notices, against the lists in docs/mutants
@@ -38,7 +39,7 @@ usage: cargo xtask ci [--list] [--thorough] [STEP…]
        cargo xtask fresh [--keep] [STEP…]
        cargo xtask mutants [--shard K/N] [--again] [PATH…]
        cargo xtask recover [--sets N] [--seed S] [--only SEED]
-       cargo xtask bench [--quick | --render] | explore | size | stack
+       cargo xtask bench [--quick | --render] | explore | lives | size | stack
 
   ci          run every step and end with a table of what passed, failed and was skipped
   ci STEP…    run only these steps
@@ -47,6 +48,7 @@ usage: cargo xtask ci [--list] [--thorough] [STEP…]
   cases       run the tests that hold the cases of docs/cases.md, or these, and print each with its result
   fuzz        run one fuzz target from its seeds, for a minute unless told otherwise
   explore     explore the sync engine deeply and print the tables of docs/interlock.md
+  lives       live the deep lives of whole arrays and print their table of docs/interlock.md; goes on where it was stopped
   fresh       run the README's commands in a Debian made for it, as root; with steps, only these of ci
   mutants     try mutants of what decides, or of these files and folders; goes on where it was stopped
   recover     make sets of real file systems, split in every way, and judge what raid-inspect guesses of them
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Some("cases") => cases::main(&arguments.collect::<Vec<_>>()),
         Some("fuzz") => ci::fuzz::main(&arguments.collect::<Vec<_>>()),
         Some("explore") => explore::main(),
+        Some("lives") => lives::main(),
         Some("fresh") => fresh::main(&arguments.collect::<Vec<_>>()),
         Some("mutants") => mutants::main(&arguments.collect::<Vec<_>>()),
         Some("recover") => recover::main(&arguments.collect::<Vec<_>>()),

@@ -182,7 +182,7 @@ pub(crate) fn faults(rows: &[(String, Counts)], lives: u64) -> Vec<String> {
     faults
 }
 
-/// A line for each format and level, a line for each kind below it that it can have; read by `cargo xtask explore`,
+/// A line for each format and level, a line for each kind below it that it can have; read by `cargo xtask lives`,
 /// which adds up the runs.
 pub(crate) fn lines(rows: &[(String, Counts)]) -> String {
     let mut text = String::new();

@@ -12,6 +12,9 @@ use crate::guess::sample::{PageState, Sample};
 pub(crate) const LONGEST_CHUNK: u64 = 256;
 /// Borders that are looked at for one chunk size and phase.
 const BORDERS: usize = 300;
+/// Bits of a column that has the borders of chunks, and of one that goes on where they would be.
+const BROKEN: f32 = 4.0;
+const UNBROKEN: f32 = -6.0;
 /// The sample is judged in this many parts as well.
 pub(crate) const PARTS: usize = 4;
 
@@ -76,6 +79,48 @@ impl SelfLinks {
     pub(crate) fn chunk_bits(&self, chunk: u64, phase: u64) -> f32 {
         let begins = self.rows.iter().filter(|(page, _)| page % chunk == phase);
         -begins.map(|(_, bits)| bits.iter().sum::<f32>()).sum::<f32>()
+    }
+
+    /// The column that goes on where all others have the borders of chunks, if there is one: a disk of another array, or
+    /// of none. Only what this says without the column can be trusted.
+    pub(crate) fn unbroken_column(&self) -> Option<usize> {
+        let columns = self.rows.first().map_or(0, |(_, bits)| bits.len());
+        let mut best: Option<(f32, usize)> = None;
+        for odd in (0..columns).filter(|_| columns > 2) {
+            let Some(sums) = self.best_borders_without(odd, columns) else { continue };
+            let broken = |(column, bits): (usize, &f32)| column == odd || *bits > BROKEN;
+            let own = sums[odd];
+            if own < UNBROKEN
+                && sums.iter().enumerate().all(broken)
+                && best.is_none_or(|(least, _)| own < least)
+            {
+                best = Some((own, odd));
+            }
+        }
+        best.map(|(_, column)| column)
+    }
+
+    /// Bits of each column at the chunk size and phase that the columns other than `odd` have together.
+    fn best_borders_without(&self, odd: usize, columns: usize) -> Option<Vec<f32>> {
+        let others = |sums: &Vec<f32>| {
+            sums.iter()
+                .enumerate()
+                .filter(|(column, _)| *column != odd)
+                .map(|(_, b)| b)
+                .sum::<f32>()
+        };
+        let mut all = Vec::new();
+        let mut chunk = 1;
+        while chunk <= LONGEST_CHUNK {
+            let mut phases = vec![vec![0.0f32; columns]; chunk as usize];
+            for (page, bits) in &self.rows {
+                let sums = &mut phases[(page % chunk) as usize];
+                sums.iter_mut().zip(bits).for_each(|(sum, bits)| *sum -= bits);
+            }
+            all.extend(phases);
+            chunk *= 2;
+        }
+        all.into_iter().max_by(|a, b| others(a).total_cmp(&others(b)))
     }
 
     /// The chunk sizes and phases, best first, two phases of each size.

@@ -80,9 +80,17 @@ fn judge(page: &[u8]) -> Option<(Kind, &'static str, Option<u64>)> {
         return Some((Kind::FileSystem, "LUKS", None));
     }
     if &page[512..520] == b"LABELONE" {
-        return Some((Kind::FileSystem, "LVM", None));
+        return Some((Kind::FileSystem, "LVM", physical_volume(&page[512..1024])));
     }
     if boot { partition_table(page) } else { None }
+}
+
+/// The size of the device that a label of LVM stands on: after the 32 bytes of the volume's identity, which begin where
+/// the label says.
+fn physical_volume(label: &[u8]) -> Option<u64> {
+    let at = usize::try_from(little(label, 20, 4)).ok()?.checked_add(32)?;
+    let size = label.get(at..at.checked_add(8)?)?;
+    Some(little(size, 0, 8)).filter(|size| *size > 0)
 }
 
 fn partition_table(page: &[u8]) -> Option<(Kind, &'static str, Option<u64>)> {
@@ -130,6 +138,17 @@ mod tests {
         assert_eq!(judge(&page), Some((Kind::FileSystem, "ext2/3/4", Some(200 << 12))));
         page[1024 + 0x5A] = 1;
         assert_eq!(judge(&page), None, "a backup");
+        let mut page = vec![0; PAGE];
+        page[512..520].copy_from_slice(b"LABELONE");
+        page[512 + 20] = 32;
+        page[512 + 64 + 2] = 3;
+        assert_eq!(judge(&page), Some((Kind::FileSystem, "LVM", Some(3 << 16))));
+        // A label that leads out of its sector, or to nothing.
+        for wrong in [0xFF, 0] {
+            page[512 + 21] = wrong;
+            page[512 + 20] = 128;
+            assert_eq!(judge(&page), Some((Kind::FileSystem, "LVM", None)));
+        }
         assert_eq!(judge(&vec![0xFF; PAGE]), None);
     }
 

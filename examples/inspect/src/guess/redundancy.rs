@@ -22,6 +22,10 @@ const SHARE: f32 = 0.2;
 const COPIES: f32 = 0.4;
 /// The same where most rows have rank 1, as those of a mirror do.
 const COPIES_OF_ALL: f32 = 0.55;
+/// Share of equal rows that makes a member an old copy of others that are copies, and bits a byte of pages that
+/// count: what is alike everywhere says nothing.
+const OLD_COPIES: f32 = 0.05;
+const TELLING: f32 = 0.5;
 /// Rows that name the stale member, and their majority.
 const STALE_ROWS: usize = 10;
 const STALE_MAJORITY: f32 = 0.55;
@@ -168,6 +172,7 @@ fn copies(sample: &Sample, relations: &[(usize, Relations)]) -> Option<Found> {
     if groups.iter().all(|group| group.len() < 2) {
         return None;
     }
+    join_old_copies(sample, &mut groups, &mut equal);
     // Every member of a group must equal every other one, and be in no second group.
     let whole = groups.iter().all(|group| {
         group.iter().all(|m| {
@@ -193,6 +198,41 @@ fn copies(sample: &Sample, relations: &[(usize, Relations)]) -> Option<Found> {
     found.stale = if whole { stale_copy(sample, &groups) } else { None };
     found.redundancy = if whole { Redundancy::Copies(groups) } else { Redundancy::ShiftedCopies };
     Some(found)
+}
+
+/// Puts members that were copies once into their groups: a disk that was out for long has little in common with the others,
+/// and a foreign one nothing.
+fn join_old_copies(sample: &Sample, groups: &mut Vec<Vec<usize>>, equal: &mut [Vec<bool>]) {
+    let columns = sample.columns();
+    let once = |a: usize, b: usize| {
+        let any = |row: &usize| columns[a].has_data(*row) || columns[b].has_data(*row);
+        let same = |row: &usize| {
+            let page = columns[a].page(*row);
+            columns[b].page(*row) == page && entropy::of(page) >= TELLING
+        };
+        let rows: Vec<usize> = (0..sample.rows()).filter(any).collect();
+        let same = rows.iter().filter(|row| same(row)).count();
+        same >= FEWEST_ROWS && same as f32 > OLD_COPIES * rows.len() as f32
+    };
+    let (single, mut several): (Vec<_>, Vec<_>) =
+        groups.drain(..).partition(|group| group.len() == 1);
+    let mut left = Vec::new();
+    for member in single.concat() {
+        match several.iter_mut().find(|group| once(member, group[0])) {
+            Some(group) => {
+                for other in group.iter() {
+                    equal[member][*other] = true;
+                    equal[*other][member] = true;
+                }
+                group.push(member);
+            }
+            None => left.push(vec![member]),
+        }
+    }
+    several.extend(left);
+    several.iter_mut().for_each(|group| group.sort_unstable());
+    several.sort_unstable();
+    *groups = several;
 }
 
 /// The one of three or more copies that differs where the others agree. Of two nobody knows.
@@ -227,7 +267,7 @@ fn has_shifted_copies(sample: &Sample) -> bool {
     for (member, column) in sample.columns().iter().enumerate() {
         for row in (0..sample.rows()).filter(|row| column.has_data(*row)) {
             let page = column.page(row);
-            if entropy::of(&page[..PAGE / 4]) >= 0.5 {
+            if entropy::of(&page[..PAGE / 4]) >= TELLING {
                 seen.entry(fingerprint(page)).or_default().push((member, sample.page_number(row)));
                 filled += 1;
             }

@@ -40,12 +40,27 @@ pub(crate) struct Judged {
     pub(crate) evidence: Vec<String>,
     pub(crate) doubts: Vec<Doubt>,
     pub(crate) sure: bool,
+    /// Whether links and addresses say how the disks follow one another.
+    pub(crate) ordered: bool,
+}
+
+impl Judged {
+    /// Takes in other guesses, behind these.
+    pub(crate) fn followed_by(&mut self, others: Self) {
+        self.guesses.extend(others.guesses);
+        self.guesses.truncate(REPORTED);
+    }
 }
 
 /// Judges what was found.
 pub(crate) fn judge(candidates: &Candidates, found: &Found) -> Judged {
-    let mut judged =
-        Judged { guesses: Vec::new(), evidence: Vec::new(), doubts: Vec::new(), sure: false };
+    let mut judged = Judged {
+        guesses: Vec::new(),
+        evidence: Vec::new(),
+        doubts: Vec::new(),
+        sure: false,
+        ordered: false,
+    };
     let mut doubts = Vec::new();
     let mut doubt = |what, reason: String| doubts.push(Doubt { what, reason });
     if let Some(reason) = &candidates.doubt {
@@ -172,7 +187,8 @@ fn stripes(
             format!("the next guess is only {lead:.0} bits behind, {LEAD:.0} are needed"),
         );
     }
-    if best.score.order + known.bits() < ORDER {
+    judged.ordered = best.score.order + known.bits() >= ORDER;
+    if !judged.ordered {
         doubt(
             "the order of the disks",
             format!(

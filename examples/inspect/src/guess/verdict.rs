@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! What the data says about the array, and what it does not say.
 
+use crate::guess::borders::SelfLinks;
 use crate::guess::candidates;
+use crate::guess::links::Links;
 use crate::guess::redundancy::{self, Found, Redundancy};
 use crate::guess::rules::{self, Judged};
 use crate::guess::sample::{PAGE, Sample};
@@ -111,10 +113,10 @@ impl Verdict {
                 let narrow = found.without_single_copies().map(|found| judge(sample, found));
                 let (judged, found) = match narrow {
                     Some(narrow) if narrow.0.sure => narrow,
-                    _ => judge(sample, found),
+                    narrow => broad_or(narrow, judge_stripes(sample, found)),
                 };
                 verdict.take(&found);
-                let Judged { guesses, evidence, doubts, sure } = judged;
+                let Judged { guesses, evidence, doubts, sure, .. } = judged;
                 verdict.guesses = guesses;
                 verdict.evidence.extend(evidence);
                 verdict.doubts.extend(doubts);
@@ -159,6 +161,33 @@ impl Verdict {
             () if missing || stale => ExitCode::Degraded,
             () => ExitCode::Consistent,
         }
+    }
+}
+
+/// As [`judge`]; where that is not sure, and nothing is redundant, also without the disk that is not broken into chunks.
+fn judge_stripes(sample: &Sample, found: Found) -> (Judged, Found) {
+    let all = judge(sample, found);
+    if all.0.sure || all.1.redundancy != Redundancy::None {
+        return all;
+    }
+    let masked = vec![false; sample.rows()];
+    let links = SelfLinks::new(sample, &masked, &Links::calibrate(sample, &masked));
+    let Some(odd) = links.unbroken_column() else { return all };
+    let members = all.1.members.iter().copied().filter(|member| *member != odd).collect();
+    let narrow = judge(sample, Found { members, foreign: vec![odd], ..all.1.clone() });
+    if narrow.0.sure { narrow } else { broad_or(Some(narrow), all) }
+}
+
+/// What is said where it is not sure that disks without a copy are foreign: that they are, unless links order them
+/// among the others.
+fn broad_or(narrow: Option<(Judged, Found)>, broad: (Judged, Found)) -> (Judged, Found) {
+    match narrow {
+        Some((mut judged, found)) if !broad.0.sure && !broad.0.ordered => {
+            judged.followed_by(broad.0);
+            // Which disks they are is as little known as the rest.
+            (judged, Found { foreign: Vec::new(), ..found })
+        }
+        _ => broad,
     }
 }
 

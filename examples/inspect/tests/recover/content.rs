@@ -37,13 +37,13 @@ fn walk(folder: &Path, files: &mut Vec<(PathBuf, u64)>) {
     }
 }
 
-/// Files of this many bytes together, in folders; none smaller than `least`.
-pub(crate) fn files(numbers: &mut Numbers, bytes: u64, least: u64) -> Vec<File> {
+/// Files of this many bytes together, in so many folders; none smaller than `least`.
+pub(crate) fn files(numbers: &mut Numbers, bytes: u64, least: u64, folders: u64) -> Vec<File> {
     let all: Vec<&(PathBuf, u64)> =
         of_this_machine().iter().filter(|file| file.1 >= least).collect();
     let (mut files, mut sum) = (Vec::new(), 0);
     while sum < bytes {
-        let name = format!("folder-{}/file-{}", numbers.below(12), files.len());
+        let name = format!("folder-{}/file-{}", numbers.below(folders), files.len());
         let (kind, choice) = (numbers.below(100), numbers.next());
         let real = all.get((choice % all.len().max(1) as u64) as usize);
         let content = match real {

@@ -79,7 +79,7 @@ impl Volume {
     pub(crate) fn make(folder: &Path, seed: u64) -> Result<Self, NotMade> {
         let kind = Self::kind_of(seed);
         let mut numbers = Numbers(seed ^ 0x0070_1A3E);
-        let mebibytes = 96 + 32 * numbers.below(4);
+        let mebibytes = 64 + 32 * numbers.below(4);
         let (pages, percent) = ((mebibytes << 8) as usize, 30 + numbers.below(31));
         let wrappers = [Wrapper::Bare, Wrapper::Mbr, Wrapper::Gpt, Wrapper::Lvm];
         let mut wrapper = wrappers[numbers.below(4) as usize];

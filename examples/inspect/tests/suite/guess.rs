@@ -58,6 +58,49 @@ fn a_stale_member_is_named_where_parity_allows_it() {
 }
 
 #[test]
+fn copies_beside_a_disk_that_follows_none_of_them_are_a_mirror_first() {
+    // Without a partition table, which would say how large the volume is.
+    let volume = images::mixed(12, 1600).split_off(64 * images::PAGE);
+    let set = Set::new(&volume, Shape::raid1(), 2, 4, Harm::Foreign);
+    let verdict = set.verdict();
+    assert!(!verdict.sure, "{verdict:#?}");
+    let first = verdict.guesses.first().expect("a guess");
+    assert!(maps::is_right(&set, first), "{verdict:#?}");
+    assert_eq!(first.geometry.level_name(), "raid1");
+    assert!(verdict.disks.iter().all(|disk| disk.1 != DiskRole::Foreign), "not sure: {verdict:#?}");
+    // What is left of a pair is put among the others.
+    let pairs = Set::new(&images::mixed(13, 1600), Shape::raid10(8), 4, 4, Harm::Missing);
+    let verdict = pairs.verdict();
+    let first = verdict.guesses.first().expect("a guess");
+    assert!(maps::is_right(&pairs, first), "{verdict:#?}");
+}
+
+#[test]
+fn a_copy_that_was_out_for_long_is_stale_and_not_foreign() {
+    // Three quarters were written since.
+    let (old, new) = (images::mixed(15, 1024), images::mixed(16, 1024));
+    let newer = [&old[..256 * images::PAGE], &new[256 * images::PAGE..]].concat();
+    let mut set = Set::new(&newer, Shape::raid1(), 3, 8, Harm::None);
+    let from = set.start as usize * images::PAGE;
+    set.images[1][from..from + old.len()].copy_from_slice(&old);
+    let verdict = set.verdict();
+    assert!(verdict.sure && maps::is_right(&set, &verdict.guesses[0]), "{verdict:#?}");
+    assert_eq!(verdict.disks[1].1, DiskRole::Stale, "{verdict:#?}");
+}
+
+#[test]
+fn a_disk_that_is_not_broken_into_chunks_is_none_of_a_stripe() {
+    let set = Set::new(&images::mixed(14, 2048), Shape::raid0(8), 4, 6, Harm::Foreign);
+    let verdict = set.verdict();
+    assert!(verdict.sure && maps::is_right(&set, &verdict.guesses[0]), "{verdict:#?}");
+    let foreign = verdict.disks.iter().position(|disk| disk.1 == DiskRole::Foreign);
+    assert_eq!(foreign, set.odd(Harm::Foreign));
+    // Without one of the others it is not known what is missing.
+    let set = Set::new(&images::mixed(14, 2048), Shape::raid0(8), 4, 6, Harm::Missing);
+    assert!(!set.verdict().sure);
+}
+
+#[test]
 fn zeros_and_noise_are_not_guessed_at() {
     let zeros = Set::new(&vec![0; 4 << 20], Shape::raid5(16), 4, 3, Harm::None).verdict();
     assert_eq!(zeros.redundancy, None);

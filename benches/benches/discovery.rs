@@ -55,7 +55,7 @@ fn discovery(criterion: &mut Criterion) {
         criterion.bench_function(&format!("ddf assemble, {name}"), |bench| {
             bench.iter(|| {
                 let mut count = Count::default();
-                Ddf.assemble(black_box(&disks), &mut count);
+                Ddf::new().assemble(black_box(&disks), &mut count);
                 assert!(count.arrays > 0 && count.members > 0);
                 count.members
             });
@@ -70,13 +70,13 @@ fn container(criterion: &mut Criterion) {
     let pieces = made.pieces();
     let disks: Vec<DiskView<'_>> =
         pieces.iter().map(|pieces| DiskView { shape: made.shape(), pieces }).collect();
-    let mut scratch = vec![0; Ddf.scratch_words(&disks)];
+    let mut scratch = vec![0; Ddf::new().scratch_words(&disks)];
     criterion.bench_function("ddf probe + assemble, 24 disks", |bench| {
         bench.iter(|| {
             let disks = black_box(&disks);
-            assert!(disks.iter().all(|disk| Ddf.next_read(disk) == Lookup::Complete));
+            assert!(disks.iter().all(|disk| Ddf::new().next_read(disk) == Lookup::Complete));
             let mut count = Count::default();
-            Ddf.assemble_with(disks, &mut scratch, &mut count);
+            Ddf::new().assemble_with(disks, &mut scratch, &mut count);
             assert_eq!((count.arrays, count.members), (3, 48));
             count.members
         });

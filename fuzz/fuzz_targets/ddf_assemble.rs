@@ -15,5 +15,5 @@ fuzz_target!(|data: &[u8]| bounded(|| {
         let disk = disk(&mut input, disks.last());
         disks.push(disk);
     }
-    discovery_holds(&Ddf, &disks);
+    discovery_holds(&Ddf::new(), &disks);
 }));

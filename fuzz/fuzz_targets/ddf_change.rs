@@ -63,7 +63,7 @@ fn change(
     members: &[MemberId],
     buffers: &mut [DiskBuffer<'_>],
 ) -> Result<(), ChangeError> {
-    let ddf: &dyn Admin = &Ddf;
+    let ddf: &dyn Admin = &Ddf::new();
     let random = u64::from(input.pair()) << 20;
     let stamp = Stamp { unix_seconds: 1_700_000_000 + u64::from(input.byte()), random };
     let array = arrays[usize::from(input.byte()) % arrays.len()];
@@ -107,7 +107,7 @@ fn commit(buffers: &mut [DiskBuffer<'_>], media: &mut [Disk], limit: usize) {
         let tail_at = disk.blocks - disk.tail.len() as u64 / 512;
         for index in 0.. {
             assert!(index < MOST_STEPS, "a commit without end");
-            let Some(step) = Ddf.commit_step(buffer, index, &mut block) else { break };
+            let Some(step) = Ddf::new().commit_step(buffer, index, &mut block) else { break };
             if left == 0 {
                 return;
             }
@@ -150,7 +150,7 @@ fuzz_target!(|data: &[u8]| bounded(|| {
             continue;
         }
         disks = media;
-        discovery_holds(&Ddf, &disks);
-        assert_eq!(Format::name(&Ddf), "ddf");
+        discovery_holds(&Ddf::new(), &disks);
+        assert_eq!(Format::name(&Ddf::new()), "ddf");
     }
 }));

@@ -76,7 +76,7 @@ fn bases() -> &'static [Base] {
     static BASES: OnceLock<Vec<Base>> = OnceLock::new();
     BASES.get_or_init(|| {
         let mut bases = Vec::new();
-        for format in [&raid_ddf::Ddf as &dyn Admin, &raid_asr::Asr] {
+        for format in [&raid_ddf::Ddf::new() as &dyn Admin, &raid_asr::Asr::new()] {
             for (level, slots, sets, arrays) in [
                 (Level::Raid1, 2, 1, 1),
                 (Level::Raid1, 2, 2, 1),

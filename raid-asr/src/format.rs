@@ -6,9 +6,43 @@ use crate::assemble;
 use crate::locate::{Located, locate};
 use raid_core::metadata::{Admin, DiskBytes, DiskView, Format, Inventory, Lookup, RunTime};
 
-/// The Adaptec ASR format, for discovery.
+/// The Adaptec ASR format, with the choices of the caller. [`Asr::new`] decides nothing that the disks leave open.
+///
+/// ```
+/// use raid_asr::{Asr, MemberOrder};
+///
+/// assert_eq!(Asr::default().order, MemberOrder::Undecided);
+/// assert_eq!(Asr::new().with_order(MemberOrder::Table).order, MemberOrder::Table);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Asr;
+#[non_exhaustive]
+pub struct Asr {
+    /// Which order of members counts where table and addresses contradict each other.
+    pub order: MemberOrder,
+    /// Whether tables of a version that is not known here may be changed. Off by default: they are
+    /// read only. Version 2 is known.
+    pub unknown_versions: bool,
+}
+
+impl Asr {
+    /// The order of members undecided, unknown versions read only.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { order: MemberOrder::Undecided, unknown_versions: false }
+    }
+
+    /// The same with this order of members.
+    #[must_use]
+    pub const fn with_order(self, order: MemberOrder) -> Self {
+        Self { order, ..self }
+    }
+
+    /// The same with the caller's confirmation that tables of unknown versions may be written.
+    #[must_use]
+    pub const fn with_unknown_versions(self) -> Self {
+        Self { unknown_versions: true, ..self }
+    }
+}
 
 impl Format for Asr {
     fn name(&self) -> &'static str {
@@ -29,74 +63,6 @@ impl Format for Asr {
     ///
     /// Arrays are told apart by the `raidmagic` of their top line, never by name. An array that has
     /// a refusal is reported as failed.
-    fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
-        assemble::assemble(&disks, MemberOrder::Undecided, into);
-    }
-
-    fn run_time(&self) -> Option<&dyn RunTime> {
-        Some(self)
-    }
-
-    fn admin(&self) -> Option<&dyn Admin> {
-        Some(self)
-    }
-}
-
-/// The same format, with the caller's word on the order of members where table and addresses
-/// contradict each other. Everything else is as [`Asr`] does it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct AsrOrdered(pub MemberOrder);
-
-impl Format for AsrOrdered {
-    fn name(&self) -> &'static str {
-        Asr.name()
-    }
-
-    fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
-        Asr.next_read(disk)
-    }
-
-    fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
-        assemble::assemble(&disks, self.0, into);
-    }
-
-    fn run_time(&self) -> Option<&dyn RunTime> {
-        Some(self)
-    }
-
-    fn admin(&self) -> Option<&dyn Admin> {
-        Some(self)
-    }
-}
-
-/// The same format, with all that the caller can decide.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct AsrProfile {
-    /// Whose word counts for the order of members.
-    pub order: MemberOrder,
-    /// Whether tables of a version that is not known here may be changed. Off by default: they are
-    /// read only. Version 2 is known.
-    pub unknown_versions: bool,
-}
-
-impl AsrProfile {
-    /// The caller's confirmation that tables of unknown versions may be written.
-    #[must_use]
-    pub const fn with_unknown_versions(self) -> Self {
-        Self { unknown_versions: true, ..self }
-    }
-}
-
-impl Format for AsrProfile {
-    fn name(&self) -> &'static str {
-        Asr.name()
-    }
-
-    fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
-        Asr.next_read(disk)
-    }
-
     fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
         assemble::assemble(&disks, self.order, into);
     }

@@ -94,7 +94,7 @@ mod writer;
 pub use checksum::{Checksum, ChecksumVerdict};
 pub use configuration_line::{ConfigurationLine, LineFlags};
 pub use error::RecordError;
-pub use format::{Asr, AsrOrdered, AsrProfile};
+pub use format::Asr;
 pub use level::{RaidType, TreeLevel};
 pub use name::LineName;
 pub use order::MemberOrder;

@@ -9,11 +9,11 @@
 //! | `guard`, `moved_on` | [`guard`] |
 
 use crate::assemble::newest::Newest;
-use crate::format::{Asr, AsrOrdered, AsrProfile};
+use crate::format::Asr;
 use crate::locate::{Located, locate};
 use crate::update::survey::{raidmagic_of, unused_at};
 use crate::update::{activate, delete, run_time};
-use crate::{MemberOrder, RaidTable, TableHeader, build, commit, guard};
+use crate::{RaidTable, TableHeader, build, commit, guard};
 use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{
     Admin, ArrayRequest, Capabilities, Change, ChangeError, DiskBuffer, DiskBytes, DiskShape,
@@ -35,7 +35,7 @@ fn unknown_version(disks: &dyn Disks, index: usize) -> Option<u32> {
 
 fn unknown(version: u32) -> ChangeError {
     ChangeError::UnknownVersion {
-        what: "rversion of an ASR table; AsrProfile::with_unknown_versions confirms that it is written",
+        what: "rversion of an ASR table; Asr::with_unknown_versions confirms that it is written",
         found: version.into(),
     }
 }
@@ -55,10 +55,100 @@ fn permit_disks(disks: &[DiskBuffer<'_>], wanted: &[usize]) -> Result<(), Change
     version.map_or(Ok(()), |version| Err(unknown(version)))
 }
 
-impl AsrProfile {
+impl RunTime for Asr {
+    /// Who failed, who is being filled and how far, whether copies agree. A mark is whole
+    /// stripes and counts only if the array was closed; no bad ranges.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            mark: true,
+            mark_after_unclean: false,
+            dirty: true,
+            failure: true,
+            bad_ranges: 0,
+            generation_bits: 16,
+        }
+    }
+
+    /// None: the format has no room for notes.
+    fn workspace(&self, _: &DiskView<'_>) -> Option<Extent> {
+        None
+    }
+
+    fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
+        run_time::state(&disks, array, set, self.order)
+    }
+
+    fn set_state(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        array: ArrayId,
+        set: u16,
+        record: &dyn SetRecord,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        if !self.unknown_versions {
+            permit(&LiveDisks(disks), array)?;
+        }
+        run_time::set_state(disks, array, set, &record.state(), self.order, stamp)
+    }
+
+    fn activate(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        array: ArrayId,
+        place: Place,
+        spare: usize,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        if !self.unknown_versions {
+            permit(&LiveDisks(disks), array)?;
+        }
+        activate::activate(disks, array, place, spare, self.order, stamp)
+    }
+
+    fn commit_step<'a>(
+        &self,
+        disk: &'a DiskBuffer<'_>,
+        index: usize,
+        _: &'a mut [u8],
+    ) -> Option<Step<'a>> {
+        commit::step(disk, index)
+    }
+
+    fn read_only(&self, disks: &[DiskView<'_>], array: ArrayId) -> Option<ChangeError> {
+        if self.unknown_versions { None } else { permit(&disks, array).err() }
+    }
+
+    fn guard(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {
+        guard::guard(DiskBytes::View(*disk), index)
+    }
+
+    fn moved_on(&self, disk: &DiskView<'_>, index: usize, found: &[u8]) -> Option<MovedOn> {
+        guard::moved_on(DiskBytes::View(*disk), index, found)
+    }
+}
+
+impl Admin for Asr {
+    /// One run: the last 17 blocks.
+    fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
+        build::area(shape).filter(|_| index == 0)
+    }
+
+    fn usable(&self, shape: DiskShape) -> Blocks {
+        build::usable(shape)
+    }
+
+    fn largest_member(
+        &self,
+        disks: &[DiskBuffer<'_>],
+        request: &ArrayRequest<'_>,
+    ) -> Result<Blocks, ChangeError> {
+        build::array::largest_member(disks, request)
+    }
+
     /// Makes one change, unless what it is about is of a version that is not known here.
     fn apply(
-        self,
+        &self,
         disks: &mut [DiskBuffer<'_>],
         change: &Change<'_>,
         stamp: Stamp,
@@ -90,138 +180,13 @@ impl AsrProfile {
         };
         made.map(|()| None)
     }
+
+    fn erase_step<'a>(
+        &self,
+        disk: &DiskBuffer<'_>,
+        index: usize,
+        block: &'a mut [u8],
+    ) -> Option<Step<'a>> {
+        commit::erase_step(disk, index, block)
+    }
 }
-
-/// The format's traits, with the choices of its profile.
-macro_rules! write_as {
-    ($format:ty, |$own:ident| $profile:expr) => {
-        impl $format {
-            const fn profile($own: &Self) -> AsrProfile {
-                $profile
-            }
-        }
-
-        impl RunTime for $format {
-            /// Who failed, who is being filled and how far, whether copies agree. A mark is whole
-            /// stripes and counts only if the array was closed; no bad ranges.
-            fn capabilities(&self) -> Capabilities {
-                Capabilities {
-                    mark: true,
-                    mark_after_unclean: false,
-                    dirty: true,
-                    failure: true,
-                    bad_ranges: 0,
-                    generation_bits: 16,
-                }
-            }
-
-            /// None: the format has no room for notes.
-            fn workspace(&self, _: &DiskView<'_>) -> Option<Extent> {
-                None
-            }
-
-            fn state(
-                &self,
-                disks: &[DiskView<'_>],
-                array: ArrayId,
-                set: u16,
-            ) -> Option<RuntimeState> {
-                let profile = Self::profile(self);
-                run_time::state(&disks, array, set, profile.order)
-            }
-
-            fn set_state(
-                &self,
-                disks: &mut [DiskBuffer<'_>],
-                array: ArrayId,
-                set: u16,
-                record: &dyn SetRecord,
-                stamp: Stamp,
-            ) -> Result<(), ChangeError> {
-                let profile = Self::profile(self);
-                if !profile.unknown_versions {
-                    permit(&LiveDisks(disks), array)?;
-                }
-                run_time::set_state(disks, array, set, &record.state(), profile.order, stamp)
-            }
-
-            fn activate(
-                &self,
-                disks: &mut [DiskBuffer<'_>],
-                array: ArrayId,
-                place: Place,
-                spare: usize,
-                stamp: Stamp,
-            ) -> Result<(), ChangeError> {
-                let profile = Self::profile(self);
-                if !profile.unknown_versions {
-                    permit(&LiveDisks(disks), array)?;
-                }
-                activate::activate(disks, array, place, spare, profile.order, stamp)
-            }
-
-            fn commit_step<'a>(
-                &self,
-                disk: &'a DiskBuffer<'_>,
-                index: usize,
-                _: &'a mut [u8],
-            ) -> Option<Step<'a>> {
-                commit::step(disk, index)
-            }
-
-            fn read_only(&self, disks: &[DiskView<'_>], array: ArrayId) -> Option<ChangeError> {
-                let profile = Self::profile(self);
-                if profile.unknown_versions { None } else { permit(&disks, array).err() }
-            }
-
-            fn guard(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {
-                guard::guard(DiskBytes::View(*disk), index)
-            }
-
-            fn moved_on(&self, disk: &DiskView<'_>, index: usize, found: &[u8]) -> Option<MovedOn> {
-                guard::moved_on(DiskBytes::View(*disk), index, found)
-            }
-        }
-
-        impl Admin for $format {
-            /// One run: the last 17 blocks.
-            fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
-                build::area(shape).filter(|_| index == 0)
-            }
-
-            fn usable(&self, shape: DiskShape) -> Blocks {
-                build::usable(shape)
-            }
-
-            fn largest_member(
-                &self,
-                disks: &[DiskBuffer<'_>],
-                request: &ArrayRequest<'_>,
-            ) -> Result<Blocks, ChangeError> {
-                build::array::largest_member(disks, request)
-            }
-
-            fn apply(
-                &self,
-                disks: &mut [DiskBuffer<'_>],
-                change: &Change<'_>,
-                stamp: Stamp,
-            ) -> Result<Option<ArrayId>, ChangeError> {
-                AsrProfile::apply(Self::profile(self), disks, change, stamp)
-            }
-
-            fn erase_step<'a>(
-                &self,
-                disk: &DiskBuffer<'_>,
-                index: usize,
-                block: &'a mut [u8],
-            ) -> Option<Step<'a>> {
-                commit::erase_step(disk, index, block)
-            }
-        }
-    };
-}
-
-write_as!(Asr, |_own| AsrProfile { order: MemberOrder::Undecided, unknown_versions: false });
-write_as!(AsrOrdered, |own| AsrProfile { order: own.0, unknown_versions: false });
-write_as!(AsrProfile, |own| *own);

@@ -49,7 +49,7 @@
 //! use raid_ddf::Ddf;
 //!
 //! let shape = DiskShape { blocks: Blocks(1 << 21), block_size: 512 };
-//! let ask = |pieces: &[Piece<'_>]| Ddf.next_read(&DiskView { shape, pieces });
+//! let ask = |pieces: &[Piece<'_>]| Ddf::new().next_read(&DiskView { shape, pieces });
 //! let Lookup::Read(last) = ask(&[]) else { unreachable!() };
 //! assert_eq!(last.start, Lba((1 << 21) - 1));
 //! // This disk holds zeros there, and where some Adaptec firmware keeps its anchor.
@@ -139,7 +139,7 @@ pub use crc::{CrcVariant, compute_crc, matching_crc, seal, stored_crc};
 pub use disk::DdfDisk;
 pub use disk_bytes::{DiskBytes, Disks};
 pub use error::{RecordError, StructureError};
-pub use format::{Ddf, DdfSearch};
+pub use format::Ddf;
 pub use geometry::Writer;
 pub use guid::Guid;
 pub use header::{DdfHeader, HeaderType, OpenState, Revision, Section, SectionAddress};
@@ -165,4 +165,3 @@ pub use vendor_unique_configuration::VendorUniqueConfiguration;
 pub use virtual_disk_records::{
     UserAccess, VdCondition, VdFlags, VdType, VirtualDiskEntry, VirtualDiskRecords,
 };
-pub use writer::DdfProfile;

@@ -10,7 +10,7 @@
 //! | `guard`, `moved_on` | [`guard`] |
 //! | `erase_step` | [`erase`] |
 
-use crate::build::{self, Options, delete, request, spare};
+use crate::build::{self, delete, request, spare};
 use crate::commit;
 use crate::disk_bytes::{DiskBytes, Disks};
 use crate::erase;
@@ -22,52 +22,119 @@ use crate::update::survey::Survey;
 use crate::update::{activate, bad_blocks, condition, import, run_time};
 use raid_core::array::{ArrayId, MemberId, Place};
 use raid_core::metadata::{
-    Admin, ArrayRequest, BadBlocks, Capabilities, Change, ChangeError, Creator, DiskBuffer,
-    DiskCondition, DiskShape, DiskView, Format, Inventory, Lookup, MovedOn, RunTime, RuntimeState,
-    SetRecord, Stamp, Step,
+    Admin, ArrayRequest, BadBlocks, Capabilities, Change, ChangeError, DiskBuffer, DiskCondition,
+    DiskShape, DiskView, MovedOn, RunTime, RuntimeState, SetRecord, Stamp, Step,
 };
 use raid_core::units::{Blocks, Extent};
 
-/// The format with choices of the caller's. [`Ddf`] is [`DdfProfile::LINUX`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DdfProfile {
-    /// What new disks look like.
-    pub options: Options,
-    /// Whether the position of an operation is kept, in the vendor's scratch space of configuration
-    /// records. Off by default: whether other implementations keep those bytes is unverified.
-    pub checkpoints: bool,
-    /// Whether configurations of a minor revision that is not known here may be changed. Off by
-    /// default: they are read only.
-    pub unknown_revisions: bool,
+impl Ddf {
+    /// Refuses to change disks of a revision that is not known here, unless that was confirmed.
+    fn permit(&self, disks: &dyn Disks) -> Result<(), ChangeError> {
+        let unknown = |disk| {
+            let disk = disks.disk(disk)?;
+            let copies = Copies::recall(disk, commit::source(disk)?, false)?;
+            Some(copies.header.revision()).filter(|revision| !revision.is_known())
+        };
+        match (0..disks.count()).find_map(unknown) {
+            Some(revision) if !self.unknown_revisions => Err(ChangeError::UnknownVersion {
+                what: "DDF revision; Ddf::with_unknown_revisions confirms that it is written",
+                found: u64::from_be_bytes(revision.0),
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
-impl DdfProfile {
-    /// New disks for Linux and LSI, no checkpoints.
-    pub const LINUX: Self = Self::new(Options::LINUX);
-
-    /// New disks as `options` say, no checkpoints.
-    #[must_use]
-    pub const fn new(options: Options) -> Self {
-        Self { options, checkpoints: false, unknown_revisions: false }
+impl RunTime for Ddf {
+    /// Who failed, who is being filled and whether copies agree; marks only with checkpoints. A bad
+    /// block log holds ranges that were moved, which is not what a bad range of a member is.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            mark: self.checkpoints,
+            mark_after_unclean: false,
+            dirty: true,
+            failure: true,
+            bad_ranges: 0,
+            generation_bits: 32,
+        }
     }
 
-    /// The same with checkpoints.
-    #[must_use]
-    pub const fn with_checkpoints(self) -> Self {
-        Self { checkpoints: true, ..self }
+    fn workspace(&self, disk: &DiskView<'_>) -> Option<Extent> {
+        build::workspace(DiskBytes::View(*disk))
     }
 
-    /// The same with the caller's confirmation that minor revisions that are not known here may be
-    /// written.
-    #[must_use]
-    pub const fn with_unknown_revisions(self) -> Self {
-        Self { unknown_revisions: true, ..self }
+    fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
+        run_time::state(&disks, array, set)
+    }
+
+    fn set_state(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        array: ArrayId,
+        set: u16,
+        record: &dyn SetRecord,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        self.permit(&Live(disks))?;
+        run_time::set_state(disks, (array, set), &record.state(), self.checkpoints, stamp)
+    }
+
+    fn activate(
+        &self,
+        disks: &mut [DiskBuffer<'_>],
+        array: ArrayId,
+        place: Place,
+        spare: usize,
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
+        self.permit(&Live(disks))?;
+        activate::activate(disks, array, place, spare, stamp)
+    }
+
+    fn commit_step<'a>(
+        &self,
+        disk: &'a DiskBuffer<'_>,
+        index: usize,
+        block: &'a mut [u8],
+    ) -> Option<Step<'a>> {
+        commit::step(disk, index, block)
+    }
+
+    /// The array does not matter: a revision is that of the whole configuration.
+    fn read_only(&self, disks: &[DiskView<'_>], array: ArrayId) -> Option<ChangeError> {
+        let obstacle = || Survey::obstacle(&disks, array.into());
+        self.permit(&disks).err().or_else(obstacle)
+    }
+
+    fn guard(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {
+        guard::guard(DiskBytes::View(*disk), index)
+    }
+
+    fn moved_on(&self, disk: &DiskView<'_>, index: usize, found: &[u8]) -> Option<MovedOn> {
+        guard::moved_on(DiskBytes::View(*disk), index, found)
+    }
+}
+
+impl Admin for Ddf {
+    fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
+        build::new_area(shape, index, &self.options)
+    }
+
+    fn usable(&self, shape: DiskShape) -> Blocks {
+        build::usable(shape, &self.options)
+    }
+
+    fn largest_member(
+        &self,
+        disks: &[DiskBuffer<'_>],
+        request: &ArrayRequest<'_>,
+    ) -> Result<Blocks, ChangeError> {
+        request::largest_member(disks, request)
     }
 
     /// Makes one change, unless the disks are of a revision that is not known here.
     fn apply(
-        self,
+        &self,
         disks: &mut [DiskBuffer<'_>],
         change: &Change<'_>,
         stamp: Stamp,
@@ -99,160 +166,6 @@ impl DdfProfile {
         made.map(|()| None)
     }
 
-    /// Refuses to change disks of a revision that is not known here, unless that was confirmed.
-    fn permit(self, disks: &dyn Disks) -> Result<(), ChangeError> {
-        let unknown = |disk| {
-            let disk = disks.disk(disk)?;
-            let copies = Copies::recall(disk, commit::source(disk)?, false)?;
-            Some(copies.header.revision()).filter(|revision| !revision.is_known())
-        };
-        match (0..disks.count()).find_map(unknown) {
-            Some(revision) if !self.unknown_revisions => Err(ChangeError::UnknownVersion {
-                what: "DDF revision; DdfProfile::with_unknown_revisions confirms that it is written",
-                found: u64::from_be_bytes(revision.0),
-            }),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Ddf {
-    const fn profile(self) -> DdfProfile {
-        DdfProfile::LINUX
-    }
-}
-
-impl DdfProfile {
-    const fn profile(self) -> Self {
-        self
-    }
-}
-
-impl Format for DdfProfile {
-    fn name(&self) -> &'static str {
-        Ddf.name()
-    }
-
-    fn creator(&self, configuration: ArrayId) -> Creator {
-        Ddf.creator(configuration)
-    }
-
-    fn next_read(&self, disk: &DiskView<'_>) -> Lookup {
-        Ddf.next_read(disk)
-    }
-
-    fn assemble(&self, disks: &[DiskView<'_>], into: &mut dyn Inventory) {
-        Ddf.assemble(disks, into);
-    }
-
-    fn run_time(&self) -> Option<&dyn RunTime> {
-        Some(self)
-    }
-
-    fn admin(&self) -> Option<&dyn Admin> {
-        Some(self)
-    }
-}
-
-/// One text for both: a trait of another crate has no blanket implementation here.
-macro_rules! writable {
-    ($($format:ty),*) => { $(
-impl RunTime for $format {
-    /// Who failed, who is being filled and whether copies agree; marks only with checkpoints. A bad
-    /// block log holds ranges that were moved, which is not what a bad range of a member is.
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            mark: self.profile().checkpoints,
-            mark_after_unclean: false,
-            dirty: true,
-            failure: true,
-            bad_ranges: 0,
-            generation_bits: 32,
-        }
-    }
-
-    fn workspace(&self, disk: &DiskView<'_>) -> Option<Extent> {
-        build::workspace(DiskBytes::View(*disk))
-    }
-
-    fn state(&self, disks: &[DiskView<'_>], array: ArrayId, set: u16) -> Option<RuntimeState> {
-        run_time::state(&disks, array, set)
-    }
-
-    fn set_state(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        array: ArrayId,
-        set: u16,
-        record: &dyn SetRecord,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError> {
-        self.profile().permit(&Live(disks))?;
-        run_time::set_state(disks, (array, set), &record.state(), self.profile().checkpoints, stamp)
-    }
-
-    fn activate(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        array: ArrayId,
-        place: Place,
-        spare: usize,
-        stamp: Stamp,
-    ) -> Result<(), ChangeError> {
-        self.profile().permit(&Live(disks))?;
-        activate::activate(disks, array, place, spare, stamp)
-    }
-
-    fn commit_step<'a>(
-        &self,
-        disk: &'a DiskBuffer<'_>,
-        index: usize,
-        block: &'a mut [u8],
-    ) -> Option<Step<'a>> {
-        commit::step(disk, index, block)
-    }
-
-    /// The array does not matter: a revision is that of the whole configuration.
-    fn read_only(&self, disks: &[DiskView<'_>], array: ArrayId) -> Option<ChangeError> {
-        let obstacle = || Survey::obstacle(&disks, array.into());
-        self.profile().permit(&disks).err().or_else(obstacle)
-    }
-
-    fn guard(&self, disk: &DiskView<'_>, index: usize) -> Option<Extent> {
-        guard::guard(DiskBytes::View(*disk), index)
-    }
-
-    fn moved_on(&self, disk: &DiskView<'_>, index: usize, found: &[u8]) -> Option<MovedOn> {
-        guard::moved_on(DiskBytes::View(*disk), index, found)
-    }
-}
-
-impl Admin for $format {
-    fn new_area(&self, shape: DiskShape, index: usize) -> Option<Extent> {
-        build::new_area(shape, index, &self.profile().options)
-    }
-
-    fn usable(&self, shape: DiskShape) -> Blocks {
-        build::usable(shape, &self.profile().options)
-    }
-
-    fn largest_member(
-        &self,
-        disks: &[DiskBuffer<'_>],
-        request: &ArrayRequest<'_>,
-    ) -> Result<Blocks, ChangeError> {
-        request::largest_member(disks, request)
-    }
-
-    fn apply(
-        &self,
-        disks: &mut [DiskBuffer<'_>],
-        change: &Change<'_>,
-        stamp: Stamp,
-    ) -> Result<Option<ArrayId>, ChangeError> {
-        self.profile().apply(disks, change, stamp)
-    }
-
     fn disk_condition(&self, disks: &[DiskView<'_>], disk: MemberId) -> Option<DiskCondition> {
         condition::condition(disks, disk)
     }
@@ -270,7 +183,3 @@ impl Admin for $format {
         erase::step(disk, index, block)
     }
 }
-    )* };
-}
-
-writable!(Ddf, DdfProfile);

@@ -4,9 +4,9 @@
 use raid_core::metadata::Format;
 
 /// Every format, in the order in which a disk is asked.
-pub static FORMATS: &[&dyn Format] = &[&raid_ddf::Ddf, &raid_asr::Asr];
+pub static FORMATS: &[&dyn Format] = &[&raid_ddf::Ddf::new(), &raid_asr::Asr::new()];
 
 /// As [`FORMATS`], those that can search the end of disks for metadata that stands elsewhere: for reading
 /// only, and slow where there is none.
 pub static SEARCHING: &[&dyn Format] =
-    &[&raid_ddf::DdfSearch { search: raid_ddf::AnchorSearch::RESERVE }, &raid_asr::Asr];
+    &[&raid_ddf::Ddf::new().with_search(raid_ddf::AnchorSearch::RESERVE), &raid_asr::Asr::new()];

@@ -195,23 +195,23 @@ fn requests_that_the_format_cannot_hold_are_refused_and_change_nothing() {
     });
     refused("a spare", mirror, |rig, _| {
         let stamp = rig.stamp();
-        rig.edit(|disks| Asr.add_spare(disks, 1, stamp)).unwrap();
+        rig.edit(|disks| Asr::new().add_spare(disks, 1, stamp)).unwrap();
     });
     refused("a member of an array", mirror, |rig, _| {
         let [a, b] = [rig.insert(SMALL), rig.insert(SMALL)];
         for disk in [a, b] {
             let stamp = rig.stamp();
-            rig.edit(|disks| Asr.add_spare(disks, disk, stamp)).unwrap();
+            rig.edit(|disks| Asr::new().add_spare(disks, disk, stamp)).unwrap();
             let stamp = rig.stamp();
-            rig.edit(|disks| Asr.release_spare(disks, disk, stamp)).unwrap();
+            rig.edit(|disks| Asr::new().release_spare(disks, disk, stamp)).unwrap();
         }
         rig.create("other", geometry(Level::Raid1, 2), &[1, a]).unwrap();
     });
     refused("name of another array", mirror, |rig, _| {
         let disk = rig.insert(SMALL);
         let stamp = rig.stamp();
-        rig.edit(|disks| Asr.add_spare(disks, disk, stamp)).unwrap();
-        rig.edit(|disks| Asr.release_spare(disks, disk, stamp)).unwrap();
+        rig.edit(|disks| Asr::new().add_spare(disks, disk, stamp)).unwrap();
+        rig.edit(|disks| Asr::new().release_spare(disks, disk, stamp)).unwrap();
         rig.create("array", geometry(Level::Single, 1), &[disk]).unwrap();
     });
 }
@@ -224,8 +224,8 @@ fn the_largest_member_is_accepted_and_one_strip_more_is_not() {
         let disks: Vec<usize> = (0..count).collect();
         let request =
             ArrayRequest { unverified: true, ..ArrayRequest::new(Name::EMPTY, shape, &disks) };
-        let most = rig.edit(|buffers| Asr.largest_member(buffers, &request)).unwrap();
-        assert_eq!(most, Asr.usable(SMALL));
+        let most = rig.edit(|buffers| Asr::new().largest_member(buffers, &request)).unwrap();
+        assert_eq!(most, Asr::new().usable(SMALL));
         let more = Blocks(most.0 + shape.strip.0.max(1));
         let with = |member_blocks| ArrayRequest {
             geometry: Geometry { member_blocks, ..shape },
@@ -236,7 +236,7 @@ fn the_largest_member_is_accepted_and_one_strip_more_is_not() {
     }
     let mut rig = Rig::unused(3);
     let five = ArrayRequest::new(Name::EMPTY, geometry(Level::Raid5, 3), &[0, 1, 2]);
-    assert!(rig.edit(|buffers| Asr.largest_member(buffers, &five)).is_err());
+    assert!(rig.edit(|buffers| Asr::new().largest_member(buffers, &five)).is_err());
 }
 
 #[test]
@@ -302,19 +302,19 @@ fn disks_that_cannot_carry_the_format_are_refused() {
         (u64::MAX, 512),
     ] {
         let shape = DiskShape { blocks: Blocks(blocks), block_size };
-        assert_eq!(Asr.new_area(shape, 0), None, "{shape:?}");
-        assert_eq!(Asr.usable(shape), Blocks(0));
+        assert_eq!(Asr::new().new_area(shape, 0), None, "{shape:?}");
+        assert_eq!(Asr::new().usable(shape), Blocks(0));
         let mut rig = Rig::blank(&[SMALL, shape]);
         let stamp = rig.stamp();
         let before = rig.buffers.clone();
-        let error = rig.edit(|disks| Asr.initialise(disks, stamp)).unwrap_err();
+        let error = rig.edit(|disks| Asr::new().initialise(disks, stamp)).unwrap_err();
         assert!(matches!(error, ChangeError::Disk { disk: 1, .. }), "{error}");
         assert_eq!(rig.buffers, before);
     }
     let largest = DiskShape { blocks: Blocks(u64::from(u32::MAX) + 17), block_size: 512 };
-    assert_eq!(Asr.new_area(largest, 0).map(|area| area.len), Some(Blocks(17)));
-    assert_eq!(Asr.new_area(largest, 1), None);
-    assert_eq!(Asr.usable(largest).0 % 2048, 0);
+    assert_eq!(Asr::new().new_area(largest, 0).map(|area| area.len), Some(Blocks(17)));
+    assert_eq!(Asr::new().new_area(largest, 1), None);
+    assert_eq!(Asr::new().usable(largest).0 % 2048, 0);
 }
 
 /// What firmware and management software keep in the reserved block stays.
@@ -328,7 +328,7 @@ fn a_disk_that_carries_the_format_keeps_what_its_controller_noted() {
     rig.media[0].write(SMALL.blocks.0 - 1, &block);
     rig.reread();
     let stamp = rig.stamp();
-    rig.edit(|disks| Asr.initialise(disks, stamp)).unwrap();
+    rig.edit(|disks| Asr::new().initialise(disks, stamp)).unwrap();
     rig.commit();
     rig.create("one", geometry(Level::Single, 1), &[0]).unwrap();
     rig.commit();
@@ -342,8 +342,9 @@ fn spares_stand_by_for_all_or_for_one_array() {
     let (mut rig, array) = Rig::with_array(geometry(Level::Raid1, 2), 4);
     let serves = [(array, None)];
     let stamp = rig.stamp();
-    rig.edit(|disks| Asr.assign_spare(disks, &SpareRequest::global(2), stamp)).unwrap();
-    rig.edit(|disks| Asr.assign_spare(disks, &SpareRequest::dedicated(3, &serves), stamp)).unwrap();
+    rig.edit(|disks| Asr::new().assign_spare(disks, &SpareRequest::global(2), stamp)).unwrap();
+    rig.edit(|disks| Asr::new().assign_spare(disks, &SpareRequest::dedicated(3, &serves), stamp))
+        .unwrap();
     rig.commit();
     rig.reread();
     let found = rig.found();
@@ -361,7 +362,7 @@ fn spares_stand_by_for_all_or_for_one_array() {
     assert_eq!(table[136..138], [0, 0xFE]);
     // A second one of the array has no place in the members' headers.
     let stamp = rig.stamp();
-    rig.edit(|disks| Asr.release_spare(disks, 2, stamp)).unwrap();
+    rig.edit(|disks| Asr::new().release_spare(disks, 2, stamp)).unwrap();
     let before = rig.buffers.clone();
     for request in [
         SpareRequest::dedicated(2, &serves),
@@ -371,11 +372,14 @@ fn spares_stand_by_for_all_or_for_one_array() {
         SpareRequest::global(0),
         SpareRequest::global(3),
     ] {
-        assert!(rig.edit(|disks| Asr.assign_spare(disks, &request, stamp)).is_err(), "{request:?}");
+        assert!(
+            rig.edit(|disks| Asr::new().assign_spare(disks, &request, stamp)).is_err(),
+            "{request:?}"
+        );
         assert_eq!(rig.buffers, before);
     }
-    rig.edit(|disks| Asr.release_spare(disks, 3, stamp)).unwrap();
-    assert!(rig.edit(|disks| Asr.release_spare(disks, 3, stamp)).is_err());
+    rig.edit(|disks| Asr::new().release_spare(disks, 3, stamp)).unwrap();
+    assert!(rig.edit(|disks| Asr::new().release_spare(disks, 3, stamp)).is_err());
     let found = rig.found();
     assert_eq!(found.findings, []);
     assert!(found.disks[2..].iter().all(|disk| disk.role == "unused"));
@@ -402,7 +406,7 @@ fn an_update_of_seven_lines_is_one_block() {
     assert_eq!((second, first), (SMALL.blocks.0 - 16, SMALL.blocks.0 - 17));
     let mut new = Rig::blank(&[SMALL]);
     let stamp = new.stamp();
-    new.edit(|disks| Asr.initialise(disks, stamp)).unwrap();
+    new.edit(|disks| Asr::new().initialise(disks, stamp)).unwrap();
     let steps = new.steps(0, false);
     let writes: Vec<u64> = steps
         .iter()

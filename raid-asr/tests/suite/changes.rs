@@ -6,7 +6,7 @@
 use crate::property;
 
 use crate::rig::{Rig, SMALL, Stepped, geometry, joined, raid10};
-use raid_asr::{Asr, AsrOrdered, MemberOrder};
+use raid_asr::{Asr, MemberOrder};
 use raid_core::array::{ArrayId, Initialisation, Level, Name, Place, Secondary};
 use raid_core::metadata::{
     Admin, ArrayRequest, ChangeError, Operation, RunTime, RuntimeState, SpareRequest,
@@ -124,7 +124,7 @@ fn change(
     input: &mut Input<'_>,
     hostile: bool,
 ) -> Result<(), ChangeError> {
-    let order = AsrOrdered(match choice >> 4 & 3 {
+    let order = Asr::new().with_order(match choice >> 4 & 3 {
         0 => MemberOrder::Table,
         1 => MemberOrder::Address,
         _ => MemberOrder::Undecided,
@@ -176,17 +176,17 @@ fn change(
                 initialisation: input.state().initialisation,
                 ..ArrayRequest::new(Name::new(name), shape, &disks)
             };
-            rig.edit(|disks| Asr.create_array(disks, &request, stamp)).map(drop)
+            rig.edit(|disks| Asr::new().create_array(disks, &request, stamp)).map(drop)
         }
-        6 => rig.edit(|disks| Asr.add_spare(disks, disk, stamp)),
+        6 => rig.edit(|disks| Asr::new().add_spare(disks, disk, stamp)),
         7 => {
             let serves = [(id, None)];
             let request = SpareRequest::dedicated(disk, &serves);
-            rig.edit(|disks| Asr.assign_spare(disks, &request, stamp))
+            rig.edit(|disks| Asr::new().assign_spare(disks, &request, stamp))
         }
-        8 => rig.edit(|disks| Asr.release_spare(disks, disk, stamp)),
-        9 => rig.edit(|disks| Asr.delete_array(disks, id, stamp)),
-        10 => rig.edit(|disks| Asr.dissolve(disks, id, stamp)),
+        8 => rig.edit(|disks| Asr::new().release_spare(disks, disk, stamp)),
+        9 => rig.edit(|disks| Asr::new().delete_array(disks, id, stamp)),
+        10 => rig.edit(|disks| Asr::new().dissolve(disks, id, stamp)),
         _ => {
             if rig.live.len() < 8 && choice & 0x80 != 0 {
                 rig.insert(SMALL);

@@ -184,7 +184,7 @@ fn life(shape: Geometry, spares: usize, changes: &[(Change, &[usize])]) -> Tally
     let (mut rig, array) = Rig::with_array(shape, members + spares);
     for spare in members..members + spares {
         let stamp = rig.stamp();
-        rig.edit(|disks| Asr.add_spare(disks, spare, stamp)).unwrap();
+        rig.edit(|disks| Asr::new().add_spare(disks, spare, stamp)).unwrap();
     }
     rig.commit();
     rig.reread();
@@ -196,7 +196,9 @@ fn life(shape: Geometry, spares: usize, changes: &[(Change, &[usize])]) -> Tally
             Change::State(set, state) => edited.set_state(array, set, &state).unwrap(),
             Change::Activate(place, spare) => {
                 let stamp = edited.stamp();
-                edited.edit(|disks| Asr.activate(disks, array, place, spare, stamp)).unwrap();
+                edited
+                    .edit(|disks| Asr::new().activate(disks, array, place, spare, stamp))
+                    .unwrap();
             }
         }
         let tally = explore(&rig, &mut edited, |left| finish(left, array, shape.sets, absent));
@@ -366,11 +368,11 @@ fn a_cut_during_deletion_leaves_the_array_or_nothing() {
         rig.commit();
         let mut edited = rig.clone();
         let stamp = edited.stamp();
-        edited.edit(|disks| Asr.delete_array(disks, array, stamp)).unwrap();
+        edited.edit(|disks| Asr::new().delete_array(disks, array, stamp)).unwrap();
         let tally = explore(&rig, &mut edited, |left| {
             let mut again = left.clone();
             let stamp = again.stamp();
-            match again.edit(|disks| Asr.delete_array(disks, array, stamp)) {
+            match again.edit(|disks| Asr::new().delete_array(disks, array, stamp)) {
                 Ok(()) => {
                     again.commit();
                     again.reread();
@@ -394,7 +396,7 @@ fn a_cut_beside_a_spare_does_not_touch_the_array() {
     let stamp = edited.stamp();
     let serves = [(array, None)];
     let request = SpareRequest::dedicated(2, &serves);
-    edited.edit(|disks| Asr.assign_spare(disks, &request, stamp)).unwrap();
+    edited.edit(|disks| Asr::new().assign_spare(disks, &request, stamp)).unwrap();
     let roles = |rig: &Rig| rig.found().disks[2].role;
     let mut seen = BTreeSet::new();
     explore(&rig, &mut edited, |left| {
@@ -403,7 +405,7 @@ fn a_cut_beside_a_spare_does_not_touch_the_array() {
     edited.commit();
     edited.reread();
     let mut released = edited.clone();
-    released.edit(|disks| Asr.release_spare(disks, 2, stamp)).unwrap();
+    released.edit(|disks| Asr::new().release_spare(disks, 2, stamp)).unwrap();
     explore(&edited, &mut released, |left| {
         seen.insert(roles(left));
     });
@@ -419,7 +421,7 @@ fn a_cut_while_disks_are_made_or_erased_leaves_no_array_of_the_old_table() {
     let identity = old.found().disks[0].id;
     let mut new = Rig::blank(&[SMALL]);
     let stamp = raid_core::metadata::Stamp { unix_seconds: 2_000_000_000, random: 77 };
-    new.edit(|disks| Asr.initialise(disks, stamp)).unwrap();
+    new.edit(|disks| Asr::new().initialise(disks, stamp)).unwrap();
     let made = new.steps(0, false);
     let erased = old.clone().steps(0, true);
     let mut seen = BTreeSet::new();

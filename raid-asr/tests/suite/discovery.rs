@@ -50,16 +50,16 @@ fn a_disk_too_small_for_a_table_is_absent_whatever_its_last_block_says() {
 fn a_disk_of_which_nothing_was_read_is_passed_over_and_one_half_read_is_not() {
     let shape = DiskShape { blocks: Blocks(DISK_BLOCKS), block_size: 512 };
     let view = DiskView { shape, pieces: &[] };
-    assert_eq!(Asr.next_read(&view), Lookup::Read(Extent::new(DISK_BLOCKS - 1, 1)));
+    assert_eq!(Asr::new().next_read(&view), Lookup::Read(Extent::new(DISK_BLOCKS - 1, 1)));
     let mut found = Found::default();
-    Asr.assemble(&[view], &mut found);
+    Asr::new().assemble(&[view], &mut found);
     assert_eq!(found, Found::default());
 
     let reserved = mirror()[0].reserved_block();
     let pieces = [Piece { at: Lba(DISK_BLOCKS - 1), bytes: &reserved }];
     let view = DiskView { shape, pieces: &pieces };
-    assert_eq!(Asr.next_read(&view), Lookup::Read(Extent::new(DISK_BLOCKS - 17, 16)));
-    Asr.assemble(&[view], &mut found);
+    assert_eq!(Asr::new().next_read(&view), Lookup::Read(Extent::new(DISK_BLOCKS - 17, 16)));
+    Asr::new().assemble(&[view], &mut found);
     assert_eq!(found.findings[0].code, finding::UNREAD.code);
     assert_eq!(found.findings[0].at, Some(Lba(DISK_BLOCKS - 17)));
     assert!(found.disks.is_empty());
@@ -158,12 +158,12 @@ fn larger_blocks_are_refused() {
     let shape = DiskShape { blocks: Blocks(DISK_BLOCKS / 8), block_size: 4096 };
     let last = Lba(DISK_BLOCKS / 8 - 1);
     let none = DiskView { shape, pieces: &[] };
-    assert_eq!(Asr.next_read(&none), Lookup::Read(Extent { start: last, len: Blocks(1) }));
+    assert_eq!(Asr::new().next_read(&none), Lookup::Read(Extent { start: last, len: Blocks(1) }));
     let pieces = [Piece { at: last, bytes: end }];
     let view = DiskView { shape, pieces: &pieces };
-    assert_eq!(Asr.next_read(&view), Lookup::Complete);
+    assert_eq!(Asr::new().next_read(&view), Lookup::Complete);
     let mut found = Found::default();
-    Asr.assemble(&[view], &mut found);
+    Asr::new().assemble(&[view], &mut found);
     assert_eq!(found.findings[0].code, finding::BLOCK_SIZE.code);
     assert_eq!((found.findings[0].found, found.findings[0].expected), (Some(4096), Some(512)));
     assert!(found.arrays.is_empty());

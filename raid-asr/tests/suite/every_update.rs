@@ -13,7 +13,7 @@ pub(crate) fn two_arrays() -> (Rig, ArrayId, ArrayId) {
     let wide = rig.create("wide", raid10(2), &[0, 1, 2, 3]).unwrap();
     let mirror = rig.create("mirror", geometry(Level::Raid1, 2), &[4, 5]).unwrap();
     let stamp = rig.stamp();
-    rig.edit(|disks| Asr.add_spare(disks, 7, stamp)).unwrap();
+    rig.edit(|disks| Asr::new().add_spare(disks, 7, stamp)).unwrap();
     rig.commit();
     rig.reread();
     (rig, wide, mirror)
@@ -37,15 +37,15 @@ pub(crate) const CHANGES: [Change; 7] = [
     ("activation", &[0, 1, 2, 3, 7], |rig, array| {
         rig.set_state(array, 0, &RuntimeState { failed: slots(&[1]), ..healthy() })?;
         let (place, stamp) = (Place { set: 0, slot: Slot(1) }, rig.stamp());
-        rig.edit(|disks| Asr.activate(disks, array, place, 7, stamp))
+        rig.edit(|disks| Asr::new().activate(disks, array, place, 7, stamp))
     }),
     ("creation", &[6], |rig, _| rig.create("new", geometry(Level::Single, 1), &[6]).map(drop)),
     ("deletion", &[0, 1, 2, 3], |rig, array| {
         let stamp = rig.stamp();
-        rig.edit(|disks| Asr.delete_array(disks, array, stamp))
+        rig.edit(|disks| Asr::new().delete_array(disks, array, stamp))
     }),
     ("release", &[7], |rig, _| {
         let stamp = rig.stamp();
-        rig.edit(|disks| Asr.release_spare(disks, 7, stamp))
+        rig.edit(|disks| Asr::new().release_spare(disks, 7, stamp))
     }),
 ];

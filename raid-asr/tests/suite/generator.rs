@@ -205,7 +205,7 @@ impl Probe {
         let mut last = Lookup::Absent;
         for _ in 0..8 {
             let borrowed = borrow(&pieces);
-            last = Asr.next_read(&DiskView { shape, pieces: &borrowed });
+            last = Asr::new().next_read(&DiskView { shape, pieces: &borrowed });
             let Lookup::Read(extent) = last else { break };
             let (at, len) = (extent.start.0, extent.len.0);
             assert!(len <= 16 && at + len <= image.blocks, "asked for {extent:?}");
@@ -295,7 +295,7 @@ pub fn assemble_probes(probes: &[Probe]) -> Found {
         .map(|(probe, pieces)| DiskView { shape: probe.shape, pieces })
         .collect();
     let mut found = Found::default();
-    Asr.assemble(&views, &mut found);
+    Asr::new().assemble(&views, &mut found);
     found
 }
 

@@ -13,12 +13,16 @@ const RESERVED: u64 = SMALL.blocks.0 - 1;
 fn moved(rig: &Rig, media: &[Medium]) -> Vec<Option<MovedOn>> {
     rig.view(|views| {
         let of = |(view, medium): (_, &Medium)| {
-            let runs: Vec<_> = (0..).map_while(|index| Asr.guard(view, index)).collect();
+            let runs: Vec<_> = (0..).map_while(|index| Asr::new().guard(view, index)).collect();
             let blocks: u64 = runs.iter().map(|run| run.len.0).sum();
             assert!((2..=GUARD_BLOCKS).contains(&blocks), "{blocks} blocks");
             (0..).zip(runs).find_map(|(index, run)| {
-                assert_eq!(Asr.moved_on(view, index, &[]), None, "an unreadable run is none");
-                Asr.moved_on(view, index, &medium.read(run.start.0, run.len.0))
+                assert_eq!(
+                    Asr::new().moved_on(view, index, &[]),
+                    None,
+                    "an unreadable run is none"
+                );
+                Asr::new().moved_on(view, index, &medium.read(run.start.0, run.len.0))
             })
         };
         views.iter().zip(media).map(of).collect()
@@ -48,7 +52,7 @@ fn an_update_by_another_engine_is_seen_on_every_disk_it_reached() {
     let mut theirs = rig.clone();
     let (serves, stamp) = ([(mirror, None)], theirs.stamp());
     theirs
-        .edit(|disks| Asr.assign_spare(disks, &SpareRequest::dedicated(6, &serves), stamp))
+        .edit(|disks| Asr::new().assign_spare(disks, &SpareRequest::dedicated(6, &serves), stamp))
         .unwrap();
     theirs.commit();
     assert!(moved(&rig, &theirs.media)[6].is_some());
@@ -58,7 +62,7 @@ fn an_update_by_another_engine_is_seen_on_every_disk_it_reached() {
     assert_eq!(found[0].unwrap().what, "magic of the reserved block");
     assert_eq!(found[1..], [None; 7]);
     let blank = Rig::blank(&[SMALL]);
-    assert_eq!(blank.view(|views| Asr.guard(&views[0], 0)), None, "not written yet");
+    assert_eq!(blank.view(|views| Asr::new().guard(&views[0], 0)), None, "not written yet");
 }
 
 /// Case C5. Until block 0 is written the update has not happened, and afterwards it is seen.

@@ -69,7 +69,7 @@ pub struct Rig {
 }
 
 fn blank(shape: DiskShape) -> Buffer {
-    let areas = (0..).map_while(|index| Asr.new_area(shape, index));
+    let areas = (0..).map_while(|index| Asr::new().new_area(shape, index));
     let pieces =
         areas.map(|area| (area.start, vec![0; usize::try_from(area.len.0).unwrap() * 512]));
     Buffer { shape, pieces: pieces.collect() }
@@ -90,7 +90,7 @@ impl Rig {
     pub fn unused(count: usize) -> Self {
         let mut rig = Self::blank(&vec![SMALL; count]);
         let stamp = rig.stamp();
-        rig.edit(|disks| Asr.initialise(disks, stamp)).unwrap();
+        rig.edit(|disks| Asr::new().initialise(disks, stamp)).unwrap();
         rig.commit();
         rig.reread();
         rig
@@ -175,8 +175,8 @@ impl Rig {
             let mut steps = Vec::new();
             loop {
                 let step = match erase {
-                    true => Asr.erase_step(disk, steps.len(), &mut block),
-                    false => Asr.commit_step(disk, steps.len(), &mut block),
+                    true => Asr::new().erase_step(disk, steps.len(), &mut block),
+                    false => Asr::new().commit_step(disk, steps.len(), &mut block),
                 };
                 steps.push(match step {
                     None => return steps,
@@ -238,7 +238,7 @@ impl Rig {
 
     /// What discovery tells of the buffers.
     pub fn found(&self) -> Found {
-        self.found_by(&Asr)
+        self.found_by(&Asr::new())
     }
 
     pub fn found_by(&self, format: &dyn Format) -> Found {
@@ -253,7 +253,7 @@ impl Rig {
     }
 
     pub fn state(&self, array: ArrayId, set: u16) -> Option<RuntimeState> {
-        self.view(|disks| Asr.state(disks, array, set))
+        self.view(|disks| Asr::new().state(disks, array, set))
     }
 
     pub fn set_state(
@@ -263,7 +263,7 @@ impl Rig {
         state: &RuntimeState,
     ) -> Result<(), ChangeError> {
         let stamp = self.stamp();
-        self.edit(|disks| Asr.set_state(disks, array, set, state, stamp))
+        self.edit(|disks| Asr::new().set_state(disks, array, set, state, stamp))
     }
 
     /// As whoever starts the array does: what an update left undone is written to all disks, one update
@@ -292,7 +292,7 @@ impl Rig {
 
     pub fn request(&mut self, request: &ArrayRequest<'_>) -> Result<ArrayId, ChangeError> {
         let stamp = self.stamp();
-        self.edit(|disks| Asr.create_array(disks, request, stamp))
+        self.edit(|disks| Asr::new().create_array(disks, request, stamp))
     }
 
     /// An array on the first disks of `count` unused ones, written and read again.

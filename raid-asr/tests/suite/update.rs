@@ -6,7 +6,7 @@ use crate::generator::{
 };
 use crate::rig::{self, MEMBER, Rig, SMALL, geometry, healthy, joined, raid10, slots};
 use proptest::prelude::*;
-use raid_asr::{Asr, AsrOrdered, MemberOrder, RaidTable, finding};
+use raid_asr::{Asr, MemberOrder, RaidTable, finding};
 use raid_core::array::{ArrayId, ArrayState, Initialisation, Level, MemberState, Place, Secondary};
 use raid_core::metadata::{
     Admin, ChangeError, Format, Operation, RunTime, RuntimeState, SpareRequest,
@@ -342,11 +342,11 @@ fn a_spare_takes_the_place_and_the_address_of_the_failed_member() {
             false => SpareRequest::global(4),
         };
         let stamp = rig.stamp();
-        written(&mut rig, |rig| rig.edit(|disks| Asr.assign_spare(disks, &request, stamp)));
+        written(&mut rig, |rig| rig.edit(|disks| Asr::new().assign_spare(disks, &request, stamp)));
         let refused = |rig: &mut Rig, place, spare| {
             let before = rig.buffers.clone();
             let stamp = rig.stamp();
-            let result = rig.edit(|disks| Asr.activate(disks, array, place, spare, stamp));
+            let result = rig.edit(|disks| Asr::new().activate(disks, array, place, spare, stamp));
             assert_eq!(rig.buffers, before, "a refused change changed something");
             result.unwrap_err()
         };
@@ -364,7 +364,7 @@ fn a_spare_takes_the_place_and_the_address_of_the_failed_member() {
         }
         let before = rig.media[1].read(TABLE, 1);
         let stamp = rig.stamp();
-        rig.edit(|disks| Asr.activate(disks, array, place(0, 0), 4, stamp)).unwrap();
+        rig.edit(|disks| Asr::new().activate(disks, array, place(0, 0), 4, stamp)).unwrap();
         rig.commit();
         rig.reread();
         let found = rig.found();
@@ -392,13 +392,14 @@ fn a_spare_that_does_not_fit_is_refused() {
     let other = rig.create("other", geometry(Level::Single, 1), &[3]).unwrap();
     let serves = [(other, None)];
     let stamp = rig.stamp();
-    rig.edit(|disks| Asr.add_spare(disks, small, stamp)).unwrap();
-    rig.edit(|disks| Asr.assign_spare(disks, &SpareRequest::dedicated(2, &serves), stamp)).unwrap();
+    rig.edit(|disks| Asr::new().add_spare(disks, small, stamp)).unwrap();
+    rig.edit(|disks| Asr::new().assign_spare(disks, &SpareRequest::dedicated(2, &serves), stamp))
+        .unwrap();
     rig.live[0] = false;
     rig.set_state(array, 0, &failed(&[0])).unwrap();
     for (spare, what) in [(small, "smaller"), (2, "another array"), (3, "not a spare")] {
         let before = rig.buffers.clone();
-        let result = rig.edit(|disks| Asr.activate(disks, array, place(0, 0), spare, stamp));
+        let result = rig.edit(|disks| Asr::new().activate(disks, array, place(0, 0), spare, stamp));
         assert!(result.unwrap_err().to_string().contains(what));
         assert_eq!(rig.buffers, before);
     }
@@ -409,7 +410,8 @@ fn a_spare_that_does_not_fit_is_refused() {
     lines[2].state = 0x03;
     let images = [Disk::new(magic(0), &lines).image(), bad.image()];
     let mut rig = Rig::of_images(&images);
-    let result = rig.edit(|disks| Asr.activate(disks, id(0x1234_5678), place(0, 1), 1, stamp));
+    let result =
+        rig.edit(|disks| Asr::new().activate(disks, id(0x1234_5678), place(0, 1), 1, stamp));
     assert!(result.unwrap_err().to_string().contains("not usable"));
 }
 
@@ -421,8 +423,8 @@ fn changes_of_what_is_not_there_are_refused() {
     for unknown in [id(0x0BAD_CAFE), ArrayId([7; 24]), ArrayId::ANY] {
         let none = ChangeError::NoSuchArray(unknown);
         assert_eq!(rig.set_state(unknown, 0, &healthy()), Err(none));
-        assert_eq!(rig.edit(|disks| Asr.delete_array(disks, unknown, stamp)), Err(none));
-        assert_eq!(rig.edit(|disks| Asr.dissolve(disks, unknown, stamp)), Err(none));
+        assert_eq!(rig.edit(|disks| Asr::new().delete_array(disks, unknown, stamp)), Err(none));
+        assert_eq!(rig.edit(|disks| Asr::new().dissolve(disks, unknown, stamp)), Err(none));
         assert_eq!(rig.state(unknown, 0), None);
     }
     assert_eq!(rig.set_state(array, 1, &healthy()), Err(ChangeError::NoSuchPlace(place(1, 0))));
@@ -452,21 +454,22 @@ fn a_deleted_array_is_gone_and_its_disks_serve_again() {
     let other = rig.create("other", geometry(Level::Raid1, 2), &[2, 3]).unwrap();
     let serves = [(array, None)];
     let stamp = rig.stamp();
-    rig.edit(|disks| Asr.assign_spare(disks, &SpareRequest::dedicated(4, &serves), stamp)).unwrap();
+    rig.edit(|disks| Asr::new().assign_spare(disks, &SpareRequest::dedicated(4, &serves), stamp))
+        .unwrap();
     rig.commit();
     rig.reread();
     // Disk 1 is not there while the array is deleted.
     let mut short = rig.clone();
     short.live[1] = false;
     let stamp = short.stamp();
-    written(&mut short, |rig| rig.edit(|disks| Asr.delete_array(disks, array, stamp)));
+    written(&mut short, |rig| rig.edit(|disks| Asr::new().delete_array(disks, array, stamp)));
     let found = short.found();
     assert_eq!(found.arrays.iter().map(|a| a.id).collect::<Vec<_>>(), [other]);
     assert!(found.has(finding::DELETED));
     assert_eq!(found.disks[4].role, "dedicated spare");
     // The rest of it.
     let stamp = short.stamp();
-    written(&mut short, |rig| rig.edit(|disks| Asr.dissolve(disks, array, stamp)));
+    written(&mut short, |rig| rig.edit(|disks| Asr::new().dissolve(disks, array, stamp)));
     let roles: Vec<&str> = short.found().disks.iter().map(|disk| disk.role).collect();
     assert_eq!(roles, ["unused", "unused", "member", "member", "unused"]);
     assert_eq!(short.found().findings, []);
@@ -491,16 +494,16 @@ fn the_caller_decides_between_table_order_and_address_order() {
     let mut rig = Rig::of_images(&images);
     assert_eq!(rig.found().arrays[0].state, ArrayState::Failed);
     for (order, disks) in [(MemberOrder::Table, [0, 1, 2]), (MemberOrder::Address, [1, 2, 0])] {
-        let format = AsrOrdered(order);
+        let format = Asr::new().with_order(order);
         let found = rig.found_by(&format);
         assert_eq!(found.arrays[0].state, ArrayState::Optimal, "{order:?}");
         assert!(found.has(finding::ORDER_DECIDED) && !found.has(finding::ORDER));
         let at: Vec<usize> = found.members.iter().map(|member| member.disk.unwrap()).collect();
         assert_eq!(at, disks);
-        assert_eq!(format.name(), Asr.name());
+        assert_eq!(format.name(), Asr::new().name());
     }
     // Slot 0 by address is the second line.
-    let by_address = AsrOrdered(MemberOrder::Address);
+    let by_address = Asr::new().with_order(MemberOrder::Address);
     let stamp = rig.stamp();
     let array = id(0x1234_5678);
     rig.edit(|disks| by_address.set_state(disks, array, 0, &failed(&[0]), stamp)).unwrap();

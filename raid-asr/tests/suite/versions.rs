@@ -3,7 +3,7 @@
 
 use crate::every_update::{CHANGES, two_arrays};
 use crate::rig::{Rig, SMALL, healthy};
-use raid_asr::{AsrProfile, finding};
+use raid_asr::{Asr, finding};
 use raid_core::metadata::{ChangeError, RunTime, RuntimeState, Severity};
 
 const TABLE: u64 = SMALL.blocks.0 - 17;
@@ -32,7 +32,7 @@ fn tables_of_unknown_versions_are_read_only_until_writing_is_confirmed() {
         assert_eq!(findings.len(), 7, "{version:#x}: all with a table in use");
         assert!(findings.iter().all(|f| f.severity == Severity::Warning));
         assert_eq!((findings[0].found, findings[0].expected), (Some(version.into()), Some(2)));
-        let refused = rig.view(|views| raid_asr::Asr.read_only(views, array));
+        let refused = rig.view(|views| Asr::new().read_only(views, array));
         let refused = refused.unwrap();
         assert!(matches!(refused, ChangeError::UnknownVersion { .. }), "{refused}");
         assert!(refused.to_string().contains("with_unknown_versions"), "{refused}");
@@ -41,7 +41,7 @@ fn tables_of_unknown_versions_are_read_only_until_writing_is_confirmed() {
             assert_eq!(change(&mut rig, array), Err(refused), "{version:#x}, {name}");
             assert_eq!(rig.buffers, before, "{version:#x}, {name}");
         }
-        let confirmed = AsrProfile::default().with_unknown_versions();
+        let confirmed = Asr::new().with_unknown_versions();
         assert_eq!(rig.view(|views| confirmed.read_only(views, array)), None);
         let (state, stamp) = (RuntimeState { clean: false, ..healthy() }, rig.stamp());
         rig.edit(|disks| confirmed.set_state(disks, array, 0, &state, stamp)).unwrap();
@@ -59,7 +59,7 @@ fn a_version_that_one_copy_alone_has_refuses_nothing_and_does_not_spread() {
     for disk in 0..4 {
         let (mut rig, array, _) = two_arrays();
         set_version(&mut rig, disk..disk + 1, 0x42);
-        assert_eq!(rig.view(|views| raid_asr::Asr.read_only(views, array)), None);
+        assert_eq!(rig.view(|views| Asr::new().read_only(views, array)), None);
         rig.set_state(array, 0, &RuntimeState { clean: false, ..healthy() }).unwrap();
         rig.commit();
         for medium in &rig.media[..4] {

@@ -9,7 +9,7 @@ use crate::support::{Told, assemble, read_disk};
 use raid_core::array::{ArrayState, MemberState};
 use raid_core::metadata::{Finding, Lookup, Severity};
 use raid_core::units::{Extent, Lba};
-use raid_ddf::{AnchorSearch, ByteOrder, CopyKind, CrcVariant, DdfSearch, Section};
+use raid_ddf::{AnchorSearch, ByteOrder, CopyKind, CrcVariant, Ddf, Section};
 use raid_ddf::{DdfHeader, U16, U32, U64, VdFlags};
 
 fn is_optimal(told: &Told) -> bool {
@@ -418,7 +418,7 @@ fn what_another_firmware_means_by_workspace_and_foreign_is_a_note() {
 
 /// Discovery with a search of `window` bytes.
 fn search(made: &Handmade, window: u64) -> (Vec<support::Disk>, Told) {
-    let format = DdfSearch { search: AnchorSearch { window } };
+    let format = Ddf::new().with_search(AnchorSearch { window });
     let disks: Vec<_> = (0..made.disks.len())
         .map(|disk| {
             support::read_disk_as(&format, made.shape(), |extent| {

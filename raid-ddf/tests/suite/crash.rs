@@ -12,7 +12,7 @@ use raid_core::metadata::{
     SpareRequest,
 };
 use raid_core::units::{Extent, Lba, Row, Slot, SlotSet};
-use raid_ddf::{Assembly, BadBlockOptions, Ddf, DdfProfile, Options, VendorLogOptions};
+use raid_ddf::{Assembly, BadBlockOptions, Ddf, Options, VendorLogOptions};
 
 /// Small tables, so that many cuts can be looked at.
 fn options() -> Options {
@@ -60,7 +60,7 @@ fn with_spare(
     let (serves, revertible) = request(array);
     let stamp = rig.stamp();
     let spare = SpareRequest { revertible, ..SpareRequest::dedicated(3, &serves) };
-    rig.edit(|disks| Ddf.assign_spare(disks, &spare, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().assign_spare(disks, &spare, stamp)).unwrap();
     (written(rig), array)
 }
 
@@ -156,7 +156,8 @@ fn conditions_of_a_disk() {
         explore(what, &rig, |rig| {
             rig.live[disk] &= !condition.missing;
             let stamp = rig.stamp();
-            rig.edit(|disks| Ddf.set_disk_condition(disks, member, condition, stamp)).unwrap();
+            rig.edit(|disks| Ddf::new().set_disk_condition(disks, member, condition, stamp))
+                .unwrap();
         });
     }
 }
@@ -166,18 +167,18 @@ fn conditions_of_a_disk() {
 fn a_spare_comes_is_used_and_goes() {
     let activate = |rig: &mut Rig, array, spare| {
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.activate(disks, array, PLACE, spare, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().activate(disks, array, PLACE, spare, stamp)).unwrap();
     };
     let (rig, array) = raid5(4);
     let dedicated = explore("dedicated spare", &rig, |rig| {
         let stamp = rig.stamp();
         let serves = [(array, None)];
         let spare = SpareRequest::dedicated(3, &serves);
-        rig.edit(|disks| Ddf.assign_spare(disks, &spare, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().assign_spare(disks, &spare, stamp)).unwrap();
     });
     explore("spare released", &dedicated, |rig| {
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.release_spare(disks, 3, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().release_spare(disks, 3, stamp)).unwrap();
     });
     explore("dedicated spare activated", &failed(dedicated, array), |rig| {
         rig.live[1] = false;
@@ -202,7 +203,7 @@ fn a_spare_comes_is_used_and_goes() {
         rig.disks[1] = blank.disks[0].clone();
         rig.live[1] = true;
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.add_spare(disks, 1, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_spare(disks, 1, stamp)).unwrap();
     };
     let before = written_but(used.clone(), 1);
     let joined = explore_with("blank disk joins", &before, join, Special::WholeDisk);
@@ -249,7 +250,7 @@ fn arrays_come_and_go() {
     let array = two.told().array("five").0.id;
     explore("array deleted", &two, |rig| {
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.delete_array(disks, array, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().delete_array(disks, array, stamp)).unwrap();
     });
 }
 
@@ -265,7 +266,7 @@ fn what_a_disk_says_of_itself() {
     explore("bad range", &rig, |rig| {
         let (stamp, bad) = (rig.stamp(), Extent::new(1000, 3));
         let range = BadBlocks { bad, moved_to };
-        rig.edit(|disks| Ddf.add_bad_blocks(disks, 1, range, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_bad_blocks(disks, 1, range, stamp)).unwrap();
     });
     let set = |what, rig: &Rig, data: &[u8]| {
         explore(what, rig, |rig| {
@@ -278,7 +279,7 @@ fn what_a_disk_says_of_itself() {
     set("vendor's record taken away", &with_record, b"");
     explore("array with a vendor's record deleted", &with_record, |rig| {
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.delete_array(disks, array, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().delete_array(disks, array, stamp)).unwrap();
     });
     let mut joining = with_record;
     joining.append(&Rig::blank(&[SMALL], &options));
@@ -287,7 +288,7 @@ fn what_a_disk_says_of_itself() {
         &joining.clone(),
         |rig| {
             let stamp = rig.stamp();
-            rig.edit(|disks| Ddf.add_spare(disks, 3, stamp)).unwrap();
+            rig.edit(|disks| Ddf::new().add_spare(disks, 3, stamp)).unwrap();
         },
         Special::WholeDisk,
     );
@@ -299,7 +300,7 @@ fn a_checkpoint() {
     let (rig, array) = global(false);
     let mut rig = failed(rig, array);
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.activate(disks, array, PLACE, 3, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().activate(disks, array, PLACE, 3, stamp)).unwrap();
     let rig = written_but(rig, 1);
     let at = |mark| RuntimeState {
         operation: Some(Operation::Rebuild { targets: SlotSet::of(Slot(1)) }),
@@ -309,7 +310,7 @@ fn a_checkpoint() {
     let record = |rig: &mut Rig, mark| {
         rig.live[1] = false;
         let stamp = rig.stamp();
-        let format = DdfProfile::LINUX.with_checkpoints();
+        let format = Ddf::new().with_checkpoints();
         rig.edit(|disks| format.set_state(disks, array, 0, &at(mark), stamp)).unwrap();
     };
     let first = explore("checkpoint", &rig, |rig| record(rig, 1024));
@@ -332,7 +333,7 @@ fn a_foreign_configuration_is_imported() {
         // The other configuration is looked at, not written.
         rig.live[3] = false;
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.import(disks, configuration, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().import(disks, configuration, stamp)).unwrap();
     });
     assert_eq!(imported.told().raw_of(array, "VD_Number"), Some(1));
 }
@@ -344,12 +345,12 @@ fn disks_and_the_whole_configuration_go() {
     let member = id(&rig, 3);
     explore("disk removed", &rig, |rig| {
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.remove_disk(disks, member, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().remove_disk(disks, member, stamp)).unwrap();
     });
     let configuration = rig.told().disks[0].configuration;
     let mut empty = explore("configuration dissolved", &rig, |rig| {
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.dissolve(disks, configuration, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().dissolve(disks, configuration, stamp)).unwrap();
     });
     assert!(empty.told().arrays.is_empty() && empty.told().disks.iter().all(|disk| !disk.spare));
     let steps: Vec<_> = (0..4).map(|disk| empty.erase_steps(disk)).collect();

@@ -86,8 +86,8 @@ impl Bed {
     fn found(&self) -> (ArrayState, Vec<(Option<usize>, MemberState)>) {
         let mut told = Told::default();
         self.rig.views(|views| {
-            let mut scratch = vec![0; Ddf.scratch_words(views)];
-            Ddf.assemble_with(views, &mut scratch, &mut told);
+            let mut scratch = vec![0; Ddf::new().scratch_words(views)];
+            Ddf::new().assemble_with(views, &mut scratch, &mut told);
         });
         let (array, members) = &told.arrays[0];
         (array.state, members.iter().map(|m| (m.disk, m.state)).collect())
@@ -249,7 +249,7 @@ fn a_raid_10_that_ran_apart_is_a_fork_though_a_spare_took_the_place_of_one_disk(
         let mut rig = container(5);
         let array = rig.create("ten", raid10(2), &[0, 1, 2, 3]).unwrap();
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.add_spare(disks, 4, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_spare(disks, 4, stamp)).unwrap();
         let mut rig = written(rig);
         run_apart(&mut rig, first, array, 2, 1);
         run_apart(&mut rig, second, array, 2, 1);
@@ -258,7 +258,7 @@ fn a_raid_10_that_ran_apart_is_a_fork_though_a_spare_took_the_place_of_one_disk(
         let mut apart = rig.only(&seated);
         let place = Place { set: 1, slot: Slot(1) };
         let stamp = apart.stamp();
-        apart.edit(|disks| Ddf.activate(disks, array, place, 2, stamp)).unwrap();
+        apart.edit(|disks| Ddf::new().activate(disks, array, place, 2, stamp)).unwrap();
         let mut apart = written(apart);
         // It is filled.
         let found = apart.state(array, 1).unwrap();
@@ -579,13 +579,13 @@ fn an_older_copy_of_a_replaced_disk_does_not_speak_beside_one_that_failed_later(
     let array = rig.create("mirror", shape, &[0, 1]).unwrap();
     let spare = 2;
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, spare, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, spare, stamp)).unwrap();
     let mut rig = written(rig);
     let copy = rig.media[1].clone();
     rig.set_state(array, 0, &RuntimeState { failed: SlotSet::of(Slot(1)), ..healthy() }).unwrap();
     let place = raid_core::array::Place { set: 0, slot: Slot(1) };
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.activate(disks, array, place, spare, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().activate(disks, array, place, spare, stamp)).unwrap();
     rig.set_state(array, 0, &healthy()).unwrap();
     let mut rig = written(rig);
     // Everybody is told that disk 0 has failed, itself among them.

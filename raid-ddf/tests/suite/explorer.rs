@@ -223,7 +223,7 @@ impl Facts {
             let pieces = rig.disks[disk].pieces.iter();
             let pieces: Vec<_> = pieces.map(|(at, bytes)| Piece { at: *at, bytes }).collect();
             let view = DiskView { shape: rig.disks[disk].shape, pieces: &pieces };
-            let ranges = (0..).map_while(|index| Ddf.bad_blocks(&view, index)).collect();
+            let ranges = (0..).map_while(|index| Ddf::new().bad_blocks(&view, index)).collect();
             (raw(disk, "Foreign_Flag"), ranges, vendor_records(view))
         });
         Self { arrays: arrays.collect(), disks: disks.collect(), local: local.collect() }

@@ -16,8 +16,8 @@ use crate::support::{Told, assemble};
 use list::Fault;
 use raid_core::metadata::{Lookup, Severity};
 use raid_ddf::{
-    AnchorSearch, BadBlockLog, ByteOrder, CopyKind, CrcVariant, DdfHeader, DdfSearch, Guid,
-    PdState, PdType, Record, Section, U16, U32, U64, VdCondition, VdConfiguration, VdFlags, seal,
+    AnchorSearch, BadBlockLog, ByteOrder, CopyKind, CrcVariant, Ddf, DdfHeader, Guid, PdState,
+    PdType, Record, Section, U16, U32, U64, VdCondition, VdConfiguration, VdFlags, seal,
 };
 
 const BIG: ByteOrder = ByteOrder::Big;
@@ -59,7 +59,7 @@ fn anchor_at(from_end: u64, window: u64) -> Told {
         made.run(disk, BLOCKS - 1, 1).fill(0);
         made.run(disk, BLOCKS - from_end, 1).copy_from_slice(&anchor);
     }
-    let format = DdfSearch { search: AnchorSearch { window } };
+    let format = Ddf::new().with_search(AnchorSearch { window });
     let disks: Vec<_> = (0..2)
         .map(|disk| {
             support::read_disk_as(&format, made.shape(), |extent| {

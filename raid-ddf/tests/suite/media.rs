@@ -85,7 +85,7 @@ impl Rig {
     pub fn container(count: usize) -> Self {
         let mut rig = Self::blank(&vec![SMALL; count], &Options::LINUX);
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.initialise(disks, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().initialise(disks, stamp)).unwrap();
         rig.commit();
         rig.reread();
         rig
@@ -126,14 +126,14 @@ impl Rig {
     /// The steps that write disk `disk`.
     pub fn steps(&mut self, disk: usize) -> Vec<Stepped> {
         self.collect(disk, |disk, index, block| {
-            Ddf.commit_step(disk, index, block).map(|step| owned(disk, step))
+            Ddf::new().commit_step(disk, index, block).map(|step| owned(disk, step))
         })
     }
 
     /// The steps that destroy the metadata of disk `disk`.
     pub fn erase_steps(&mut self, disk: usize) -> Vec<Stepped> {
         self.collect(disk, |disk, index, block| {
-            Ddf.erase_step(disk, index, block).map(|step| owned(disk, step))
+            Ddf::new().erase_step(disk, index, block).map(|step| owned(disk, step))
         })
     }
 
@@ -220,7 +220,7 @@ impl Rig {
 
     /// The stored state of a set.
     pub fn state(&self, array: ArrayId, set: u16) -> Option<RuntimeState> {
-        self.views(|views| Ddf.state(views, array, set))
+        self.views(|views| Ddf::new().state(views, array, set))
     }
 
     /// Lends one disk for reading.
@@ -232,16 +232,18 @@ impl Rig {
 
     /// The bad ranges of a disk.
     pub fn bad_ranges(&self, disk: usize) -> Vec<BadBlocks> {
-        self.view(disk, |view| (0..).map_while(|index| Ddf.bad_blocks(view, index)).collect())
+        self.view(disk, |view| {
+            (0..).map_while(|index| Ddf::new().bad_blocks(view, index)).collect()
+        })
     }
 
     pub fn workspace(&self, disk: usize) -> Option<Extent> {
-        self.view(disk, |view| Ddf.workspace(view))
+        self.view(disk, |view| Ddf::new().workspace(view))
     }
 
     /// The stored condition of a disk.
     pub fn condition(&self, disk: MemberId) -> Option<DiskCondition> {
-        self.views(|views| Ddf.disk_condition(views, disk))
+        self.views(|views| Ddf::new().disk_condition(views, disk))
     }
 
     /// All bytes of all buffers.
@@ -262,7 +264,7 @@ impl Rig {
             unverified: self.unverified,
             ..ArrayRequest::new(name, geometry, disks)
         };
-        self.edit(|buffers| Ddf.create_array(buffers, &request, stamp))
+        self.edit(|buffers| Ddf::new().create_array(buffers, &request, stamp))
     }
 
     pub fn set_state(
@@ -272,7 +274,7 @@ impl Rig {
         state: &RuntimeState,
     ) -> Result<(), ChangeError> {
         let stamp = self.stamp();
-        self.edit(|buffers| Ddf.set_state(buffers, array, set, state, stamp))
+        self.edit(|buffers| Ddf::new().set_state(buffers, array, set, state, stamp))
     }
 
     /// The states of an array's members, set by set.

@@ -88,13 +88,13 @@ fn a_container_of_1023_disks_is_assembled_without_a_copy_or_an_allocation() {
     let pieces = made.pieces();
     let views = &views(&made, &pieces)[..];
     let mut count = Count::default();
-    let words = Ddf.scratch_words(views);
+    let words = Ddf::new().scratch_words(views);
     assert_eq!(words, 1023 * 3 + 1020 * 3);
     let mut scratch = vec![0; words];
     let allocated = allocations(|| {
-        assert!(views.iter().all(|view| Ddf.next_read(view) == Lookup::Complete));
-        assert_eq!(Ddf.scratch_words(views), words);
-        Ddf.assemble_with(views, &mut scratch, &mut count);
+        assert!(views.iter().all(|view| Ddf::new().next_read(view) == Lookup::Complete));
+        assert_eq!(Ddf::new().scratch_words(views), words);
+        Ddf::new().assemble_with(views, &mut scratch, &mut count);
     });
     assert_eq!(allocated, 0);
     // Striping over RAID-6 is not confirmed by anyone: one finding.
@@ -134,7 +134,7 @@ fn twenty_four_disks_in_the_geometry_of_mdadm_are_assembled_with_the_stack_alone
     let pieces = made.pieces();
     let views = &views(&made, &pieces)[..];
     let mut count = Count::default();
-    assert_eq!(allocations(|| Ddf.assemble(views, &mut count)), 0);
+    assert_eq!(allocations(|| Ddf::new().assemble(views, &mut count)), 0);
     // mdadm's code for RAID-10 is told.
     assert_eq!(count, Count { disks: 24, optimal: 3, in_sync: 48, findings: 1 });
 }

@@ -23,7 +23,7 @@ pub struct Disk {
 
 /// Reads what discovery asks for; `read` says what stands there, `None` if it cannot be read.
 pub fn read_disk(shape: DiskShape, read: impl Fn(Extent) -> Option<Vec<u8>>) -> Disk {
-    read_disk_as(&Ddf, shape, read)
+    read_disk_as(&Ddf::new(), shape, read)
 }
 
 /// As [`read_disk`], for another value of the format.
@@ -184,7 +184,7 @@ impl Told {
 
 /// Assembles these disks.
 pub fn assemble(disks: &[Disk]) -> Told {
-    assemble_as(&Ddf, disks)
+    assemble_as(&Ddf::new(), disks)
 }
 
 /// As [`assemble`], for another value of the format.

@@ -44,10 +44,10 @@ fn stored(rig: &Rig) -> (u64, ArrayState) {
 
 fn assign(rig: &mut Rig, request: &SpareRequest<'_>) -> Result<(), ChangeError> {
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.assign_spare(disks, request, stamp))
+    rig.edit(|disks| Ddf::new().assign_spare(disks, request, stamp))
 }
 
 fn activate(rig: &mut Rig, array: ArrayId, slot: u8, spare: usize) -> Result<(), ChangeError> {
     let (place, stamp) = (Place { set: 0, slot: Slot(slot) }, rig.stamp());
-    rig.edit(|disks| Ddf.activate(disks, array, place, spare, stamp))
+    rig.edit(|disks| Ddf::new().activate(disks, array, place, spare, stamp))
 }

@@ -4,4 +4,4 @@
 use raid_core::metadata::Format;
 
 #[unsafe(no_mangle)]
-pub static FORMATS: [&dyn Format; 2] = [&raid_ddf::Ddf, &raid_asr::Asr];
+pub static FORMATS: [&dyn Format; 2] = [&raid_ddf::Ddf::new(), &raid_asr::Asr::new()];

@@ -11,20 +11,20 @@ use raid_array::workload::{Caches, Call, Kept, Machine, Rig, Running};
 use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
 use raid_core::backend::Backend;
 use raid_core::units::{Blocks, Slot};
-use raid_ddf::{Ddf, DdfProfile};
+use raid_ddf::Ddf;
 use raid_sync::{Limits, Status};
 
 /// The engine that the cases run on. Another one takes its place here.
 pub(crate) type UnderTest = Engine;
 
 /// DDF with the optional checkpoint in the vendor's area.
-static DDF_WITH_MARKS: DdfProfile = DdfProfile::LINUX.with_checkpoints();
+static DDF_WITH_MARKS: Ddf = Ddf::new().with_checkpoints();
 
 pub(crate) static TOY_FORMAT: Kept = Kept { name: "toy", format: &TOY };
 pub(crate) static NATIVE_FORMAT: Kept = Kept { name: "native", format: &NATIVE };
-pub(crate) static DDF: Kept = Kept { name: "ddf", format: &Ddf };
+pub(crate) static DDF: Kept = Kept { name: "ddf", format: &Ddf::new() };
 pub(crate) static DDF_MARKS: Kept = Kept { name: "ddf with marks", format: &DDF_WITH_MARKS };
-pub(crate) static ASR: Kept = Kept { name: "asr", format: &raid_asr::Asr };
+pub(crate) static ASR: Kept = Kept { name: "asr", format: &raid_asr::Asr::new() };
 
 /// Every format that can be written.
 pub(crate) static FORMATS: [&Kept; 5] = [&TOY_FORMAT, &NATIVE_FORMAT, &DDF, &DDF_MARKS, &ASR];

@@ -45,7 +45,7 @@ use raid_array::workload::Kept;
 use raid_core::array::{ArrayId, Geometry, Level, MemberState, Place};
 use raid_core::metadata::{Admin, ChangeError, RuntimeState, Stamp};
 use raid_core::units::{Slot, SlotSet};
-use raid_ddf::{Ddf, DdfProfile};
+use raid_ddf::Ddf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use table::Counts;
@@ -54,14 +54,14 @@ use table::Counts;
 pub(crate) type UnderTest = Engine;
 
 /// DDF with the optional checkpoint in the vendor's area.
-static DDF_WITH_MARKS: DdfProfile = DdfProfile::LINUX.with_checkpoints();
+static DDF_WITH_MARKS: Ddf = Ddf::new().with_checkpoints();
 
 static FORMATS: [Kept; 5] = [
     Kept { name: "toy", format: &TOY },
     Kept { name: "native", format: &NATIVE },
-    Kept { name: "ddf", format: &Ddf },
+    Kept { name: "ddf", format: &Ddf::new() },
     Kept { name: "ddf with marks", format: &DDF_WITH_MARKS },
-    Kept { name: "asr", format: &raid_asr::Asr },
+    Kept { name: "asr", format: &raid_asr::Asr::new() },
 ];
 
 const STAMP: Stamp = Stamp { unix_seconds: 2000, random: 7 };

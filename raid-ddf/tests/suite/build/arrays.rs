@@ -15,7 +15,7 @@ fn a_refused_array_changes_no_byte() {
     let mut rig = Rig::container(5);
     rig.create("first", geometry(Level::Raid1, Placement::Fixed, 2), &[0, 1]).unwrap();
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 4, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 4, stamp)).unwrap();
     rig.live[3] = false;
     rig.unverified = false;
     let five = geometry(Level::Raid5, Placement::NContinue, 3);
@@ -55,7 +55,10 @@ fn a_refused_array_changes_no_byte() {
     assert!(matches!(rig.create("x", mdf, &[0, 1, 2]), Err(ChangeError::Unsupported(_))));
     for disk in [0, 3, 4, 9] {
         let stamp = rig.stamp();
-        assert!(rig.edit(|disks| Ddf.add_spare(disks, disk, stamp)).is_err(), "spare {disk}");
+        assert!(
+            rig.edit(|disks| Ddf::new().add_spare(disks, disk, stamp)).is_err(),
+            "spare {disk}"
+        );
     }
     assert_eq!(rig.bytes(), before);
     rig.create("y", Geometry { member_blocks: Blocks(65_536 - 4096), ..large }, &[0, 2]).unwrap();
@@ -93,9 +96,9 @@ fn the_largest_size_is_what_can_be_made_and_no_block_more() {
     rig.create("second", geometry(Level::Raid1, Placement::Fixed, 2), &[0, 1]).unwrap();
     let first = rig.told().array("first").0.id;
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.delete_array(disks, first, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().delete_array(disks, first, stamp)).unwrap();
     let largest = |rig: &mut Rig, request: &ArrayRequest<'_>| {
-        rig.edit(|disks| Ddf.largest_member(disks, request))
+        rig.edit(|disks| Ddf::new().largest_member(disks, request))
     };
     // Free on disk 0: 0..4096 and 8192..65536.
     let behind = Blocks(65_536 - 8192);
@@ -116,7 +119,7 @@ fn the_largest_size_is_what_can_be_made_and_no_block_more() {
         let wanted =
             ArrayRequest { geometry: Geometry { member_blocks, ..wanted.geometry }, ..wanted };
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.create_array(disks, &wanted, stamp))
+        rig.edit(|disks| Ddf::new().create_array(disks, &wanted, stamp))
     };
     assert!(make(&mut rig, Blocks(behind.0 + 128)).is_err());
     assert_eq!(rig.bytes(), before);
@@ -130,7 +133,7 @@ fn extents_stand_where_the_caller_wants_them() {
     let make = |rig: &mut Rig, starts: &[Lba]| {
         let wanted = ArrayRequest { geometry: two, ..request(&[0, 1], starts) };
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.create_array(disks, &wanted, stamp))
+        rig.edit(|disks| Ddf::new().create_array(disks, &wanted, stamp))
     };
     make(&mut rig, &[Lba(1000), Lba(61_440)]).unwrap();
     let told = rig.told();
@@ -169,9 +172,9 @@ fn an_array_may_start_without_a_member_that_its_level_can_miss() {
     assert_eq!(told.array("five").1[1].state, MemberState::Missing);
     assert_eq!(told.raw_of(array, "VD_State"), Some(1));
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 3, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 3, stamp)).unwrap();
     let (place, stamp) = (Place { set: 0, slot: Slot(1) }, rig.stamp());
-    rig.edit(|disks| Ddf.activate(disks, array, place, 3, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().activate(disks, array, place, 3, stamp)).unwrap();
     assert_eq!(rig.members("five")[1], (Some(3), MemberState::Rebuilding));
 }
 
@@ -188,7 +191,7 @@ fn volumes_made_within_a_second_differ_for_dmraid() {
         let stamp = Stamp { unix_seconds: 1_709_294_400, random };
         let name = random.to_string();
         let request = ArrayRequest::new(Name::new(&name.as_bytes()[..1]), single, &[0]);
-        let id = rig.edit(|disks| Ddf.create_array(disks, &request, stamp)).unwrap();
+        let id = rig.edit(|disks| Ddf::new().create_array(disks, &request, stamp)).unwrap();
         // As dmraid compares.
         let end = |guid: &[u8; 24]| guid[20..].iter().fold(0xFF, |all, byte| all & byte);
         let same = |two: &[u8; 24]| {

@@ -10,34 +10,34 @@ use raid_ddf::{ByteOrder, CrcVariant, Ddf, DiskIdentity, Options};
 #[test]
 fn disks_that_are_too_small_or_mixed_are_refused() {
     let tiny = DiskShape { blocks: Blocks(65_536), block_size: 512 };
-    assert_eq!(Ddf.usable(tiny), Blocks(0));
-    assert_eq!(Ddf.new_area(tiny, 0), None);
+    assert_eq!(Ddf::new().usable(tiny), Blocks(0));
+    assert_eq!(Ddf::new().new_area(tiny, 0), None);
     let least = DiskShape { blocks: Blocks(65_537), block_size: 512 };
-    assert_eq!(Ddf.usable(least), Blocks(1));
+    assert_eq!(Ddf::new().usable(least), Blocks(1));
     let large = DiskShape { blocks: Blocks(1 << 20), block_size: 4096 };
     for shapes in [[tiny, SMALL], [SMALL, large]] {
         let mut rig = Rig::blank(&shapes, &Options::LINUX);
         let (before, stamp) = (rig.bytes(), rig.stamp());
-        assert!(rig.edit(|disks| Ddf.initialise(disks, stamp)).is_err());
+        assert!(rig.edit(|disks| Ddf::new().initialise(disks, stamp)).is_err());
         assert_eq!(rig.bytes(), before);
     }
     let mut rig = Rig::blank(&[SMALL, SMALL], &Options::LINUX);
     rig.live = vec![false; 2];
     let stamp = rig.stamp();
-    assert!(rig.edit(|disks| Ddf.initialise(disks, stamp)).is_err());
+    assert!(rig.edit(|disks| Ddf::new().initialise(disks, stamp)).is_err());
 }
 
 #[test]
 fn the_workspace_is_what_the_secondary_structure_leaves() {
     let mut rig = Rig::container(1);
-    let area = Ddf.new_area(SMALL, 0).unwrap();
+    let area = Ddf::new().new_area(SMALL, 0).unwrap();
     let view = |rig: &Rig| {
         let pieces: Vec<_> = rig.disks[0]
             .pieces
             .iter()
             .map(|(at, bytes)| raid_core::metadata::Piece { at: *at, bytes })
             .collect();
-        Ddf.workspace(&raid_core::metadata::DiskView { shape: SMALL, pieces: &pieces })
+        Ddf::new().workspace(&raid_core::metadata::DiskView { shape: SMALL, pieces: &pieces })
     };
     let free = view(&rig).unwrap();
     assert_eq!(free.start, area.end().unwrap());
@@ -65,7 +65,7 @@ fn a_blank_disk_joins_as_a_spare() {
     rig.media.insert(0, blank.media[0].clone());
     rig.live.insert(0, true);
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 0, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 0, stamp)).unwrap();
     rig.commit();
     rig.reread();
     let told = rig.told();

@@ -18,14 +18,14 @@ fn a_deleted_array_is_gone_and_the_others_are_as_they_were() {
     let (one, two) = (arrays[0].0.id, arrays[1].0.id);
     let serves = [(one, None), (two, None)];
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.delete_array(disks, one, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().delete_array(disks, one, stamp)).unwrap();
     let before = rig.bytes();
     let stamp = rig.stamp();
-    let again = rig.edit(|disks| Ddf.delete_array(disks, one, stamp));
+    let again = rig.edit(|disks| Ddf::new().delete_array(disks, one, stamp));
     assert_eq!(again, Err(ChangeError::NoSuchArray(one)));
     let stamp = rig.stamp();
     let spare = SpareRequest::dedicated(0, &serves);
-    let refused = rig.edit(|disks| Ddf.assign_spare(disks, &spare, stamp));
+    let refused = rig.edit(|disks| Ddf::new().assign_spare(disks, &spare, stamp));
     assert_eq!(refused, Err(ChangeError::NoSuchArray(one)));
     assert_eq!(rig.bytes(), before);
     rig.commit();
@@ -58,7 +58,7 @@ fn an_erased_disk_is_no_ddf_disk_wherever_it_is_looked_at() {
     rig.reread();
     let configuration = rig.told().disks[0].configuration;
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.dissolve(disks, configuration, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().dissolve(disks, configuration, stamp)).unwrap();
     rig.commit();
     assert!(rig.told().arrays.is_empty());
     for disk in 0..2 {

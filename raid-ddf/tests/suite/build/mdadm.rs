@@ -50,7 +50,7 @@ fn mdadm_reads_what_is_written_here() {
     rig.create("mirrors", raid10(2), &[0, 3, 1, 4]).unwrap();
     rig.commit();
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 5, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 5, stamp)).unwrap();
     rig.commit();
     let images = images(&rig, "mdadm");
     for (index, image) in images.iter().enumerate() {

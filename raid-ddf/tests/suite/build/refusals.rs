@@ -72,7 +72,7 @@ fn failed(slot: u8) -> RuntimeState {
 #[track_caller]
 fn no_array(rig: &mut Rig, words: &str, shape: Geometry, disks: &[usize]) {
     let request = ArrayRequest::new(Name::new(b"x"), shape, disks);
-    refused(rig, words, |buffers, stamp| Ddf.create_array(buffers, &request, stamp));
+    refused(rig, words, |buffers, stamp| Ddf::new().create_array(buffers, &request, stamp));
 }
 
 #[track_caller]
@@ -147,7 +147,7 @@ fn arrays() {
     let array = rig.create("five", five(), &[0, 1, 2]).unwrap();
     rig.set_state(array, 0, &failed(2)).unwrap();
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 5, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 5, stamp)).unwrap();
     no_array(&mut rig, "number of disks", pair(), &[0]);
     no_array(&mut rig, "named twice", pair(), &[0, 0]);
     no_array(&mut rig, "not a live disk of this format", pair(), &[9, 0]);
@@ -171,14 +171,14 @@ fn arrays() {
     let large = Geometry { member_blocks: Blocks(65_536), ..pair() };
     no_array(&mut rig, "no room for another extent of this size", large, &[0, 1]);
     let long = ArrayRequest::new(Name::new(b"seventeen letters"), pair(), &[0, 1]);
-    refused(&mut rig, "bytes of the name", |d, stamp| Ddf.create_array(d, &long, stamp));
+    refused(&mut rig, "bytes of the name", |d, stamp| Ddf::new().create_array(d, &long, stamp));
     for (words, starts) in [
         ("number of start blocks", &[Lba(0)][..]),
         ("no room for an extent of this size at this block", &[Lba(0), Lba(0)]),
     ] {
         let request =
             ArrayRequest { starts, ..ArrayRequest::new(Name::new(b"x"), pair(), &[0, 1]) };
-        refused(&mut rig, words, |d, stamp| Ddf.create_array(d, &request, stamp));
+        refused(&mut rig, words, |d, stamp| Ddf::new().create_array(d, &request, stamp));
     }
     // Entries of the shared table, then slots on a disk.
     for number in 1..15 {
@@ -197,7 +197,7 @@ fn arrays() {
 fn disks_that_join() {
     let options = small_tables();
     let join = |mut rig: Rig, words: &str, disk: usize| {
-        refused(&mut rig, words, |d, stamp| Ddf.add_spare(d, disk, stamp));
+        refused(&mut rig, words, |d, stamp| Ddf::new().add_spare(d, disk, stamp));
     };
     let mut dead = and_a_blank(container(2, &options), SMALL, &options);
     dead.live[2] = false;
@@ -237,7 +237,7 @@ fn spares() {
     let array = rig.create("five", five(), &[0, 1, 2]).unwrap();
     let assign = |rig: &mut Rig, words: &str, disk: usize, serves: &[(ArrayId, Option<u16>)]| {
         let request = SpareRequest::dedicated(disk, serves);
-        refused(rig, words, |d, stamp| Ddf.assign_spare(d, &request, stamp));
+        refused(rig, words, |d, stamp| Ddf::new().assign_spare(d, &request, stamp));
     };
     assign(&mut rig, "a member of an array", 0, &[]);
     assign(&mut rig, "no such array", 3, &[(ArrayId([7; 24]), None)]);
@@ -247,11 +247,11 @@ fn spares() {
     let member = rig.told().disks[4].id;
     let missing = DiskCondition { missing: true, ..DiskCondition::default() };
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.set_disk_condition(disks, member, missing, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().set_disk_condition(disks, member, missing, stamp)).unwrap();
     assign(&mut rig, "failed, missing or being filled", 4, &[]);
     let (stamp, revertible) =
         (rig.stamp(), SpareRequest { revertible: true, ..SpareRequest::global(3) });
-    rig.edit(|disks| Ddf.assign_spare(disks, &revertible, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().assign_spare(disks, &revertible, stamp)).unwrap();
     assign(&mut rig, "a spare already", 3, &[]);
     // Slots of an unused disk full of vendor's records.
     let arrays = [
@@ -260,14 +260,14 @@ fn spares() {
         rig.create("three", pair(), &[2, 5]).unwrap(),
     ];
     let release = |rig: &mut Rig, words: &str, disk: usize| {
-        refused(rig, words, |d, stamp| Ddf.release_spare(d, disk, stamp));
+        refused(rig, words, |d, stamp| Ddf::new().release_spare(d, disk, stamp));
     };
     release(&mut rig, "not a spare", 0);
     release(&mut rig, "not a live disk of this format", 9);
     rig.set_state(array, 0, &failed(0)).unwrap();
     let activate = |rig: &mut Rig, words: &str, slot: u8, spare: usize| {
         let place = Place { set: 0, slot: Slot(slot) };
-        refused(rig, words, |d, stamp| Ddf.activate(d, array, place, spare, stamp));
+        refused(rig, words, |d, stamp| Ddf::new().activate(d, array, place, spare, stamp));
     };
     activate(&mut rig, "no such place", 3, 3);
     activate(&mut rig, "slot whose member has not failed", 1, 3);
@@ -276,7 +276,7 @@ fn spares() {
     activate(&mut rig, "a member of the set already", 0, 1);
     activate(&mut rig, "not a spare", 0, 5);
     let (stamp, place) = (rig.stamp(), Place { set: 0, slot: Slot(0) });
-    rig.edit(|disks| Ddf.activate(disks, array, place, 3, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().activate(disks, array, place, 3, stamp)).unwrap();
     release(&mut rig, "a member of an array", 3);
     let mut rig = container(5, &small_tables());
     let shapes = [(five(), vec![0, 1, 2]), (pair(), vec![0, 1]), (pair(), vec![2, 3])];
@@ -303,10 +303,10 @@ fn spares_that_do_not_fit() {
     let stamp = rig.stamp();
     let serves = [(other, None)];
     let dedicated = SpareRequest::dedicated(5, &serves);
-    rig.edit(|disks| Ddf.assign_spare(disks, &dedicated, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().assign_spare(disks, &dedicated, stamp)).unwrap();
     let place = Place { set: 0, slot: Slot(2) };
     let activate = |rig: &mut Rig, words: &str, spare: usize| {
-        refused(rig, words, |d, stamp| Ddf.activate(d, array, place, spare, stamp));
+        refused(rig, words, |d, stamp| Ddf::new().activate(d, array, place, spare, stamp));
     };
     activate(&mut rig, "a spare of other arrays", 5);
     // As firmware does that makes a spare of a disk with an array on it.
@@ -315,7 +315,7 @@ fn spares_that_do_not_fit() {
     rig.set_state(array, 0, &failed(1)).unwrap();
     let (stamp, revertible) =
         (rig.stamp(), SpareRequest { revertible: true, ..SpareRequest::global(2) });
-    rig.edit(|disks| Ddf.assign_spare(disks, &revertible, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().assign_spare(disks, &revertible, stamp)).unwrap();
     // Its two other slots are the vendor's.
     for number in 0..2u8 {
         let id = if number == 0 {
@@ -328,7 +328,7 @@ fn spares_that_do_not_fit() {
     }
     let place = Place { set: 0, slot: Slot(1) };
     refused(&mut rig, "no room for another configuration record", |d, stamp| {
-        Ddf.activate(d, array, place, 2, stamp)
+        Ddf::new().activate(d, array, place, 2, stamp)
     });
     // A smaller disk.
     let half = DiskShape { blocks: Blocks(65_536 + 1024), block_size: 512 };
@@ -338,9 +338,9 @@ fn spares_that_do_not_fit() {
     let array = rig.create("pair", pair(), &[0, 1]).unwrap();
     rig.set_state(array, 0, &failed(1)).unwrap();
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 2, stamp)).unwrap();
     refused(&mut rig, "no room for another extent of this size", |d, stamp| {
-        Ddf.activate(d, array, place, 2, stamp)
+        Ddf::new().activate(d, array, place, 2, stamp)
     });
 }
 
@@ -350,26 +350,26 @@ fn disks_that_leave_and_conditions() {
     let array = rig.create("single", geometry(Level::Single, Placement::Fixed, 1), &[0]).unwrap();
     let ids: Vec<MemberId> = rig.told().disks.iter().map(|disk| disk.id).collect();
     let remove = |rig: &mut Rig, words: &str, id: MemberId| {
-        refused(rig, words, |d, stamp| Ddf.remove_disk(d, id, stamp));
+        refused(rig, words, |d, stamp| Ddf::new().remove_disk(d, id, stamp));
     };
     remove(&mut rig, "listed by no configuration", MemberId([7; 24]));
     remove(&mut rig, "a member of an array", ids[0]);
     let gone = DiskCondition { failed: true, ..DiskCondition::default() };
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.set_disk_condition(disks, ids[0], gone, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().set_disk_condition(disks, ids[0], gone, stamp)).unwrap();
     refused(&mut rig, "a member that was given up", |d, stamp| {
-        Ddf.set_disk_condition(d, ids[0], DiskCondition::default(), stamp)
+        Ddf::new().set_disk_condition(d, ids[0], DiskCondition::default(), stamp)
     });
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.delete_array(disks, array, stamp)).unwrap();
-    refused(&mut rig, "no such array", |d, stamp| Ddf.delete_array(d, array, stamp));
+    rig.edit(|disks| Ddf::new().delete_array(disks, array, stamp)).unwrap();
+    refused(&mut rig, "no such array", |d, stamp| Ddf::new().delete_array(d, array, stamp));
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.remove_disk(disks, ids[0], stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().remove_disk(disks, ids[0], stamp)).unwrap();
     rig.live[0] = false;
     remove(&mut rig, "the last disk of its configuration", ids[1]);
     let nobody = ArrayId([7; 24]);
-    refused(&mut rig, "no such array", |d, stamp| Ddf.import(d, nobody, stamp));
-    refused(&mut rig, "no such array", |d, stamp| Ddf.dissolve(d, nobody, stamp));
+    refused(&mut rig, "no such array", |d, stamp| Ddf::new().import(d, nobody, stamp));
+    refused(&mut rig, "no such array", |d, stamp| Ddf::new().dissolve(d, nobody, stamp));
 }
 
 #[test]
@@ -381,7 +381,7 @@ fn bad_ranges() {
     let spares = SMALL.blocks.0 - 32_768 - 64;
     let add = |rig: &mut Rig, words: &str, start: u64, len: u64, to: Option<u64>| {
         let range = BadBlocks { bad: Extent::new(start, len), moved_to: to.map(Lba) };
-        refused(rig, words, |d, stamp| Ddf.add_bad_blocks(d, 0, range, stamp));
+        refused(rig, words, |d, stamp| Ddf::new().add_bad_blocks(d, 0, range, stamp));
     };
     add(&mut rig, "marks of blocks that are not moved", 0, 1, None);
     add(&mut rig, "blocks of a bad range", 0, 0, Some(spares));
@@ -391,12 +391,12 @@ fn bad_ranges() {
     let range = BadBlocks { bad: Extent::new(10, 4), moved_to: Some(Lba(spares)) };
     let mut full = rig.clone();
     let stamp = full.stamp();
-    full.edit(|disks| Ddf.add_bad_blocks(disks, 0, range, stamp)).unwrap();
+    full.edit(|disks| Ddf::new().add_bad_blocks(disks, 0, range, stamp)).unwrap();
     add(&mut full, "entries of the bad block log", 20, 1, Some(spares + 8));
     options.bad_block_log = Some(BadBlockOptions { entries: 2, spare_blocks: 64 });
     let mut rig = container(1, &options);
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_bad_blocks(disks, 0, range, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_bad_blocks(disks, 0, range, stamp)).unwrap();
     add(&mut rig, "bad block that was moved before", 13, 1, Some(spares + 8));
     add(&mut rig, "spare block that is taken", 20, 1, Some(spares + 3));
     add(&mut container(1, &small_tables()), "without a bad block log", 0, 1, Some(spares));
@@ -414,7 +414,7 @@ fn configurations_that_do_not_fit_together() {
         (rig, array)
     };
     let update = |rig: &mut Rig, words: &str, array: ArrayId| {
-        refused(rig, words, |d, stamp| Ddf.set_state(d, array, 0, &failed(0), stamp));
+        refused(rig, words, |d, stamp| Ddf::new().set_state(d, array, 0, &failed(0), stamp));
     };
     let only = |disk: usize, edit: &dyn Fn(&mut DdfHeader)| {
         let (mut rig, array) = made();
@@ -451,7 +451,7 @@ fn configurations_that_do_not_fit_together() {
     let third = rig.told().disks[2].id;
     rig.live[2] = false;
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.remove_disk(disks, third, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().remove_disk(disks, third, stamp)).unwrap();
     rig.live[2] = true;
     update(&mut rig, "not listed by the newest physical disk records", array);
 }

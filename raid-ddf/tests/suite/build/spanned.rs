@@ -25,7 +25,7 @@ fn sets_of_unequal_sizes_are_built_found_and_updated() {
         let mut rig = Rig::container(7);
         let stamp = rig.stamp();
         let wanted = request(shape, &[0, 1, 2, 3, 4, 5], &SIZES);
-        let array = rig.edit(|disks| Ddf.create_array(disks, &wanted, stamp)).unwrap();
+        let array = rig.edit(|disks| Ddf::new().create_array(disks, &wanted, stamp)).unwrap();
         rig.commit();
         rig.reread();
         let told = rig.told();
@@ -55,9 +55,9 @@ fn sets_of_unequal_sizes_are_built_found_and_updated() {
         rig.set_state(array, 1, &failed).unwrap();
         assert_eq!(rig.told().array("spanned").0.state, ArrayState::Degraded);
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.add_spare(disks, 6, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_spare(disks, 6, stamp)).unwrap();
         let (stamp, place) = (rig.stamp(), Place { set: 1, slot: Slot(0) });
-        rig.edit(|disks| Ddf.activate(disks, array, place, 6, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().activate(disks, array, place, 6, stamp)).unwrap();
         rig.commit();
         rig.reread();
         let told = rig.told();
@@ -83,7 +83,7 @@ fn equal_sets_are_striped_whatever_they_are_asked_for_as() {
     let mut rig = Rig::container(4);
     let (stamp, sizes) = (rig.stamp(), [Blocks(4096); 2]);
     let wanted = request(shape, &[0, 1, 2, 3], &sizes);
-    let array = rig.edit(|disks| Ddf.create_array(disks, &wanted, stamp)).unwrap();
+    let array = rig.edit(|disks| Ddf::new().create_array(disks, &wanted, stamp)).unwrap();
     let told = rig.told();
     assert_eq!(told.array("spanned").0.geometry, raid10(2));
     assert_eq!(told.raw_of(array, "Secondary_RAID_Level"), Some(0));
@@ -97,7 +97,7 @@ fn sizes_that_do_not_fit_are_refused() {
     let disks = [0, 1, 2, 3, 4, 5];
     let mut refused = |wanted: &ArrayRequest<'_>| {
         let stamp = rig.stamp();
-        let told = rig.edit(|disks| Ddf.create_array(disks, wanted, stamp)).unwrap_err();
+        let told = rig.edit(|disks| Ddf::new().create_array(disks, wanted, stamp)).unwrap_err();
         assert_eq!(rig.bytes(), before);
         told
     };
@@ -121,6 +121,6 @@ fn sizes_that_do_not_fit_are_refused() {
     let doubtful = ArrayRequest { unverified: false, ..request(spanned, &disks, &SIZES) };
     assert!(matches!(refused(&doubtful), ChangeError::Unsupported(_)));
     let wanted = request(spanned, &disks, &SIZES);
-    let largest = rig.edit(|disks| Ddf.largest_member(disks, &wanted));
+    let largest = rig.edit(|disks| Ddf::new().largest_member(disks, &wanted));
     assert_eq!(largest, Err(ChangeError::Unsupported("the largest of several sizes")));
 }

@@ -74,13 +74,13 @@ impl Way {
             same_enclosure: true,
             ..SpareRequest::dedicated(7, &serves)
         };
-        rig.edit(|disks| Ddf.assign_spare(disks, &spare, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().assign_spare(disks, &spare, stamp)).unwrap();
         let predicted = DiskCondition { failure_predicted: true, ..Default::default() };
         let (stamp, sixth) = (rig.stamp(), rig.told().disks[5].id);
-        rig.edit(|disks| Ddf.set_disk_condition(disks, sixth, predicted, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().set_disk_condition(disks, sixth, predicted, stamp)).unwrap();
         let stamp = rig.stamp();
         let range = BadBlocks { bad: Extent::new(9000, 3), moved_to: Some(self.spares()) };
-        rig.edit(|disks| Ddf.add_bad_blocks(disks, 2, range, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_bad_blocks(disks, 2, range, stamp)).unwrap();
         let stamp = rig.stamp();
         rig.edit(|disks| raid_ddf::set_vendor_record(disks, 3, six, VENDORS, stamp)).unwrap();
         let failed = RuntimeState { failed: SlotSet::of(Slot(0)), clean: false, ..healthy() };
@@ -470,6 +470,6 @@ fn a_vendors_record_is_kept_until_its_array_goes() {
     assert_eq!(record(&rig, 3), None);
     set(&mut rig, 3, six, b"back").unwrap();
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.delete_array(disks, six, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().delete_array(disks, six, stamp)).unwrap();
     assert_eq!(record(&rig, 3), None);
 }

@@ -60,7 +60,7 @@ fn an_older_copy_of_the_only_source_is_stale_and_one_that_ran_alone_is_a_fork() 
         let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
         let array = rig.create("pair", mirror, &[0, 1]).unwrap();
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_spare(disks, 2, stamp)).unwrap();
         let mut rig = written(rig);
         start(&mut rig, array, 1, &[]);
         let mut short = rig.only(&[0, 2]);
@@ -69,7 +69,7 @@ fn an_older_copy_of_the_only_source_is_stale_and_one_that_ran_alone_is_a_fork() 
         start(&mut short, array, 1, &[]);
         let stamp = short.stamp();
         let place = Place { set: 0, slot: Slot(1) };
-        short.edit(|disks| Ddf.activate(disks, array, place, 1, stamp)).unwrap();
+        short.edit(|disks| Ddf::new().activate(disks, array, place, 1, stamp)).unwrap();
         short.commit();
         short.reread();
         assert_eq!(states(&short.told(), "pair"), [InSync, Rebuilding]);
@@ -102,7 +102,7 @@ fn an_older_copy_is_not_read_beside_a_replaced_disk_that_knows_of_later_runs() {
         let array = rig.create("pair", mirror, &[0, 1]).unwrap();
         let other = rig.create("other", mirror, &[0, 1]).unwrap();
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_spare(disks, 2, stamp)).unwrap();
         let mut rig = written(rig);
         if started {
             start(&mut rig, array, 1, &[]);
@@ -111,7 +111,7 @@ fn an_older_copy_is_not_read_beside_a_replaced_disk_that_knows_of_later_runs() {
         start(&mut rig, array, 1, &[(0, 1)]);
         let stamp = rig.stamp();
         let place = Place { set: 0, slot: Slot(1) };
-        rig.edit(|disks| Ddf.activate(disks, array, place, 2, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().activate(disks, array, place, 2, stamp)).unwrap();
         let mut rig = written(rig);
         record(&mut rig, array, 0, &RuntimeState { clean: false, ..healthy() });
         let mut later = rig.only(&[1, 2]);
@@ -205,7 +205,7 @@ fn an_older_copy_from_before_there_were_rosters_is_only_old_though_all_its_fello
     let array = rig.create("pair", mirror, &[0, 1]).unwrap();
     for spare in [2, 3] {
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.add_spare(disks, spare, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_spare(disks, spare, stamp)).unwrap();
     }
     let mut rig = written(rig);
     start(&mut rig, array, 1, &[(0, 0)]);
@@ -215,7 +215,7 @@ fn an_older_copy_from_before_there_were_rosters_is_only_old_though_all_its_fello
     for (slot, spare) in [(0, 2), (1, 1)] {
         start(&mut later, array, 1, &[(0, slot)]);
         let (place, stamp) = (Place { set: 0, slot: Slot(slot) }, later.stamp());
-        later.edit(|disks| Ddf.activate(disks, array, place, spare, stamp)).unwrap();
+        later.edit(|disks| Ddf::new().activate(disks, array, place, spare, stamp)).unwrap();
         later.commit();
         later.reread();
         record(&mut later, array, 0, &RuntimeState { clean: false, ..healthy() });
@@ -248,7 +248,7 @@ fn an_older_copy_is_not_read_beside_the_failed_disk_that_took_its_place() {
         let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
         let array = rig.create("pair", mirror, &[0, 1]).unwrap();
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_spare(disks, 2, stamp)).unwrap();
         let mut rig = written(rig);
         if rosters {
             start(&mut rig, array, 1, &[]);
@@ -256,7 +256,7 @@ fn an_older_copy_is_not_read_beside_the_failed_disk_that_took_its_place() {
         let mut copy = rig.only(&[0, 2]);
         start(&mut rig, array, 1, &[(0, 0)]);
         let (place, stamp) = (Place { set: 0, slot: Slot(0) }, rig.stamp());
-        rig.edit(|disks| Ddf.activate(disks, array, place, 2, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().activate(disks, array, place, 2, stamp)).unwrap();
         let mut rig = written(rig);
         record(&mut rig, array, 0, &RuntimeState { clean: false, ..healthy() });
         for _ in 0..3 {
@@ -290,13 +290,13 @@ fn a_replaced_disk_is_only_old_where_rosters_began_again_and_its_last_fellow_fai
     let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
     let array = rig.create("pair", mirror, &[0, 1]).unwrap();
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 2, stamp)).unwrap();
     let mut rig = written(rig);
     start(&mut rig, array, 1, &[]);
     let mut later = rig.only(&[1, 2]);
     start(&mut later, array, 1, &[(0, 0)]);
     let (place, stamp) = (Place { set: 0, slot: Slot(0) }, later.stamp());
-    later.edit(|disks| Ddf.activate(disks, array, place, 1, stamp)).unwrap();
+    later.edit(|disks| Ddf::new().activate(disks, array, place, 1, stamp)).unwrap();
     let mut later = written(later);
     record(&mut later, array, 0, &healthy());
     strip(&mut later);
@@ -322,13 +322,13 @@ fn an_older_copy_of_a_source_that_ran_for_longer_is_a_fork_beside_the_disk_that_
         let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
         let array = rig.create("pair", mirror, &[0, 1]).unwrap();
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_spare(disks, 2, stamp)).unwrap();
         let mut rig = written(rig);
         start(&mut rig, array, 1, &[(0, 0)]);
         let mut alone = rig.only(&[1]);
         start(&mut rig, array, 1, &[]);
         let (place, stamp) = (Place { set: 0, slot: Slot(0) }, rig.stamp());
-        rig.edit(|disks| Ddf.activate(disks, array, place, 2, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().activate(disks, array, place, 2, stamp)).unwrap();
         let mut rig = written(rig);
         let found = rig.state(array, 0).unwrap();
         record(&mut rig, array, 0, &RuntimeState { clean: false, ..found });
@@ -383,7 +383,7 @@ fn halves_of_a_striped_mirror_stay_a_fork_when_stamps_do_not_tell_any_more() {
     let array = rig.create("ten", raid10(2), &[0, 1, 2, 3]).unwrap();
     for spare in [4, 5] {
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.add_spare(disks, spare, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_spare(disks, spare, stamp)).unwrap();
     }
     let mut rig = written(rig);
     let (mut one, mut other) = (rig.only(&[0, 3]), rig.only(&[1, 2, 4, 5]));
@@ -392,7 +392,7 @@ fn halves_of_a_striped_mirror_stay_a_fork_when_stamps_do_not_tell_any_more() {
     start(&mut other, array, 2, &[(0, 0), (1, 1)]);
     for (set, slot, spare) in [(0, 0, 3), (1, 1, 2)] {
         let (place, stamp) = (Place { set, slot: Slot(slot) }, other.stamp());
-        other.edit(|disks| Ddf.activate(disks, array, place, spare, stamp)).unwrap();
+        other.edit(|disks| Ddf::new().activate(disks, array, place, spare, stamp)).unwrap();
         other.commit();
         other.reread();
         let filled = RuntimeState { clean: false, ..healthy() };
@@ -421,7 +421,7 @@ fn a_disk_that_a_cut_left_ahead_is_no_fork_beside_a_spare_that_came_since() {
         let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
         let array = rig.create("pair", mirror, &[0, 1]).unwrap();
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_spare(disks, 2, stamp)).unwrap();
         let mut rig = written(rig);
         let dirty = RuntimeState { clean: false, ..healthy() };
         start(&mut rig, array, 1, &[]);
@@ -443,7 +443,7 @@ fn a_disk_that_a_cut_left_ahead_is_no_fork_beside_a_spare_that_came_since() {
         start(&mut later, array, 1, &[]);
         start(&mut later, array, 1, &[(0, 1)]);
         let (place, stamp) = (Place { set: 0, slot: Slot(1) }, later.stamp());
-        later.edit(|disks| Ddf.activate(disks, array, place, 1, stamp)).unwrap();
+        later.edit(|disks| Ddf::new().activate(disks, array, place, 1, stamp)).unwrap();
         let mut later = written(later);
         record(&mut later, array, 0, &dirty);
         record(&mut later, array, 0, &RuntimeState { failed: SlotSet::of(Slot(0)), ..dirty });
@@ -463,7 +463,7 @@ fn a_disk_that_is_away_is_no_fork_beside_one_that_was_left_before_it() {
         let mut rig = container(5);
         let array = rig.create("ten", raid10(2), &[0, 1, 2, 3]).unwrap();
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.add_spare(disks, 4, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_spare(disks, 4, stamp)).unwrap();
         let mut rig = written(rig);
         start(&mut rig, array, 2, &[]);
         rig.live[0] = false;
@@ -473,7 +473,7 @@ fn a_disk_that_is_away_is_no_fork_beside_one_that_was_left_before_it() {
         later.set_clock(5_000);
         start(&mut later, array, 2, &[(1, 1)]);
         let (place, stamp) = (Place { set: 1, slot: Slot(1) }, later.stamp());
-        later.edit(|disks| Ddf.activate(disks, array, place, 3, stamp)).unwrap();
+        later.edit(|disks| Ddf::new().activate(disks, array, place, 3, stamp)).unwrap();
         let mut later = written(later);
         later.live[0] = false;
         for _ in 0..times {
@@ -497,7 +497,7 @@ fn a_half_whose_other_set_is_away_with_its_spare_is_a_fork_and_not_void() {
     let mut rig = container(5);
     let array = rig.create("ten", raid10(2), &[0, 1, 2, 3]).unwrap();
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 4, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 4, stamp)).unwrap();
     let mut rig = written(rig);
     start(&mut rig, array, 2, &[]);
     let (mut one, mut other) = (rig.only(&[0, 2]), rig.only(&[1, 3, 4]));
@@ -505,7 +505,7 @@ fn a_half_whose_other_set_is_away_with_its_spare_is_a_fork_and_not_void() {
     other.set_clock(5_000);
     start(&mut other, array, 2, &[(0, 0), (1, 0)]);
     let (place, stamp) = (Place { set: 1, slot: Slot(0) }, other.stamp());
-    other.edit(|disks| Ddf.activate(disks, array, place, 2, stamp)).unwrap();
+    other.edit(|disks| Ddf::new().activate(disks, array, place, 2, stamp)).unwrap();
     let mut other = written(other);
     // The spare is filled; then the disk that it was filled from fails, and is filled as well.
     let whole = RuntimeState { clean: false, ..healthy() };

@@ -17,7 +17,7 @@ fn two_mirrors() -> (Rig, [ArrayId; 2]) {
     let pair = geometry(Level::Raid1, Placement::Fixed, 2);
     let arrays = ["first", "second"].map(|name| rig.create(name, pair, &[0, 1]).unwrap());
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 2, stamp)).unwrap();
     (written(rig), arrays)
 }
 
@@ -27,7 +27,7 @@ fn replaced(rig: &mut Rig, disks: &[usize], array: ArrayId, slot: u8, filled: bo
     let mut apart = rig.only(disks);
     let (place, stamp) = (Place { set: 0, slot: Slot(slot) }, apart.stamp());
     let spare = disks.len() - 1;
-    apart.edit(|disks| Ddf.activate(disks, array, place, spare, stamp)).unwrap();
+    apart.edit(|disks| Ddf::new().activate(disks, array, place, spare, stamp)).unwrap();
     let mut apart = written(apart);
     if filled {
         let found = apart.state(array, 0).unwrap();

@@ -16,7 +16,7 @@ fn pair() -> (Rig, ArrayId, ArrayId) {
     let one = rig.create("one", mirror, &[0, 1]).unwrap();
     let other = rig.create("other", mirror, &[0, 1]).unwrap();
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 2, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 2, stamp)).unwrap();
     (written(rig), one, other)
 }
 
@@ -54,7 +54,7 @@ fn a_fork_stays_one_when_another_volume_takes_the_spare() {
     apart.set_state(other, 0, &RuntimeState { failed: SlotSet::of(Slot(0)), ..healthy() }).unwrap();
     let place = raid_core::array::Place { set: 0, slot: Slot(0) };
     let stamp = apart.stamp();
-    apart.edit(|disks| Ddf.activate(disks, other, place, 1, stamp)).unwrap();
+    apart.edit(|disks| Ddf::new().activate(disks, other, place, 1, stamp)).unwrap();
     apart.set_state(other, 0, &healthy()).unwrap();
     let apart = written(apart);
     rig.take_back(&[1, 2], apart);
@@ -110,7 +110,7 @@ fn an_older_copy_of_a_spare_is_not_made_current_by_the_run_of_another_volume() {
         rig.set_state(one, 0, &failed).unwrap();
         let place = raid_core::array::Place { set: 0, slot: Slot(0) };
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.activate(disks, one, place, 2, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().activate(disks, one, place, 2, stamp)).unwrap();
         rig.set_state(one, 0, &healthy()).unwrap();
         let mut rig = written(rig);
         assert_eq!(states(&rig.told(), "one"), [InSync, InSync]);

@@ -50,22 +50,22 @@ const UPDATES: [Update; 9] = [
     }),
     ("a spare is released", |bed| {
         let stamp = bed.rig.stamp();
-        bed.rig.edit(|disks| Ddf.release_spare(disks, 5, stamp))
+        bed.rig.edit(|disks| Ddf::new().release_spare(disks, 5, stamp))
     }),
     ("a disk is removed", |bed| {
         let (stamp, id) = (bed.rig.stamp(), bed.ids[5]);
-        bed.rig.edit(|disks| Ddf.remove_disk(disks, id, stamp))?;
+        bed.rig.edit(|disks| Ddf::new().remove_disk(disks, id, stamp))?;
         bed.rig.live[5] = false;
         Ok(())
     }),
     ("a condition is recorded", |bed| {
         let (stamp, id) = (bed.rig.stamp(), bed.ids[6]);
         let condition = DiskCondition { failure_predicted: true, ..DiskCondition::default() };
-        bed.rig.edit(|disks| Ddf.set_disk_condition(disks, id, condition, stamp))
+        bed.rig.edit(|disks| Ddf::new().set_disk_condition(disks, id, condition, stamp))
     }),
     ("the configuration is imported", |bed| {
         let (stamp, id) = (bed.rig.stamp(), bed.configuration);
-        bed.rig.edit(|disks| Ddf.import(disks, id, stamp))
+        bed.rig.edit(|disks| Ddf::new().import(disks, id, stamp))
     }),
     ("a volume is made", |bed| {
         let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
@@ -73,11 +73,11 @@ const UPDATES: [Update; 9] = [
     }),
     ("a volume is deleted", |bed| {
         let (stamp, id) = (bed.rig.stamp(), bed.third);
-        bed.rig.edit(|disks| Ddf.delete_array(disks, id, stamp))
+        bed.rig.edit(|disks| Ddf::new().delete_array(disks, id, stamp))
     }),
     ("the configuration is dissolved", |bed| {
         let (stamp, id) = (bed.rig.stamp(), bed.configuration);
-        bed.rig.edit(|disks| Ddf.dissolve(disks, id, stamp))
+        bed.rig.edit(|disks| Ddf::new().dissolve(disks, id, stamp))
     }),
 ];
 

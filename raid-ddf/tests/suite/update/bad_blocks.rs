@@ -26,7 +26,9 @@ fn bad_ranges_are_kept_within_their_limits() {
         let add = |rig: &mut Rig, start, len, to: Option<u64>| {
             let moved_to = to.map(|skip| Lba(spares.0 + skip));
             let (stamp, bad) = (rig.stamp(), media::extent(start, len));
-            rig.edit(|disks| Ddf.add_bad_blocks(disks, 1, BadBlocks { bad, moved_to }, stamp))
+            rig.edit(|disks| {
+                Ddf::new().add_bad_blocks(disks, 1, BadBlocks { bad, moved_to }, stamp)
+            })
         };
         add(&mut rig, 1000, 3, Some(8)).unwrap();
         let before = rig.bytes();
@@ -63,5 +65,5 @@ fn bad_ranges_are_kept_within_their_limits() {
     let (mut rig, _) = with(geometry(Level::Single, Placement::Fixed, 1), &[0], 1);
     let range = BadBlocks { bad: media::extent(0, 1), moved_to: Some(Lba(0)) };
     let stamp = rig.stamp();
-    assert!(rig.edit(|disks| Ddf.add_bad_blocks(disks, 0, range, stamp)).is_err(), "no log");
+    assert!(rig.edit(|disks| Ddf::new().add_bad_blocks(disks, 0, range, stamp)).is_err(), "no log");
 }

@@ -5,7 +5,7 @@ use crate::media::{self, Rig, geometry};
 use crate::update::{activate, assign, state_of};
 use raid_core::array::{ArrayId, Level, Placement};
 use raid_core::metadata::{Admin, ChangeError, DiskCondition, RunTime, SpareRequest};
-use raid_ddf::{Ddf, DdfProfile, Options};
+use raid_ddf::{Ddf, Options};
 
 /// Two arrays on three of five disks, and a spare; all written and read.
 pub(crate) fn two_arrays(options: &Options) -> (Rig, ArrayId, ArrayId) {
@@ -34,7 +34,7 @@ pub(crate) const CHANGES: [Change; 11] = [
     }),
     ("checkpoint", |rig, array| {
         let stamp = rig.stamp();
-        let format = DdfProfile::LINUX.with_checkpoints();
+        let format = Ddf::new().with_checkpoints();
         let state = state_of(true, &[], &[]);
         rig.edit(|disks| format.set_state(disks, array, 0, &state, stamp))
     }),
@@ -43,19 +43,19 @@ pub(crate) const CHANGES: [Change; 11] = [
     }),
     ("deletion", |rig, array| {
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.delete_array(disks, array, stamp))
+        rig.edit(|disks| Ddf::new().delete_array(disks, array, stamp))
     }),
     ("spare", |rig, array| assign(rig, &SpareRequest::dedicated(4, &[(array, None)]))),
     ("release", |rig, _| {
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.release_spare(disks, 3, stamp))
+        rig.edit(|disks| Ddf::new().release_spare(disks, 3, stamp))
     }),
     ("condition", |rig, _| {
         let told = rig.told();
         let id = told.disks.iter().find(|disk| disk.disk == 4).unwrap().id;
         let stamp = rig.stamp();
         let condition = DiskCondition { failure_predicted: true, ..DiskCondition::default() };
-        rig.edit(|disks| Ddf.set_disk_condition(disks, id, condition, stamp))
+        rig.edit(|disks| Ddf::new().set_disk_condition(disks, id, condition, stamp))
     }),
     ("counted headers", |rig, _| {
         media::touch(rig);

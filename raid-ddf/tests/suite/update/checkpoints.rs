@@ -6,20 +6,20 @@ use crate::update::{state_of, with};
 use raid_core::array::{Initialisation, Level, Placement};
 use raid_core::metadata::{Admin, Operation, RunTime, RuntimeState};
 use raid_core::units::Row;
-use raid_ddf::{Ddf, DdfProfile};
+use raid_ddf::Ddf;
 
 #[test]
 fn a_checkpoint_counts_until_somebody_else_writes_and_is_off_by_default() {
     let five = geometry(Level::Raid5, Placement::NContinue, 3);
     let (mut rig, array) = with(five, &[0, 1, 2], 4);
-    let format = DdfProfile::LINUX.with_checkpoints();
-    assert!(format.capabilities().mark && !Ddf.capabilities().mark);
+    let format = Ddf::new().with_checkpoints();
+    assert!(format.capabilities().mark && !Ddf::new().capabilities().mark);
     let keep = |rig: &mut Rig, format: &dyn Admin, state: &RuntimeState| {
         let stamp = rig.stamp();
         rig.edit(|disks| format.set_state(disks, array, 0, state, stamp)).unwrap();
     };
     let rebuild = RuntimeState { mark: Row(4096), ..state_of(true, &[], &[1]) };
-    keep(&mut rig, &Ddf, &rebuild);
+    keep(&mut rig, &Ddf::new(), &rebuild);
     assert_eq!(rig.state(array, 0).unwrap().mark, Row(0));
     let operations = [
         rebuild,
@@ -43,10 +43,10 @@ fn a_checkpoint_counts_until_somebody_else_writes_and_is_off_by_default() {
         assert_eq!(told.array("array").0.clean, !equalises, "{state:?}");
         // Another change of ours keeps it.
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.add_spare(disks, 3, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().add_spare(disks, 3, stamp)).unwrap();
         assert_eq!(rig.state(array, 0), Some(state));
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.release_spare(disks, 3, stamp)).unwrap();
+        rig.edit(|disks| Ddf::new().release_spare(disks, 3, stamp)).unwrap();
         // Somebody who does not know it counts the header on, as mdadm does.
         let mut touched = rig.clone();
         media::touch(&mut touched);
@@ -67,7 +67,7 @@ fn a_checkpoint_counts_until_somebody_else_writes_and_is_off_by_default() {
 fn a_resync_that_is_owed_is_kept_beside_a_member_that_is_filled_first() {
     let six = geometry(Level::Raid6, Placement::NContinue, 4);
     let (mut rig, array) = with(six, &[0, 1, 2, 3], 4);
-    let format = DdfProfile::LINUX.with_checkpoints();
+    let format = Ddf::new().with_checkpoints();
     for (operation, initialisation) in [
         (Operation::Resync, Initialisation::Full),
         (Operation::Initialise, Initialisation::Running),
@@ -85,7 +85,7 @@ fn a_resync_that_is_owed_is_kept_beside_a_member_that_is_filled_first() {
 #[test]
 fn sets_keep_their_checkpoints_apart() {
     let (mut rig, array) = with(raid10(2), &[0, 1, 2, 3], 4);
-    let format = DdfProfile::LINUX.with_checkpoints();
+    let format = Ddf::new().with_checkpoints();
     let mut keep = |set, state: &RuntimeState| {
         let stamp = rig.stamp();
         rig.edit(|disks| format.set_state(disks, array, set, state, stamp)).unwrap();

@@ -13,14 +13,18 @@ fn moved(rig: &Rig, media: &[Medium]) -> Vec<Option<MovedOn>> {
     let of = |(disk, medium): (usize, &Medium)| {
         let size = u64::from(rig.disks[disk].shape.block_size);
         rig.view(disk, |view| {
-            let runs: Vec<_> = (0..).map_while(|index| Ddf.guard(view, index)).collect();
+            let runs: Vec<_> = (0..).map_while(|index| Ddf::new().guard(view, index)).collect();
             let blocks: u64 = runs.iter().map(|run| run.len.0).sum();
             assert!((4..=GUARD_BLOCKS).contains(&blocks), "{blocks} blocks");
             (0..).zip(runs).find_map(|(index, run)| {
                 let len = usize::try_from(run.len.0 * size).unwrap();
                 let found = medium.read(run.start.0 * size, len);
-                assert_eq!(Ddf.moved_on(view, index, &[]), None, "an unreadable run is none");
-                Ddf.moved_on(view, index, &found)
+                assert_eq!(
+                    Ddf::new().moved_on(view, index, &[]),
+                    None,
+                    "an unreadable run is none"
+                );
+                Ddf::new().moved_on(view, index, &found)
             })
         })
     };
@@ -178,7 +182,7 @@ fn damage_and_bytes_of_the_vendor_are_no_update() {
     assert_eq!(found[1..], [None; 4]);
     // A new disk that was not written yet has no guard.
     let blank = Rig::blank(&[media::SMALL], &Options::LINUX);
-    assert_eq!(blank.view(0, |view| Ddf.guard(view, 0)), None);
+    assert_eq!(blank.view(0, |view| Ddf::new().guard(view, 0)), None);
     // Damage that was read is as it was, before and after it is mended.
     for piece in 0..rig.disks[0].pieces.len() {
         let mut damaged = rig.clone();

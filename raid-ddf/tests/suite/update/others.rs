@@ -63,7 +63,7 @@ fn an_import_makes_a_configuration_known_and_its_numbers_single() {
     let configuration = told.disks[0].configuration;
     let others = rig.bytes()[3].clone();
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.import(disks, configuration, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().import(disks, configuration, stamp)).unwrap();
     let told = rig.told();
     assert_eq!((raw(&told, "Foreign_Flag"), raw(&told, "PD_Type")), (Some(0), Some(3)));
     assert_eq!(told.raw_of(array, "VD_Number"), Some(1));
@@ -72,7 +72,7 @@ fn an_import_makes_a_configuration_known_and_its_numbers_single() {
     assert_eq!(rig.bytes()[3], others);
     let before = rig.bytes();
     let stamp = rig.stamp();
-    let unknown = rig.edit(|disks| Ddf.import(disks, ArrayId([7; 24]), stamp));
+    let unknown = rig.edit(|disks| Ddf::new().import(disks, ArrayId([7; 24]), stamp));
     assert_eq!(unknown, Err(ChangeError::NoSuchArray(ArrayId([7; 24]))));
     assert_eq!(rig.bytes(), before);
 }
@@ -100,7 +100,7 @@ fn reserved_and_unknown_bytes_survive_every_change() {
     check(&rig, "activation");
     let configuration = rig.told().disks[0].configuration;
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.import(disks, configuration, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().import(disks, configuration, stamp)).unwrap();
     check(&rig, "import");
     rig.create("other", mirror, &[0, 2]).unwrap();
     check(&rig, "creation");

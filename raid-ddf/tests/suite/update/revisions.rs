@@ -6,7 +6,7 @@ use crate::media::Rig;
 use crate::update::changes::{CHANGES, two_arrays};
 use crate::update::state_of;
 use raid_core::metadata::{ChangeError, RunTime, Severity};
-use raid_ddf::{ByteOrder, CrcVariant, Ddf, DdfHeader, DdfProfile, Options, Record};
+use raid_ddf::{ByteOrder, CrcVariant, Ddf, DdfHeader, Options, Record};
 
 /// Case E7.
 #[test]
@@ -21,7 +21,7 @@ fn unknown_minor_revisions_are_read_only_until_writing_is_confirmed() {
         let warned = found.findings.iter().filter(|f| f.code == 128);
         assert_eq!(warned.clone().count(), 5, "{what}: once a disk");
         assert!(warned.clone().all(|finding| finding.severity == Severity::Warning));
-        let refused = rig.views(|views| Ddf.read_only(views, array)).unwrap();
+        let refused = rig.views(|views| Ddf::new().read_only(views, array)).unwrap();
         assert!(matches!(refused, ChangeError::UnknownVersion { .. }), "{what}: {refused}");
         assert!(refused.to_string().contains("with_unknown_revisions"), "{refused}");
         let before = rig.bytes();
@@ -29,7 +29,7 @@ fn unknown_minor_revisions_are_read_only_until_writing_is_confirmed() {
             assert_eq!(change(&mut rig, array), Err(refused), "{what}, {name}");
             assert_eq!(rig.bytes(), before, "{what}, {name}");
         }
-        let confirmed = DdfProfile::LINUX.with_unknown_revisions();
+        let confirmed = Ddf::new().with_unknown_revisions();
         assert_eq!(rig.views(|views| confirmed.read_only(views, array)), None);
         let (state, stamp) = (state_of(false, &[], &[]), rig.stamp());
         rig.edit(|disks| confirmed.set_state(disks, array, 0, &state, stamp)).unwrap();
@@ -39,7 +39,7 @@ fn unknown_minor_revisions_are_read_only_until_writing_is_confirmed() {
         assert!(rig.told().has(128), "the revision stays");
     }
     let (rig, array, _) = two_arrays(&Options::LINUX);
-    assert_eq!(rig.views(|views| Ddf.read_only(views, array)), None);
+    assert_eq!(rig.views(|views| Ddf::new().read_only(views, array)), None);
 }
 
 /// Stores a revision in every header.

@@ -6,7 +6,7 @@ use crate::update::{activate, state_of, with};
 use raid_core::array::{ArrayId, ArrayState, Level, MemberId, MemberState, Placement};
 use raid_core::metadata::{Admin, DiskCondition, Operation, RunTime, RuntimeState, Subject};
 use raid_core::units::{Row, Slot, SlotSet};
-use raid_ddf::{Ddf, DdfProfile};
+use raid_ddf::Ddf;
 
 const REBUILDING: u64 = 0x05;
 const FAILED: u64 = 0x02;
@@ -73,7 +73,7 @@ fn a_source_that_becomes_the_spare_of_another_array_stays_a_source() {
     let (mut rig, first) = with(mirror, &[0, 1], 4);
     let second = rig.create("mirror", mirror, &[0, 1]).unwrap();
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 3, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 3, stamp)).unwrap();
     rig.set_state(first, 0, &state_of(true, &[1], &[])).unwrap();
     activate(&mut rig, first, 1, 3).unwrap();
     rig.set_state(first, 0, &healthy()).unwrap();
@@ -89,7 +89,7 @@ fn a_source_that_becomes_the_spare_of_another_array_stays_a_source() {
 fn a_note_counts_for_nothing_after_a_change_by_another_implementation() {
     let (mut rig, first, second) = half_filled();
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 3, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 3, stamp)).unwrap();
     assert_eq!([short(&rig, first), short(&rig, second)], [NONE, filling(0)], "ours keep it");
     rig.commit();
     rig.reread();
@@ -97,14 +97,14 @@ fn a_note_counts_for_nothing_after_a_change_by_another_implementation() {
     assert_eq!([short(&rig, first), short(&rig, second)], [filling(1), filling(0)]);
     // Nor does it come back.
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.release_spare(disks, 3, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().release_spare(disks, 3, stamp)).unwrap();
     assert_eq!([short(&rig, first), short(&rig, second)], [filling(1), filling(0)]);
 }
 
 #[test]
 fn a_note_and_a_mark_stand_in_the_same_space() {
     let (mut rig, first, second) = half_filled();
-    let format = DdfProfile::LINUX.with_checkpoints();
+    let format = Ddf::new().with_checkpoints();
     let resync = RuntimeState { operation: Some(Operation::Resync), mark: Row(640), ..healthy() };
     let rebuild = RuntimeState { mark: Row(128), ..state_of(true, &[], &[0]) };
     for (array, state) in [(first, resync), (second, rebuild)] {
@@ -116,7 +116,7 @@ fn a_note_and_a_mark_stand_in_the_same_space() {
     }
     assert_eq!(rig.state(first, 0), Some(resync), "another array's update keeps it");
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.set_state(disks, first, 0, &healthy(), stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().set_state(disks, first, 0, &healthy(), stamp)).unwrap();
     assert_eq!(rig.state(first, 0), Some(healthy()));
     assert_eq!(rig.state(second, 0), Some(rebuild));
 }
@@ -145,7 +145,7 @@ fn a_disk_that_comes_back_is_still_the_source_of_an_array_that_cannot_run_withou
     let ids: Vec<MemberId> = rig.told().disks.iter().map(|disk| disk.id).collect();
     let stamp = rig.stamp();
     let failed = DiskCondition { failed: true, ..DiskCondition::default() };
-    rig.edit(|disks| Ddf.set_disk_condition(disks, ids[1], failed, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().set_disk_condition(disks, ids[1], failed, stamp)).unwrap();
     rig.set_state(second, 0, &state_of(true, &[], &[0])).unwrap();
     assert_eq!(short(&rig, first), [SlotSet::of(Slot(0)), SlotSet::EMPTY]);
 }
@@ -177,7 +177,7 @@ fn an_older_list_does_not_put_a_disk_in_sync_that_is_filled_for_another_array() 
     let (mut rig, first) = with(mirror, &[0, 1], 4);
     let second = rig.create("mirror", mirror, &[0, 1]).unwrap();
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 3, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 3, stamp)).unwrap();
     rig.commit();
     // The second array goes on without disk 0, with the spare; then the first one on disk 0, without
     // disk 1.

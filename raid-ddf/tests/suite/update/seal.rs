@@ -116,7 +116,8 @@ fn images_of_others_keep_their_crcs() {
                 let member = told.disks[0].id;
                 let stamp = rig.stamp();
                 let condition = DiskCondition { failure_predicted: true, ..Default::default() };
-                rig.edit(|disks| Ddf.set_disk_condition(disks, member, condition, stamp)).unwrap();
+                rig.edit(|disks| Ddf::new().set_disk_condition(disks, member, condition, stamp))
+                    .unwrap();
                 assert_eq!(kinds(&mut rig), before, "{name} {how} {short}");
                 assert_eq!(rig.told().codes(Severity::Damage), told.codes(Severity::Damage));
             }
@@ -164,27 +165,27 @@ fn disks_of_one_configuration_keep_what_each_has() {
     let array = rig.create("five", Geometry { block_size: 4096, ..five }, &[0, 1, 2]).unwrap();
     check(&mut rig, "created");
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 3, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 3, stamp)).unwrap();
     check(&mut rig, "spare");
     let failed = RuntimeState { failed: SlotSet::of(Slot(1)), ..healthy() };
     rig.set_state(array, 0, &failed).unwrap();
     check(&mut rig, "failed");
     let (place, stamp) = (Place { set: 0, slot: Slot(1) }, rig.stamp());
-    rig.edit(|disks| Ddf.activate(disks, array, place, 3, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().activate(disks, array, place, 3, stamp)).unwrap();
     check(&mut rig, "activated");
     let range = raid_core::metadata::BadBlocks {
         bad: Extent::new(100, 2),
         moved_to: Some(Lba(20_000 - 4096 - 64)),
     };
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_bad_blocks(disks, 1, range, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_bad_blocks(disks, 1, range, stamp)).unwrap();
     check(&mut rig, "bad range");
     let configuration = rig.told().disks[0].configuration;
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.import(disks, configuration, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().import(disks, configuration, stamp)).unwrap();
     check(&mut rig, "imported");
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.delete_array(disks, array, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().delete_array(disks, array, stamp)).unwrap();
     check(&mut rig, "deleted");
     // What stands on the disks while a copy is being written is sealed so, too.
     for disk in 0..4 {

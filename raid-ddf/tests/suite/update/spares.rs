@@ -14,11 +14,11 @@ fn a_spare_takes_the_place_of_a_failed_member() {
     let (mut rig, array) = with(five, &[0, 1, 2], 5);
     rig.create("other", geometry(Level::Raid0, Placement::Fixed, 2), &[3, 0]).unwrap();
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 4, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 4, stamp)).unwrap();
     let place = Place { set: 0, slot: Slot(2) };
     let activate = |rig: &mut Rig, place, spare| {
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.activate(disks, array, place, spare, stamp))
+        rig.edit(|disks| Ddf::new().activate(disks, array, place, spare, stamp))
     };
     // While the member holds its data it is not replaced.
     let before = rig.bytes();
@@ -67,11 +67,14 @@ fn a_dedicated_spare_serves_its_arrays_alone_until_it_is_released() {
     assert!(matches!(activate(&mut rig, other, 0, 4), Err(ChangeError::Disk { disk: 4, .. })));
     assert_eq!(rig.bytes(), before);
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.release_spare(disks, 4, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().release_spare(disks, 4, stamp)).unwrap();
     assert_eq!(rig.told().disks[4].role, "unused");
     let before = rig.bytes();
     let stamp = rig.stamp();
-    assert!(rig.edit(|disks| Ddf.release_spare(disks, 4, stamp)).is_err(), "no spare any more");
+    assert!(
+        rig.edit(|disks| Ddf::new().release_spare(disks, 4, stamp)).is_err(),
+        "no spare any more"
+    );
     assert_eq!(rig.bytes(), before);
     assign(&mut rig, &SpareRequest::dedicated(4, &[(array, None), (other, Some(0))])).unwrap();
     activate(&mut rig, other, 0, 4).unwrap();
@@ -88,7 +91,7 @@ fn a_spare_serves_the_sets_it_is_dedicated_to() {
     rig.set_state(array, 1, &state_of(true, &[0], &[])).unwrap();
     assert!(activate(&mut rig, array, 0, 4).is_err(), "a spare of the other set");
     let (place, stamp) = (Place { set: 1, slot: Slot(0) }, rig.stamp());
-    rig.edit(|disks| Ddf.activate(disks, array, place, 4, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().activate(disks, array, place, 4, stamp)).unwrap();
     for (array, set) in [(ArrayId([7; 24]), None), (array, Some(2))] {
         let before = rig.bytes();
         let serves = [(array, set)];
@@ -145,7 +148,7 @@ fn one_spare_serves_every_array_of_the_failed_disk() {
         written(&mut rig);
         for (count, (array, set, slot)) in (1..).zip(places) {
             let (place, stamp) = (Place { set, slot: Slot(slot) }, rig.stamp());
-            let activated = rig.edit(|disks| Ddf.activate(disks, array, place, 4, stamp));
+            let activated = rig.edit(|disks| Ddf::new().activate(disks, array, place, 4, stamp));
             assert_eq!(activated, Ok(()), "{what}: array {count}");
             written(&mut rig);
             let told = rig.told();
@@ -162,7 +165,7 @@ fn one_spare_serves_every_array_of_the_failed_disk() {
             assert!(filled.windows(2).all(apart), "{what}: {filled:?}");
             // Twice for one place, or for another place of the set, it is refused.
             let before = rig.bytes();
-            let again = rig.edit(|disks| Ddf.activate(disks, array, place, 4, stamp));
+            let again = rig.edit(|disks| Ddf::new().activate(disks, array, place, 4, stamp));
             assert!(again.is_err(), "{what}");
             assert_eq!(rig.bytes(), before);
         }

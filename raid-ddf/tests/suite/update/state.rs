@@ -8,7 +8,7 @@ use raid_core::array::{
 };
 use raid_core::metadata::{Admin, ChangeError, DiskCondition, RunTime, RuntimeState, Subject};
 use raid_core::units::{Slot, SlotSet};
-use raid_ddf::{ByteOrder, CopyKind, Ddf, DdfProfile, DiskBytes, Options, Revision, Structure};
+use raid_ddf::{ByteOrder, CopyKind, Ddf, DiskBytes, Options, Revision, Structure};
 
 #[test]
 fn what_is_recorded_is_what_is_read() {
@@ -141,7 +141,7 @@ fn the_condition_of_a_disk_is_kept_and_what_is_given_up_does_not_come_back() {
     let ids: Vec<MemberId> = rig.told().disks.iter().map(|disk| disk.id).collect();
     let set = |rig: &mut Rig, disk: usize, condition| {
         let stamp = rig.stamp();
-        rig.edit(|disks| Ddf.set_disk_condition(disks, ids[disk], condition, stamp))
+        rig.edit(|disks| Ddf::new().set_disk_condition(disks, ids[disk], condition, stamp))
     };
     let ailing =
         DiskCondition { failure_predicted: true, read_errors: true, ..DiskCondition::default() };
@@ -154,7 +154,7 @@ fn the_condition_of_a_disk_is_kept_and_what_is_given_up_does_not_come_back() {
     let before = rig.bytes();
     let stamp = rig.stamp();
     let unknown = MemberId([9; 24]);
-    assert!(rig.edit(|d| Ddf.set_disk_condition(d, unknown, ailing, stamp)).is_err());
+    assert!(rig.edit(|d| Ddf::new().set_disk_condition(d, unknown, ailing, stamp)).is_err());
     assert_eq!(rig.bytes(), before);
     // A member that is missing is a member that failed.
     rig.live[2] = false;
@@ -175,10 +175,10 @@ fn the_condition_of_a_disk_is_kept_and_what_is_given_up_does_not_come_back() {
     // Only what no array names leaves the configuration.
     let before = rig.bytes();
     let stamp = rig.stamp();
-    assert!(rig.edit(|disks| Ddf.remove_disk(disks, ids[0], stamp)).is_err());
+    assert!(rig.edit(|disks| Ddf::new().remove_disk(disks, ids[0], stamp)).is_err());
     assert_eq!(rig.bytes(), before);
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.remove_disk(disks, ids[3], stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().remove_disk(disks, ids[3], stamp)).unwrap();
     assert_eq!(rig.condition(ids[3]), None);
 }
 
@@ -189,7 +189,7 @@ fn what_was_found_is_recorded_as_the_update_that_was_interrupted() {
     let five = geometry(Level::Raid5, Placement::NContinue, 3);
     let (mut rig, array) = with(five, &[0, 1, 2], 4);
     let stamp = rig.stamp();
-    rig.edit(|disks| Ddf.add_spare(disks, 3, stamp)).unwrap();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 3, stamp)).unwrap();
     rig.live[1] = false;
     rig.set_state(array, 0, &state_of(false, &[1], &[])).unwrap();
     rig.commit();
@@ -201,7 +201,7 @@ fn what_was_found_is_recorded_as_the_update_that_was_interrupted() {
     rig.live[1] = false;
     let found = rig.state(array, 0).unwrap();
     assert_eq!(found, state_of(false, &[], &[1]));
-    let format = DdfProfile::LINUX.with_checkpoints();
+    let format = Ddf::new().with_checkpoints();
     let stamp = rig.stamp();
     rig.edit(|disks| format.set_state(disks, array, 0, &found, stamp)).unwrap();
     rig.live = vec![true, false, false, false];

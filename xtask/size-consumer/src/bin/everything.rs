@@ -19,7 +19,7 @@ pub struct Table<const N: usize>([*const (); N]);
 unsafe impl<const N: usize> Sync for Table<N> {}
 
 #[unsafe(no_mangle)]
-pub static FORMATS: [&dyn Format; 2] = [&raid_ddf::Ddf, &raid_asr::Asr];
+pub static FORMATS: [&dyn Format; 2] = [&raid_ddf::Ddf::new(), &raid_asr::Asr::new()];
 
 #[unsafe(no_mangle)]
 pub static BACKEND: Backend = Backend::portable();

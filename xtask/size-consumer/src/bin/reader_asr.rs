@@ -16,5 +16,5 @@ pub fn _start(
     blocks: Extent,
     into: &mut [u8],
 ) -> Option<()> {
-    read(&raid_asr::Asr, Level::Raid5, shapes, from, memory, blocks, into)
+    read(&raid_asr::Asr::new(), Level::Raid5, shapes, from, memory, blocks, into)
 }

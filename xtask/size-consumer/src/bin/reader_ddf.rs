@@ -16,5 +16,5 @@ pub fn _start(
     blocks: Extent,
     into: &mut [u8],
 ) -> Option<()> {
-    read(&raid_ddf::Ddf, Level::Raid5, shapes, from, memory, blocks, into)
+    read(&raid_ddf::Ddf::new(), Level::Raid5, shapes, from, memory, blocks, into)
 }

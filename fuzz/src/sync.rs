@@ -116,7 +116,7 @@ fn start(input: &mut Input<'_>) -> Option<(World<Core>, u16, u64)> {
     };
     let how = match input.byte() % 4 {
         0 => Start::Force,
-        1 => Start::LedgerReplayed,
+        1 => Start::JournalReplayed,
         _ => Start::Normal,
     };
     let seated: Vec<(Slot, MemberKey)> = (0..members)

@@ -53,7 +53,7 @@ impl Config {
     }
 }
 
-/// What the operator, or a ledger, says about an unclean start.
+/// What the operator, or a journal, says about an unclean start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Start {
     /// Nothing: a parity set that is unclean and short of a member is refused.
@@ -61,7 +61,7 @@ pub enum Start {
     Normal,
     /// Start it all the same; rows that were being written at the stop may be wrong.
     Force,
-    /// A ledger has made the rows consistent that were in flight since a member was lost. What was owed
+    /// A journal has made the rows consistent that were in flight since a member was lost. What was owed
     /// a resync before stays owed; a set that owes one and is short of one more member is refused.
-    LedgerReplayed,
+    JournalReplayed,
 }

@@ -342,7 +342,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     ) -> Option<(Operation, Row)> {
         let running =
             self.running.filter(|running| under_way && self.is_recorded(running.operation));
-        // A ledger may settle what is unclean, so what is owed is named, whatever else runs.
+        // A journal may settle what is unclean, so what is owed is named, whatever else runs.
         let parity = matches!(members.redundancy, Redundancy::Parity(_));
         let first = owed.filter(|_| parity);
         let operation = match first.or(running.map(|running| running.operation)).or(owed) {

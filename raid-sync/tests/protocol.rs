@@ -546,7 +546,7 @@ fn a_restart_trusts_what_the_table_says() {
     assert_eq!(parity(&unclean, slots(&[0]), Start::Normal), refused);
     assert_eq!(parity(&dirty(filling(1)), NONE, Start::Normal), refused);
     assert!(parity(&unclean, slots(&[0]), Start::Force).is_ok());
-    assert!(parity(&unclean, slots(&[0]), Start::LedgerReplayed).unwrap().owed().is_none());
+    assert!(parity(&unclean, slots(&[0]), Start::JournalReplayed).unwrap().owed().is_none());
     assert!(parity(&clean(), slots(&[0]), Start::Normal).is_ok());
     let none = Refusal::NoCopyLeft { trusted: 1, needed: 2 };
     assert_eq!(parity(&clean(), slots(&[0, 1]), Start::Force), Err(none));

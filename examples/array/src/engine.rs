@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! submit ─▶ pieces, one stripe row each ─▶ SyncCore::admit ─▶ stripe plan ─▶ reads ─▶ compute
-//!   ─▶ (row ledger, while short of a member) ─▶ writes ─▶ SyncCore::complete ─▶ acknowledged
+//!   ─▶ (write journal, while short of a member) ─▶ writes ─▶ SyncCore::complete ─▶ acknowledged
 //! SyncCore::poll ─▶ Copy: rows of a window │ Flush │ Persist: RunTime::set_state + commit steps
 //! ```
 //!
@@ -19,8 +19,8 @@
 //! | `window` | copy windows of the sync engine |
 //! | `commit` | records: metadata commits, one at a time |
 //! | `guard` | no commit over what another program wrote |
-//! | `journal`, `replay` | the row ledger, while the set runs and at a start |
-//! | `head` | which record a ledger belongs to |
+//! | `journal`, `replay` | the write journal, while the set runs and at a start |
+//! | `head` | which record a journal belongs to |
 //! | `returning` | a disk that left comes back to its place |
 //! | `listing` | what the format reports of the disks |
 //! | `group` | I/O that is waited for together |
@@ -49,7 +49,7 @@ pub use request::{Request, RequestError, RequestId};
 pub use window::Mismatch;
 
 use crate::backplane::{Completion, IoId, MemberIo, Transfer};
-use crate::ledger::Fragment;
+use crate::journal::Fragment;
 use crate::member::MemberError;
 use crate::store::{CommitStep, Store};
 use crate::trust::Taken;
@@ -217,8 +217,8 @@ pub struct Stats {
     pub window_wait_longest: u64,
     /// Metadata commits.
     pub commits: u64,
-    /// Bytes written to row ledgers.
-    pub ledger_bytes: u64,
+    /// Bytes written to write journals.
+    pub journal_bytes: u64,
     /// Rows copied to members that were being filled.
     pub rebuilt_rows: u64,
     /// Pieces that had to be computed from other members.
@@ -253,10 +253,10 @@ struct Set {
     journal: Journal,
     /// Member failures noticed so far.
     failures: u64,
-    /// Rows being written must be in the ledger first.
-    needs_ledger: bool,
-    /// Rows being written that are not in the ledger.
-    unledgered: usize,
+    /// Rows being written must be in the journal first.
+    needs_journal: bool,
+    /// Rows being written that are not in the journal.
+    unjournaled: usize,
     /// Members that the disks say are gone or being filled.
     named: SlotSet,
     parked: VecDeque<Parked>,
@@ -690,7 +690,7 @@ impl Engine {
         let parity = self.geometry.parity_strips() > 0;
         let set = &mut self.sets[set];
         set.failures += 1;
-        set.needs_ledger |= parity && set.journal.available();
+        set.needs_journal |= parity && set.journal.available();
     }
 
     /// The caller's clock and randomness for the format.

@@ -4,7 +4,7 @@
 //! ```text
 //! discover ─▶ engine ─▶ backplane ─▶ member          workload: verified work on the engine
 //!    │          │
-//!  formats    store, ledger
+//!  formats    store, journal
 //! ```
 //!
 //! `service` runs an engine on real disks, `nbd` serves whatever can be read or written.
@@ -15,7 +15,7 @@ pub mod engine;
 mod fault_point;
 pub mod foreign;
 pub mod formats;
-pub mod ledger;
+pub mod journal;
 pub mod member;
 pub mod nbd;
 pub mod service;

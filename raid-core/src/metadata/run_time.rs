@@ -80,7 +80,7 @@ pub trait RunTime: Format {
     ) -> Result<(), ChangeError>;
 
     /// A run of blocks in the format's own reserve that is left to the implementation for notes of
-    /// its own, e.g. a row ledger. `None` on disks that another implementation set up.
+    /// its own, e.g. a write journal. `None` on disks that another implementation set up.
     fn workspace(&self, disk: &DiskView<'_>) -> Option<Extent>;
 
     /// Why every change of the array is refused, e.g. because the metadata is of a version that is not

@@ -254,7 +254,7 @@ impl Stopped {
                 }
             }
         }
-        Start::LedgerReplayed
+        Start::JournalReplayed
     }
 
     /// The set started again; `None` if that was rightly refused.

@@ -31,7 +31,7 @@ scenarios! {
         rows_at_risk::<4>(&absent, &found, flag_only(), |rows| risk.push(rows));
         assert_eq!(risk, [Rows::new(0, 16)], "one flag: all of it");
         assert!(start(Start::Force).is_ok());
-        assert!(start(Start::LedgerReplayed).unwrap().owed().is_none());
+        assert!(start(Start::JournalReplayed).unwrap().owed().is_none());
         let mut clean = image.clone();
         clean.state.clean = true;
         clean.regions.clear();

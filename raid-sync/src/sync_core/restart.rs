@@ -8,13 +8,13 @@
 //! | clean, resync or initialise at a mark | owed from the mark | owed from the mark; refused if degraded |
 //! | clean, never initialised | initialise owed if two are trusted | initialise owed; refused if degraded |
 //! | unclean, all trusted | resync owed from 0 | resync owed from 0 |
-//! | unclean, a member short or being filled | resync owed if two are trusted; rebuild from 0 | refused without force or ledger |
-//! | unclean, ledger replayed | nothing owed, rebuild from 0 | nothing owed, rebuild from 0 |
-//! | unclean, resync or initialise named, ledger replayed | still owed, from 0 | still owed, from 0; refused if one more is missing |
-//! | unclean, ledger replayed, a format without marks | resync owed if redundancy is left | resync owed if redundancy is left |
+//! | unclean, a member short or being filled | resync owed if two are trusted; rebuild from 0 | refused without force or journal |
+//! | unclean, journal replayed | nothing owed, rebuild from 0 | nothing owed, rebuild from 0 |
+//! | unclean, resync or initialise named, journal replayed | still owed, from 0 | still owed, from 0; refused if one more is missing |
+//! | unclean, journal replayed, a format without marks | resync owed if redundancy is left | resync owed if redundancy is left |
 //! | too few trusted members | refused | refused |
 //!
-//! A replay of the ledger settles the rows that were in flight since the loss, and no others. What was owed a
+//! A replay of the journal settles the rows that were in flight since the loss, and no others. What was owed a
 //! resync before the loss stays owed: the record of a parity set names it, also while a rebuild runs. If one
 //! more member is missing than the record names, what it held in those rows cannot be computed, so the
 //! start is refused. A format without marks cannot name it, so there all rows are owed, unless all redundancy is lost: a rebuild
@@ -98,12 +98,12 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         let agreed = kept_mark(&config, state, capabilities)
             .is_some_and(|(operation, mark)| Some(operation) == owed && mark.0 == config.rows);
         let hole = parity && owed.is_some() && !members.redundant() && !agreed;
-        // The ledger has settled the rows since the loss that the record names, not those that were owed a
+        // The journal has settled the rows since the loss that the record names, not those that were owed a
         // resync before it: what another member held in them cannot be computed.
         let more = !members.failed.without(state.failed | state.rebuilding).is_empty();
         let covered = match start {
             Start::Normal => planted(Defect::StartDegradedDirty),
-            Start::LedgerReplayed => !more || interrupted(state).is_none(),
+            Start::JournalReplayed => !more || interrupted(state).is_none(),
             Start::Force => true,
         };
         if hole && !covered {
@@ -407,7 +407,7 @@ fn owed(
     start: Start,
 ) -> Option<Operation> {
     let spare = members.trusted().len() > members.needed();
-    let settled = start == Start::LedgerReplayed && (capabilities.mark || !spare);
+    let settled = start == Start::JournalReplayed && (capabilities.mark || !spare);
     let operation = match interrupted(found) {
         Some(operation) => operation,
         None if !found.clean && !settled => Operation::Resync,

@@ -743,14 +743,14 @@ fn states(found: &str) -> Vec<RuntimeState> {
         "unclean, a member short or being filled" => {
             vec![unclean(one_gone), unclean(being_filled())]
         }
-        "unclean, ledger replayed" => vec![unclean(being_filled())],
-        "unclean, resync or initialise named, ledger replayed" => {
+        "unclean, journal replayed" => vec![unclean(being_filled())],
+        "unclean, resync or initialise named, journal replayed" => {
             let initialisation = Initialisation::Running;
             let initialise = RuntimeState { initialisation, ..filling(2) };
             let resync = RuntimeState { operation: Some(Operation::Resync), ..filling(2) };
             vec![unclean(resync), unclean(initialise)]
         }
-        "unclean, ledger replayed, a format without marks" => {
+        "unclean, journal replayed, a format without marks" => {
             vec![unclean(filling(2)), unclean(one_gone)]
         }
         "too few trusted members" => {
@@ -762,8 +762,8 @@ fn states(found: &str) -> Vec<RuntimeState> {
 }
 
 fn assert_start(found: &str, redundancy: Redundancy, expected: &str) {
-    let start = match found.contains("ledger") {
-        true => Start::LedgerReplayed,
+    let start = match found.contains("journal") {
+        true => Start::JournalReplayed,
         false => Start::Normal,
     };
     for state in states(found) {
@@ -840,10 +840,10 @@ fn assert_start(found: &str, redundancy: Redundancy, expected: &str) {
                         let config = Config { absent, ..config };
                         Core::new(config, &state, flag_only(), start)
                     };
-                    assert!(start(NONE, Start::LedgerReplayed).is_ok(), "{context}");
-                    assert!(start(slots(&[2]), Start::LedgerReplayed).is_ok(), "{context}");
+                    assert!(start(NONE, Start::JournalReplayed).is_ok(), "{context}");
+                    assert!(start(slots(&[2]), Start::JournalReplayed).is_ok(), "{context}");
                     let expected = Refusal::DirtyAndDegraded { trusted: 2, members: 4 };
-                    let refused = start(slots(&[0]), Start::LedgerReplayed).unwrap_err();
+                    let refused = start(slots(&[0]), Start::JournalReplayed).unwrap_err();
                     assert_eq!(refused, expected, "{context}");
                     assert!(start(slots(&[0]), Start::Force).is_ok(), "{context}");
                 }
@@ -853,10 +853,10 @@ fn assert_start(found: &str, redundancy: Redundancy, expected: &str) {
                     let expected = Refusal::ResyncOwedAndDegraded { trusted: 2, members: 3 };
                     assert_eq!(refused, expected, "{context}");
                 }
-                "refused without force or ledger" => {
+                "refused without force or journal" => {
                     let expected = Refusal::DirtyAndDegraded { trusted: 2, members: 3 };
                     assert_eq!(core.as_ref().unwrap_err(), &expected, "{context}");
-                    for start in [Start::Force, Start::LedgerReplayed] {
+                    for start in [Start::Force, Start::JournalReplayed] {
                         assert!(started(redundancy, 3, state, start).is_ok(), "{context}");
                     }
                 }

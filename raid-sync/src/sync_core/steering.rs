@@ -148,7 +148,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     }
 
     /// Copies or parity of these rows may differ, and the core cannot know: a request was given up in
-    /// the middle, a ledger was lost. They are owed a resync; a resync under way goes back to them.
+    /// the middle, a journal was lost. They are owed a resync; a resync under way goes back to them.
     ///
     /// # Errors
     /// [`Refusal::OutOfRange`], [`Refusal::NotRedundant`].

@@ -3,8 +3,8 @@
 //!
 //! | stage | waits for |
 //! |---|---|
-//! | `Draining` | a record that says "short of a member": rows under way that are not in the ledger |
-//! | `OpeningLedger` | the ledger of a new epoch |
+//! | `Draining` | a record that says "short of a member": rows under way that are not in the journal |
+//! | `OpeningJournal` | the journal of a new epoch |
 //! | `Guarding` | every live disk's [guard](super::guard), read again; what was waited for is then looked at again |
 //! | `Writing` | every live disk's steps, each disk at its own pace |
 //!
@@ -63,7 +63,7 @@ impl Job {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Draining,
-    OpeningLedger,
+    OpeningJournal,
     Guarding,
     Writing,
 }
@@ -311,7 +311,7 @@ impl Engine {
         match stage {
             Stage::Guarding | Stage::Writing => {}
             Stage::Draining => self.drain(job),
-            Stage::OpeningLedger => {
+            Stage::OpeningJournal => {
                 if self.sets[set].journal.open {
                     self.write_commit(job);
                 } else if !self.sets[set].losses_recorded() {
@@ -373,13 +373,13 @@ impl Engine {
                 return self.events.push_back(Event::NotTaken { place, disk, why: why.into() });
             }
             let set = &mut self.sets[usize::from(place.set)];
-            if set.needs_ledger {
-                // What the ledger holds for the failed member must never be replayed onto the spare.
+            if set.needs_journal {
+                // What the journal holds for the failed member must never be replayed onto the spare.
                 if !set.losses_recorded() {
                     return self.defer(job);
                 }
                 set.journal.request_open();
-                return self.set_stage(Stage::OpeningLedger);
+                return self.set_stage(Stage::OpeningJournal);
             }
         }
         if let Job::Record { set: index, seq } = job {
@@ -390,18 +390,18 @@ impl Engine {
             };
             let set = &mut self.sets[index];
             let short = !(state.failed | state.rebuilding).is_empty();
-            // From this record on the ledger counts. What it holds now is of another time.
-            if short && set.needs_ledger && !set.journal.in_use {
-                if set.unledgered == 0 {
+            // From this record on the journal counts. What it holds now is of another time.
+            if short && set.needs_journal && !set.journal.in_use {
+                if set.unjournaled == 0 {
                     set.journal.request_open();
-                    self.set_stage(Stage::OpeningLedger);
+                    self.set_stage(Stage::OpeningJournal);
                 }
                 return;
             }
             let named = state.failed | state.rebuilding;
             if set.losses_recorded() && self.counts_on_windows(index, named) {
                 self.sets[index].journal.request_open();
-                return self.set_stage(Stage::OpeningLedger);
+                return self.set_stage(Stage::OpeningJournal);
             }
         }
         self.write_commit(job);
@@ -453,8 +453,8 @@ impl Engine {
                 self.heads.forget(self.set_id(set));
                 self.sets[set].journal.request_open();
             }
-            let Set { failures, journal, needs_ledger, .. } = &mut self.sets[set];
-            journal.in_use |= *needs_ledger && !named.is_empty();
+            let Set { failures, journal, needs_journal, .. } = &mut self.sets[set];
+            journal.in_use |= *needs_journal && !named.is_empty();
             if let Some(run) = &mut self.commits.run {
                 (run.named, run.failures) = (named, *failures);
             }
@@ -735,8 +735,8 @@ impl Engine {
                 own.named = run.named;
                 if run.named.is_empty() {
                     own.journal.close();
-                    // A member that failed while the record was written needs the ledger again.
-                    own.needs_ledger &= run.failures != own.failures;
+                    // A member that failed while the record was written needs the journal again.
+                    own.needs_journal &= run.failures != own.failures;
                 }
                 if run.named.is_empty() {
                     self.heads.forget(self.set_id(set));

@@ -14,7 +14,7 @@ use super::Engine;
 use super::open::transfer;
 use crate::backplane::{Backplane, Transfer};
 use crate::discover::Discovery;
-use crate::ledger::{self, BLOCK, Head, SetId};
+use crate::journal::{self, BLOCK, Head, SetId};
 use crate::store::CommitStep;
 use raid_core::array::ArrayDescriptor;
 use raid_core::units::SlotSet;
@@ -95,7 +95,7 @@ impl Engine {
         let Some((of, head)) = counting.or_else(|| self.heads.ended.remove(&disk)) else {
             return Vec::new();
         };
-        let block = ledger::encode_head(of, head);
+        let block = journal::encode_head(of, head);
         vec![CommitStep::Write(space.start, block), CommitStep::Flush]
     }
 
@@ -115,7 +115,7 @@ impl Engine {
             // What cannot be read counts for nobody.
             let read = Transfer::Read { at: space.start, len: BLOCK };
             let block = transfer(backplane, disk, read).unwrap_or_default();
-            let Some((of, head)) = ledger::decode_head(&block) else { continue };
+            let Some((of, head)) = journal::decode_head(&block) else { continue };
             // Whether it covers what is missing is for a start of that array to say: of disks that ran apart,
             // each history has its own.
             if of.array != self.array && head.updates.contains(&update) {

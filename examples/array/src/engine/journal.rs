@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! Runs the row ledger of one set: when it opens, what waits for it, when it starts over.
+//! Runs the write journal of one set: when it opens, what waits for it, when it starts over.
 //!
 //! | stage | begins when | then |
 //! |---|---|---|
 //! | opening | a record that says "short of a member" is about to be written | flush all, write the head of the next epoch, flush: open |
 //! | appending | rows wait and fit | write the batch, flush: its rows may be written |
-//! | starting over | the next batch does not fit, a holder is missing or a member came, and no ledgered row is under way | as opening |
+//! | starting over | the next batch does not fit, a holder is missing or a member came, and no journaled row is under way | as opening |
 //!
-//! Two things wait for the loss of a member to be on the disks: rows, whether they are to be put into the ledger
-//! or to be written; and, while the disks say that the ledger counts, a new epoch. Else a start with that member
+//! Two things wait for the loss of a member to be on the disks: rows, whether they are to be put into the journal
+//! or to be written; and, while the disks say that the journal counts, a new epoch. Else a start with that member
 //! back takes it for one that holds all rows.
 //!
-//! A rebuild fills its target past the ledger, and a pass that begins again leaves out writes that the one before
+//! A rebuild fills its target past the journal, and a pass that begins again leaves out writes that the one before
 //! took along. So an epoch may hold older blocks of a target than the target does. A replay leaves out who is
 //! being filled, and before a record says that a member is filled a new epoch begins.
 //!
 //! A flush that fails stops the new epoch: its member is failed then, and the rule above applies. A row that is
-//! larger than the ledger is done in parts. A set that has failed writes nothing, and answers its rows.
+//! larger than the journal is done in parts. A set that has failed writes nothing, and answers its rows.
 
 use super::group::Results;
 use super::{Engine, Event, Owner, RowId, failed_slots};
 use crate::backplane::Transfer;
-use crate::ledger::{self, BLOCK, Fragment, Head};
+use crate::journal::{self, BLOCK, Fragment, Head};
 use raid_core::metadata::ChangeError;
 use raid_core::units::{Extent, Lba, Slot, SlotSet};
 use std::collections::VecDeque;
 
-/// A ledger smaller than this is none.
+/// A journal smaller than this is none.
 const MIN_BLOCKS: u64 = 64;
 
-/// What the ledger of a set is doing.
+/// What the journal of a set is doing.
 #[derive(Debug)]
 enum Stage {
     /// Nothing.
@@ -46,7 +46,7 @@ enum Stage {
     FlushingBatch(Vec<RowId>),
 }
 
-/// The ledger of one set.
+/// The journal of one set.
 #[derive(Debug)]
 pub(super) struct Journal {
     /// Room on each member's disk, by slot.
@@ -66,9 +66,9 @@ pub(super) struct Journal {
     number: u64,
     stage: Stage,
     queue: VecDeque<RowId>,
-    /// Rows that are in the ledger, and may be written once every loss is on the disks.
+    /// Rows that are in the journal, and may be written once every loss is on the disks.
     held: Vec<RowId>,
-    /// Rows that are in the ledger and not yet on all members.
+    /// Rows that are in the journal and not yet on all members.
     under_way: usize,
     /// A new epoch was asked for.
     renew: bool,
@@ -103,12 +103,12 @@ impl Journal {
         }
     }
 
-    /// Whether this set can keep a ledger at all.
+    /// Whether this set can keep a journal at all.
     pub(super) fn available(&self) -> bool {
         self.space.iter().flatten().count() > 0
     }
 
-    /// Asks for an open ledger of a new epoch; it is closed until then.
+    /// Asks for an open journal of a new epoch; it is closed until then.
     pub(super) fn request_open(&mut self) {
         self.renew = true;
         self.open = false;
@@ -129,13 +129,13 @@ impl Journal {
         std::mem::take(&mut self.queue)
     }
 
-    /// Members that have room for a ledger.
+    /// Members that have room for a journal.
     fn with_room(&self) -> SlotSet {
         let slots = (0u8..).map(Slot).zip(&self.space);
         slots.filter(|(_, space)| space.is_some()).map(|(slot, _)| slot).collect()
     }
 
-    /// The disks say that the set is whole: what the ledger holds is old.
+    /// The disks say that the set is whole: what the journal holds is old.
     pub(super) fn close(&mut self) {
         self.open = false;
         self.in_use = false;
@@ -147,7 +147,7 @@ impl Journal {
         self.queue.push_back(row);
     }
 
-    /// A ledgered row is on all members.
+    /// A journaled row is on all members.
     pub(super) fn row_done(&mut self) {
         self.under_way -= 1;
     }
@@ -172,12 +172,12 @@ impl Journal {
 }
 
 impl Engine {
-    /// Where the ledger stands on a disk, if there is room: what the format leaves, never where a member lies,
+    /// Where the journal stands on a disk, if there is room: what the format leaves, never where a member lies,
     /// and no more than is of use. The metadata may claim anything.
     pub(super) fn journal_space(&self, disk: usize) -> Option<Extent> {
         let space = self.store.view(|disks| {
             let disk = disks.get(disk)?;
-            // The ledger is laid out in blocks of 512 bytes.
+            // The journal is laid out in blocks of 512 bytes.
             let suited = disk.shape.block_size as usize == BLOCK;
             self.format.workspace(disk).filter(|_| suited)
         })?;
@@ -185,10 +185,10 @@ impl Engine {
         let inside = space.end().is_some_and(|end| end.0 <= size.0);
         let taken = |(other, member): &(usize, Extent)| *other == disk && member.overlaps(space);
         let free = inside && space.len.0 >= MIN_BLOCKS && !self.members.iter().any(taken);
-        free.then(|| Extent::new(space.start.0, space.len.0.min(ledger::MAX_BLOCKS)))
+        free.then(|| Extent::new(space.start.0, space.len.0.min(journal::MAX_BLOCKS)))
     }
 
-    /// Moves the ledger of `set` on as far as it goes without waiting.
+    /// Moves the journal of `set` on as far as it goes without waiting.
     pub(super) fn pump_journal(&mut self, set: usize) {
         if self.sets[set].has_failed() {
             return self.stop_journal(set);
@@ -204,12 +204,12 @@ impl Engine {
             }
         }
         let journal = &self.sets[set].journal;
-        if !journal.open && !journal.renew && !self.sets[set].needs_ledger {
+        if !journal.open && !journal.renew && !self.sets[set].needs_journal {
             return self.release_queue(set);
         }
         if journal.renew || (journal.open && self.epoch_is_over(set)) {
             let old_counts = journal.in_use && !recorded;
-            let idle = journal.under_way == 0 && self.sets[set].unledgered == 0;
+            let idle = journal.under_way == 0 && self.sets[set].unjournaled == 0;
             if idle && !old_counts && !self.commits.is_writing() {
                 self.begin_epoch(set);
             }
@@ -250,7 +250,7 @@ impl Engine {
         self.flush_members(set, self.sets[set].live(), Owner::Journal(set));
     }
 
-    /// Whether what waits needs a new epoch: the next batch does not fit, more members could hold the ledger than
+    /// Whether what waits needs a new epoch: the next batch does not fit, more members could hold the journal than
     /// do, or somebody came who does not have its head.
     fn epoch_is_over(&self, set: usize) -> bool {
         let journal = &self.sets[set].journal;
@@ -270,11 +270,11 @@ impl Engine {
         suited.iter().take(usize::from(copies)).collect()
     }
 
-    /// The set became whole while rows waited: they need no ledger any more.
+    /// The set became whole while rows waited: they need no journal any more.
     fn release_queue(&mut self, set: usize) {
         for row in self.sets[set].journal.take_queue() {
-            self.sets[set].unledgered += 1;
-            self.leave_ledger(row);
+            self.sets[set].unjournaled += 1;
+            self.leave_journal(row);
             self.write_row(row);
         }
     }
@@ -282,7 +282,7 @@ impl Engine {
     fn next_batch_fits(&self, set: usize) -> bool {
         let journal = &self.sets[set].journal;
         let Some(row) = journal.queue.front() else { return true };
-        let blocks = (ledger::batch_bytes(self.fragments(*row).iter()) / BLOCK) as u64;
+        let blocks = (journal::batch_bytes(self.fragments(*row).iter()) / BLOCK) as u64;
         // What does not fit into an empty one is cut.
         let blocks = blocks.min(journal.blocks() - 1);
         journal.next_block + blocks <= journal.blocks()
@@ -307,7 +307,7 @@ impl Engine {
         let mut fragments = Vec::new();
         while let Some(row) = self.sets[set].journal.queue.front().copied() {
             let mut more = self.fragments(row);
-            if ledger::batch_bytes(more.iter()) > all {
+            if journal::batch_bytes(more.iter()) > all {
                 let cut = self.rows.get_mut(&row).is_some_and(|task| task.cut_to(all, more.len()));
                 if !cut {
                     self.sets[set].journal.queue.pop_front();
@@ -316,7 +316,7 @@ impl Engine {
                 }
                 more = self.fragments(row);
             }
-            if ledger::batch_bytes(fragments.iter().chain(&more)) > room {
+            if journal::batch_bytes(fragments.iter().chain(&more)) > room {
                 break;
             }
             fragments.extend(more);
@@ -327,17 +327,17 @@ impl Engine {
             return;
         }
         let journal = &mut self.sets[set].journal;
-        let batch = ledger::encode_batch(journal.epoch, journal.number, &fragments);
+        let batch = journal::encode_batch(journal.epoch, journal.number, &fragments);
         let at = journal.next_block;
         journal.next_block += (batch.len() / BLOCK) as u64;
         journal.number += 1;
         journal.under_way += rows.len();
         journal.stage = Stage::Appending(rows);
-        self.stats.ledger_bytes += batch.len() as u64;
-        self.write_ledger(set, copies, at, batch);
+        self.stats.journal_bytes += batch.len() as u64;
+        self.write_journal(set, copies, at, batch);
     }
 
-    fn write_ledger(&mut self, set: usize, to: SlotSet, block: u64, bytes: Vec<u8>) {
+    fn write_journal(&mut self, set: usize, to: SlotSet, block: u64, bytes: Vec<u8>) {
         let ios = to.iter().filter_map(|slot| {
             let space = self.sets[set].journal.space.get(slot.index()).copied().flatten()?;
             let at = Lba(space.start.0 + block);
@@ -348,7 +348,7 @@ impl Engine {
         self.start_on(set, Owner::Journal(set), ios);
     }
 
-    /// The group that the ledger of `set` waited for is done.
+    /// The group that the journal of `set` waited for is done.
     pub(super) fn journal_resumed(&mut self, set: usize, results: Results) {
         if self.sets[set].has_failed() {
             return self.stop_journal(set);
@@ -362,7 +362,7 @@ impl Engine {
         if self.sets[set].has_failed() {
             return self.stop_journal(set);
         }
-        let (needed, in_sync) = (self.sets[set].needs_ledger, self.sets[set].in_sync());
+        let (needed, in_sync) = (self.sets[set].needs_journal, self.sets[set].in_sync());
         let journal = &mut self.sets[set].journal;
         match std::mem::replace(&mut journal.stage, Stage::Idle) {
             Stage::Idle => {}
@@ -419,7 +419,7 @@ impl Engine {
     fn write_head(&mut self, set: usize) {
         let wanted = self.wanted_holders(set);
         if wanted.is_empty() {
-            return self.no_room_for_a_ledger(set);
+            return self.no_room_for_a_journal(set);
         }
         // Those that are being filled hold it as well: the record that calls them in sync may be the last
         // before another holder is lost.
@@ -441,14 +441,14 @@ impl Engine {
             let update = updates.get(disk).copied().flatten();
             let head = Head { epoch, holders, gone, owed, updates: [update; 2] };
             self.heads.put(disk, of, head);
-            let bytes = ledger::encode_head(of, head);
+            let bytes = journal::encode_head(of, head);
             ios.push((slot, u32::from(slot.0), Transfer::Write { at: space.start, bytes }));
         }
         self.start_on(set, Owner::Journal(set), ios);
     }
 
     /// Rows cannot be kept whole over a power cut, so none is written.
-    fn no_room_for_a_ledger(&mut self, set: usize) {
+    fn no_room_for_a_journal(&mut self, set: usize) {
         let why = "the write journal: no member that is in sync has room for it";
         self.events.push_back(Event::Refused(ChangeError::Unsupported(why)));
         let all = self.sets[set].all();

@@ -2,12 +2,12 @@
 //! From what discovery found to a running array.
 //!
 //! ```text
-//! Discovery ─▶ members' seats ─▶ run-time state of each set ─▶ ledger replayed, if it was in use
+//! Discovery ─▶ members' seats ─▶ run-time state of each set ─▶ journal replayed, if it was in use
 //!   ─▶ SyncCore: what may be trusted, what is owed ─▶ Engine
 //! ```
 //!
 //! A parity set that was open when it stopped and is short of a member has a write hole. It is
-//! started only if its ledger covers it, or if that [risk](crate::trust) is accepted.
+//! started only if its journal covers it, or if that [risk](crate::trust) is accepted.
 
 use super::commit::Commits;
 use super::group::Groups;
@@ -286,7 +286,7 @@ impl Engine {
         let mut state = state.ok_or(OpenError::NoState { set })?;
         let space = slots.iter().map(|seat| self.journal_space(seat.disk?)).collect();
         let mut journal = Journal::new(space);
-        let replayed = self.replay_ledger(&mut journal, &slots, set, &state, backplane)?;
+        let replayed = self.replay_journal(&mut journal, &slots, set, &state, backplane)?;
         let fault = match replayed {
             Replay::Impossible(fault) => Some(Box::new(fault)),
             Replay::NotNeeded | Replay::Done => None,
@@ -299,7 +299,7 @@ impl Engine {
         }
         let unrecorded = !format.capabilities().failure && !absent.is_empty();
         let start = match unrecorded && options.accept.accepts(Risk::UnrecordedFailure) {
-            _ if replayed == Replay::Done => Start::LedgerReplayed,
+            _ if replayed == Replay::Done => Start::JournalReplayed,
             true => Start::Force,
             false => Start::Normal,
         };
@@ -362,21 +362,21 @@ impl Engine {
             self.events.push_back(Event::Trusted(taken));
         }
         let short = !(absent | state.failed | state.rebuilding).is_empty();
-        let needs_ledger = short && self.geometry.parity_strips() > 0 && journal.available();
+        let needs_journal = short && self.geometry.parity_strips() > 0 && journal.available();
         // Until the disks name everyone who is gone, what the journal holds may still be needed.
-        journal.in_use = needs_ledger && replayed != Replay::NotNeeded;
-        if needs_ledger {
+        journal.in_use = needs_journal && replayed != Replay::NotNeeded;
+        if needs_journal {
             journal.request_open();
         }
         let parked = VecDeque::new();
-        let (failures, unledgered, named) = (0, 0, SlotSet::EMPTY);
+        let (failures, unjournaled, named) = (0, 0, SlotSet::EMPTY);
         Ok(Set {
             core,
             slots,
             journal,
             failures,
-            needs_ledger,
-            unledgered,
+            needs_journal,
+            unjournaled,
             named,
             parked,
             retry_at: None,

@@ -12,7 +12,7 @@ use raid_core::units::{Rows, SlotSet};
 use raid_sync::Refusal;
 use std::fmt;
 
-/// Why an array was not started. Nothing was written but, perhaps, rows that its ledger holds.
+/// Why an array was not started. Nothing was written but, perhaps, rows that its journal holds.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -74,7 +74,7 @@ pub enum OpenError {
         /// Its size at discovery.
         expected: DiskShape,
     },
-    /// A member failed while the ledger was replayed.
+    /// A member failed while the journal was replayed.
     Member {
         /// Which disk.
         disk: usize,

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! What the row ledger of a set says at a start, and how its rows are put right.
+//! What the write journal of a set says at a start, and how its rows are put right.
 //!
 //! | found | then |
 //! |---|---|
-//! | the metadata says that nobody is missing, or that the stop was clean | what a ledger holds is old: it is not replayed |
+//! | the metadata says that nobody is missing, or that the stop was clean | what a journal holds is old: it is not replayed |
 //! | the newest head belongs to another update of the metadata, or names others who are gone | not replayed: rows may have been written since |
 //! | every batch up to the end, from any of the members that the newest head names | replayed, once nothing speaks against the start |
-//! | blocks of a member that is being filled | left out: a rebuild has filled it past the ledger, and will again |
+//! | blocks of a member that is being filled | left out: a rebuild has filled it past the journal, and will again |
 //! | a block that may belong to a batch and that none of them gives | not replayed: the set is not covered |
 //!
 //! Rows are written only when every holder has their batch, or is named as lost. So on the holders that are in
@@ -18,16 +18,16 @@ use super::open::transfer;
 use super::open_error::OpenError;
 use super::{Engine, Seat, Set};
 use crate::backplane::{Backplane, Transfer};
-use crate::ledger::{self, BLOCK, Fragment, Head, SetId};
+use crate::journal::{self, BLOCK, Fragment, Head, SetId};
 use raid_core::metadata::RuntimeState;
 use raid_core::units::{Extent, Lba, Slot, SlotSet};
 use std::fmt;
 
-/// Why the ledger of a set does not cover it.
+/// Why the journal of a set does not cover it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JournalFault {
-    /// No member that is in sync gives the head of a ledger of this set.
+    /// No member that is in sync gives the head of a journal of this set.
     NoHead,
     /// No update of the metadata rests on the journal: a start that did not need it ended it.
     Ended {
@@ -129,7 +129,7 @@ fn either([before, after]: [Option<u64>; 2]) -> String {
     }
 }
 
-/// What came of the ledger at a start.
+/// What came of the journal at a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Replay {
     /// Nobody was missing at the stop, or it was clean.
@@ -140,7 +140,7 @@ pub(super) enum Replay {
     Impossible(JournalFault),
 }
 
-/// The ledger on one disk.
+/// The journal on one disk.
 #[derive(Clone, Copy, Debug)]
 struct OneCopy {
     disk: usize,
@@ -159,7 +159,7 @@ impl OneCopy {
     }
 }
 
-/// Blocks of the ledger: from the first copy, and what that does not give from the next one that does.
+/// Blocks of the journal: from the first copy, and what that does not give from the next one that does.
 fn read_any(
     copies: &[OneCopy],
     backplane: &mut dyn Backplane,
@@ -188,10 +188,10 @@ fn read_batch(
     number: u64,
 ) -> Result<Option<(Vec<Fragment>, u64)>, JournalFault> {
     let head = read_any(copies, backplane, block, 1)?;
-    let len = ledger::batch_blocks(&head, epoch, number);
+    let len = journal::batch_blocks(&head, epoch, number);
     let Some(len) = len.filter(|len| *len <= end - block) else { return Ok(None) };
     let batch = read_any(copies, backplane, block, len)?;
-    let fragments = ledger::decode_batch(&batch, epoch, number);
+    let fragments = journal::decode_batch(&batch, epoch, number);
     Ok(fragments.map(|(fragments, _)| (fragments, len)))
 }
 
@@ -199,9 +199,9 @@ impl Engine {
     /// Finds every row that was under way at an unclean stop, and its new content. Nothing is written: the
     /// start may still be refused.
     ///
-    /// The ledger is in use exactly while the metadata says that a member is missing or being
+    /// The journal is in use exactly while the metadata says that a member is missing or being
     /// filled; at any other time what it holds is old and must not be replayed.
-    pub(super) fn replay_ledger(
+    pub(super) fn replay_journal(
         &self,
         journal: &mut Journal,
         slots: &[Seat],
@@ -217,7 +217,7 @@ impl Engine {
             let (Some(disk), Some(space)) = (seat.disk, *space) else { continue };
             let copy = OneCopy { disk, space };
             let block = copy.read(backplane, 0, 1).unwrap_or_default();
-            let head = ledger::decode_head(&block).filter(|(of, _)| *of == own);
+            let head = journal::decode_head(&block).filter(|(of, _)| *of == own);
             heads.extend(head.map(|(_, head)| (slot, copy, head)));
         }
         // Epochs are counted on from whatever any disk says, but only members in sync are believed.

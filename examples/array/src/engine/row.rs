@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `Admit` | the sync engine | a plan for the members that may be used |
 //! | `Reading` | member reads; one that fails is a failed member and a new plan | compute |
-//! | `Ledger` | the row ledger, while the set is short of a member | writing |
+//! | `Journal` | the write journal, while the set is short of a member | writing |
 //! | `Writing` | member writes | flush if durable, then completion |
 //! | `Flushing` | flush of the members written | completion |
 //! | `Acknowledge` | a record, if a member failed meanwhile | done |
@@ -13,7 +13,7 @@
 use super::group::Results;
 use super::request::RequestId;
 use super::{Engine, Owner, RowId, Set};
-use crate::ledger::{self, Fragment};
+use crate::journal::{self, Fragment};
 use crate::member::MemberError;
 use raid_core::layout::Layout;
 use raid_core::stripe::{
@@ -67,7 +67,7 @@ impl Job {
 enum Phase {
     Admit,
     Reading,
-    Ledger,
+    Journal,
     Writing,
     Flushing,
     Acknowledge,
@@ -107,9 +107,9 @@ pub(super) struct RowTask {
     bad: Vec<BadRange>,
     /// Members that were written.
     written: SlotSet,
-    /// In the ledger, or counted as not being in it.
-    ledgered: Option<bool>,
-    /// Of a piece that is too large for the ledger: the rows that are written now.
+    /// In the journal, or counted as not being in it.
+    journaled: Option<bool>,
+    /// Of a piece that is too large for the journal: the rows that are written now.
     part: Option<Rows>,
 }
 
@@ -130,14 +130,14 @@ impl RowTask {
             failed: SlotSet::EMPTY,
             bad: Vec::new(),
             written: SlotSet::EMPTY,
-            ledgered: None,
+            journaled: None,
             part: None,
         }
     }
 
     /// Cuts what is written now to what a batch of so many bytes takes; `false` if that is not even one row.
     pub(super) fn cut_to(&mut self, bytes: usize, fragments: usize) -> bool {
-        let len = ledger::blocks_that_fit(bytes, fragments) as u64;
+        let len = journal::blocks_that_fit(bytes, fragments) as u64;
         let Rows { start, .. } = self.part.unwrap_or(self.rows);
         self.part = Some(Rows { start, len });
         len > 0
@@ -537,32 +537,32 @@ impl Engine {
         let Some(task) = self.rows.get_mut(&id) else { return };
         let set = &mut self.sets[index];
         if set.has_failed() {
-            // No record will open a ledger any more.
+            // No record will open a journal any more.
             return self.fail_row(id);
         }
-        task.ledgered = Some(set.needs_ledger);
-        if set.needs_ledger {
-            task.phase = Phase::Ledger;
+        task.journaled = Some(set.needs_journal);
+        if set.needs_journal {
+            task.phase = Phase::Journal;
             set.journal.enqueue(id);
             let set = task.set;
             self.pump_journal(set);
         } else {
-            set.unledgered += 1;
+            set.unjournaled += 1;
             self.write_row(id);
         }
     }
 
-    /// A piece that waited for the ledger is written without it.
-    pub(super) fn leave_ledger(&mut self, id: RowId) {
+    /// A piece that waited for the journal is written without it.
+    pub(super) fn leave_journal(&mut self, id: RowId) {
         if let Some(task) = self.rows.get_mut(&id) {
-            task.ledgered = Some(false);
+            task.journaled = Some(false);
             if let Some(part) = &mut task.part {
                 part.len = task.rows.end().0.saturating_sub(part.start.0);
             }
         }
     }
 
-    /// Writes the members of a piece whose content is known, and in the ledger if it must be.
+    /// Writes the members of a piece whose content is known, and in the journal if it must be.
     pub(super) fn write_row(&mut self, id: RowId) {
         let block_size = self.block_size();
         let Some(task) = self.rows.get_mut(&id) else { return };
@@ -585,7 +585,7 @@ impl Engine {
         self.row_failures(id, results);
         let Some(task) = self.rows.get_mut(&id) else { return };
         if task.next_part() {
-            task.phase = Phase::Ledger;
+            task.phase = Phase::Journal;
             let set = task.set;
             let journal = &mut self.sets[set].journal;
             journal.row_done();
@@ -624,9 +624,9 @@ impl Engine {
         self.note_failures(index, failed);
         let Some(task) = self.rows.get_mut(&id) else { return };
         let set = &mut self.sets[index];
-        match task.ledgered {
+        match task.journaled {
             Some(true) => set.journal.row_done(),
-            Some(false) => set.unledgered -= 1,
+            Some(false) => set.unjournaled -= 1,
             None => {}
         }
         task.phase = Phase::Acknowledge;
@@ -678,7 +678,7 @@ impl Engine {
     }
 
     /// A set has failed: acknowledgements that wait for its records will not be given, nor will a
-    /// ledger be opened. Whatever else is parked asks again, and is refused.
+    /// journal be opened. Whatever else is parked asks again, and is refused.
     pub(super) fn fail_parked(&mut self, set: usize) {
         for row in self.sets[set].journal.take_queue() {
             self.fail_row(row);

@@ -14,7 +14,7 @@
 use super::group::Results;
 use super::row::Work;
 use super::{Engine, Event, Owner, failed_slots};
-use crate::ledger::Fragment;
+use crate::journal::Fragment;
 use crate::member::MemberError;
 use raid_core::metadata::Operation;
 use raid_core::stripe::{self, BadRange, ComputeError, Health, HealthByRow, Repair};

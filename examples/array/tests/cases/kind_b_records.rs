@@ -7,7 +7,7 @@ use crate::harness::{
 };
 use crate::refusing::{Refusal, refusing};
 use raid_array::engine::{OpenError, Options};
-use raid_array::ledger::{BLOCK, Head, decode_head, encode_head};
+use raid_array::journal::{BLOCK, Head, decode_head, encode_head};
 use raid_array::trust::{Accept, Risk};
 use raid_array::workload::{ArrayEngine, Caches, Call, Kept, Machine, Running};
 use raid_core::array::Level;

@@ -84,10 +84,10 @@ fn mirrors_live_through_failures_and_a_power_cut_in_mid_rebuild() {
     }
 }
 
-/// While a RAID-6 lacks two members one other holds the ledger. When a rebuilt member becomes that
+/// While a RAID-6 lacks two members one other holds the journal. When a rebuilt member becomes that
 /// one, it must hold the whole of it.
 #[test]
-fn the_ledger_moves_to_a_member_that_was_rebuilt() {
+fn the_journal_moves_to_a_member_that_was_rebuilt() {
     let geometry = geometry(Level::Raid6, Placement::NContinue, 6, 1);
     for seed in 0..8 {
         let (array, media) = create(geometry, 1);
@@ -99,7 +99,7 @@ fn the_ledger_moves_to_a_member_that_was_rebuilt() {
         rig.engine.take_spare(rig.now(), place(0, 0), 6).unwrap();
         rig.work_until(|rig| !rig.seated.is_empty());
         rig.work_until(|rig| rig.engine.status(0).rebuilding.is_empty());
-        // Too little work for the ledger to begin anew because it is full.
+        // Too little work for the journal to begin anew because it is full.
         rig.backplane.faults(1).pull();
         rig.work(12);
         good(&rig, "one member rebuilt, another lost");
@@ -114,7 +114,7 @@ fn the_ledger_moves_to_a_member_that_was_rebuilt() {
     }
 }
 
-/// A member that is lost together with the power: nothing has recorded its failure, so no ledger was
+/// A member that is lost together with the power: nothing has recorded its failure, so no journal was
 /// kept, and rows in flight cannot be told from whole ones.
 #[test]
 fn a_parity_set_that_was_open_and_lost_a_member_with_the_power_is_refused_without_force() {

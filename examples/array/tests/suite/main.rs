@@ -8,5 +8,5 @@ mod engine;
 #[path = "../toy/format.rs"]
 mod format;
 mod formats;
-mod ledger;
+mod journal;
 mod nbd;

@@ -93,7 +93,7 @@ impl Desk<'_> {
                     .collect::<Vec<_>>(),
                 "unused": unused,
                 "metadata_commits": stats.commits,
-                "journal_bytes": stats.ledger_bytes,
+                "journal_bytes": stats.journal_bytes,
             })
         });
         told.map_err(|why| why.to_string())

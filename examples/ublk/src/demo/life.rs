@@ -265,7 +265,7 @@ impl Life<'_> {
 
     fn remember(&mut self, stats: &engine::Stats) {
         self.past.commits += stats.commits;
-        self.past.ledger_bytes += stats.ledger_bytes;
+        self.past.journal_bytes += stats.journal_bytes;
         self.past.window_waits += stats.window_waits;
         self.past.window_wait_total += stats.window_wait_total;
         let longest = self.past.window_wait_longest.max(stats.window_wait_longest);
@@ -306,7 +306,7 @@ impl Life<'_> {
             flushes: rig.tally.flushes,
             faults_survived: self.faults.clone(),
             metadata_commits: self.past.commits,
-            ledger_bytes: self.past.ledger_bytes,
+            journal_bytes: self.past.journal_bytes,
             window_waits: self.past.window_waits,
             longest_window_wait_us: self.past.window_wait_longest as f64 / 1000.0,
             simulated_seconds: seconds,

@@ -100,8 +100,8 @@ pub(super) struct Report {
     pub write_latency: Latency,
     /// Metadata commits.
     pub metadata_commits: u64,
-    /// Bytes written to row ledgers.
-    pub ledger_bytes: u64,
+    /// Bytes written to write journals.
+    pub journal_bytes: u64,
     /// Writers that waited for a window, and the longest wait in µs of simulated time.
     pub window_waits: u64,
     /// See `window_waits`.
@@ -164,8 +164,11 @@ impl fmt::Display for Report {
             self.window_waits, self.longest_window_wait_us
         );
         line(f, "interlock", waits)?;
-        let commits =
-            format!("{} commits; row ledger {}", self.metadata_commits, bytes(self.ledger_bytes));
+        let commits = format!(
+            "{} commits; write journal {}",
+            self.metadata_commits,
+            bytes(self.journal_bytes)
+        );
         line(f, "metadata", commits)?;
         for (index, fault) in self.faults_survived.iter().enumerate() {
             line(f, if index == 0 { "faults survived" } else { "" }, fault.clone())?;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The row ledger: closes the write hole of a parity set that is short of a member.
+//! The write journal: closes the write hole of a parity set that is short of a member.
 //!
 //! With a member missing, a row that a power cut caught half-written cannot be told apart from a
 //! whole one, and the missing member's blocks in it can no longer be computed. So while a set is
-//! short, the new content of every row is put into the ledger, durably, *before* the first member is
-//! written. At the next start the ledger is replayed: each row is then wholly new.
+//! short, the new content of every row is put into the journal, durably, *before* the first member is
+//! written. At the next start the journal is replayed: each row is then wholly new.
 //!
 //! It lives in the part of the format's reserve that is left to the implementation
 //! ([`workspace`](raid_core::metadata::RunTime::workspace)), on as many members as may still
@@ -16,25 +16,25 @@
 //! ```
 //!
 //! * A batch counts if its epoch is the head's, its number is the next one and its checksum holds;
-//!   the first that does not ends the ledger. No member write of a batch begins before the whole
+//!   the first that does not ends the journal. No member write of a batch begins before the whole
 //!   batch is durable, so a torn batch is one whose rows are still old.
-//! * A new epoch empties the ledger. It begins only after a flush of all members that worked on each
-//!   of them, and, where the disks say that the ledger counts, only when they name everyone who is
+//! * A new epoch empties the journal. It begins only after a flush of all members that worked on each
+//!   of them, and, where the disks say that the journal counts, only when they name everyone who is
 //!   gone. So everything in the old one is in place by then, on whoever may be believed later.
 //! * The head names the members that hold all batches of the epoch. Others have the head alone, so
-//!   that no older one of theirs is believed: their empty ledger proves nothing.
+//!   that no older one of theirs is believed: their empty journal proves nothing.
 //! * The head names the members that are gone or being filled, and the update of the disk's metadata that
-//!   it belongs to: each commit first puts the update it makes beside the one before. So a ledger counts
+//!   it belongs to: each commit first puts the update it makes beside the one before. So a journal counts
 //!   only for a record that was written knowing of it. After another implementation's update, which
 //!   may have changed rows, or where a record names others than those who are gone, it does not.
 
 use raid_core::array::ArrayId;
 use raid_core::units::{Extent, Slot, SlotSet};
 
-/// Bytes of a block of the ledger.
+/// Bytes of a block of the journal.
 pub const BLOCK: usize = 512;
 
-/// Blocks of a workspace that a ledger uses at most: 32 MiB.
+/// Blocks of a workspace that a journal uses at most: 32 MiB.
 pub const MAX_BLOCKS: u64 = 1 << 16;
 
 // The first head named no holders, the second neither who is gone nor an update.
@@ -65,7 +65,7 @@ pub struct Head {
     /// Members that are gone or being filled: without them rows are written.
     pub gone: SlotSet,
     /// The set was owed a resync when the epoch began: what other members hold cannot be computed in rows
-    /// that the ledger never saw.
+    /// that the journal never saw.
     pub owed: bool,
     /// The update of the disk's metadata before the newest commit, and after it. `None` where the
     /// format counts none.
@@ -81,7 +81,7 @@ impl Head {
     }
 }
 
-/// The set that a ledger belongs to.
+/// The set that a journal belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SetId {
     /// The array.
@@ -104,7 +104,7 @@ fn slots_in(map: &[u8]) -> SlotSet {
     named.map(Slot).collect()
 }
 
-/// One block that says to whom the ledger belongs, which epoch is current, who holds it, who is gone, and
+/// One block that says to whom the journal belongs, which epoch is current, who holds it, who is gone, and
 /// of which update of the metadata it is.
 #[must_use]
 pub fn encode_head(of: SetId, head: Head) -> Vec<u8> {
@@ -126,7 +126,7 @@ pub fn encode_head(of: SetId, head: Head) -> Vec<u8> {
     block
 }
 
-/// What the block says, if it is the head of a ledger, and of which.
+/// What the block says, if it is the head of a journal, and of which.
 #[must_use]
 pub fn decode_head(block: &[u8]) -> Option<(SetId, Head)> {
     let bytes = block.get(..HEAD)?;
@@ -206,11 +206,11 @@ pub fn batch_blocks(header: &[u8], epoch: u64, number: u64) -> Option<u64> {
     Some(1 + len.div_ceil(BLOCK) as u64)
 }
 
-/// The batch at the front of `ledger`, and its length in bytes, if it is the one expected.
+/// The batch at the front of `journal`, and its length in bytes, if it is the one expected.
 #[must_use]
-pub fn decode_batch(ledger: &[u8], epoch: u64, number: u64) -> Option<(Vec<Fragment>, usize)> {
-    let (count, len, crc) = batch_header(ledger.get(..BLOCK)?, epoch, number)?;
-    let body = ledger.get(BLOCK..BLOCK.checked_add(len)?)?;
+pub fn decode_batch(journal: &[u8], epoch: u64, number: u64) -> Option<(Vec<Fragment>, usize)> {
+    let (count, len, crc) = batch_header(journal.get(..BLOCK)?, epoch, number)?;
+    let body = journal.get(BLOCK..BLOCK.checked_add(len)?)?;
     if CRC.checksum(body) != crc {
         return None;
     }
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_reads_back_as_it_was_written() {
+    fn a_journal_reads_back_as_it_was_written() {
         let (batches, bytes) = sample();
         assert_eq!(decode(&bytes, 5), batches);
         assert_eq!(decode(&bytes, 6), Vec::<Vec<Fragment>>::new(), "of another epoch");
@@ -311,14 +311,14 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_batch_ends_the_ledger_before_it() {
+    fn a_torn_batch_ends_the_journal_before_it() {
         let (batches, bytes) = sample();
         let second = batch_bytes(batches[0].iter());
         for at in (second..second + batch_bytes(batches[1].iter())).step_by(41) {
             let mut torn = bytes.clone();
             torn[at] ^= 1;
             let found = decode(&torn, 5);
-            // A flip in the padding changes nothing; any other ends the ledger after batch 0.
+            // A flip in the padding changes nothing; any other ends the journal after batch 0.
             assert!(found == batches[..1] || found == batches, "flip at {at}");
         }
         for flipped in [second, second + 30, second + BLOCK, second + BLOCK + 20] {
@@ -330,7 +330,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn hostile_ledgers_are_read_without_a_panic(
+        fn hostile_journals_are_read_without_a_panic(
             mut flips in prop::collection::vec((0usize..6000, any::<u8>()), 0..8),
             cut in 0usize..6000,
         ) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! The row ledger across failures, spares and power cuts.
+//! The write journal across failures, spares and power cuts.
 
 use crate::array::{create, geometry, options, start};
 use raid_array::backplane::Backplane;
@@ -46,7 +46,7 @@ fn drive(rig: &mut Rig, request: Request) -> Result<Vec<u8>, String> {
 }
 
 #[test]
-fn what_the_ledger_held_for_a_failed_member_is_not_replayed_onto_the_spare() {
+fn what_the_journal_held_for_a_failed_member_is_not_replayed_onto_the_spare() {
     let (array, media) = create(rotated(Level::Raid6, 6), 1);
     let mut rig = start(array, media, Time(0), 1, None, options(false)).unwrap();
     let write = |fill: u8| Request::Write { at: 0, bytes: vec![fill; 64 * 512 * 6], durable: true };
@@ -91,7 +91,7 @@ fn what_the_ledger_held_for_a_failed_member_is_not_replayed_onto_the_spare() {
 }
 
 #[test]
-fn rows_that_wait_for_the_ledger_of_a_set_that_fails_are_answered() {
+fn rows_that_wait_for_the_journal_of_a_set_that_fails_are_answered() {
     let mut hung = Vec::new();
     for steps in 0..80u64 {
         let (array, media) = create(rotated(Level::Raid5, 4), 0);

@@ -460,9 +460,11 @@ impl Engine {
             }
             record = Some(state);
         }
-        if let Err(why) = self.edit_without_refusers(job, record) {
-            return self.refuse_commit(job, why);
-        }
+        let edited = self.edit_without_refusers(job, record);
+        let erased = match edited.and_then(|()| self.erasure(job)) {
+            Ok(erased) => erased,
+            Err(why) => return self.refuse_commit(job, why),
+        };
         let live: Vec<usize> =
             (0..self.store.disks.len()).filter(|disk| self.store.disks[*disk].live).collect();
         self.stats.commits += 1;
@@ -471,17 +473,14 @@ impl Engine {
         let mut steps = BTreeMap::new();
         for disk in live {
             let mut own = self.settling.remove(&disk).unwrap_or_default();
-            let erased = matches!(job, Job::ReleaseSpare { disk: spare, .. } if spare == disk);
-            if erased {
+            let erased = erased.filter(|(spare, _)| *spare == disk);
+            if erased.is_some() {
                 own.clear();
             }
             own.extend(self.tie(disk, [update(&before, disk), update(&after, disk)]));
             own.extend(match erased {
-                true => {
-                    let admin = self.format.admin();
-                    admin.map_or(Vec::new(), |admin| self.store.erase_steps(admin, disk))
-                }
-                false => self.store.commit_steps(self.format, disk),
+                Some((_, admin)) => self.store.erase_steps(admin, disk),
+                None => self.store.commit_steps(self.format, disk),
             });
             steps.insert(disk, VecDeque::from(own));
         }
@@ -560,6 +559,14 @@ impl Engine {
         let edited = self.edit_in(&mut store, job, record, stamp);
         self.store = store;
         edited
+    }
+
+    /// The disk that this commit erases, and what erases it.
+    fn erasure(&self, job: Job) -> Result<Option<(usize, &'static dyn Admin)>, ChangeError> {
+        match job {
+            Job::ReleaseSpare { disk, .. } => self.admin().map(|admin| Some((disk, admin))),
+            _ => Ok(None),
+        }
     }
 
     /// The part of the format that takes disks in and out.
@@ -846,6 +853,8 @@ fn edit_with(
 
 /// Takes a spare out of its configuration; of a format that keeps no list of disks it is no spare then. One edit:
 /// two would count the update twice, and a member that a power cut kept it from would be two behind, and stale.
+///
+/// Refused where the format cannot erase the disk: it would go away with metadata that still names it.
 pub(super) fn release(
     admin: &dyn Admin,
     disks: &mut [DiskBuffer<'_>],
@@ -855,5 +864,10 @@ pub(super) fn release(
     match admin.remove_disk(disks, id, stamp) {
         Err(ChangeError::Unsupported(_)) => admin.release_spare(disks, disk, stamp),
         removed => removed,
-    }
+    }?;
+    let erases = disks.get(disk).is_some_and(|disk| {
+        let mut block = vec![0; disk.shape.block_size as usize];
+        admin.erase_step(disk, 0, &mut block).is_some()
+    });
+    if erases { Ok(()) } else { Err(ChangeError::Unsupported("erasing a disk")) }
 }

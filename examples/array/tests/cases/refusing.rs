@@ -20,6 +20,8 @@ pub(crate) enum Refusal {
     Spares,
     /// Room for a write journal.
     Journals,
+    /// The erasure of a disk.
+    Erasure,
 }
 
 #[derive(Debug)]
@@ -143,6 +145,17 @@ impl Admin for Refusing {
                 Err(ChangeError::Unsupported("one more spare"))
             }
             _ => self.inner.apply(disks, change, stamp),
+        }
+    }
+    fn erase_step<'a>(
+        &self,
+        disk: &DiskBuffer<'_>,
+        index: usize,
+        block: &'a mut [u8],
+    ) -> Option<Step<'a>> {
+        match self.refusal {
+            Refusal::Erasure => None,
+            _ => self.inner.erase_step(disk, index, block),
         }
     }
 }

@@ -2,9 +2,12 @@
 //! A spare leaves the configuration, and the power goes at any moment of it.
 
 use crate::harness::{ASR, DDF, DDF_MARKS, geometry, good, lives, place, start, stop, whole, work};
+use crate::refusing::{Refusal, refusing};
 use raid_array::backplane::Backplane;
+use raid_array::engine::CallError;
 use raid_array::workload::{ArrayEngine, Caches, Call, Machine};
 use raid_core::array::Level;
+use raid_core::metadata::ChangeError;
 
 const ALL: [usize; 3] = [0, 1, 2];
 const SPARE: usize = 2;
@@ -67,4 +70,24 @@ fn a_power_cut_while_a_spare_is_released_leaves_a_spare_or_a_blank_disk() {
         }
     }
     assert!(spares > 2 && blanks > 2, "{spares} spares and {blanks} blanks: nothing was cut");
+}
+
+#[test]
+fn a_spare_that_the_format_cannot_erase_is_not_released() {
+    for kept in [DDF, ASR] {
+        let mut machine = Machine::create(kept, geometry(Level::Raid1, 2, 1), 1, 5).unwrap();
+        machine.exchange_format(refusing(&kept, 0, Refusal::Erasure));
+        let mut running = start(&mut machine, 0, &ALL).unwrap();
+        running.rig.wait_until(|rig| rig.engine.is_idle());
+        let refused = running.call(Call::Release(SPARE)).unwrap_err();
+        let because = CallError::Format(ChangeError::Unsupported("erasing a disk"));
+        assert_eq!(refused.to_string(), because.to_string(), "{}", kept.name);
+        work(&mut running.rig, 50);
+        good(&running.rig, kept.name);
+        // Nothing was changed: it is the spare that it was.
+        running.call(Call::Fail(place(0, 1))).unwrap();
+        running.call(Call::TakeSpare(place(0, 1), SPARE)).unwrap();
+        running.rig.work_until(|rig| whole(&rig.engine.status(0)));
+        good(&running.rig, kept.name);
+    }
 }

@@ -98,7 +98,7 @@ fn base(format: &dyn Admin, geometry: Geometry, arrays: u64) -> Option<Base> {
     let room = arrays * MEMBER + 4096;
     let shape = (1..64).map(shape).find(|shape| format.usable(*shape).0 >= room)?;
     let mut store = Store::for_new_disks(format, &vec![shape; members + 1]);
-    let indices: Vec<usize> = (0..members).collect();
+    let indices: Vec<_> = (0..members).map(Some).collect();
     let request = ArrayRequest {
         initialisation: Initialisation::Full,
         unverified: true,

@@ -17,7 +17,7 @@ use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, Generation, MemberKey, Operation, RuntimeState, Seen};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use raid_sync::{
-    AboveMark, Access, Config, CopyResult, Found, Limits, Policy, Redundancy, Scope, Start,
+    AboveMark, Access, Config, CopyResult, Found, Limits, Policy, Redundancy, Scope, Seated, Start,
     SyncCore,
 };
 use world::World;
@@ -119,9 +119,9 @@ fn start(input: &mut Input<'_>) -> Option<(World<Core>, u16, u64)> {
         1 => Start::JournalReplayed,
         _ => Start::Normal,
     };
-    let seated: Vec<(Slot, MemberKey)> = (0..members)
+    let seated: Vec<Seated> = (0..members)
         .filter_map(|slot| u8::try_from(slot).ok())
-        .map(|slot| (Slot(slot), key(slot)))
+        .map(|slot| Seated { slot: Slot(slot), key: key(slot) })
         .collect();
     let plain = Found::plain(state(input, members));
     let seated = if can & 64 == 0 { &seated[..] } else { &[] };
@@ -136,8 +136,8 @@ fn start(input: &mut Input<'_>) -> Option<(World<Core>, u16, u64)> {
 }
 
 /// Who the first disk of a slot is.
-const fn key(slot: u8) -> MemberKey {
-    MemberKey(1 + slot as u64)
+const fn key(slot: u8) -> Option<MemberKey> {
+    MemberKey::new(1 + slot as u64)
 }
 
 /// Runs what the input says.

@@ -49,9 +49,12 @@ fn permit(disks: &dyn Disks, array: ArrayId) -> Result<(), ChangeError> {
 }
 
 /// Refuses to change one of these disks if its table is of a version that is not known here.
-fn permit_disks(disks: &[DiskBuffer<'_>], wanted: &[usize]) -> Result<(), ChangeError> {
+fn permit_disks<'w>(
+    disks: &[DiskBuffer<'_>],
+    wanted: impl IntoIterator<Item = &'w usize>,
+) -> Result<(), ChangeError> {
     let live = LiveDisks(disks);
-    let version = wanted.iter().find_map(|index| unknown_version(&live, *index));
+    let version = wanted.into_iter().find_map(|index| unknown_version(&live, *index));
     version.map_or(Ok(()), |version| Err(unknown(version)))
 }
 
@@ -155,7 +158,9 @@ impl Admin for Asr {
     ) -> Result<Option<ArrayId>, ChangeError> {
         if !self.unknown_versions {
             match change {
-                Change::CreateArray(request) => permit_disks(disks, request.disks)?,
+                Change::CreateArray(request) => {
+                    permit_disks(disks, request.disks.iter().flatten())?;
+                }
                 Change::AssignSpare(request) => permit_disks(disks, &[request.disk])?,
                 Change::ReleaseSpare(disk) => permit_disks(disks, &[*disk])?,
                 Change::DeleteArray(array) | Change::Dissolve(array) => {

@@ -8,7 +8,7 @@ OF_THE_CODE = (
     "SkipStraddlingWrite", "ReadByIssued", "MarkAtIssue", "RaiseWithoutFlush", "FlushTargetOnly",
     "SkipRecheck", "DirtyAfterWrite", "DirtyUntilCleanCompletes", "ForgetDebtWhenClean", "AcknowledgeEarly",
     "FlushNotGated", "SameSequence", "TwoRecords", "AnyIdentity", "TrustMarkAfterUnclean",
-    "PauseKeepsWindows", "AbortAdvancesDone", "CountFillingLegs", "NewestByStamp", "EndAtCursor",
+    "PauseKeepsWindows", "AbortAdvancesDone", "CountFillingLegs", "NewestByPlace", "EndAtCursor",
     "AllowOverlap", "TrustBeforeRecord", "ForgetLog", "RepairAtFirstLook", "CheckWrites",
     "MergeSplitBrain", "StartDegradedDirty", "SyncWritesUncharged",
 )

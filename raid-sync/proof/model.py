@@ -812,7 +812,7 @@ def power_cut_and_restart(s, p):
     found_named = (lambda m: s.rec_untrusted(p.found, m)) if planted("FoundIsConfirmed") else (
         lambda m: FALSE)
     return [
-        ("freshest", here & any_of(planted("NewestByStamp"), s.confirmed() <= p.found)),
+        ("freshest", here & any_of(planted("NewestByPlace"), s.confirmed() <= p.found)),
         ("went_on_without", apart),
         (WORLD, forall(M, lambda m: implies(p.present(m), s.record(m) >= 0))),
         (WORLD, p.present(p.witness) & rec_trusts(s, s.confirmed(), p.witness)),

@@ -191,7 +191,7 @@ def starts_start(s, p):
         ("overrules", planted("HighestNumber") or stands(s, there, h)),
         ("overruled", planted("HighestNumber") or no_ring),
         ("freshest", merge or split),
-        ("is_newer_than", planted("NewestByStamp") or highest),
+        ("is_newer_than", planted("NewestByPlace") or highest),
     ], {
         "sound": lambda: s.confirmed() <= found,
         "failed": lambda m: s.rec_failed(found, m) | ~there(m),

@@ -268,7 +268,8 @@ pub(crate) fn abstraction<const T: usize, const W: usize, const R: usize, const 
         a.volatile[member] = scene.volatile;
         // The account of a disk says nothing of another one that sits in its slot unseen.
         let account = core.account(Slot(member as u8));
-        if a.failed[member] && account.is_some_and(|account| account.id != MemberKey(disk.key)) {
+        if a.failed[member] && account.is_some_and(|account| account.id != MemberKey::new(disk.key))
+        {
             for rows in [&mut a.held, &mut a.flushed, &mut a.durable, &mut a.prepared] {
                 rows[member] = [false; ROWS];
             }
@@ -357,7 +358,12 @@ fn records(a: &mut Abstract, scene: &Scene) {
         each(state.failed | state.rebuilding, &mut a.rec_untrusted[place]);
         for (member, disk) in record.disks.iter().enumerate() {
             let of = |debtor: &&Debtor| debtor.slot.index() == member;
-            let account = record.debtors.iter().flatten().find(of).map(|debtor| debtor.id.0);
+            let account = record
+                .debtors
+                .iter()
+                .flatten()
+                .find(of)
+                .map(|debtor| debtor.id.map_or(0, MemberKey::get));
             a.rec_disk[place][member] = account.unwrap_or(*disk) as i16;
         }
         let equalises = matches!(state.operation, Some(Operation::Resync | Operation::Initialise));

@@ -105,7 +105,7 @@ mod tests {
         let mut debtors = Debtors::default();
         let debtor = |slot| Debtor {
             slot: Slot(slot),
-            id: MemberKey(1),
+            id: MemberKey::new(1),
             since: Generation(0),
             left: Generation(0),
         };

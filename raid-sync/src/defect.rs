@@ -72,8 +72,8 @@ pub(crate) enum Defect {
     RepairAtFirstLook,
     /// M29: what sync writes is not charged to absent members.
     SyncWritesUncharged,
-    /// M30: the newest record is chosen by its time stamp.
-    NewestByStamp,
+    /// M30: the record that is found last is taken for the newest.
+    NewestByPlace,
     /// M31: a pass ends where the cursor ends, although a region is owed.
     EndAtCursor,
     /// I7: two members that were each written without the other are merged.
@@ -114,7 +114,7 @@ pub(crate) fn planted(defect: Defect) -> bool {
 }
 
 /// Chooses the record that speaks, as an embedder that breaks the rule of [`raid_core::metadata::freshest`]
-/// does: it takes one side of a split brain, or goes by the time of the records.
+/// does: it takes one side of a split brain, or goes by the order in which it finds the records.
 #[cfg(test)]
 pub(crate) fn freshest(records: &[Seen], bits: u8) -> Result<Option<Freshest>, SplitBrain> {
     let verdict = raid_core::metadata::freshest(records, bits);
@@ -130,8 +130,8 @@ pub(crate) fn freshest(records: &[Seen], bits: u8) -> Result<Option<Freshest>, S
             });
             newest.map_or(verdict, |(newest, _)| alone(newest))
         }
-        Ok(Some(_)) if planted(Defect::NewestByStamp) => {
-            places.max_by_key(|(_, seen)| seen.stamp).map_or(verdict, |(newest, _)| alone(newest))
+        Ok(Some(_)) if planted(Defect::NewestByPlace) => {
+            places.last().map_or(verdict, |(newest, _)| alone(newest))
         }
         _ => verdict,
     }

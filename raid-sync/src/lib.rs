@@ -165,7 +165,7 @@ pub use mark::Marks;
 pub use member::Redundancy;
 pub use operation::{AboveMark, Finish, Phase, Policy, Scope};
 pub use record::{FlushId, RecordSeq};
-pub use record_view::{Found, RecordView};
+pub use record_view::{Found, RecordView, Seated};
 pub use reshape::{Clearance, Direction, ReshapeMark};
 pub use sync_core::{Return, SyncCore, rows_at_risk, rows_missed};
 pub use throttle::Limits;

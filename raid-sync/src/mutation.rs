@@ -44,7 +44,7 @@ const DEFECTS: &[Defect] = &[
     Defect::CountFillingLegs,
     Defect::RepairAtFirstLook,
     Defect::SyncWritesUncharged,
-    Defect::NewestByStamp,
+    Defect::NewestByPlace,
     Defect::EndAtCursor,
     Defect::MergeSplitBrain,
     Defect::StartDegradedDirty,

@@ -97,6 +97,15 @@ impl core::fmt::Debug for RecordView<'_> {
     }
 }
 
+/// A disk that sits in a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seated {
+    /// The slot.
+    pub slot: Slot,
+    /// Who the disk is; `None` if the format cannot tell.
+    pub key: Option<MemberKey>,
+}
+
 /// What the newest valid record says, and who is there.
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'a> {
@@ -113,7 +122,7 @@ pub struct Found<'a> {
     pub bad: &'a [BadRows],
     /// Who sits in the slots now, as far as the format leaves it to the core to compare: a mark and a
     /// debt belong to one disk (`sync.md` I11).
-    pub seated: &'a [(Slot, MemberKey)],
+    pub seated: &'a [Seated],
 }
 
 impl Found<'_> {

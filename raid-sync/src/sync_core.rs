@@ -89,7 +89,7 @@ pub struct SyncCore<
     /// The operator accepted that the format cannot name failed members.
     forced: bool,
     members: Members,
-    names: [MemberKey; NAMED],
+    names: [Option<MemberKey>; NAMED],
     generation: Generation,
     /// What every live member's record says, and what the one being written says.
     generation_recorded: Generation,

@@ -231,7 +231,7 @@ struct Seat {
     disk: Option<usize>,
     start: Lba,
     /// Who the disk is.
-    key: MemberKey,
+    key: Option<MemberKey>,
     /// How often a disk has taken the seat. What was sent to a member that failed, or to its
     /// predecessor, says nothing of the one that sits here now.
     epoch: u64,

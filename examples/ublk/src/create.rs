@@ -108,7 +108,7 @@ pub(crate) fn run(options: &Options) -> Result<String, Failure> {
     (0..paths.len()).try_for_each(|disk| holds(disk, options.size.unwrap_or(0)))?;
     let mut store = Store::for_new_disks(format, &shapes);
     store.edit(|disks| format.initialise(disks, stamp())).map_err(|error| refuses(&error))?;
-    let disks: Vec<usize> = (0..options.paths.len()).collect();
+    let disks: Vec<_> = (0..options.paths.len()).map(Some).collect();
     let name = Name::new(options.name.as_bytes());
     let shape = |size| level::geometry(options.level, count, options.chunk, size, block_size);
     let request = |geometry| ArrayRequest {

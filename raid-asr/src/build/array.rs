@@ -33,11 +33,11 @@ pub(crate) fn create(
     lines.name = name(request, lines.magic);
     check_name(all, lines.name)?;
     let timestamp = timestamp_after(0, stamp);
-    for index in request.disks.iter().filter(|index| **index != ArrayRequest::MISSING) {
+    for index in request.disks.iter().flatten() {
         let Ok(at) = unused(disks, *index) else { continue };
         // Taken before the table is lent for editing: one table at a time.
         let mut magics = [None; 128];
-        let places = request.disks.iter().map(|index| drivemagic(disks, *index));
+        let places = request.disks.iter().map(|index| drivemagic(disks, (*index)?));
         magics.iter_mut().zip(places).for_each(|(to, from)| *to = from);
         let Some(table) = disks.get_mut(*index).and_then(|disk| table_mut(disk, at)) else {
             continue;
@@ -52,7 +52,7 @@ pub(crate) fn create(
                 line.flags |= built(request, &lines);
             },
             |position, line| {
-                if request.disks.get(position) == Some(&ArrayRequest::MISSING) {
+                if request.disks.get(position) == Some(&None) {
                     line.raidstate = DiskLineState::Failed { sub: 0 }.raw();
                 }
             },
@@ -72,7 +72,7 @@ pub(crate) fn largest_member(
 ) -> Result<Blocks, ChangeError> {
     let geometry = &request.geometry;
     let strip = geometry.strip.0.max(1);
-    let smallest = request.disks.iter().filter_map(|index| disks.get(*index));
+    let smallest = request.disks.iter().flatten().filter_map(|index| disks.get(*index));
     let mut most = smallest.map(|disk| usable(disk.shape).0).min().unwrap_or(0);
     let mut shares = u64::from(u32::MAX);
     if geometry.level == Level::Raid0 {
@@ -111,11 +111,9 @@ fn check(disks: &[DiskBuffer<'_>], request: &ArrayRequest<'_>) -> Result<Lines, 
     let lines = Lines::of(geometry, request.unverified)?;
     check_places(request, &lines)?;
     for (position, index) in request.disks.iter().enumerate() {
-        if *index == ArrayRequest::MISSING {
-            continue;
-        }
+        let Some(index) = index else { continue };
         let refuse = |what| Err(ChangeError::Disk { disk: *index, what });
-        if request.disks.iter().take(position).any(|earlier| earlier == index) {
+        if request.disks.iter().take(position).any(|earlier| *earlier == Some(*index)) {
             return refuse("named twice");
         }
         unused(disks, *index)?;
@@ -131,7 +129,7 @@ fn check(disks: &[DiskBuffer<'_>], request: &ArrayRequest<'_>) -> Result<Lines, 
 /// Every mirror has a member at hand, everything else has all of them.
 fn check_places(request: &ArrayRequest<'_>, lines: &Lines) -> Result<(), ChangeError> {
     for members in request.disks.chunks(usize::from(lines.slots).max(1)) {
-        let at_hand = members.iter().filter(|index| **index != ArrayRequest::MISSING).count();
+        let at_hand = members.iter().flatten().count();
         let needed = if lines.redundant() { 1 } else { members.len() };
         if at_hand < needed {
             let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -201,7 +199,7 @@ fn state_of(request: &ArrayRequest<'_>, lines: &Lines, set: u16) -> RuntimeState
     let slots = usize::from(lines.slots);
     let members = request.disks.chunks(slots.max(1)).nth(set.into()).unwrap_or_default();
     let missing = (0u8..).map(Slot).zip(members);
-    let missing = missing.filter(|(_, index)| **index == ArrayRequest::MISSING);
+    let missing = missing.filter(|(_, index)| index.is_none());
     RuntimeState {
         clean: true,
         failed: missing.map(|(slot, _)| slot).collect(),

@@ -135,7 +135,7 @@ fn identities_are_unique_and_bit_31_tells_disks_from_arrays() {
 fn refused(what: &str, shape: Geometry, edit: impl FnOnce(&mut Rig, &mut ArrayRequest<'_>)) {
     let count = usize::from(shape.slots * shape.sets).min(130);
     let mut rig = Rig::unused(count);
-    let disks: Vec<usize> = (0..count).collect();
+    let disks: Vec<_> = (0..count).map(Some).collect();
     let mut request =
         ArrayRequest { unverified: true, ..ArrayRequest::new(Name::new(b"array"), shape, &disks) };
     edit(&mut rig, &mut request);
@@ -181,14 +181,14 @@ fn requests_that_the_format_cannot_hold_are_refused_and_change_nothing() {
     refused("bytes of the name", mirror, |_, request| {
         request.name = Name::new(b"seventeen letters");
     });
-    refused("named twice", mirror, |_, request| request.disks = &[1, 1]);
-    refused("number of disks", mirror, |_, request| request.disks = &[0]);
-    refused("not a live disk", mirror, |_, request| request.disks = &[0, 7]);
+    refused("named twice", mirror, |_, request| request.disks = &[Some(1); 2]);
+    refused("number of disks", mirror, |_, request| request.disks = &[Some(0)]);
+    refused("not a live disk", mirror, |_, request| request.disks = &[Some(0), Some(7)]);
     refused("not a live disk", mirror, |rig, _| rig.live[1] = false);
     refused("members at hand", mirror, |_, request| {
-        request.disks = &[ArrayRequest::MISSING, ArrayRequest::MISSING];
+        request.disks = &[None, None];
     });
-    refused("members at hand", stripe, |_, request| request.disks = &[0, ArrayRequest::MISSING]);
+    refused("members at hand", stripe, |_, request| request.disks = &[Some(0), None]);
     refused("does not carry the format", mirror, |rig, _| {
         rig.insert(SMALL);
         rig.buffers.swap(1, 2);
@@ -221,7 +221,7 @@ fn the_largest_member_is_accepted_and_one_strip_more_is_not() {
     for shape in shapes() {
         let count = usize::from(shape.slots * shape.sets);
         let mut rig = Rig::unused(count);
-        let disks: Vec<usize> = (0..count).collect();
+        let disks: Vec<_> = (0..count).map(Some).collect();
         let request =
             ArrayRequest { unverified: true, ..ArrayRequest::new(Name::EMPTY, shape, &disks) };
         let most = rig.edit(|buffers| Asr::new().largest_member(buffers, &request)).unwrap();
@@ -235,15 +235,16 @@ fn the_largest_member_is_accepted_and_one_strip_more_is_not() {
         rig.request(&with(most)).unwrap();
     }
     let mut rig = Rig::unused(3);
-    let five = ArrayRequest::new(Name::EMPTY, geometry(Level::Raid5, 3), &[0, 1, 2]);
+    let five =
+        ArrayRequest::new(Name::EMPTY, geometry(Level::Raid5, 3), &[Some(0), Some(1), Some(2)]);
     assert!(rig.edit(|buffers| Asr::new().largest_member(buffers, &five)).is_err());
 }
 
 #[test]
 fn an_array_may_start_with_a_place_left_empty() {
     let mut rig = Rig::unused(3);
-    let disks = [0, ArrayRequest::MISSING, 1];
-    rig.create("short", geometry(Level::Raid1, 3), &disks).unwrap();
+    let disks = [Some(0), None, Some(1)];
+    rig.create_in("short", geometry(Level::Raid1, 3), &disks).unwrap();
     rig.commit();
     rig.reread();
     assert_eq!(
@@ -263,7 +264,7 @@ fn how_far_redundancy_was_established_is_kept() {
         for shape in [geometry(Level::Raid1, 3), raid10(2)] {
             let count = usize::from(shape.slots * shape.sets);
             let mut rig = Rig::unused(count);
-            let disks: Vec<usize> = (0..count).collect();
+            let disks: Vec<_> = (0..count).map(Some).collect();
             let request = ArrayRequest {
                 initialisation,
                 unverified: true,

@@ -164,10 +164,10 @@ fn change(
             let mut shape = shapes[input.below(shapes.len())];
             shape.member_blocks = Blocks(128 * (1 + input.below(128)) as u64);
             let count = usize::from(shape.slots * shape.sets);
-            let disks: Vec<usize> = (0..count)
+            let disks: Vec<_> = (0..count)
                 .map(|_| match input.byte() {
-                    0xFF => ArrayRequest::MISSING,
-                    byte => usize::from(byte) % (rig.live.len() + 1),
+                    0xFF => None,
+                    byte => Some(usize::from(byte) % (rig.live.len() + 1)),
                 })
                 .collect();
             let name = input.take(input.0.len().min(2));

@@ -12,9 +12,9 @@ pub struct ArrayRequest<'a> {
     pub name: Name,
     /// Shape; `member_blocks` is what each member gives.
     pub geometry: Geometry,
-    /// Indices of the disks, set by set, slot by slot; [`MISSING`](Self::MISSING) for a place that is
-    /// left empty, so that the array starts degraded.
-    pub disks: &'a [usize],
+    /// Indices of the disks, set by set, slot by slot; `None` for a place that is left empty, so that the
+    /// array starts degraded.
+    pub disks: &'a [Option<usize>],
     /// First block of each member's extent, in the order of `disks`. Empty: the format chooses.
     pub starts: &'a [Lba],
     /// Blocks that each member gives, set by set, where sets are of sizes of their own. Empty: those
@@ -28,12 +28,9 @@ pub struct ArrayRequest<'a> {
 }
 
 impl<'a> ArrayRequest<'a> {
-    /// Stands in [`disks`](Self::disks) for a place that is left empty.
-    pub const MISSING: usize = usize::MAX;
-
     /// An array of this shape on these disks, where the format puts it, not initialised.
     #[must_use]
-    pub const fn new(name: Name, geometry: Geometry, disks: &'a [usize]) -> Self {
+    pub const fn new(name: Name, geometry: Geometry, disks: &'a [Option<usize>]) -> Self {
         let (starts, set_blocks, initialisation) = (&[], &[], Initialisation::None);
         Self { name, geometry, disks, starts, set_blocks, initialisation, unverified: false }
     }

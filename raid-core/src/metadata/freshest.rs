@@ -46,8 +46,6 @@ pub struct Seen {
     pub absent: SlotSet,
     /// Who takes part and is being filled, it says.
     pub filling: SlotSet,
-    /// When it was written, by a clock that may have been set. Never decides.
-    pub stamp: u64,
 }
 
 /// The verdict.
@@ -145,7 +143,7 @@ impl Seen {
     #[must_use]
     pub const fn plain(slot: Slot, generation: Generation) -> Self {
         let (absent, filling) = (SlotSet::EMPTY, SlotSet::EMPTY);
-        Self { slot, generation, number: 0, absent, filling, stamp: 0 }
+        Self { slot, generation, number: 0, absent, filling }
     }
 
     /// Whether its member went on without these members, which have gone on without it: no order can be
@@ -191,7 +189,6 @@ mod tests {
             number,
             absent,
             filling: SlotSet::EMPTY,
-            stamp: 0,
         }
     }
 
@@ -215,16 +212,12 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_a_record_decides_nothing() {
-        let stamped = |stamp, seen| Seen { stamp, ..seen };
+    fn the_order_in_which_records_are_found_decides_nothing() {
         let newer = seen(0, 4, 11, &[]);
         for older in [seen(1, 4, 10, &[]), seen(1, 3, 12, &[])] {
-            for (early, late) in [(5, 9), (9, 5), (5, 5)] {
-                let (newer, older) = (stamped(early, newer), stamped(late, older));
-                let newest = |records: &[Seen]| freshest(records, 32).map(|f| f.map(|f| f.newest));
-                assert_eq!(newest(&[newer, older]), Ok(Some(0)), "{newer:?} {older:?}");
-                assert_eq!(newest(&[older, newer]), Ok(Some(1)), "{newer:?} {older:?}");
-            }
+            let newest = |records: &[Seen]| freshest(records, 32).map(|f| f.map(|f| f.newest));
+            assert_eq!(newest(&[newer, older]), Ok(Some(0)), "{newer:?} {older:?}");
+            assert_eq!(newest(&[older, newer]), Ok(Some(1)), "{newer:?} {older:?}");
         }
     }
 

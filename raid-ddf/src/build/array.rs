@@ -101,8 +101,8 @@ fn write_record(
     });
     let first = set.saturating_mul(plan.slots);
     for (element, position) in (first..first.saturating_add(plan.slots)).enumerate() {
-        let member = request.disks.get(position).copied();
-        let place = member.filter(|disk| *disk != ArrayRequest::MISSING).and_then(|member| {
+        let member = request.disks.get(position).copied().flatten();
+        let place = member.and_then(|member| {
             let live = Live(disks);
             // Without the element itself, which is listed only after this.
             let start = start(&live, &plan.survey, request, position, member)?;

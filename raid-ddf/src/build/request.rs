@@ -102,8 +102,7 @@ pub(crate) fn largest_member(
 
 /// The disks of a request with their positions, places that are left empty passed over.
 pub(super) fn present(request: &ArrayRequest<'_>) -> impl Iterator<Item = (usize, usize)> {
-    let disks = request.disks.iter().copied().enumerate();
-    disks.filter(|(_, disk)| *disk != ArrayRequest::MISSING)
+    request.disks.iter().enumerate().filter_map(|(position, disk)| Some((position, (*disk)?)))
 }
 
 /// Checks all that does not depend on sizes, and finds the configuration.
@@ -129,7 +128,7 @@ fn survey(live: &Live<'_, '_>, request: &ArrayRequest<'_>) -> Result<Survey, Cha
         return Err(invalid("members of a set", slots, most));
     }
     for (position, disk) in present(request) {
-        if request.disks.iter().take(position).any(|earlier| *earlier == disk) {
+        if request.disks.iter().take(position).any(|earlier| *earlier == Some(disk)) {
             return Err(ChangeError::Disk { disk, what: "named twice" });
         }
         check_member(live, &survey, disk)?;
@@ -157,19 +156,18 @@ fn is_uneven(request: &ArrayRequest<'_>) -> bool {
 
 /// Refuses places left empty where the data would have no place, or the set no record.
 fn check_worth(request: &ArrayRequest<'_>, slots: usize) -> Result<(), ChangeError> {
-    let missing = |disk: &usize| *disk == ArrayRequest::MISSING;
     let sets = || request.disks.chunks(slots.max(1));
-    if let Some(set) = sets().position(|set| set.iter().all(missing)) {
+    if let Some(set) = sets().position(|set| set.iter().all(Option::is_none)) {
         let set = u16::try_from(set).unwrap_or(u16::MAX);
         return Err(ChangeError::NoSuchPlace(Place { set, slot: Slot(0) }));
     }
     let worth = sets().map(|set| {
-        let filled = set.iter().zip(0..=u8::MAX).filter(|(disk, _)| !missing(disk));
+        let filled = set.iter().zip(0..=u8::MAX).filter(|(disk, _)| disk.is_some());
         set_state(&request.geometry, filled.map(|(_, slot)| Slot(slot)).collect())
     });
-    let short = request.disks.iter().any(missing);
+    let short = request.disks.iter().any(Option::is_none);
     if short && join_sets(request.geometry.secondary, worth) == ArrayState::Failed {
-        let left = request.disks.iter().filter(|disk| !missing(disk)).count();
+        let left = request.disks.iter().flatten().count();
         return Err(invalid("disks, too few for the level", left, request.disks.len()));
     }
     Ok(())

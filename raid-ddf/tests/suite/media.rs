@@ -257,6 +257,17 @@ impl Rig {
         geometry: Geometry,
         disks: &[usize],
     ) -> Result<ArrayId, ChangeError> {
+        let disks: Vec<_> = disks.iter().copied().map(Some).collect();
+        self.create_in(name, geometry, &disks)
+    }
+
+    /// As [`create`](Self::create), with places that are left empty.
+    pub fn create_in(
+        &mut self,
+        name: &str,
+        geometry: Geometry,
+        disks: &[Option<usize>],
+    ) -> Result<ArrayId, ChangeError> {
         let stamp = self.stamp();
         let name = Name::new(name.as_bytes());
         let request = ArrayRequest {

@@ -111,8 +111,8 @@ impl Member {
     }
 
     /// What it says of itself: who it is, and the generation of its record.
-    pub(super) fn identity(&self) -> (MemberKey, Generation) {
-        (MemberKey(self.key), self.record.map_or(Generation(0), |(_, image)| image.generation))
+    pub(super) fn identity(&self) -> (Option<MemberKey>, Generation) {
+        (MemberKey::new(self.key), self.record.map_or(Generation(0), |(_, image)| image.generation))
     }
 
     pub(super) fn row(&self, row: u64) -> Value {

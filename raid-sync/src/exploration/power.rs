@@ -210,7 +210,7 @@ impl Stopped {
         let seen = |(slot, number, image): (Slot, u8, Image)| {
             let (absent, filling) = (image.state.failed, image.state.rebuilding);
             let (generation, number) = (image.generation, number.into());
-            Seen { slot, generation, number, absent, filling, stamp: 0 }
+            Seen { slot, generation, number, absent, filling }
         };
         let seen: Vec<Seen> = self.records().map(seen).collect();
         let newest = freshest(&seen, 32)?.map(|freshest| freshest.newest);

@@ -299,7 +299,7 @@ impl World {
 
     /// What a disk says of itself. A format without generations has none to show: the engine knows the
     /// disk by what it wrote to it last, and that was in the generation in which it left.
-    fn identity(&self, scenario: &Scenario, slot: Slot) -> (MemberKey, Generation) {
+    fn identity(&self, scenario: &Scenario, slot: Slot) -> (Option<MemberKey>, Generation) {
         let (key, seen) = self.members[slot.index()].identity();
         match self.core.account(slot) {
             Some(account) if !scenario.regions => (key, account.left),
@@ -871,7 +871,8 @@ pub(super) fn build(
     crate::defect::plant(scenario.defect);
     let here = |(slot, _): &(Slot, &Member)| !absent.contains(*slot);
     let seated = (0u8..).map(Slot).zip(members).filter(here);
-    let seated: Vec<_> = seated.map(|(slot, member)| (slot, MemberKey(member.key))).collect();
+    let seated: Vec<_> =
+        seated.map(|(slot, member)| Seated { slot, key: MemberKey::new(member.key) }).collect();
     let regions = found.regions.as_ref().map_or(&[][..], |regions| regions);
     let Image { state, generation, debtors, .. } = *found;
     let found = Found { state, generation, debtors, regions, bad: &[], seated: &seated };

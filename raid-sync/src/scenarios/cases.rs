@@ -199,7 +199,7 @@ fn a_set_that_fails_wakes_everybody_and_says_first_that_it_has_failed() {
         assert_eq!(rig.core.can_join(slot), Err(refused));
         assert_eq!(rig.core.member_joined(slot), Err(refused));
         assert_eq!(
-            rig.core.member_returned(slot, MemberKey(2), &Seen::plain(slot, Generation(0))),
+            rig.core.member_returned(slot, MemberKey::new(2), &Seen::plain(slot, Generation(0))),
             Err(refused)
         );
     }
@@ -224,7 +224,7 @@ fn a_second_disk_for_a_place_whose_rebuild_runs_is_refused_and_changes_nothing()
         assert_eq!(rig.core.can_join(slot), Err(refused));
         assert_eq!(rig.core.member_joined(slot), Err(refused));
         let other =
-            rig.core.member_returned(slot, MemberKey(77), &Seen::plain(slot, Generation(0)));
+            rig.core.member_returned(slot, MemberKey::new(77), &Seen::plain(slot, Generation(0)));
         assert_eq!(other, Err(refused));
         assert!(rig.core == before, "a refusal changes nothing");
     }

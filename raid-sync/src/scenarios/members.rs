@@ -127,25 +127,25 @@ scenarios! {
         rig.write(0, 1);
         rig.fail(1);
         rig.write(0, 2);
-        let seen = |rig: &Rig, slot: u8, stamp| {
+        let seen = |rig: &Rig, slot: u8| {
             let (number, image) = rig.disks[usize::from(slot)].record().unwrap();
             let generation = image.generation;
             let (absent, filling) = (image.state.failed, image.state.rebuilding);
-            Seen { slot: Slot(slot), generation, number, absent, filling, stamp }
+            Seen { slot: Slot(slot), generation, number, absent, filling }
         };
-        // The clock of the failed one is ahead.
-        let both = [seen(&rig, 0, 5), seen(&rig, 1, 9)];
+        // The failed one is found last.
+        let both = [seen(&rig, 0), seen(&rig, 1)];
         let verdict = freshest(&both, 64).unwrap().unwrap();
-        assert_eq!((verdict.newest, verdict.stale), (0, slots(&[1])), "stale, whatever its clock");
-        // A record on its way to all has reached the one whose clock is behind.
+        assert_eq!((verdict.newest, verdict.stale), (0, slots(&[1])), "stale, though it is found last");
+        // A record on its way to all has reached one of them.
         let ahead = Seen { absent: NONE, ..both[0] };
         let behind = Seen { number: ahead.number - 1, generation: ahead.generation, ..both[1] };
         let verdict = freshest(&[behind, ahead], 64).unwrap().unwrap();
-        assert_eq!((verdict.newest, verdict.stale), (1, NONE), "the number, not the clock");
+        assert_eq!((verdict.newest, verdict.stale), (1, NONE), "the higher number");
         // It runs alone for a while, where the other cannot be seen.
         rig.restart_from(1, &[0]);
         rig.write(3, 1);
-        let both = [seen(&rig, 0, 5), seen(&rig, 1, 9)];
+        let both = [seen(&rig, 0), seen(&rig, 1)];
         let split = freshest(&both, 64);
         assert_eq!(split, Err(SplitBrain { one: Slot(0), other: Slot(1) }));
         // The same when it is given to the one that runs.
@@ -234,7 +234,7 @@ scenarios! {
         // Somebody exchanges the disk while the power is off.
         let record = rig.disks[1].record().unwrap();
         rig.disks[1] = crate::world::disk::Disk::new(16, 0xdead);
-        rig.disks[1].key = MemberKey(4711);
+        rig.disks[1].key = MemberKey::new(4711);
         rig.disks[1].store(record.0, &record.1, None);
         rig.power_cut(&[true, true], &[]);
         rig.run();
@@ -246,7 +246,7 @@ scenarios! {
         rig.fail(1);
         let seen = rig.disks[1].record().unwrap().1.generation;
         rig.disks[1] = crate::world::disk::Disk::new(16, 0xdead);
-        assert_eq!(rig.core.member_returned(Slot(1), MemberKey(4711), &Seen::plain(Slot(1), seen)), Ok(Return::Full));
+        assert_eq!(rig.core.member_returned(Slot(1), MemberKey::new(4711), &Seen::plain(Slot(1), seen)), Ok(Return::Full));
         rig.run();
         rig.assert_whole();
     }
@@ -356,8 +356,11 @@ impl Rig {
     /// A new core from what one member says.
     fn restart_from(&mut self, slot: u8, absent: &[u8]) {
         let image = self.disks[usize::from(slot)].record().unwrap().1;
-        let seated: std::vec::Vec<_> =
-            (0u8..).map(Slot).zip(self.disks.iter().map(|disk| disk.key)).collect();
+        let seated: std::vec::Vec<_> = (0u8..)
+            .map(Slot)
+            .zip(&self.disks)
+            .map(|(slot, disk)| Seated { slot, key: disk.key })
+            .collect();
         // Where it runs alone, it is taken for what it was when it left.
         let config = Config { absent: slots(absent), ..self.config };
         let found = image.found(&seated);

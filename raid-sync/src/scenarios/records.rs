@@ -90,7 +90,7 @@ scenarios! {
             let mut rig = Rig::mirror(3);
             let mut image = crate::world::native::Image::plain(clean());
             image.generation = Generation(start);
-            let seated = [(Slot(0), MemberKey(1)), (Slot(1), MemberKey(2)), (Slot(2), MemberKey(3))];
+            let seated = [Seated { slot: Slot(0), key: MemberKey::new(1) }, Seated { slot: Slot(1), key: MemberKey::new(2) }, Seated { slot: Slot(2), key: MemberKey::new(3) }];
             rig.core =
                 Core::restore(rig.config, &image.found(&seated), narrow, Start::Normal).unwrap();
             rig.capabilities = narrow;

@@ -94,7 +94,7 @@ impl Rig {
         let mut disks = vec![Disk::new(config.rows, 0); usize::from(members)];
         let image = Image::plain(state);
         for (disk, key) in disks.iter_mut().zip(1..) {
-            disk.key = MemberKey(key);
+            disk.key = MemberKey::new(key);
             disk.store(0, &image, None);
         }
         for slot in state.rebuilding.iter() {
@@ -102,7 +102,11 @@ impl Rig {
             disks[slot.index()] = Disk::new(config.rows, 0xdead);
             disks[slot.index()].key = key;
         }
-        let seated: Vec<_> = (0u8..).map(Slot).zip(disks.iter().map(|disk| disk.key)).collect();
+        let seated: Vec<_> = (0u8..)
+            .map(Slot)
+            .zip(&disks)
+            .map(|(slot, disk)| Seated { slot, key: disk.key })
+            .collect();
         let core = Core::restore(config, &image.found(&seated), capabilities, Start::Normal);
         Self {
             core: core.unwrap(),
@@ -392,7 +396,7 @@ impl Rig {
 
     pub(crate) fn replace(&mut self, slot: u8) {
         let mut new = Disk::new(self.config.rows, 0xdead);
-        new.key = MemberKey(1000 + u64::from(slot));
+        new.key = MemberKey::new(1000 + u64::from(slot));
         let returned = {
             let seen = Seen::plain(Slot(slot), Generation(0));
             self.core.member_returned(Slot(slot), new.key, &seen)
@@ -421,8 +425,11 @@ impl Rig {
         let newest =
             records.filter_map(|(_, disk)| disk.record()).max_by_key(|(number, _)| *number);
         let (number, image) = newest.unwrap();
-        let seated: Vec<_> =
-            (0u8..).map(Slot).zip(self.disks.iter().map(|disk| disk.key)).collect();
+        let seated: Vec<_> = (0u8..)
+            .map(Slot)
+            .zip(&self.disks)
+            .map(|(slot, disk)| Seated { slot, key: disk.key })
+            .collect();
         let config = Config { absent, ..self.config };
         let (copies, capabilities) = (self.hold_copies, self.capabilities);
         let core = Core::restore(config, &image.found(&seated), capabilities, Start::Normal)?;

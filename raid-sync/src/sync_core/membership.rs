@@ -139,7 +139,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     }
 
     /// From now on it owes everything.
-    pub(super) fn owe_everything(&mut self, slot: Slot, id: MemberKey) {
+    pub(super) fn owe_everything(&mut self, slot: Slot, id: Option<MemberKey>) {
         let (since, left) = (self.generation, self.generation);
         let bit = self.debtors.keep(Debtor { slot, id, since, left });
         if bit != 0 {
@@ -147,11 +147,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         }
     }
 
-    fn name_of(&self, slot: Slot) -> MemberKey {
-        self.names.get(slot.index()).copied().unwrap_or_default()
+    fn name_of(&self, slot: Slot) -> Option<MemberKey> {
+        self.names.get(slot.index()).copied().flatten()
     }
 
-    pub(super) fn name(&mut self, slot: Slot, key: MemberKey) {
+    pub(super) fn name(&mut self, slot: Slot, key: Option<MemberKey>) {
         if let Some(name) = self.names.get_mut(slot.index()) {
             *name = key;
         }
@@ -179,11 +179,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     /// # Errors
     /// As [`can_join`](Self::can_join).
     pub fn member_joined(&mut self, slot: Slot) -> Result<(), Refusal> {
-        self.seat(slot, MemberKey(0))
+        self.seat(slot, None)
     }
 
     /// A disk with this identity sits in the slot of a failed member; `seen` is its own record. If it is
-    /// the disk that left, it is owed only what it missed.
+    /// the disk that left, it is owed only what it missed. `id` is `None` where nobody can tell which disk it is.
     ///
     /// # Errors
     /// As [`can_join`](Self::can_join); [`Refusal::Diverged`] if it was written without the
@@ -191,7 +191,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     pub fn member_returned(
         &mut self,
         slot: Slot,
-        id: MemberKey,
+        id: Option<MemberKey>,
         seen: &Seen,
     ) -> Result<Return, Refusal> {
         self.can_join(slot)?;
@@ -202,7 +202,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         let bits = self.generation_bits();
         let account = self.debtors.get(slot).copied();
         let same = self.has(Defect::AnyIdentity)
-            || (id != MemberKey(0) && account.is_some_and(|account| account.id == id));
+            || (id.is_some() && account.is_some_and(|account| account.id == id));
         let Some(account) = account.filter(|_| same) else {
             self.seat(slot, id)?;
             return Ok(Return::Full);
@@ -225,7 +225,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         self.news.needs_spare.remove(slot);
     }
 
-    fn seat(&mut self, slot: Slot, id: MemberKey) -> Result<(), Refusal> {
+    fn seat(&mut self, slot: Slot, id: Option<MemberKey>) -> Result<(), Refusal> {
         self.can_join(slot)?;
         self.join(slot);
         self.bad.forget(slot);
@@ -333,6 +333,6 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
 }
 
 /// The slots of which the core keeps the identity.
-pub(super) const fn unnamed() -> [MemberKey; NAMED] {
-    [MemberKey(0); NAMED]
+pub(super) const fn unnamed() -> [Option<MemberKey>; NAMED] {
+    [None; NAMED]
 }

@@ -48,7 +48,7 @@ use crate::mark::Mark;
 use crate::member::{Members, Redundancy};
 use crate::operation::{Family, family};
 use crate::record::Records;
-use crate::record_view::Found;
+use crate::record_view::{Found, Seated};
 use crate::region::{DirtyLog, Grain};
 use crate::throttle::Throttle;
 use crate::ticket::Tickets;
@@ -159,7 +159,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
 
     /// Takes over who sits where, and which rows of whom may not be read: one that was left out would be.
     fn keep_names(&mut self, found: &Found<'_>) -> Result<(), Refusal> {
-        for (slot, key) in found.seated {
+        for Seated { slot, key } in found.seated {
             self.name(*slot, *key);
         }
         if !found.bad.iter().all(|range| self.bad.add(range.slot, range.rows)) {
@@ -205,8 +205,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             _ => Row(0),
         };
         let named = |slot: Slot| {
-            let seat = found.seated.iter().find(|(seated, _)| *seated == slot);
-            seat.map(|(_, key)| *key)
+            let seat = found.seated.iter().find(|seated| seated.slot == slot);
+            seat.map(|seated| seated.key)
         };
         // Copies were still to be made equal. One that is alone now agrees with itself, and owes nothing; those
         // that come back do not agree with it. One flag does not say in which rows; nor do regions, where a record
@@ -225,9 +225,9 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                 if self.members.filling.contains(slot) && account.is_some() {
                     self.rebuild = Mark::ZERO;
                 }
-                self.owe_everything(slot, here.unwrap_or_default());
+                self.owe_everything(slot, here.flatten());
             } else if account.is_none() {
-                self.owe_everything(slot, here.unwrap_or_default());
+                self.owe_everything(slot, here.flatten());
             } else {
                 // The rows below the mark are there, but for those that were being written.
                 let below = if self.members.filling.contains(slot) { filled } else { Row(0) };

@@ -559,7 +559,7 @@ fn every_row_of_the_table_of_returns_holds() {
             "the same disk, with a newer generation" => {
                 (key, Generation(account.left.0.wrapping_add(1)))
             }
-            "another disk" => (MemberKey(1000), account.left),
+            "another disk" => (MemberKey::new(1000), account.left),
             "a disk whose own record calls every member absent that holds the data" => {
                 alone = slots(&[0]);
                 (key, account.left)
@@ -885,7 +885,11 @@ fn found_region(record: RegionRecord, state: RuntimeState) -> Rig {
     let debtor = Debtor { slot: Slot(2), id, since, left: since };
     let regions =
         [RegionRecord::default(), record, RegionRecord::default(), RegionRecord::default()];
-    let seated: Vec<_> = (0u8..).map(Slot).zip(rig.disks.iter().map(|disk| disk.key)).collect();
+    let seated: Vec<_> = (0u8..)
+        .map(Slot)
+        .zip(&rig.disks)
+        .map(|(slot, disk)| Seated { slot, key: disk.key })
+        .collect();
     let found = Found {
         generation: Generation(4),
         debtors: [Some(debtor), None, None, None],

@@ -25,7 +25,7 @@ pub(crate) struct Disk {
     /// The two places for its record, written in turn.
     places: [Vec<u8>; 2],
     /// Who it is.
-    pub(crate) key: MemberKey,
+    pub(crate) key: Option<MemberKey>,
 }
 
 impl Disk {
@@ -37,7 +37,7 @@ impl Disk {
             written: 0,
             dead: false,
             places: [Vec::new(), Vec::new()],
-            key: MemberKey(0),
+            key: None,
         }
     }
 

@@ -61,7 +61,8 @@ impl World<'_> {
                 }
                 self.records += 1;
                 let number = self.records;
-                let keys = self.disks.iter().map(|disk| disk.key.0).collect();
+                let keys =
+                    self.disks.iter().map(|disk| disk.key.map_or(0, MemberKey::get)).collect();
                 self.issued.push((number, image.clone(), keys));
                 let leg = |slot: Slot| Leg::Record { slot: slot.0, number, image: image.clone() };
                 let legs = to.iter().map(leg).collect();

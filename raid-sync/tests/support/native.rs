@@ -20,7 +20,7 @@ use raid_core::metadata::{
     RuntimeState, SetRecord,
 };
 use raid_core::units::{Row, Rows, Slot, SlotSet};
-use raid_sync::{Found, RecordSeq, SyncCore};
+use raid_sync::{Found, RecordSeq, Seated, SyncCore};
 use std::prelude::v1::*;
 
 const MAGIC: &[u8; 8] = b"NATIVE01";
@@ -107,7 +107,7 @@ impl Image {
         core.record(seq).map(|record| Self::from(&record as &dyn SetRecord))
     }
 
-    pub(crate) fn found<'a>(&'a self, seated: &'a [(Slot, MemberKey)]) -> Found<'a> {
+    pub(crate) fn found<'a>(&'a self, seated: &'a [Seated]) -> Found<'a> {
         let Self { state, generation, debtors, regions, bad } = self;
         let (state, generation, debtors) = (*state, *generation, *debtors);
         Found { state, generation, debtors, regions, bad, seated }
@@ -139,7 +139,7 @@ impl Image {
             let slot = debtor.map_or(0, |debtor| debtor.slot.0);
             bytes.extend([u8::from(debtor.is_some()), slot, 0, 0, 0, 0, 0, 0]);
             let number = |f: fn(&Debtor) -> u64| debtor.as_ref().map_or(0, f).to_le_bytes();
-            bytes.extend(number(|debtor| debtor.id.0));
+            bytes.extend(number(|debtor| debtor.id.map_or(0, MemberKey::get)));
             bytes.extend(number(|debtor| debtor.since.0));
             bytes.extend(number(|debtor| debtor.left.0));
         }
@@ -186,7 +186,7 @@ impl Image {
         for debtor in &mut image.debtors {
             let head = at.take(8)?;
             let (used, slot) = (head[0] == 1, Slot(head[1]));
-            let (id, since) = (MemberKey(at.u64()?), Generation(at.u64()?));
+            let (id, since) = (MemberKey::new(at.u64()?), Generation(at.u64()?));
             let left = Generation(at.u64()?);
             *debtor = used.then_some(Debtor { slot, id, since, left });
         }

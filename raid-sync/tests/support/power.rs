@@ -31,7 +31,7 @@ impl World<'_> {
         } else if self.core.member_joined(slot).is_ok() {
             self.keys += 1;
             let mut new = Disk::new(self.setup.rows, 0xdead);
-            new.key = MemberKey(self.keys);
+            new.key = MemberKey::new(self.keys);
             self.disks[slot.index()] = new;
         }
     }
@@ -113,7 +113,7 @@ impl World<'_> {
                 let (absent, filling) = (image.state.failed, image.state.rebuilding);
                 let (slot, generation) = (*slot, image.generation);
                 let number = *number;
-                raid_core::metadata::Seen { slot, generation, number, absent, filling, stamp: 0 }
+                raid_core::metadata::Seen { slot, generation, number, absent, filling }
             })
             .collect();
         let Ok(freshest) = raid_core::metadata::freshest(&seen, 64) else {
@@ -129,8 +129,11 @@ impl World<'_> {
         let absent = SlotSet::first(self.setup.members).without(alive);
         self.say(|| format!("   {alive:?} say {found:?}"));
         let config = Self::config(&self.setup, absent);
-        let seated: Vec<_> =
-            (0u8..).map(Slot).zip(self.disks.iter().map(|disk| disk.key)).collect();
+        let seated: Vec<_> = (0u8..)
+            .map(Slot)
+            .zip(&self.disks)
+            .map(|(slot, disk)| Seated { slot, key: disk.key })
+            .collect();
         self.last_seq = RecordSeq(0);
         match (self.build)(config, &found.found(&seated), Self::capabilities(&self.setup)) {
             Ok(core) => self.core = core,

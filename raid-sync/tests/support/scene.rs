@@ -2,7 +2,7 @@
 //! What surrounds a core that is tested: disks, requests, promises and records, in versions of rows.
 
 use super::{Job, Leg, Purpose, Verdict, Watch, World};
-use raid_core::metadata::{DEBTORS, Debtor, RegionRecord, RuntimeState};
+use raid_core::metadata::{DEBTORS, Debtor, MemberKey, RegionRecord, RuntimeState};
 use raid_core::units::{Row, Slot, SlotSet};
 use std::prelude::v1::*;
 use std::vec;
@@ -144,7 +144,11 @@ impl<'a> World<'a> {
                 }
             });
             let record = place.map(|place| place as u32);
-            scene.disks.push(Disk { key: disk.key.0, record, cells: cells.collect() });
+            scene.disks.push(Disk {
+                key: disk.key.map_or(0, MemberKey::get),
+                record,
+                cells: cells.collect(),
+            });
         }
         // Of what is waiting for a record, that is a flush which speaks of what was acknowledged before.
         for (_, promises, versions) in &self.acks {

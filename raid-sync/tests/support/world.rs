@@ -116,16 +116,17 @@ impl<'a> World<'a> {
             mark: Row(0),
         };
         let image = Image::plain(fresh);
-        let seated: Vec<_> =
-            (0..setup.members).map(|n| (Slot(n as u8), MemberKey(1 + u64::from(n)))).collect();
+        let seated: Vec<_> = (0..setup.members)
+            .map(|n| Seated { slot: Slot(n as u8), key: MemberKey::new(1 + u64::from(n)) })
+            .collect();
         let capabilities = Self::capabilities(&setup);
         let core = build(Self::config(&setup, SlotSet::EMPTY), &image.found(&seated), capabilities);
         let columns = if setup.parity { usize::from(setup.members) - 1 } else { 1 };
         let block = Block { values: vec![0], ..Block::default() };
         let mut disks = vec![Disk::new(setup.rows, 0); usize::from(setup.members)];
-        for (disk, (_, key)) in disks.iter_mut().zip(&seated) {
+        for (disk, seated) in disks.iter_mut().zip(&seated) {
             disk.store(0, &image, None);
-            disk.key = *key;
+            disk.key = seated.key;
         }
         Self {
             core: core.unwrap(),
@@ -140,7 +141,11 @@ impl<'a> World<'a> {
             records: 0,
             value: 0,
             over: false,
-            issued: vec![(0, image, seated.iter().map(|(_, key)| key.0).collect())],
+            issued: vec![(
+                0,
+                image,
+                seated.iter().map(|seated| seated.key.map_or(0, MemberKey::get)).collect(),
+            )],
             confirmed: 0,
             watch: None,
             trace: false,

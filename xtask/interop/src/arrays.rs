@@ -99,11 +99,12 @@ pub fn create(
     commit(&mut store, format, &mut members)?;
     for (number, array) in (1..).zip(arrays) {
         let name = Name::new(array.name.as_bytes());
+        let disks: Vec<_> = array.disks.iter().copied().map(Some).collect();
         let request = ArrayRequest {
             // The disks are blank: zeros, and so is the parity of zeros.
             initialisation: Initialisation::Full,
             unverified: true,
-            ..ArrayRequest::new(name, array.geometry, &array.disks)
+            ..ArrayRequest::new(name, array.geometry, &disks)
         };
         store
             .change(

@@ -28,9 +28,9 @@ use raid_core::array::{
 };
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
-use raid_core::metadata::{Capabilities, Finding, MemberKey, Operation, RunTime, Severity};
+use raid_core::metadata::{Capabilities, Finding, Operation, RunTime, Severity};
 use raid_core::units::{Extent, Lba, Row, Rows, Slot, SlotSet};
-use raid_sync::{Config, Found, Limits, Redundancy, Start, rows_at_risk, rows_missed};
+use raid_sync::{Config, Found, Limits, Redundancy, Seated, Start, rows_at_risk, rows_missed};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// How to start an array.
@@ -266,7 +266,7 @@ impl Engine {
         options: &Options,
     ) -> Result<Set, OpenError> {
         let members = SlotSet::first(self.geometry.slots);
-        let nobody = Seat { disk: None, start: Lba(0), key: MemberKey(0), epoch: 0 };
+        let nobody = Seat { disk: None, start: Lba(0), key: None, epoch: 0 };
         let mut slots = vec![nobody; usize::from(self.geometry.slots)];
         let mut absent = members;
         for member in found.members.iter().map(|member| &member.descriptor) {
@@ -307,8 +307,8 @@ impl Engine {
         config.align = if self.geometry.parity_strips() > 0 { self.layout.row_unit() } else { 1 };
         config.absent = absent;
         config.limits = options.limits;
-        let seated: Vec<(Slot, MemberKey)> = ((0u8..).map(Slot).zip(&slots))
-            .filter_map(|(slot, seat)| seat.disk.map(|_| (slot, seat.key)))
+        let seated: Vec<Seated> = ((0u8..).map(Slot).zip(&slots))
+            .filter_map(|(slot, seat)| seat.disk.map(|_| Seated { slot, key: seat.key }))
             .collect();
         let recorded = Recorded::of(&self.store, format, array, set);
         let Recorded { generation, debtors, regions, bad } = &recorded;

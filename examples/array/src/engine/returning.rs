@@ -15,17 +15,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// Who a member's disk is: a digest of its identity that the next start finds again.
-pub(super) fn key_of(member: &MemberDescriptor) -> MemberKey {
+pub(super) fn key_of(member: &MemberDescriptor) -> Option<MemberKey> {
     const FNV: u64 = 0x0100_0000_01b3;
     let Some(identity) = member.id else {
-        return MemberKey(member.disk.map_or(0, |disk| disk as u64 + 1));
+        return member.disk.and_then(|disk| MemberKey::new(disk as u64 + 1));
     };
     let digest = identity
         .0
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV));
-    // 0 stands for "not told".
-    MemberKey(digest.max(1))
+    // 0 is no key.
+    MemberKey::new(digest.max(1))
 }
 
 /// What a disk's metadata looked like.
@@ -86,7 +86,7 @@ impl Engine {
     pub(super) fn take_back(&mut self, place: Place, disk: usize, same: bool) -> bool {
         let Set { core, slots, .. } = &mut self.sets[usize::from(place.set)];
         let Some(seat) = slots.get_mut(place.slot.index()) else { return true };
-        let key = if same { seat.key } else { MemberKey(0) };
+        let key = if same { seat.key } else { None };
         let seen = core.account(place.slot).map_or(core.status().generation, |own| own.left);
         match core.member_returned(place.slot, key, &Seen::plain(place.slot, seen)) {
             Err(Refusal::Busy) => return false,

@@ -184,10 +184,11 @@ impl Machine {
             let mut ids = Vec::new();
             for (number, (geometry, disks)) in volumes.iter().enumerate() {
                 let name = format!("v{number}");
+                let disks: Vec<_> = disks.iter().copied().map(Some).collect();
                 let request = ArrayRequest {
                     initialisation: Initialisation::Full,
                     unverified: true,
-                    ..ArrayRequest::new(Name::new(name.as_bytes()), *geometry, disks)
+                    ..ArrayRequest::new(Name::new(name.as_bytes()), *geometry, &disks)
                 };
                 ids.push(format.create_array(buffers, &request, stamp(78 + number as u64))?);
             }

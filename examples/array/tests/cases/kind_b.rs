@@ -648,7 +648,7 @@ fn a_workspace_of_a_terabyte_is_read_as_far_as_it_is_needed() {
             format.initialise(disks, stamp(1))?;
             let request = ArrayRequest {
                 initialisation: Initialisation::Full,
-                ..ArrayRequest::new(Name::new(b"v"), shape, &[0, 1, 2])
+                ..ArrayRequest::new(Name::new(b"v"), shape, &[Some(0), Some(1), Some(2)])
             };
             format.create_array(disks, &request, stamp(2))
         })

@@ -97,7 +97,7 @@ fn a_tool_that_holds_old_records_changes_nothing() {
         let request = ArrayRequest {
             initialisation: Initialisation::Full,
             unverified: true,
-            ..ArrayRequest::new(Name::new(b"late"), geometry, &[2, 3])
+            ..ArrayRequest::new(Name::new(b"late"), geometry, &[Some(2), Some(3)])
         };
         let before = store.clone();
         let mut read = |disk: usize, run: Extent| {

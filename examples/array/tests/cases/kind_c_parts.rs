@@ -211,7 +211,11 @@ fn a_disk_with_records_of_another_configuration_is_not_taken_for_a_blank_one() {
         let stamp = Stamp { unix_seconds: 9, random: 4711 };
         let mirror = ArrayRequest {
             unverified: true,
-            ..ArrayRequest::new(Name::new(b"other"), geometry(Level::Raid1, 2, 1), &[0, 1])
+            ..ArrayRequest::new(
+                Name::new(b"other"),
+                geometry(Level::Raid1, 2, 1),
+                &[Some(0), Some(1)],
+            )
         };
         let made = other.edit(|disks| {
             kept.format.initialise(disks, stamp)?;

@@ -46,7 +46,7 @@ fn step(engine: &mut UnderTest, backplane: &mut Simulated) -> bool {
 
 /// An array on disks full of something, recorded as never initialised; `None` if the format has no such array.
 fn on_used_disks(kept: &Kept, shape: Geometry) -> Option<(ArrayId, Vec<Box<dyn Member>>)> {
-    let disks: Vec<usize> = (0..usize::from(shape.slots)).collect();
+    let disks: Vec<_> = (0..usize::from(shape.slots)).map(Some).collect();
     let mut random = fastrand::Rng::with_seed(5);
     let blocks = shape.member_blocks.0 + (34 << 11);
     let media = disks.iter().map(|_| {

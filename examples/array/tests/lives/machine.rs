@@ -76,10 +76,11 @@ impl Birth {
             for (number, geometry) in geometries.iter().enumerate() {
                 let disks: Vec<usize> = (0..members(geometry)).collect();
                 let name = format!("v{number}");
+                let places: Vec<_> = disks.iter().copied().map(Some).collect();
                 let request = ArrayRequest {
                     initialisation: Initialisation::Full,
                     unverified: true,
-                    ..ArrayRequest::new(Name::new(name.as_bytes()), *geometry, &disks)
+                    ..ArrayRequest::new(Name::new(name.as_bytes()), *geometry, &places)
                 };
                 let id = format.create_array(buffers, &request, stamp(78 + number as u64))?;
                 volumes.push((id, *geometry, disks));

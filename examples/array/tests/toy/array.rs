@@ -60,7 +60,7 @@ pub(crate) fn create_on(
     let members = usize::from(geometry.slots * geometry.sets);
     let shapes = vec![disk_for(format, Blocks(geometry.member_blocks.0 + 4096)); members + spares];
     let mut store = Store::for_new_disks(format, &shapes);
-    let disks: Vec<usize> = (0..members).collect();
+    let disks: Vec<_> = (0..members).map(Some).collect();
     let request = ArrayRequest {
         initialisation: Initialisation::Full,
         unverified: true,

@@ -286,7 +286,6 @@ fn branches(disks: &[DiskView<'_>]) -> Vec<(Record, Vec<usize>)> {
                 number: record.sequence,
                 absent: still(record.slots_of(record.failed, 0)),
                 filling: still(record.slots_of(record.rebuilding, 0)),
-                stamp: 0,
             };
             Some((disk, record, seen))
         })
@@ -620,7 +619,7 @@ fn create_array<const LOG: bool>(
         record.strip = geometry.strip.0;
         record.member_blocks = geometry.member_blocks.0;
         for (place, disk) in record.places.iter_mut().zip(request.disks) {
-            *place = *disk as u64 + 1;
+            *place = disk.map_or(0, |disk| disk as u64 + 1);
         }
     };
     change(disks, edit);

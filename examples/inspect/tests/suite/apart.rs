@@ -48,10 +48,11 @@ impl Bed {
         store.edit(|disks| writer.initialise(disks, stamp)).unwrap();
         for (number, (geometry, disks)) in arrays.iter().enumerate() {
             let name = format!("array{number}");
+            let disks: Vec<_> = disks.iter().copied().map(Some).collect();
             let request = ArrayRequest {
                 initialisation: Initialisation::Full,
                 unverified: true,
-                ..ArrayRequest::new(Name::new(name.as_bytes()), *geometry, disks)
+                ..ArrayRequest::new(Name::new(name.as_bytes()), *geometry, &disks)
             };
             let stamp = bed.stamp();
             match store.edit(|disks| writer.create_array(disks, &request, stamp)) {

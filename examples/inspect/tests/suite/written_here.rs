@@ -69,7 +69,7 @@ fn create(format: &dyn Format, geometry: Geometry) -> Option<Vec<SparseImage>> {
     let shape = DiskShape { blocks: Blocks(80 << 11), block_size: 512 };
     let mut store = Store::for_new_disks(writer, &vec![shape; count]);
     store.edit(|disks| writer.initialise(disks, stamp(1))).unwrap();
-    let disks: Vec<usize> = (0..count).rev().collect();
+    let disks: Vec<_> = (0..count).rev().map(Some).collect();
     let request = ArrayRequest {
         initialisation: Initialisation::Full,
         unverified: true,

@@ -83,7 +83,7 @@ fn arrays_fill_a_disk_one_behind_the_other_and_no_further() {
 }
 
 /// A request for RAID-0 over two disks; the size is for the format to say.
-fn request<'a>(disks: &'a [usize], starts: &'a [Lba]) -> ArrayRequest<'a> {
+fn request<'a>(disks: &'a [Option<usize>], starts: &'a [Lba]) -> ArrayRequest<'a> {
     let shape =
         Geometry { member_blocks: Blocks(0), ..geometry(Level::Raid0, Placement::Fixed, 2) };
     ArrayRequest { starts, ..ArrayRequest::new(Name::new(b"x"), shape, disks) }
@@ -102,20 +102,29 @@ fn the_largest_size_is_what_can_be_made_and_no_block_more() {
     };
     // Free on disk 0: 0..4096 and 8192..65536.
     let behind = Blocks(65_536 - 8192);
-    assert_eq!(largest(&mut rig, &request(&[0, 2], &[])), Ok(behind));
-    assert_eq!(largest(&mut rig, &request(&[0, 2], &[Lba(0), Lba(0)])), Ok(Blocks(4096)));
-    assert_eq!(largest(&mut rig, &request(&[0, 2], &[Lba(100), Lba(0)])), Ok(Blocks(3968)));
+    assert_eq!(largest(&mut rig, &request(&[Some(0), Some(2)], &[])), Ok(behind));
+    assert_eq!(
+        largest(&mut rig, &request(&[Some(0), Some(2)], &[Lba(0), Lba(0)])),
+        Ok(Blocks(4096))
+    );
+    assert_eq!(
+        largest(&mut rig, &request(&[Some(0), Some(2)], &[Lba(100), Lba(0)])),
+        Ok(Blocks(3968))
+    );
     // Of one disk: a single member, not cut to strips.
     let single = ArrayRequest {
         geometry: geometry(Level::Single, Placement::Fixed, 1),
-        ..request(&[2], &[])
+        ..request(&[Some(2)], &[])
     };
     assert_eq!(largest(&mut rig, &single), Ok(Blocks(65_536)));
-    assert!(largest(&mut rig, &request(&[0, 7], &[])).is_err());
-    assert!(largest(&mut rig, &request(&[0, 2], &[Lba(5000), Lba(0)])).is_err(), "taken");
+    assert!(largest(&mut rig, &request(&[Some(0), Some(7)], &[])).is_err());
+    assert!(
+        largest(&mut rig, &request(&[Some(0), Some(2)], &[Lba(5000), Lba(0)])).is_err(),
+        "taken"
+    );
     let before = rig.bytes();
     let make = |rig: &mut Rig, member_blocks| {
-        let wanted = request(&[0, 2], &[]);
+        let wanted = request(&[Some(0), Some(2)], &[]);
         let wanted =
             ArrayRequest { geometry: Geometry { member_blocks, ..wanted.geometry }, ..wanted };
         let stamp = rig.stamp();
@@ -131,7 +140,7 @@ fn extents_stand_where_the_caller_wants_them() {
     let mut rig = Rig::container(2);
     let two = geometry(Level::Raid0, Placement::Fixed, 2);
     let make = |rig: &mut Rig, starts: &[Lba]| {
-        let wanted = ArrayRequest { geometry: two, ..request(&[0, 1], starts) };
+        let wanted = ArrayRequest { geometry: two, ..request(&[Some(0), Some(1)], starts) };
         let stamp = rig.stamp();
         rig.edit(|disks| Ddf::new().create_array(disks, &wanted, stamp))
     };
@@ -157,16 +166,15 @@ fn extents_stand_where_the_caller_wants_them() {
 
 #[test]
 fn an_array_may_start_without_a_member_that_its_level_can_miss() {
-    const MISSING: usize = ArrayRequest::MISSING;
     let mut rig = Rig::container(4);
     let five = geometry(Level::Raid5, Placement::NContinue, 3);
     let before = rig.bytes();
-    for disks in [[0, MISSING, MISSING], [MISSING; 3]] {
-        assert!(rig.create("x", five, &disks).is_err(), "{disks:?}");
+    for disks in [[Some(0), None, None], [None; 3]] {
+        assert!(rig.create_in("x", five, &disks).is_err(), "{disks:?}");
     }
-    assert!(rig.create("x", raid10(2), &[0, 1, MISSING, MISSING]).is_err());
+    assert!(rig.create_in("x", raid10(2), &[Some(0), Some(1), None, None]).is_err());
     assert_eq!(rig.bytes(), before);
-    let array = rig.create("five", five, &[0, MISSING, 2]).unwrap();
+    let array = rig.create_in("five", five, &[Some(0), None, Some(2)]).unwrap();
     let told = rig.told();
     assert_eq!(told.array("five").0.state, ArrayState::Degraded);
     assert_eq!(told.array("five").1[1].state, MemberState::Missing);
@@ -190,7 +198,7 @@ fn volumes_made_within_a_second_differ_for_dmraid() {
         let random = random.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let stamp = Stamp { unix_seconds: 1_709_294_400, random };
         let name = random.to_string();
-        let request = ArrayRequest::new(Name::new(&name.as_bytes()[..1]), single, &[0]);
+        let request = ArrayRequest::new(Name::new(&name.as_bytes()[..1]), single, &[Some(0)]);
         let id = rig.edit(|disks| Ddf::new().create_array(disks, &request, stamp)).unwrap();
         // As dmraid compares.
         let end = |guid: &[u8; 24]| guid[20..].iter().fold(0xFF, |all, byte| all & byte);

@@ -71,6 +71,12 @@ fn failed(slot: u8) -> RuntimeState {
 
 #[track_caller]
 fn no_array(rig: &mut Rig, words: &str, shape: Geometry, disks: &[usize]) {
+    let disks: Vec<_> = disks.iter().copied().map(Some).collect();
+    no_array_in(rig, words, shape, &disks);
+}
+
+#[track_caller]
+fn no_array_in(rig: &mut Rig, words: &str, shape: Geometry, disks: &[Option<usize>]) {
     let request = ArrayRequest::new(Name::new(b"x"), shape, disks);
     refused(rig, words, |buffers, stamp| Ddf::new().create_array(buffers, &request, stamp));
 }
@@ -165,19 +171,20 @@ fn arrays() {
     let six = geometry(Level::Raid6, Placement::NContinue, 2);
     no_array(&mut rig, "members of a set", six, &[0, 1]);
     no_array(&mut rig, "members of a set", Geometry { slots: 17, ..five() }, &[0; 17]);
-    const MISSING: usize = ArrayRequest::MISSING;
-    no_array(&mut rig, "disks, too few for the level", five(), &[0, MISSING, MISSING]);
-    no_array(&mut rig, "no such place", raid10(2), &[0, 1, MISSING, MISSING]);
+    no_array_in(&mut rig, "disks, too few for the level", five(), &[Some(0), None, None]);
+    no_array_in(&mut rig, "no such place", raid10(2), &[Some(0), Some(1), None, None]);
     let large = Geometry { member_blocks: Blocks(65_536), ..pair() };
     no_array(&mut rig, "no room for another extent of this size", large, &[0, 1]);
-    let long = ArrayRequest::new(Name::new(b"seventeen letters"), pair(), &[0, 1]);
+    let long = ArrayRequest::new(Name::new(b"seventeen letters"), pair(), &[Some(0), Some(1)]);
     refused(&mut rig, "bytes of the name", |d, stamp| Ddf::new().create_array(d, &long, stamp));
     for (words, starts) in [
         ("number of start blocks", &[Lba(0)][..]),
         ("no room for an extent of this size at this block", &[Lba(0), Lba(0)]),
     ] {
-        let request =
-            ArrayRequest { starts, ..ArrayRequest::new(Name::new(b"x"), pair(), &[0, 1]) };
+        let request = ArrayRequest {
+            starts,
+            ..ArrayRequest::new(Name::new(b"x"), pair(), &[Some(0), Some(1)])
+        };
         refused(&mut rig, words, |d, stamp| Ddf::new().create_array(d, &request, stamp));
     }
     // Entries of the shared table, then slots on a disk.

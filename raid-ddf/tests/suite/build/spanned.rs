@@ -11,7 +11,11 @@ use raid_ddf::Ddf;
 /// Strips of 128 blocks; what is left of a strip in the second set is of no use.
 const SIZES: [Blocks; 3] = [Blocks(8192), Blocks(4096 + 5), Blocks(6144)];
 
-fn request<'a>(shape: Geometry, disks: &'a [usize], set_blocks: &'a [Blocks]) -> ArrayRequest<'a> {
+fn request<'a>(
+    shape: Geometry,
+    disks: &'a [Option<usize>],
+    set_blocks: &'a [Blocks],
+) -> ArrayRequest<'a> {
     let geometry = Geometry { member_blocks: Blocks(0), ..shape };
     let name = Name::new(b"spanned");
     ArrayRequest { set_blocks, unverified: true, ..ArrayRequest::new(name, geometry, disks) }
@@ -24,7 +28,8 @@ fn sets_of_unequal_sizes_are_built_found_and_updated() {
         let shape = Geometry { secondary, strip, ..raid10(3) };
         let mut rig = Rig::container(7);
         let stamp = rig.stamp();
-        let wanted = request(shape, &[0, 1, 2, 3, 4, 5], &SIZES);
+        let wanted =
+            request(shape, &[Some(0), Some(1), Some(2), Some(3), Some(4), Some(5)], &SIZES);
         let array = rig.edit(|disks| Ddf::new().create_array(disks, &wanted, stamp)).unwrap();
         rig.commit();
         rig.reread();
@@ -82,7 +87,7 @@ fn equal_sets_are_striped_whatever_they_are_asked_for_as() {
     let shape = Geometry { secondary: Secondary::Spanned, ..raid10(2) };
     let mut rig = Rig::container(4);
     let (stamp, sizes) = (rig.stamp(), [Blocks(4096); 2]);
-    let wanted = request(shape, &[0, 1, 2, 3], &sizes);
+    let wanted = request(shape, &[Some(0), Some(1), Some(2), Some(3)], &sizes);
     let array = rig.edit(|disks| Ddf::new().create_array(disks, &wanted, stamp)).unwrap();
     let told = rig.told();
     assert_eq!(told.array("spanned").0.geometry, raid10(2));
@@ -94,7 +99,7 @@ fn sizes_that_do_not_fit_are_refused() {
     let spanned = Geometry { secondary: Secondary::Spanned, ..raid10(3) };
     let mut rig = Rig::container(6);
     let before = rig.bytes();
-    let disks = [0, 1, 2, 3, 4, 5];
+    let disks = [0, 1, 2, 3, 4, 5].map(Some);
     let mut refused = |wanted: &ArrayRequest<'_>| {
         let stamp = rig.stamp();
         let told = rig.edit(|disks| Ddf::new().create_array(disks, wanted, stamp)).unwrap_err();

@@ -24,7 +24,7 @@ pub(super) fn record(
 ) -> Result<(Store, ArrayId), String> {
     let members = usize::from(geometry.slots) * usize::from(geometry.sets);
     let mut store = Store::for_new_disks(format, &vec![disk; members + 1]);
-    let disks: Vec<usize> = (0..members).collect();
+    let disks: Vec<_> = (0..members).map(Some).collect();
     let request = ArrayRequest {
         // New files are zeros everywhere, and so is the parity of zeros.
         initialisation: Initialisation::Full,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! One possible geometry: a layout of raid-core over the columns of a sample, in pages.
 
-use raid_core::array::Geometry;
+use raid_core::array::{Geometry, Level};
 use raid_core::layout::{Layout, Role};
 use raid_core::units::{Blocks, Slot};
 
@@ -33,11 +33,9 @@ pub(crate) struct Hypothesis {
 impl Hypothesis {
     /// `None` if raid-core has no layout of this geometry. The order has one column for each slot.
     pub(crate) fn new(geometry: Geometry, order: Vec<usize>, start: u64) -> Option<Self> {
-        let turn = if geometry.parity_strips() > 0 {
-            u64::from(geometry.slots) << geometry.rotate_shift
-        } else {
-            1
-        };
+        // Parity that stays on its disk makes every row like the one before, as none does.
+        let stays = geometry.level == Level::Raid4 || geometry.parity_strips() == 0;
+        let turn = if stays { 1 } else { u64::from(geometry.slots) << geometry.rotate_shift };
         let chunk = geometry.strip.0;
         let geometry = Geometry { member_blocks: Blocks(chunk * turn * 2), ..geometry };
         let layout = Layout::new(&geometry).ok()?;

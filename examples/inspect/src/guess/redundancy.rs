@@ -22,6 +22,9 @@ const SHARE: f32 = 0.2;
 const COPIES: f32 = 0.4;
 /// The same where most rows have rank 1, as those of a mirror do.
 const COPIES_OF_ALL: f32 = 0.55;
+/// Share of the rows that must hold P and Q of all members. Two relations with such coefficients are not there by
+/// chance, and a member that was out for long is stale, not foreign.
+const OLD_PARITY: f32 = 0.02;
 /// Share of equal rows that makes a member an old copy of others that are copies, and bits a byte of pages that
 /// count: what is alike everywhere says nothing.
 const OLD_COPIES: f32 = 0.05;
@@ -82,10 +85,7 @@ pub fn find(sample: &Sample) -> Option<Found> {
     if (0..sample.rows()).map(filled).sum::<usize>() < FEWEST_PAGES {
         return None;
     }
-    let several: Vec<usize> = (0..sample.rows()).filter(|row| filled(*row) > 1).collect();
-    let rows = spread(&several, ROWS);
-    let relations: Vec<(usize, Relations)> =
-        rows.into_iter().map(|row| (row, Relations::of(sample, row))).collect();
+    let relations = relations_of(sample);
     let found = copies(sample, &relations)
         .or_else(|| double_parity(sample, &relations))
         .or_else(|| xor(sample, &relations))
@@ -93,7 +93,23 @@ pub fn find(sample: &Sample) -> Option<Found> {
     Some(found)
 }
 
+/// Relations of the rows that may have some.
+fn relations_of(sample: &Sample) -> Vec<(usize, Relations)> {
+    let filled = |row: &usize| sample.columns().iter().filter(|c| c.has_data(*row)).count() > 1;
+    let several: Vec<usize> = (0..sample.rows()).filter(filled).collect();
+    let rows = spread(&several, ROWS).into_iter();
+    rows.map(|row| (row, Relations::of(sample, row))).collect()
+}
+
 impl Found {
+    /// P and Q as if their stale member were missing: one that was out for long leaves few rows that hold both.
+    pub(crate) fn without_stale_member(&self, sample: &Sample) -> Option<Self> {
+        let stale = self.stale.filter(|_| self.redundancy == Redundancy::DoubleParity)?;
+        let short = double_parity_short(sample, &relations_of(sample))?;
+        let same = self.members.iter().filter(|member| **member != stale).eq(&short.members);
+        same.then(|| Self { stale: self.stale, foreign: self.foreign.clone(), ..short })
+    }
+
     /// The same if members without a copy are foreign; `None` where there are none of them. They may as well
     /// be what is left of a pair.
     #[must_use]
@@ -419,7 +435,7 @@ fn double_parity(sample: &Sample, relations: &[(usize, Relations)]) -> Option<Fo
         full(row) && f.vectors.len() == 1 && !equal_coefficients(&f.vectors[0])
     };
     found.agreed = two.len();
-    if found.double.len() < FEWEST_ROWS || (two.len() as f32) < SHARE * found.tested as f32 {
+    if found.double.len() < FEWEST_ROWS || (two.len() as f32) < OLD_PARITY * found.tested as f32 {
         return double_parity_short(sample, relations);
     }
     for (row, relations) in rich().filter(|(row, _)| full(row)) {

@@ -134,8 +134,8 @@ impl Verdict {
         let shown = found.redundancy != Redundancy::None;
         for (index, disk) in self.disks.iter_mut().enumerate() {
             disk.1 = match () {
-                () if found.foreign.contains(&index) => DiskRole::Foreign,
                 () if found.stale == Some(index) => DiskRole::Stale,
+                () if found.foreign.contains(&index) => DiskRole::Foreign,
                 () if shown && found.members.contains(&index) => DiskRole::Member,
                 () => DiskRole::Unknown,
             };
@@ -164,9 +164,20 @@ impl Verdict {
     }
 }
 
-/// As [`judge`]; where that is not sure, and nothing is redundant, also without the disk that is not broken into chunks.
+/// As [`judge`]; where that is not sure, also without the stale member of P and Q, and where nothing is redundant
+/// without the disk that is not broken into chunks.
 fn judge_stripes(sample: &Sample, found: Found) -> (Judged, Found) {
     let all = judge(sample, found);
+    if !all.0.sure
+        && let Some(short) = all.1.without_stale_member(sample)
+    {
+        let (mut judged, found) = judge(sample, short);
+        // The place that is left is the stale member's.
+        for guess in &mut judged.guesses {
+            guess.places.iter_mut().filter(|place| place.is_none()).for_each(|p| *p = found.stale);
+        }
+        return if judged.sure { (judged, found) } else { all };
+    }
     if all.0.sure || all.1.redundancy != Redundancy::None {
         return all;
     }

@@ -45,7 +45,7 @@ impl<'m> Map<'m> {
     }
 }
 
-/// Whether the guess maps every page as the set was made; if its start is not known, up to a shift.
+/// Whether the guess maps every page as the set was made; if its start is not sure, up to a shift.
 pub(crate) fn is_right(set: &Set, guess: &Guess) -> bool {
     let count = usize::from(set.geometry.sets) * usize::from(set.geometry.slots);
     let mut places = vec![None; count];
@@ -56,7 +56,7 @@ pub(crate) fn is_right(set: &Set, guess: &Guess) -> bool {
     }
     let truth = Map::new(&set.geometry, &places, set.start).expect("a sound geometry");
     let Some(guessed) = Map::new(&guess.geometry, &guess.places, guess.first) else { return false };
-    let known = guess.start != Start::Unknown;
+    let known = matches!(guess.start, Start::Sure(_));
     let mut shift: Option<i64> = known.then_some(0);
     let mut compared = 0;
     for page in set.start..set.start + set.geometry.member_blocks.0 {

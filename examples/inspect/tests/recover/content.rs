@@ -71,3 +71,13 @@ pub(crate) fn write(files: &[File], folder: &Path) {
         fs::write(path, content).expect("a file can be written");
     }
 }
+
+/// Files one after another, each from the beginning of a page on: another volume's content.
+pub(crate) fn pages(numbers: &mut Numbers, bytes: u64) -> Vec<u8> {
+    let mut all = Vec::new();
+    for (_, content) in files(numbers, bytes, 0, 1) {
+        all.extend(content);
+        all.resize(all.len().next_multiple_of(images::PAGE), 0);
+    }
+    all
+}

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `RAID_RECOVER_SETS` | how many sets |
 //! | `RAID_RECOVER_SEED` | the seed of the run; that of its sets follow from it |
+//! | `RAID_RECOVER_KEEP` | whether the disks of the last set stay, to be looked at |
 //! | `RAID_RECOVER_FOLDER` | where a set stands while it is judged |
 //! | `RAID_RECOVER_ONLY` | the seed of one set, as a run prints it: this one only |
 //!
@@ -58,8 +59,6 @@ fn sets_of_real_file_systems_are_guessed_right_or_not_at_all() {
     let folder = judged::folder();
     let mut table = Table::default();
     let mut skipped: BTreeMap<&'static str, (u32, String)> = BTreeMap::new();
-    // What a foreign disk is of: the volume before.
-    let mut other: Option<Vec<u8>> = None;
     for (index, seed) in seeds.iter().enumerate() {
         let began = Instant::now();
         let plan = Plan::of(*seed);
@@ -74,9 +73,10 @@ fn sets_of_real_file_systems_are_guessed_right_or_not_at_all() {
                 continue;
             }
         };
-        let before = other.take().unwrap_or_else(|| images::mixed(*seed, 1 << 14));
-        let set = plan.split(&volume, &before);
-        let expected = plan.expected(volume.kind);
+        // What a foreign disk holds, and what was written meanwhile.
+        let other = content::pages(&mut Numbers(*seed ^ 0x07E2), 48 << 20);
+        let set = plan.split(&volume, &other);
+        let expected = plan.expected(volume.kind, &set);
         let judged = Judged::of(&set, &folder);
         let outcome = table.take(&plan, expected, &judged);
         println!(
@@ -95,9 +95,11 @@ fn sets_of_real_file_systems_are_guessed_right_or_not_at_all() {
                 set.places, set.start
             );
         }
-        other = Some(volume.bytes);
     }
-    std::fs::remove_dir_all(&folder).expect("the folder");
+    match std::env::var_os(judged::KEEP) {
+        Some(_) => println!("kept: {}", folder.display()),
+        None => std::fs::remove_dir_all(&folder).expect("the folder"),
+    }
     table.print();
     for (kind, (sets, why)) in &skipped {
         println!("SKIPPED: {sets} sets of {kind}: {why}");

@@ -101,14 +101,23 @@ impl Plan {
         name + &format!(", {disks} disks, from {start} KiB, {}", self.harm.name())
     }
 
-    /// What may be expected with this volume.
-    pub(crate) fn expected(&self, kind: Kind) -> Expected {
+    /// Pages of a member in which each disk has parity once, if it rotates.
+    fn turn(&self) -> u64 {
+        let shape = &self.shape;
+        let rotates = ROTATIONS.contains(&shape.placement);
+        let rows = if rotates { u64::from(self.disks) << shape.shift } else { 1 };
+        shape.chunk.max(1) * rows
+    }
+
+    /// What may be expected with this volume, once it is split: three turns are the least that say how parity moves.
+    pub(crate) fn expected(&self, kind: Kind, set: &Set) -> Expected {
         let redundant = !matches!(self.shape.level, Level::Raid0);
         match () {
             () if !matches!(kind, Kind::Filled(_)) => Expected::CannotTell,
             () if self.harm == Harm::TwoMissing => Expected::CannotTell,
             () if self.harm == Harm::Missing && !redundant => Expected::CannotTell,
             () if self.level == "RAID-1E" => Expected::NotSearched,
+            () if set.geometry.member_blocks.0 < 3 * self.turn() => Expected::CannotTell,
             () => Expected::Right,
         }
     }

@@ -2,19 +2,19 @@
 //! `guess` against synthetic sets whose geometry is known.
 
 #[path = "../generator/images.rs"]
-mod images;
+pub(crate) mod images;
 #[path = "../generator/maps.rs"]
 mod maps;
 #[path = "../generator/sets.rs"]
 #[allow(dead_code, reason = "shared with the recover test, which needs more")]
-mod sets;
+pub(crate) mod sets;
 
 mod file_systems;
 mod table;
 
 use crate::program::{Folder, code, run, text};
 use raid_inspect::guess::redundancy::Redundancy;
-use raid_inspect::guess::verdict::DiskRole;
+use raid_inspect::guess::verdict::{DiskRole, Start};
 use raid_testdata::{schema, schema_faults};
 use serde_json::Value;
 use sets::{Harm, Set, Shape};
@@ -86,6 +86,33 @@ fn a_copy_that_was_out_for_long_is_stale_and_not_foreign() {
     let verdict = set.verdict();
     assert!(verdict.sure && maps::is_right(&set, &verdict.guesses[0]), "{verdict:#?}");
     assert_eq!(verdict.disks[1].1, DiskRole::Stale, "{verdict:#?}");
+}
+
+#[test]
+fn a_member_of_p_and_q_that_was_out_for_long_is_stale_and_not_foreign() {
+    // Nine tenths were written since.
+    let (old, new) = (images::mixed(18, 2560), images::mixed(19, 2560));
+    let newer = [&old[..256 * images::PAGE], &new[256 * images::PAGE..]].concat();
+    let mut set = Set::new(&newer, Shape::raid6(8), 6, 12, Harm::None);
+    let before = Set::new(&old, Shape::raid6(8), 6, 12, Harm::None);
+    assert_eq!(set.places, before.places);
+    set.images[2] = before.images[2].clone();
+    let verdict = set.verdict();
+    assert!(verdict.sure && maps::is_right(&set, &verdict.guesses[0]), "{verdict:#?}");
+    assert_eq!(verdict.disks[2].1, DiskRole::Stale, "{verdict:#?}");
+}
+
+#[test]
+fn an_array_without_rotation_may_begin_at_any_of_its_rows() {
+    let volume = images::mixed(17, 1536);
+    for (shape, start) in [(Shape::raid4(16), 16), (Shape::raid0(16), 48)] {
+        let frame = sets::Frame { start, ..sets::Frame::default() };
+        let other = sets::Other::Synthetic(1);
+        let set = Set::framed(&volume, (shape, 4), 3, Harm::None, frame, other);
+        let verdict = set.verdict();
+        assert!(verdict.sure && maps::is_right(&set, &verdict.guesses[0]), "{verdict:#?}");
+        assert_eq!(verdict.guesses[0].start, Start::Sure(start * images::PAGE as u64), "{shape:?}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use clap::{Args, Parser, Subcommand};
 use raid_array::discover::MetadataBound;
 use raid_array::trust::{Accept, Risk};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Shows RAID metadata on disks and images, and reads arrays, without writing to any of them.
 #[derive(Clone, Debug, Parser)]
@@ -51,6 +51,12 @@ pub enum Command {
         /// For programs: JSON, format "raid-inspect/1"
         #[arg(long)]
         json: bool,
+        /// Write how the disks form the array to a new file, to be edited and given to other commands
+        #[arg(long, value_name = "FILE")]
+        layout: Option<PathBuf>,
+        /// The array whose layout is written, if there are several: its name, or its identity or the beginning of it
+        #[arg(long, value_name = "NAME|ID", requires = "layout")]
+        array: Option<String>,
         /// Block devices or image files
         #[arg(required = true)]
         paths: Vec<PathBuf>,
@@ -77,6 +83,9 @@ pub struct GuessArguments {
     /// Read and hold at most this much of all disks together
     #[arg(long, value_name = "MIB", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub sample: u32,
+    /// Write the first guess to a new file, sure or not, to be edited and given to other commands
+    #[arg(long, value_name = "FILE")]
+    pub layout: Option<PathBuf>,
     /// Block devices or image files, in any order, 2 to 32
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
@@ -98,8 +107,13 @@ pub struct Choice {
     /// May be given several times. What was taken on trust is listed on the standard error output.
     #[arg(long, value_name = "RISK", value_parser = risk)]
     pub accept: Vec<Risk>,
+    /// How the disks form the array, in place of their metadata: a file that `guess` or `show` wrote
+    ///
+    /// It names the disks.
+    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    pub layout: Option<PathBuf>,
     /// Block devices or image files
-    #[arg(required = true)]
+    #[arg(required_unless_present = "layout")]
     pub paths: Vec<PathBuf>,
 }
 
@@ -149,6 +163,16 @@ impl Arguments {
     pub fn bound(&self) -> MetadataBound {
         let shared = u64::from(self.metadata_limit) << 20;
         MetadataBound { shared, ..MetadataBound::default() }
+    }
+
+    /// The layout file that stands in place of metadata.
+    #[must_use]
+    pub fn layout(&self) -> Option<&Path> {
+        match &self.command {
+            Command::Cat(what) => what.choice.layout.as_deref(),
+            Command::Serve(what) => what.choice.layout.as_deref(),
+            _ => None,
+        }
     }
 
     /// The disks to look at.

@@ -9,7 +9,7 @@ use raid_array::formats::FORMATS;
 use raid_array::member::writer;
 use raid_core::array::{ArrayId, MemberDescriptor, MemberState, Place};
 use raid_core::metadata::Format;
-use raid_core::units::{Blocks, Lba, Slot};
+use raid_core::units::{Blocks, Lba, Row, Slot};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -27,6 +27,8 @@ pub struct Inspection {
     pub remarks: Vec<Remark>,
     /// What was found.
     pub discovery: Discovery,
+    /// Members of which a layout file says that they are stale, and from which row on.
+    pub(crate) marks: Vec<(Place, Row)>,
 }
 
 impl Inspection {
@@ -63,34 +65,11 @@ impl Inspection {
         out: &[usize],
         bound: MetadataBound,
     ) -> Self {
-        let (mut sources, mut unopened, mut remarks) = (Vec::new(), Vec::new(), Vec::new());
-        for (disk, path) in paths.iter().enumerate() {
-            if out.contains(&disk) {
-                sources.push(closed(path.display().to_string()));
-                unopened.push(None);
-                remarks.push(Remark {
-                    disk,
-                    kind: RemarkKind::LeftOut,
-                    text: "left out".to_owned(),
-                });
-                continue;
-            }
-            if let Some(holder) = std::fs::metadata(path).ok().and_then(|found| writer(&found)) {
-                let text = format!(
-                    "in use by {holder}, which may write it now: what is read may be old or torn"
-                );
-                remarks.push(Remark { disk, kind: RemarkKind::InUse(holder.to_string()), text });
-            }
-            let (source, error) = match Source::open(path) {
-                Ok(source) => (source, None),
-                Err(error) => (closed(path.display().to_string()), Some(error.to_string())),
-            };
-            sources.push(source);
-            unopened.push(error);
-        }
+        let (sources, unopened, remarks) = open_sources(paths, out);
         let discovery = discover_within(&sources, formats, bound);
         let paths = paths.to_vec();
-        let mut inspection = Self { sources, paths, unopened, remarks, discovery };
+        let marks = Vec::new();
+        let mut inspection = Self { sources, paths, unopened, remarks, discovery, marks };
         inspection.look_for_copies(formats);
         inspection
     }
@@ -106,7 +85,19 @@ impl Inspection {
     #[must_use]
     pub fn with(sources: Vec<Source>, discovery: Discovery) -> Self {
         let (unopened, paths, remarks) = (vec![None; sources.len()], Vec::new(), Vec::new());
-        Self { sources, paths, unopened, remarks, discovery }
+        Self { sources, paths, unopened, remarks, discovery, marks: Vec::new() }
+    }
+
+    /// Disks and the array that a layout file puts on them, with the rows from which on members are stale.
+    pub(crate) fn of_layout(
+        sources: Vec<Source>,
+        paths: Vec<PathBuf>,
+        unopened: Vec<Option<String>>,
+        remarks: Vec<Remark>,
+        discovery: Discovery,
+        marks: Vec<(Place, Row)>,
+    ) -> Self {
+        Self { sources, paths, unopened, remarks, discovery, marks }
     }
 
     /// The disks that could not be opened, and why.
@@ -153,6 +144,35 @@ impl Inspection {
     pub fn array(&self, id: ArrayId) -> Option<&FoundArray> {
         self.discovery.arrays.iter().find(|array| array.descriptor.id == id)
     }
+}
+
+/// What opening the paths gives, by their index: the disks, why one could not be opened, what is to be known of them.
+type Opened = (Vec<Source>, Vec<Option<String>>, Vec<Remark>);
+
+/// Opens the paths; those whose index is in `out` count as if they had not been given.
+pub(crate) fn open_sources(paths: &[PathBuf], out: &[usize]) -> Opened {
+    let (mut sources, mut unopened, mut remarks) = (Vec::new(), Vec::new(), Vec::new());
+    for (disk, path) in paths.iter().enumerate() {
+        if out.contains(&disk) {
+            sources.push(closed(path.display().to_string()));
+            unopened.push(None);
+            remarks.push(Remark { disk, kind: RemarkKind::LeftOut, text: "left out".to_owned() });
+            continue;
+        }
+        if let Some(holder) = std::fs::metadata(path).ok().and_then(|found| writer(&found)) {
+            let text = format!(
+                "in use by {holder}, which may write it now: what is read may be old or torn"
+            );
+            remarks.push(Remark { disk, kind: RemarkKind::InUse(holder.to_string()), text });
+        }
+        let (source, error) = match Source::open(path) {
+            Ok(source) => (source, None),
+            Err(error) => (closed(path.display().to_string()), Some(error.to_string())),
+        };
+        sources.push(source);
+        unopened.push(error);
+    }
+    (sources, unopened, remarks)
 }
 
 /// The disks that these names leave out, by their index: a path, a file name, or `d` and the index.

@@ -36,11 +36,13 @@ pub mod verdict;
 
 use crate::arguments::GuessArguments;
 use crate::disks::left_out;
+use crate::layout_file;
 use crate::progress::Progress;
 use crate::verdict::ExitCode;
 use raid_array::discover::Source;
 use sample::{PAGE, Plan};
 use std::io::{self, Write};
+use std::path::Path;
 use verdict::Verdict;
 
 /// Members that are compared with one another.
@@ -63,12 +65,35 @@ pub(crate) fn run(
     let sample = plan.read(&members, &mut |done| progress.show(done, err));
     progress.done(err);
     let verdict = Verdict::of(&members, &sample, sampled);
+    if let Some(file) = &what.layout
+        && let Err(code) = write_layout(&verdict, file, err)?
+    {
+        return Ok(code);
+    }
     if what.json {
         report::json(&verdict, out)?;
     } else {
         report::text(&verdict, out)?;
     }
     Ok(verdict.exit_code())
+}
+
+/// Writes the first guess as a layout file.
+fn write_layout(
+    verdict: &Verdict,
+    file: &Path,
+    err: &mut dyn Write,
+) -> io::Result<Result<(), ExitCode>> {
+    let Some(guess) = verdict.guesses.first() else {
+        writeln!(err, "raid-inspect: {}: not written, there is no guess", file.display())?;
+        return Ok(Ok(()));
+    };
+    let disks: Vec<String> = verdict.disks.iter().map(|disk| disk.0.clone()).collect();
+    if let Err(error) = layout_file::of_guess(guess, &disks).write(file) {
+        writeln!(err, "raid-inspect: {}: {error}", file.display())?;
+        return Ok(Err(ExitCode::Usage));
+    }
+    Ok(Ok(()))
 }
 
 /// Opens the members for reading. Two names of one disk are refused: it would be a mirror of itself.

@@ -39,6 +39,7 @@ mod export;
 mod forked;
 pub mod guess;
 mod json;
+mod layout_file;
 mod lock;
 mod picture;
 mod progress;
@@ -80,7 +81,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
     }
     let paths = arguments.paths();
     let formats = if arguments.search { SEARCHING } else { FORMATS };
-    let opened = Inspection::open_without(paths, formats, &arguments.without, arguments.bound());
+    let opened = match arguments.layout() {
+        Some(file) => layout_file::open(file, &arguments.without),
+        None => Inspection::open_without(paths, formats, &arguments.without, arguments.bound()),
+    };
     let inspection = match opened {
         Ok(inspection) => inspection,
         Err(unknown) => {
@@ -104,6 +108,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
     }
     let done = match &arguments.command {
         Command::Scan { .. } => scan::report(&inspection, out).map(|()| verdict::of(&inspection)),
+        Command::Show { layout: Some(file), array, .. } => {
+            layout_file::write_of_array(&inspection, array.as_deref(), file, out, err)
+        }
         Command::Show { json: false, .. } => {
             show::report(&inspection, out).map(|()| verdict::of(&inspection))
         }
@@ -117,7 +124,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
     };
     match done {
         Ok(code) => {
-            if code != ExitCode::Consistent && !arguments.search {
+            if code != ExitCode::Consistent && !arguments.search && arguments.layout().is_none() {
                 suggest_search(&inspection, err);
             }
             code

@@ -15,7 +15,7 @@ use raid_array::trust::Accept;
 use raid_core::array::{ArrayDescriptor, MemberDescriptor, Place};
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
-use raid_core::stripe::{self, Health, NotPossible, ReadStep, RowPlan};
+use raid_core::stripe::{self, Health, HealthByRow, NotPossible, ReadStep, RowPlan};
 use raid_core::units::{Extent, Slot};
 use std::sync::Arc;
 use std::{fmt, io};
@@ -197,7 +197,10 @@ impl<'a> ArrayReader<'a> {
     ) -> Result<(), ReadError> {
         // Copies of a mirror that was not closed cleanly may differ: all from one, if it can be.
         let prefer = layout.slots().without(health.unavailable).lowest();
-        for step in stripe::read(layout, health, at, prefer) {
+        let ready = Arc::clone(&self.ready);
+        let marks = ready.marks.get(set).map_or(&[][..], Vec::as_slice);
+        let by_row = HealthByRow { health, marks, bad: &[] };
+        for step in stripe::read(layout, by_row, at, prefer) {
             match step.map_err(ReadError::Lost)? {
                 ReadStep::Direct(io) => {
                     let part = self.part(into, io.offset.0, io.at.len.0)?;

@@ -25,7 +25,7 @@ use raid_core::array::MemberDescriptor;
 use raid_core::array::{ArrayDescriptor, ArrayState, Initialisation, Level};
 use raid_core::layout::{GeometryError, Layout};
 use raid_core::metadata::Severity;
-use raid_core::stripe::{self, Health};
+use raid_core::stripe::{self, Health, Mark};
 use raid_core::units::{Blocks, Extent, SlotSet};
 
 /// A member that is not read.
@@ -52,6 +52,8 @@ pub struct Readiness {
     pub mirrored_set: usize,
     /// The members by set and slot.
     pub members: Vec<Vec<MemberDescriptor>>,
+    /// Members of each set that are stale from a row on: a layout file says so.
+    pub marks: Vec<Vec<Mark>>,
     /// Their sizes, for a concatenation.
     sizes: Vec<Blocks>,
 }
@@ -106,6 +108,7 @@ impl Readiness {
             trusted: revived.iter().map(|revived| revived.taken.clone()).collect(),
             mirrored_set: 0,
             members,
+            marks: (0..descriptor.geometry.sets).map(|set| marks(inspection, set)).collect(),
             sizes,
         };
         ready.check(inspection, array, accept)?;
@@ -255,6 +258,11 @@ fn health(gaps: &[Gap], set: u16) -> Health {
     let gone = gaps.iter().filter(|gap| gap.member.place.set == set);
     let unavailable: SlotSet = gone.map(|gap| gap.member.place.slot).collect();
     Health { unavailable, write_only: SlotSet::EMPTY }
+}
+
+fn marks(inspection: &Inspection, set: u16) -> Vec<Mark> {
+    let of_set = inspection.marks.iter().filter(|(place, _)| place.set == set);
+    of_set.map(|(place, row)| Mark { slot: place.slot, row: *row }).collect()
 }
 
 /// Why a member is not read; `None` if it is.

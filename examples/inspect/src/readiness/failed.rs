@@ -88,6 +88,7 @@ fn of_set(
     gaps: &[&Gap],
 ) -> Result<Vec<Revived>, Refusal> {
     let plain = Readiness {
+        marks: Vec::new(),
         health: Vec::new(),
         gaps: Vec::new(),
         parity_trusted: false,

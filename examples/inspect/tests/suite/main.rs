@@ -9,6 +9,7 @@ mod damage;
 mod facts;
 mod force;
 mod guess;
+mod layout_file;
 mod mutations;
 mod on_disk;
 mod program;

@@ -288,17 +288,26 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     }
 
     /// Members being filled that are given what is written to this row: all below the cursor, above it
-    /// those that do not owe its region, as soon as their own record says that they are being filled. Until
-    /// then a start from one of them alone takes it for what it was when it left.
+    /// those that do not owe its region, as soon as their own record says that they are being filled.
     fn filled_at(&self, row: Row, cursor: Row) -> SlotSet {
         if row < cursor {
             return self.members.filling;
         }
-        if self.running.is_none_or(|running| running.phase == Phase::Preparing) {
+        let told = self.told_of_filling();
+        let bits = self.debtors.bits(told);
+        self.debtors.slots_of(bits & !self.log.debt(row)) & told
+    }
+
+    /// Members that a pass fills, and whose own record says so. Until then a start from one of them alone takes it
+    /// for what it was when it left. A pass may stand still, or end, before that record is written.
+    fn told_of_filling(&self) -> SlotSet {
+        if self.running.is_none() {
             return SlotSet::EMPTY;
         }
-        let bits = self.debtors.bits(self.members.filling);
-        self.debtors.slots_of(bits & !self.log.debt(row)) & self.members.filling
+        match self.capabilities.failure {
+            true => self.members.filling & self.records.recorded.rebuilding,
+            false => self.members.filling,
+        }
     }
 
     fn mark_of(&self, family: Family) -> &Mark {

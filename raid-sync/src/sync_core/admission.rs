@@ -205,7 +205,9 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         route.must = trusted | filled;
         if start < cursor {
             route.end = route.end.min(cursor);
-        } else if self.running.is_some_and(|running| running.above == AboveMark::WriteThrough) {
+        } else if self.running.is_some_and(|running| running.above == AboveMark::WriteThrough)
+            && self.told_of_filling() == filling
+        {
             route.may = filling.without(filled);
         }
         route
@@ -243,8 +245,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
 mod tests {
     use crate::scenarios::rig::*;
     use crate::world::native;
-    use crate::{Ack, Return};
-    use raid_core::metadata::Capabilities;
+    use crate::{AboveMark, Ack, Return, SyncCore};
+    use raid_core::metadata::{Capabilities, Operation};
     use raid_core::units::Slot;
 
     /// A set of three whose second member has just come back and owes a region; records are held from now on.
@@ -282,6 +284,27 @@ mod tests {
         assert_eq!(rig.done(&late, &[]), Ack::Now);
         rig.run();
         rig.assert_whole();
+    }
+
+    #[test]
+    fn a_pass_that_stands_still_gives_no_member_what_its_own_record_does_not_wait_for() {
+        for above in [AboveMark::Skip, AboveMark::WriteThrough] {
+            for stands_still in [SyncCore::pause, SyncCore::abort] {
+                let mut rig = returned(flag_only());
+                let time = rig.time();
+                let operation = Operation::Rebuild { targets: slots(&[1]) };
+                rig.core.start(time, operation, above).unwrap();
+                rig.settle();
+                stands_still(&mut rig.core).unwrap();
+                for settled in [false, true] {
+                    let early = rig.go(12, 1);
+                    assert_eq!((early.must, early.may), (slots(&[0, 2]), NONE), "{settled}");
+                    rig.send(&early);
+                    assert_eq!(rig.done(&early, &[]), Ack::Now);
+                    rig.settle();
+                }
+            }
+        }
     }
 
     #[test]

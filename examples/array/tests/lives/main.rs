@@ -110,6 +110,11 @@ const MENDED: &[(&str, u64, &str)] = &[
         152_035,
         "a member that failed before it stored that it was being filled, and was filled when it returned",
     ),
+    (
+        "ddf with marks, raid1 beside raid1",
+        100_302,
+        "a pass that was paused before it was recorded",
+    ),
 ];
 
 fn number(name: &str) -> Option<u64> {

@@ -74,6 +74,8 @@ pub(super) struct Journal {
     renew: bool,
     /// What a start has found to be replayed, once nothing speaks against the start.
     pub(super) to_replay: Vec<Fragment>,
+    /// The batches that tell so, as they stand behind a head.
+    pub(super) batches: Vec<u8>,
     /// The heads that the replay of a start relied on, by disk.
     pub(super) replayed: Vec<(usize, Head)>,
     /// Disks with a head that it did not rely on.
@@ -98,6 +100,7 @@ impl Journal {
             under_way: 0,
             renew: false,
             to_replay: Vec::new(),
+            batches: Vec::new(),
             replayed: Vec::new(),
             passed_over: Vec::new(),
         }

@@ -12,6 +12,10 @@
 //! Rows are written only when every holder has their batch, or is named as lost. So on the holders that are in
 //! sync a batch whose rows may have been written is the same block by block, and a block that one disk does not
 //! give is taken from another one. What is then no batch is the end.
+//!
+//! The last batch may have reached one holder alone, and counts there. The next start may be without that disk, and
+//! with others that this one was without. So before the first row is written, all who have the head get every
+//! batch, and a head that names them as holders.
 
 use super::journal::Journal;
 use super::open::transfer;
@@ -148,6 +152,11 @@ struct OneCopy {
 }
 
 impl OneCopy {
+    /// Whether these batches fit behind its head.
+    fn has_room_for(&self, batches: &[u8]) -> bool {
+        ((batches.len() / BLOCK) as u64) < self.space.len.0
+    }
+
     fn read(
         &self,
         backplane: &mut dyn Backplane,
@@ -179,20 +188,23 @@ fn read_any(
     Ok(bytes)
 }
 
-/// A batch, and how many blocks it has; `None` where there is none.
+/// What batches say, and their blocks.
+type Batches = (Vec<Fragment>, Vec<u8>);
+
+/// `None` where there is no batch.
 fn read_batch(
     copies: &[OneCopy],
     backplane: &mut dyn Backplane,
     (block, end): (u64, u64),
     epoch: u64,
     number: u64,
-) -> Result<Option<(Vec<Fragment>, u64)>, JournalFault> {
+) -> Result<Option<Batches>, JournalFault> {
     let head = read_any(copies, backplane, block, 1)?;
     let len = journal::batch_blocks(&head, epoch, number);
     let Some(len) = len.filter(|len| *len <= end - block) else { return Ok(None) };
     let batch = read_any(copies, backplane, block, len)?;
     let fragments = journal::decode_batch(&batch, epoch, number);
-    Ok(fragments.map(|(fragments, _)| (fragments, len)))
+    Ok(fragments.map(|(fragments, _)| (fragments, batch)))
 }
 
 impl Engine {
@@ -237,8 +249,9 @@ impl Engine {
             return Ok(Replay::Impossible(fault));
         }
         // A holder may not have the newest head yet: then it has no batch of that epoch either. The blocks
-        // of a disk without any head of this set may be another journal's.
-        let holders = newest.first().map_or(SlotSet::EMPTY, |(.., head)| head.holders);
+        // of a disk without any head of this set may be another journal's. Of a start that was cut short
+        // some heads name more holders than others, and all are right.
+        let holders = newest.iter().fold(SlotSet::EMPTY, |all, (.., head)| all | head.holders);
         let copies = believed.filter(|(slot, ..)| holders.contains(*slot));
         let copies: Vec<OneCopy> = copies.map(|(_, copy, _)| *copy).collect();
         if copies.is_empty() {
@@ -246,14 +259,17 @@ impl Engine {
         }
         match self.read_batches(&copies, epoch, slots.len(), backplane) {
             // Who is being filled has been given newer blocks since, and will be given all that was under way.
-            Ok(mut fragments) => {
+            Ok((mut fragments, batches)) => {
                 fragments.retain(|fragment| !untrusted.contains(fragment.slot));
-                journal.to_replay = fragments;
+                (journal.to_replay, journal.batches) = (fragments, batches);
             }
             Err(fault) => return Ok(Replay::Impossible(fault)),
         }
         let relied_on = heads.iter().filter(|(.., head)| head.epoch == epoch);
-        journal.replayed = relied_on.map(|(_, copy, head)| (copy.disk, *head)).collect();
+        let room = relied_on.clone().filter(|(_, copy, _)| copy.has_room_for(&journal.batches));
+        let holders = room.fold(holders, |all, (slot, ..)| all | SlotSet::of(*slot));
+        let named = |(_, copy, head): &(_, OneCopy, Head)| (copy.disk, Head { holders, ..*head });
+        journal.replayed = relied_on.map(named).collect();
         journal.passed_over.clear();
         Ok(Replay::Done)
     }
@@ -279,21 +295,21 @@ impl Engine {
         })
     }
 
-    /// All fragments of an epoch, in order.
+    /// All fragments of an epoch, in order, and its batches as they stand behind the head.
     fn read_batches(
         &self,
         copies: &[OneCopy],
         epoch: u64,
         slots: usize,
         backplane: &mut dyn Backplane,
-    ) -> Result<Vec<Fragment>, JournalFault> {
+    ) -> Result<Batches, JournalFault> {
         let end = copies.iter().map(|copy| copy.space.len.0).min().unwrap_or(0);
         let known = |fragment: &Fragment| {
             let inside = fragment.at.end().is_some_and(|end| end.0 <= self.layout.rows());
             let whole = fragment.bytes.len() as u64 == fragment.at.len.0 * BLOCK as u64;
             fragment.slot.index() < slots && inside && whole
         };
-        let (mut block, mut number, mut all) = (1, 0, Vec::new());
+        let (mut block, mut number, mut all, mut batches) = (1, 0, Vec::new(), Vec::new());
         while block < end {
             // The last batch may have reached one copy alone. A start that found it there, and was cut short in
             // the replay, has written some members: so it counts wherever it is found.
@@ -306,7 +322,7 @@ impl Engine {
                 None => read_batch(copies, backplane, (block, end), epoch, number)?,
                 batch => batch,
             };
-            let Some((fragments, len)) = batch else { break };
+            let Some((fragments, batch)) = batch else { break };
             if let (false, Some(OneCopy { disk, space })) =
                 (fragments.iter().all(known), copies.first())
             {
@@ -314,10 +330,36 @@ impl Engine {
                 return Err(JournalFault::Damaged { disk: *disk, at });
             }
             all.extend(fragments);
-            block += len;
+            block += (batch.len() / BLOCK) as u64;
+            batches.extend(batch);
             number += 1;
         }
-        Ok(all)
+        Ok((all, batches))
+    }
+
+    /// All batches that count are put on every disk here that has their head, which then says so.
+    fn copy_batches(&self, set: usize, backplane: &mut dyn Backplane) -> Result<(), OpenError> {
+        let Journal { batches, replayed, .. } = &self.sets[set].journal;
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let copy = |disk: usize| Some(OneCopy { disk, space: self.journal_space(disk)? });
+        let copies = replayed.iter().filter_map(|(disk, head)| Some((copy(*disk)?, *head)));
+        let copies: Vec<(OneCopy, Head)> = copies.collect();
+        let flush_all = |backplane: &mut dyn Backplane| {
+            let mut disks = copies.iter().map(|(copy, _)| copy.disk);
+            disks.try_for_each(|disk| transfer(backplane, disk, Transfer::Flush).map(drop))
+        };
+        for (copy, _) in copies.iter().filter(|(copy, _)| copy.has_room_for(batches)) {
+            let (at, bytes) = (Lba(copy.space.start.0 + 1), batches.clone());
+            transfer(backplane, copy.disk, Transfer::Write { at, bytes })?;
+        }
+        flush_all(backplane)?;
+        for (OneCopy { disk, space }, head) in &copies {
+            let bytes = journal::encode_head(self.set_id(set), *head);
+            transfer(backplane, *disk, Transfer::Write { at: space.start, bytes })?;
+        }
+        flush_all(backplane)
     }
 
     /// Rows are put right on every member that is here and in sync, and flushed.
@@ -326,7 +368,9 @@ impl Engine {
         set: usize,
         backplane: &mut dyn Backplane,
     ) -> Result<(), OpenError> {
+        self.copy_batches(set, backplane)?;
         let Set { journal, slots, .. } = &mut self.sets[set];
+        journal.batches = Vec::new();
         let fragments = std::mem::take(&mut journal.to_replay);
         if journal.replayed.is_empty() {
             return Ok(());

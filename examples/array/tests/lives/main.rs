@@ -115,6 +115,7 @@ const MENDED: &[(&str, u64, &str)] = &[
         100_302,
         "a pass that was paused before it was recorded",
     ),
+    ("toy, raid6 of 4", 100_492, "a batch on one holder, replayed without the other"),
 ];
 
 fn number(name: &str) -> Option<u64> {

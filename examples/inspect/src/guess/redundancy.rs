@@ -22,8 +22,8 @@ const SHARE: f32 = 0.2;
 const COPIES: f32 = 0.4;
 /// The same where most rows have rank 1, as those of a mirror do.
 const COPIES_OF_ALL: f32 = 0.55;
-/// Share of the rows that must hold P and Q of all members. Two relations with such coefficients are not there by
-/// chance, and a member that was out for long is stale, not foreign.
+/// Share of the rows that must hold P and Q of all members where the others show which one is stale: one that was out
+/// for long is not foreign.
 const OLD_PARITY: f32 = 0.02;
 /// Share of equal rows that makes a member an old copy of others that are copies, and bits a byte of pages that
 /// count: what is alike everywhere says nothing.
@@ -434,13 +434,6 @@ fn double_parity(sample: &Sample, relations: &[(usize, Relations)]) -> Option<Fo
     let unequal = |(row, f): &&(usize, Relations)| {
         full(row) && f.vectors.len() == 1 && !equal_coefficients(&f.vectors[0])
     };
-    found.agreed = two.len();
-    if found.double.len() < FEWEST_ROWS || (two.len() as f32) < OLD_PARITY * found.tested as f32 {
-        return double_parity_short(sample, relations);
-    }
-    for (row, relations) in rich().filter(|(row, _)| full(row)) {
-        found.masked[*row] = relations.vectors.len() != 2;
-    }
     let votes = rich().filter(unequal).fold(BTreeMap::new(), |mut votes, (_, f)| {
         let absent: Vec<usize> =
             members.iter().copied().filter(|m| f.vectors[0][*m] == 0).collect();
@@ -450,6 +443,15 @@ fn double_parity(sample: &Sample, relations: &[(usize, Relations)]) -> Option<Fo
         votes
     });
     found.stale = majority(&votes);
+    found.agreed = two.len();
+    // Where a missing member holds zeros, the others satisfy two relations as well; but no row is without one of them.
+    let share = if found.stale.is_some() { OLD_PARITY } else { SHARE };
+    if found.double.len() < FEWEST_ROWS || (two.len() as f32) < share * found.tested as f32 {
+        return double_parity_short(sample, relations);
+    }
+    for (row, relations) in rich().filter(|(row, _)| full(row)) {
+        found.masked[*row] = relations.vectors.len() != 2;
+    }
     let mut pages = found.double.keys().map(|row| sample.page_number(*row));
     found.extent = pages.next().map(|first| (first, pages.next_back().unwrap_or(first)));
     found.foreign = (0..columns.len()).filter(|m| !members.contains(m)).collect();

@@ -103,6 +103,18 @@ fn a_member_of_p_and_q_that_was_out_for_long_is_stale_and_not_foreign() {
 }
 
 #[test]
+fn zeros_of_a_missing_member_of_p_and_q_do_not_pass_for_an_array_without_it() {
+    let mut volume = images::mixed(20, 1536);
+    let mut numbers = images::Numbers(20);
+    for page in volume.chunks_mut(images::PAGE).skip(64).filter(|_| numbers.below(10) == 0) {
+        page.fill(0);
+    }
+    let set = Set::new(&volume, Shape::raid6(8), 5, 13, Harm::Missing);
+    let verdict = set.verdict();
+    assert!(verdict.sure && maps::is_right(&set, &verdict.guesses[0]), "{verdict:#?}");
+}
+
+#[test]
 fn an_array_without_rotation_may_begin_at_any_of_its_rows() {
     let volume = images::mixed(17, 1536);
     for (shape, start) in [(Shape::raid4(16), 16), (Shape::raid0(16), 48)] {

@@ -67,6 +67,17 @@ pub enum Command {
     ///
     /// Every array that can be read is an export of its name, or the one that is named. Ends with Ctrl-C.
     Serve(ServeArguments),
+    /// Write an array's bytes to a file, as far as they can be read, in passes that can be broken off
+    ///
+    /// What fails is tried again in smaller pieces, and each sector is taken from whatever can give it. A map beside the
+    /// file, in the format of GNU ddrescue, says what is done: the same command goes on from there. Exit code 0: all
+    /// bytes; 4: some are lost, which are named.
+    Extract(ExtractArguments),
+    /// Compare parity and copies with the data, and say where they do not agree
+    ///
+    /// Exit code 0: all agree; 1: some rows have no redundancy; 3: some do not agree; 4: some cannot be read; 16: nothing
+    /// to compare.
+    Verify(VerifyArguments),
     /// Find out from the data how disks without usable metadata form an array
     ///
     /// Reads places within a budget, writes nothing, and names what cannot be told and why. Exit code 0: sure; 1: sure,
@@ -131,6 +142,43 @@ pub struct CatArguments {
     pub length: Option<u64>,
 }
 
+/// What `extract` is to write.
+#[derive(Clone, Debug, Args)]
+pub struct ExtractArguments {
+    /// The array.
+    #[command(flatten)]
+    pub choice: Choice,
+    /// The file: new, or one whose map is there
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+    /// The map; the file's name and .map if not given
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// Write to this file which bytes came from which disk, and which were computed
+    #[arg(long, value_name = "FILE")]
+    pub provenance: Option<PathBuf>,
+    /// Try bad sectors again so many times
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub retries: u32,
+    /// Print the SHA-256 of the file at the end
+    #[arg(long)]
+    pub sha256: bool,
+}
+
+/// What `verify` is to compare.
+#[derive(Clone, Debug, Args)]
+pub struct VerifyArguments {
+    /// The array.
+    #[command(flatten)]
+    pub choice: Choice,
+    /// For programs: JSON, format "raid-verify/1"
+    #[arg(long)]
+    pub json: bool,
+    /// Read so much of all members together, in places spread over them; everything if not given
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sample: Option<u32>,
+}
+
 /// Where `serve` is to listen.
 #[derive(Clone, Debug, Args)]
 pub struct ServeArguments {
@@ -171,6 +219,8 @@ impl Arguments {
         match &self.command {
             Command::Cat(what) => what.choice.layout.as_deref(),
             Command::Serve(what) => what.choice.layout.as_deref(),
+            Command::Extract(what) => what.choice.layout.as_deref(),
+            Command::Verify(what) => what.choice.layout.as_deref(),
             _ => None,
         }
     }
@@ -182,6 +232,8 @@ impl Arguments {
             Command::Scan { paths } | Command::Show { paths, .. } => paths,
             Command::Cat(what) => &what.choice.paths,
             Command::Serve(what) => &what.choice.paths,
+            Command::Extract(what) => &what.choice.paths,
+            Command::Verify(what) => &what.choice.paths,
             Command::Guess(what) => &what.paths,
         }
     }

@@ -6,6 +6,8 @@
 //! raid-inspect show [--json] PATH…       everything that the metadata says, and what is wrong
 //! raid-inspect cat [--array NAME|ID] PATH…   the bytes of an array to the standard output
 //! raid-inspect serve --socket FILE PATH…     arrays over NBD, read only
+//! raid-inspect extract --to FILE PATH…   the bytes of an array to a file, as far as they can be read
+//! raid-inspect verify [--json] PATH…     whether parity and copies agree with the data
 //! raid-inspect guess [--json] PATH…      what array the disks form, from their data alone
 //!
 //! --search                               also what stands elsewhere near the end of a disk
@@ -14,7 +16,7 @@
 //!
 //! paths ──▶ disks ──discover──▶ Inspection ──▶ scan, show, json
 //!                                   │
-//!                               readiness ──▶ reader ──▶ cat, serve
+//!                               readiness ──▶ reader ──▶ cat, serve, extract, verify
 //! ```
 //!
 //! | exit code | meaning |
@@ -36,6 +38,7 @@ mod chosen;
 mod copies;
 mod disks;
 mod export;
+mod extract;
 mod forked;
 pub mod guess;
 mod json;
@@ -51,8 +54,12 @@ mod show;
 mod size;
 mod table;
 mod verdict;
+mod verify;
 
-pub use arguments::{Arguments, CatArguments, Choice, Command, GuessArguments, ServeArguments};
+pub use arguments::{
+    Arguments, CatArguments, Choice, Command, ExtractArguments, GuessArguments, ServeArguments,
+    VerifyArguments,
+};
 pub use chosen::{choose, open};
 pub use copies::{Remark, RemarkKind};
 pub use disks::{Inspection, left_out};
@@ -119,6 +126,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
         }
         Command::Cat(what) => cat::run(&inspection, what, out, err),
         Command::Serve(what) => serve::run(&inspection, what, out, err),
+        Command::Extract(what) => extract::run(&inspection, what, out, err),
+        Command::Verify(what) => verify::run(&inspection, what, out, err),
         // Done above.
         Command::Guess(_) => Ok(ExitCode::Consistent),
     };

@@ -75,6 +75,39 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
+/// Where bytes of an array came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    /// This disk, from this byte on.
+    Disk { disk: usize, byte: u64 },
+    /// What these disks hold in the same rows.
+    Computed(Vec<usize>),
+}
+
+/// A run of bytes that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trace {
+    /// Byte of the array.
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+    pub(crate) from: From,
+}
+
+impl Trace {
+    /// Whether `next` is the same run continued.
+    pub(crate) fn goes_on_with(&self, next: &Self) -> bool {
+        let follows = self.offset.checked_add(self.len) == Some(next.offset);
+        follows
+            && match (&self.from, &next.from) {
+                (From::Disk { disk, byte }, From::Disk { disk: other, byte: at }) => {
+                    disk == other && byte.checked_add(self.len) == Some(*at)
+                }
+                (From::Computed(disks), From::Computed(others)) => disks == others,
+                _ => false,
+            }
+    }
+}
+
 /// An array that can be read.
 #[derive(Debug)]
 pub struct ArrayReader<'a> {
@@ -85,6 +118,8 @@ pub struct ArrayReader<'a> {
     slab: Vec<u8>,
     /// Members that failed to read so far, for people.
     pub complaints: Vec<String>,
+    /// Where bytes came from, if that is asked for: of reads that failed too.
+    pub(crate) trace: Option<Vec<Trace>>,
 }
 
 impl<'a> ArrayReader<'a> {
@@ -109,6 +144,7 @@ impl<'a> ArrayReader<'a> {
             backend: Backend::detect(),
             slab: Vec::new(),
             complaints: Vec::new(),
+            trace: None,
         }
     }
 
@@ -121,6 +157,7 @@ impl<'a> ArrayReader<'a> {
             backend: self.backend,
             slab: Vec::new(),
             complaints: Vec::new(),
+            trace: None,
         }
     }
 
@@ -136,6 +173,29 @@ impl<'a> ArrayReader<'a> {
         &self.ready
     }
 
+    /// The same, to be held while this reads.
+    pub(crate) fn shared_readiness(&self) -> Arc<Readiness> {
+        Arc::clone(&self.ready)
+    }
+
+    pub(crate) const fn descriptor(&self) -> &ArrayDescriptor {
+        &self.descriptor
+    }
+
+    pub(crate) const fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    pub(crate) fn disk_name(&self, disk: usize) -> &str {
+        self.inspection.disk_name(disk)
+    }
+
+    /// Bytes of a block of the disk, as members' first blocks are counted.
+    pub(crate) fn disk_block(&self, disk: usize) -> u64 {
+        let found = self.inspection.discovery.disks.get(disk);
+        found.map_or(0, |found| u64::from(found.shape.block_size))
+    }
+
     /// Fills `into` from byte `offset` of the array on.
     ///
     /// # Errors
@@ -147,6 +207,9 @@ impl<'a> ArrayReader<'a> {
             .ok_or(ReadError::OutOfRange { end: offset.saturating_add(into.len() as u64), size })?;
         let block = u64::from(self.descriptor.geometry.block_size);
         let at = Extent::new(offset / block, end.div_ceil(block) - offset / block);
+        if let Some(trace) = &mut self.trace {
+            trace.clear();
+        }
         if offset.is_multiple_of(block) && end.is_multiple_of(block) {
             return self.read_blocks(at, into);
         }
@@ -168,7 +231,8 @@ impl<'a> ArrayReader<'a> {
             };
             let health = ready.health.get(set).copied().unwrap_or_default();
             let part = self.part(into, piece.offset.0, piece.at.len.0)?;
-            self.read_set(&layout, set, health, piece.at, part)?;
+            let block = at.start.0.saturating_add(piece.offset.0);
+            self.read_set(&layout, (set, block), health, piece.at, part)?;
         }
         Ok(())
     }
@@ -186,11 +250,11 @@ impl<'a> ArrayReader<'a> {
         part.ok_or_else(|| ReadError::Defect(format!("blocks {from} + {len} of the request")))
     }
 
-    /// Reads data blocks of one set.
+    /// Reads data blocks of one set, which are those of the array from a block on.
     fn read_set(
         &mut self,
         layout: &Layout<'_>,
-        set: usize,
+        (set, block): (usize, u64),
         health: Health,
         at: Extent,
         into: &mut [u8],
@@ -204,16 +268,25 @@ impl<'a> ArrayReader<'a> {
             match step.map_err(ReadError::Lost)? {
                 ReadStep::Direct(io) => {
                     let part = self.part(into, io.offset.0, io.at.len.0)?;
-                    let Err(error) = self.read_member(set, io.slot, io.at, part) else { continue };
+                    let block = block.saturating_add(io.offset.0);
+                    let Err(error) = self.read_member(set, io.slot, io.at, part) else {
+                        self.note(set, (block, io.at.len.0), &[(io.slot, io.at)], false);
+                        continue;
+                    };
                     let again = Extent::new(at.start.0 + io.offset.0, io.at.len.0);
-                    self.without(layout, set, health, io.slot, again, part, error)?;
+                    self.without(layout, (set, block), health, io.slot, again, part, error)?;
                 }
                 ReadStep::Reconstruct(plan) => {
-                    let Err((slot, error)) = self.reconstruct(set, &plan, into)? else { continue };
                     let request = plan.request().ok_or_else(|| defect("no request"))?;
+                    let block = block.saturating_add(request.offset.0);
+                    let Err((slot, error)) = self.reconstruct(set, &plan, into)? else {
+                        let reads: Vec<_> = plan.reads().map(|io| (io.slot, io.at)).collect();
+                        self.note(set, (block, request.len.0), &reads, true);
+                        continue;
+                    };
                     let again = Extent::new(at.start.0 + request.offset.0, request.len.0);
                     let part = self.part(into, request.offset.0, request.len.0)?;
-                    self.without(layout, set, health, slot, again, part, error)?;
+                    self.without(layout, (set, block), health, slot, again, part, error)?;
                 }
             }
         }
@@ -225,7 +298,7 @@ impl<'a> ArrayReader<'a> {
     fn without(
         &mut self,
         layout: &Layout<'_>,
-        set: usize,
+        at_set: (usize, u64),
         mut health: Health,
         slot: Slot,
         at: Extent,
@@ -236,13 +309,47 @@ impl<'a> ArrayReader<'a> {
             return Err(error);
         }
         health.unavailable.insert(slot);
-        match self.read_set(layout, set, health, at, into) {
+        match self.read_set(layout, at_set, health, at, into) {
             Ok(()) => {
                 self.complaints.push(error.to_string());
                 Ok(())
             }
             Err(ReadError::Lost(_)) => Err(error),
             Err(other) => Err(other),
+        }
+    }
+
+    /// Remembers where blocks of the array came from.
+    fn note(
+        &mut self,
+        set: usize,
+        (block, blocks): (u64, u64),
+        reads: &[(Slot, Extent)],
+        computed: bool,
+    ) {
+        if self.trace.is_none() {
+            return;
+        }
+        let bytes =
+            |blocks: u64| blocks.saturating_mul(u64::from(self.descriptor.geometry.block_size));
+        let member = |slot| self.member(set, slot).ok();
+        let disks = reads.iter().filter_map(|(slot, _)| member(*slot)?.disk);
+        let from = match reads {
+            [(slot, at)] if !computed => member(*slot).and_then(|member| {
+                let disk = member.disk?;
+                let start = member.start.0.saturating_mul(self.disk_block(disk));
+                Some(From::Disk { disk, byte: start.saturating_add(bytes(at.start.0)) })
+            }),
+            _ => {
+                let mut disks: Vec<usize> = disks.collect();
+                disks.sort_unstable();
+                disks.dedup();
+                Some(From::Computed(disks))
+            }
+        };
+        let run = from.map(|from| Trace { offset: bytes(block), len: bytes(blocks), from });
+        if let Some(trace) = &mut self.trace {
+            trace.extend(run);
         }
     }
 
@@ -272,7 +379,7 @@ impl<'a> ArrayReader<'a> {
     }
 
     /// Reads blocks of a member's extent.
-    fn read_member(
+    pub(crate) fn read_member(
         &self,
         set: usize,
         slot: Slot,

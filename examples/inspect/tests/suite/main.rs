@@ -17,5 +17,6 @@ mod readiness;
 mod serve;
 mod twice;
 mod verdicts;
+mod verify;
 mod volumes;
 mod written_here;

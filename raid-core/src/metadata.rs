@@ -30,6 +30,7 @@ mod bad_rows;
 mod change;
 mod debtor;
 mod disk_bytes;
+mod disk_role;
 mod freshest;
 mod generation;
 mod region_record;
@@ -43,6 +44,7 @@ pub use change::{
 };
 pub use debtor::{DEBTORS, Debtor, MemberKey};
 pub use disk_bytes::{DiskBytes, Disks, LiveDisks};
+pub use disk_role::DiskRole;
 pub use freshest::{Freshest, Seen, SplitBrain, freshest};
 pub use generation::Generation;
 pub use region_record::RegionRecord;
@@ -182,10 +184,8 @@ pub struct DiskDescriptor {
     pub id: MemberId,
     /// Update counter of its metadata, if the format has one.
     pub sequence: Option<u64>,
-    /// Role in words: `member`, `global spare`, `dedicated spare`, `unused`, `failed` …
-    pub role: &'static str,
-    /// Whether it may replace a failed member.
-    pub spare: bool,
+    /// What it is there for.
+    pub role: DiskRole,
     /// Blocks that arrays may use, from block 0.
     pub usable: Blocks,
 }

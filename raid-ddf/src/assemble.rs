@@ -44,7 +44,7 @@ use crate::virtual_disk_records::{VdCondition, VdFlags, VirtualDiskEntry};
 use half_created::settled;
 use note::{DiskNote, RecordNote};
 use raid_core::array::MemberState;
-use raid_core::metadata::Finding;
+use raid_core::metadata::{DiskRole, Finding};
 use records::RecordsOf;
 
 /// A number of disks, and the copy of the structure that is used of each.
@@ -240,39 +240,6 @@ pub struct Configuration<'a> {
     newest: DdfDisk<'a>,
 }
 
-/// What the newest records say a disk is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Role {
-    /// Holds a part of a volume.
-    Member,
-    /// Spare for any volume.
-    GlobalSpare,
-    /// Spare for some volumes.
-    DedicatedSpare,
-    /// Nothing yet.
-    Unused,
-    /// Declared failed.
-    Failed,
-    /// Dropped, or never listed.
-    Stale,
-}
-
-impl Role {
-    /// The role in words.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Member => "member",
-            Self::GlobalSpare => "global spare",
-            Self::DedicatedSpare => "dedicated spare",
-            Self::Unused => "unused",
-            Self::Failed => "failed",
-            Self::Stale => "stale",
-        }
-    }
-}
-
 impl<'a> Configuration<'a> {
     /// Its GUID.
     #[must_use]
@@ -362,26 +329,26 @@ impl<'a> Configuration<'a> {
 
     /// What a disk is there for.
     #[must_use]
-    pub fn role(&self, disk: &DdfDisk<'_>) -> Role {
+    pub fn role(&self, disk: &DdfDisk<'_>) -> DiskRole {
         // Updates that a disk without data missed cost nothing.
         if self.is_unused(disk) {
-            return Role::Unused;
+            return DiskRole::Unused;
         }
         match self.condition(disk) {
-            MemberState::Failed => return Role::Failed,
-            MemberState::Stale => return Role::Stale,
+            MemberState::Failed => return DiskRole::Failed,
+            MemberState::Stale => return DiskRole::Stale,
             _ => {}
         }
         let pd_type =
             self.entry(disk).map_or(PdType::empty(), |entry| entry.pd_type(self.newest.order()));
         if pd_type.contains(PdType::PARTICIPATING) {
-            Role::Member
+            DiskRole::Member
         } else if pd_type.contains(PdType::CONFIGURED_SPARE) {
-            Role::DedicatedSpare
+            DiskRole::DedicatedSpare
         } else if pd_type.contains(PdType::GLOBAL_SPARE) {
-            Role::GlobalSpare
+            DiskRole::GlobalSpare
         } else {
-            Role::Unused
+            DiskRole::Unused
         }
     }
 

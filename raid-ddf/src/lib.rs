@@ -125,7 +125,7 @@ mod vendor_unique_configuration;
 mod virtual_disk_records;
 mod writer;
 
-pub use assemble::{Assembly, Configuration, Role, SetRecord, VirtualDisk};
+pub use assemble::{Assembly, Configuration, SetRecord, VirtualDisk};
 pub use bad_block_log::{BadBlockCounts, BadBlockEntry, BadBlockLog};
 pub use build::spare::assign_spare_as;
 pub use build::vendor_record::set_vendor_record;

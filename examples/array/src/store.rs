@@ -107,8 +107,9 @@ impl Store {
             DiskMetadata {
                 shape: found.shape,
                 pieces: pieces.iter().map(|piece| (piece.at, Arc::clone(&piece.bytes))).collect(),
-                live: own
-                    .is_some_and(|(own, _)| own.spare && !is_spare_of_all(&own) || in_use(index)),
+                live: own.is_some_and(|(own, _)| {
+                    own.role.is_spare() && !is_spare_of_all(&own) || in_use(index)
+                }),
                 foreign: own.is_none() && !found.claims.is_empty(),
             }
         });

@@ -213,8 +213,8 @@ fn disk<'a>(inspection: &'a Inspection, index: usize, disk: &'a FoundDisk) -> Di
         configuration: descriptor.map(|disk| disk.configuration.to_string()),
         id: descriptor.map(|disk| disk.id.to_string()),
         sequence: descriptor.and_then(|disk| disk.sequence),
-        role: descriptor.map(|disk| disk.role),
-        spare: descriptor.is_some_and(|disk| disk.spare),
+        role: descriptor.map(|disk| disk.role.name()),
+        spare: descriptor.is_some_and(|disk| disk.role.is_spare()),
         usable_blocks: descriptor.map(|disk| disk.usable.0),
         unreadable: (disk.unreadable.iter())
             .map(|run| Unreadable {

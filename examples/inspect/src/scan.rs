@@ -25,7 +25,7 @@ pub(crate) fn report(inspection: &Inspection, out: &mut dyn Write) -> io::Result
         for claim in &disk.claims {
             line += &format!(", {}", claim.format_name);
             match &claim.descriptor {
-                Some(descriptor) => line += &format!(" {}", descriptor.role),
+                Some(descriptor) => line += &format!(" {}", descriptor.role.name()),
                 None => line += " not usable",
             }
         }

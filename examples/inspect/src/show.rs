@@ -48,7 +48,7 @@ fn disks(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
             cells.push(claim.format_name.to_owned());
             if let Some(descriptor) = &claim.descriptor {
                 let usable = descriptor.usable.bytes(disk.shape.block_size).unwrap_or(u64::MAX);
-                cells.push(descriptor.role.to_owned());
+                cells.push(descriptor.role.name().to_owned());
                 cells.push(descriptor.sequence.map_or("-".to_owned(), |n| n.to_string()));
                 cells.push(human(usable));
             } else {

@@ -90,7 +90,7 @@ fn disks_of(inspection: &Inspection, array: &FoundArray) -> Vec<usize> {
     let configuration = configuration_of(found, array);
     let takes_part = |disk: &DiskDescriptor| {
         Some(disk.configuration) == configuration
-            || disk.spare && disk.configuration == ArrayId::ANY
+            || disk.role.is_spare() && disk.configuration == ArrayId::ANY
     };
     let own = |disk: &usize| {
         let claims = found.disks.get(*disk).into_iter().flat_map(|disk| &disk.claims);

@@ -541,7 +541,7 @@ fn wait(ends: &Receiver<End>, device: Option<&Path>) -> Result<Ending, String> {
 fn spares(discovery: &Discovery, array: &FoundArray) -> Vec<usize> {
     let is_spare = |(_, disk): &(usize, &raid_array::discover::FoundDisk)| {
         let claims = disk.claims.iter().filter(|claim| claim.format == array.format);
-        claims.filter_map(|claim| claim.descriptor).any(|found| found.spare)
+        claims.filter_map(|claim| claim.descriptor).any(|found| found.role.is_spare())
     };
     discovery.disks.iter().enumerate().filter(is_spare).map(|(index, _)| index).collect()
 }

@@ -12,7 +12,7 @@ use crate::{
     TableHeader, Tree, Worth,
 };
 use raid_core::array::ArrayId;
-use raid_core::metadata::{DiskBytes, DiskDescriptor, Disks, Inventory};
+use raid_core::metadata::{DiskBytes, DiskDescriptor, DiskRole, Disks, Inventory};
 use raid_core::units::{Blocks, Lba};
 
 /// A disk that is a member of an array by its own table.
@@ -219,32 +219,29 @@ fn descriptor(
         }
         _ => None,
     };
-    let claim = |array| ("member", false, array_id(array), None);
-    let (role, spare, configuration, sequence) =
-        claimed.map(claim).unwrap_or_else(|| match standing {
-            Standing::Member(member) => {
-                let top = member.tree.top();
-                ("member", false, array_id(member.array()), Some(u64::from(top.raidseq.get())))
-            }
-            Standing::Spare { line, for_array, .. } => {
-                let usable = line.disk_state().worth() == Worth::Holds;
-                let role = match (usable, for_array) {
-                    (false, _) => "failed",
-                    (true, None) => "global spare",
-                    (true, Some(_)) => "dedicated spare",
-                };
-                let id = for_array.map_or(ArrayId::ANY, array_id);
-                (role, usable, id, Some(u64::from(line.raidseq.get())))
-            }
-            Standing::Unused => ("unused", false, array_id(0), None),
-            Standing::NoTable(_) => ("no table", false, array_id(0), None),
-            Standing::NoDrivemagic => ("no identity", false, array_id(0), None),
-            Standing::NotListed => ("not in its own table", false, table_id(found), None),
-            Standing::ListedTwice { .. } => {
-                ("twice in its own table", false, table_id(found), None)
-            }
-            Standing::InNoArray { .. } => ("in no array", false, table_id(found), None),
-        });
+    let claim = |array| (DiskRole::Member, array_id(array), None);
+    let (role, configuration, sequence) = claimed.map(claim).unwrap_or_else(|| match standing {
+        Standing::Member(member) => {
+            let top = member.tree.top();
+            (DiskRole::Member, array_id(member.array()), Some(u64::from(top.raidseq.get())))
+        }
+        Standing::Spare { line, for_array, .. } => {
+            let usable = line.disk_state().worth() == Worth::Holds;
+            let role = match (usable, for_array) {
+                (false, _) => DiskRole::Failed,
+                (true, None) => DiskRole::GlobalSpare,
+                (true, Some(_)) => DiskRole::DedicatedSpare,
+            };
+            let id = for_array.map_or(ArrayId::ANY, array_id);
+            (role, id, Some(u64::from(line.raidseq.get())))
+        }
+        Standing::Unused => (DiskRole::Unused, array_id(0), None),
+        Standing::NoTable(_) => (DiskRole::NoTable, array_id(0), None),
+        Standing::NoDrivemagic => (DiskRole::NoIdentity, array_id(0), None),
+        Standing::NotListed => (DiskRole::NotInOwnTable, table_id(found), None),
+        Standing::ListedTwice { .. } => (DiskRole::TwiceInOwnTable, table_id(found), None),
+        Standing::InNoArray { .. } => (DiskRole::InNoArray, table_id(found), None),
+    });
     let usable = found.table.map_or(found.at, |copy| copy.at);
     DiskDescriptor {
         disk,
@@ -252,7 +249,6 @@ fn descriptor(
         id: member_id(found.identity.record().drivemagic.get()),
         sequence,
         role,
-        spare,
         usable: Blocks(usable.0),
     }
 }

@@ -350,7 +350,8 @@ fn spares_stand_by_for_all_or_for_one_array() {
     rig.reread();
     let found = rig.found();
     assert_eq!(found.findings, []);
-    let roles: Vec<(&str, bool)> = found.disks.iter().map(|disk| (disk.role, disk.spare)).collect();
+    let roles: Vec<(&str, bool)> =
+        found.disks.iter().map(|disk| (disk.role.name(), disk.role.is_spare())).collect();
     assert_eq!(
         roles,
         [("member", false), ("member", false), ("global spare", true), ("dedicated spare", true)]
@@ -383,7 +384,7 @@ fn spares_stand_by_for_all_or_for_one_array() {
     assert!(rig.edit(|disks| Asr::new().release_spare(disks, 3, stamp)).is_err());
     let found = rig.found();
     assert_eq!(found.findings, []);
-    assert!(found.disks[2..].iter().all(|disk| disk.role == "unused"));
+    assert!(found.disks[2..].iter().all(|disk| disk.role.name() == "unused"));
 }
 
 /// The reserved block makes the rest visible, so it comes last; later it is never written again.

@@ -379,7 +379,7 @@ fn a_cut_during_deletion_leaves_the_array_or_nothing() {
                 }
                 Err(_) => assert!(summary(&again).arrays.is_empty()),
             }
-            assert!(again.found().disks.iter().all(|disk| disk.role == "unused"));
+            assert!(again.found().disks.iter().all(|disk| disk.role.name() == "unused"));
             assert_eq!(again.found().findings, []);
         });
         println!("{tally:?}");
@@ -397,7 +397,7 @@ fn a_cut_beside_a_spare_does_not_touch_the_array() {
     let serves = [(array, None)];
     let request = SpareRequest::dedicated(2, &serves);
     edited.edit(|disks| Asr::new().assign_spare(disks, &request, stamp)).unwrap();
-    let roles = |rig: &Rig| rig.found().disks[2].role;
+    let roles = |rig: &Rig| rig.found().disks[2].role.name();
     let mut seen = BTreeSet::new();
     explore(&rig, &mut edited, |left| {
         seen.insert(roles(left));
@@ -431,7 +431,7 @@ fn a_cut_while_disks_are_made_or_erased_leaves_no_array_of_the_old_table() {
             rig.media[0] = medium;
             rig.reread();
             let found = rig.found();
-            let role = found.disks.first().map_or("nothing", |disk| disk.role);
+            let role = found.disks.first().map_or("nothing", |disk| disk.role.name());
             if role == "member" {
                 assert_eq!((found.disks[0].id, found.arrays.len()), (identity, 1));
             } else {

@@ -15,7 +15,7 @@ fn mirror() -> Vec<Disk> {
 }
 
 fn role(found: &Found) -> &'static str {
-    found.disks[0].role
+    found.disks[0].role.name()
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_disk_without_a_table_is_named_and_its_array_knows_it() {
     let mut images: Vec<_> = mirror().iter().map(Disk::image).collect();
     images[1].tail[0] = 0;
     let found = assemble_images(&images);
-    assert_eq!(found.disks[1].role, "no table");
+    assert_eq!(found.disks[1].role.name(), "no table");
     let told = found.findings.iter().find(|f| f.code == finding::TABLE.code).unwrap();
     assert_eq!((told.disk, told.what, told.found), (Some(1), "ridcode", Some(0x0007_65C4)));
     assert!(found.has(finding::NO_OWN_COPY));
@@ -257,7 +257,7 @@ fn a_global_spare_is_a_disk_of_its_own() {
     let found = assemble(&[global_spare(0x9000_0001), global_spare(0x9000_0002)]);
     assert_eq!(found.disks.len(), 2);
     for disk in &found.disks {
-        assert_eq!((disk.role, disk.spare), ("global spare", true));
+        assert_eq!((disk.role.name(), disk.role.is_spare()), ("global spare", true));
         assert_eq!(disk.usable, Blocks(DISK_BLOCKS - 17));
     }
     assert!(found.arrays.is_empty());
@@ -267,7 +267,10 @@ fn a_global_spare_is_a_disk_of_its_own() {
 #[test]
 fn a_spare_whose_header_names_no_array_serves_any() {
     let found = assemble(&[Disk { header_magic: 0, ..global_spare(0x9000_0001) }]);
-    assert_eq!((found.disks[0].role, found.disks[0].spare), ("global spare", true));
+    assert_eq!(
+        (found.disks[0].role.name(), found.disks[0].role.is_spare()),
+        ("global spare", true)
+    );
 }
 
 #[test]
@@ -275,7 +278,7 @@ fn a_failed_spare_is_no_spare() {
     let mut spare = global_spare(0x9000_0001);
     spare.lines[1].state = 0x03;
     let found = assemble(&[spare]);
-    assert_eq!((found.disks[0].role, found.disks[0].spare), ("failed", false));
+    assert_eq!((found.disks[0].role.name(), found.disks[0].role.is_spare()), ("failed", false));
     assert!(found.has(finding::SPARE_STATE));
 }
 
@@ -287,7 +290,10 @@ fn a_dedicated_spare_names_its_array_and_is_missed_when_absent() {
     assert!(assemble(&disks).has(finding::SPARE_ABSENT));
     disks.push(Disk { header_magic: array, ..global_spare(0x9000_0001) });
     let found = assemble(&disks);
-    assert_eq!((found.disks[2].role, found.disks[2].spare), ("dedicated spare", true));
+    assert_eq!(
+        (found.disks[2].role.name(), found.disks[2].role.is_spare()),
+        ("dedicated spare", true)
+    );
     assert_eq!(found.disks[2].configuration, found.arrays[0].id);
     assert!(!found.has(finding::SPARE_ABSENT));
 }

@@ -134,7 +134,7 @@ fn the_disk_alone_is_one_of_four_members_of_a_failed_stripe() {
     assert_eq!(found.members[3].id.unwrap().0[..5], [0xA4, 0xC5, 0xFA, 0x6A, 0]);
     assert_eq!(found.findings, []);
     let [disk] = found.disks[..] else { panic!() };
-    assert_eq!((disk.role, disk.spare, disk.sequence), ("member", false, Some(1)));
+    assert_eq!((disk.role.name(), disk.role.is_spare(), disk.sequence), ("member", false, Some(1)));
     assert_eq!(disk.usable, Blocks(17_942_567));
     let place = Place { set: 0, slot: Slot(3) };
     assert_eq!(found.value(Subject::Member(array.id, place), "raidid"), Some(8));

@@ -466,11 +466,11 @@ fn a_deleted_array_is_gone_and_its_disks_serve_again() {
     let found = short.found();
     assert_eq!(found.arrays.iter().map(|a| a.id).collect::<Vec<_>>(), [other]);
     assert!(found.has(finding::DELETED));
-    assert_eq!(found.disks[4].role, "dedicated spare");
+    assert_eq!(found.disks[4].role.name(), "dedicated spare");
     // The rest of it.
     let stamp = short.stamp();
     written(&mut short, |rig| rig.edit(|disks| Asr::new().dissolve(disks, array, stamp)));
-    let roles: Vec<&str> = short.found().disks.iter().map(|disk| disk.role).collect();
+    let roles: Vec<&str> = short.found().disks.iter().map(|disk| disk.role.name()).collect();
     assert_eq!(roles, ["unused", "unused", "member", "member", "unused"]);
     assert_eq!(short.found().findings, []);
     short.create("array", geometry(Level::Raid1, 3), &[0, 1, 4]).unwrap();
@@ -539,7 +539,7 @@ fn a_claimed_spare_is_a_member_before_its_own_table_says_so() {
     lines[2].state = 0x24;
     lines[2].magic = magic(9);
     let found = generator::assemble(&[Disk::new(magic(0), &lines), global_spare(magic(9))]);
-    assert_eq!((found.disks[1].role, found.disks[1].spare), ("member", false));
+    assert_eq!((found.disks[1].role.name(), found.disks[1].role.is_spare()), ("member", false));
     assert_eq!(found.disks[1].configuration, found.disks[0].configuration);
     let free =
         generator::assemble(&[Disk::new(magic(0), &one_level(1, 2)), global_spare(magic(9))]);

@@ -2,7 +2,7 @@
 //! Tells an inventory everything about the disks: descriptors, fields as stored, findings.
 
 use super::conflict::about;
-use super::{Assembly, Configuration, Role, SetRecord, VirtualDisk};
+use super::{Assembly, Configuration, SetRecord, VirtualDisk};
 use crate::crc::CrcVariant;
 use crate::disk::DdfDisk;
 use crate::finding::Fault;
@@ -65,8 +65,7 @@ impl Configuration<'_> {
             configuration: self.guid().into(),
             id: disk.guid().into(),
             sequence: disk.sequence().map(u64::from),
-            role: role.name(),
-            spare: matches!(role, Role::GlobalSpare | Role::DedicatedSpare),
+            role,
             usable,
         });
         self.report_disk_fields(disk, entry, into);

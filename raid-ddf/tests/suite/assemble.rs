@@ -69,7 +69,7 @@ fn a_failed_disk_is_not_read_although_it_is_still_online() {
     made.set_state(&[0, 1, 2], 1, PdState::ONLINE | PdState::FAILED | PdState::TRANSITION);
     let told = made.assemble();
     assert_eq!(states(&told), [InSync, Failed, InSync]);
-    assert_eq!(told.disks[1].role, "failed");
+    assert_eq!(told.disks[1].role.name(), "failed");
     assert!(!told.has(303));
 }
 
@@ -90,7 +90,7 @@ fn a_disk_that_was_removed_and_came_back_is_stale_without_being_damage() {
     assert_eq!(state(&told), ArrayState::Degraded);
     assert!(told.codes(Severity::Warning).is_empty(), "{:?}", told.findings);
     assert!(told.has(304));
-    assert_eq!(told.disks[1].role, "stale");
+    assert_eq!(told.disks[1].role.name(), "stale");
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_disk_that_the_newest_records_do_not_list_is_stale() {
     let told = made.assemble();
     assert_eq!(states(&told), [InSync, Stale, InSync]);
     assert_eq!(told.codes(Severity::Warning), [301, 436]);
-    assert_eq!(told.disks[1].role, "stale");
+    assert_eq!(told.disks[1].role.name(), "stale");
 }
 
 #[test]
@@ -881,10 +881,10 @@ fn spares_are_known_by_their_type() {
             record.spare_type = 0;
         });
         let told = made.assemble();
-        assert_eq!((told.disks[2].role, told.disks[2].spare), (role, spare));
+        assert_eq!((told.disks[2].role.name(), told.disks[2].role.is_spare()), (role, spare));
         assert_eq!(told.raw(Subject::Disk(2), "PD_Type"), Some(pd_type.bits().into()));
         made.set_state(&[0, 1, 2], 2, PdState::ONLINE | PdState::FAILED);
-        assert!(!made.assemble().disks[2].spare);
+        assert!(!made.assemble().disks[2].role.is_spare());
     }
 }
 

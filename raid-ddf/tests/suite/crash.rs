@@ -212,7 +212,7 @@ fn a_spare_comes_is_used_and_goes() {
     back.set_state(array, 0, &state_of(true, &[], &[1])).unwrap();
     assert_eq!(records_on(&back, 3), 0);
     assert_eq!(back.members("five")[1], (Some(1), MemberState::Rebuilding));
-    assert!(back.told().disks.iter().any(|disk| disk.disk == 3 && disk.spare));
+    assert!(back.told().disks.iter().any(|disk| disk.disk == 3 && disk.role.is_spare()));
 }
 
 /// Configuration records on a disk.
@@ -352,7 +352,10 @@ fn disks_and_the_whole_configuration_go() {
         let stamp = rig.stamp();
         rig.edit(|disks| Ddf::new().dissolve(disks, configuration, stamp)).unwrap();
     });
-    assert!(empty.told().arrays.is_empty() && empty.told().disks.iter().all(|disk| !disk.spare));
+    assert!(
+        empty.told().arrays.is_empty()
+            && empty.told().disks.iter().all(|disk| !disk.role.is_spare())
+    );
     let steps: Vec<_> = (0..4).map(|disk| empty.erase_steps(disk)).collect();
     let mut gone = 0;
     let erasure = Exploration::of(&empty, steps).with(Special::WholeDisk);

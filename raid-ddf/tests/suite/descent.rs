@@ -405,13 +405,13 @@ fn an_unused_disk_that_missed_updates_is_unused_and_no_damage() {
     made.on_disk(3, |made, kind| made.slot(3, kind, 0).fill(0xFF));
     made.set_sequence(&[0, 1, 2], 15);
     let told = made.assemble();
-    assert_eq!(told.disks[3].role, "unused");
+    assert_eq!(told.disks[3].role.name(), "unused");
     assert!(told.codes(Severity::Warning).is_empty(), "{:?}", told.findings);
     assert!(told.has(312));
     assert_eq!(state(&told, "volume"), ArrayState::Optimal);
     // A member that missed them is stale as before.
     made.set_sequence(&[0, 1], 17);
-    assert_eq!(made.assemble().disks[2].role, "stale");
+    assert_eq!(made.assemble().disks[2].role.name(), "stale");
 }
 
 /// A mirror of two; disk 0 was reached by update 11, which names nobody; disk 1 went on alone.

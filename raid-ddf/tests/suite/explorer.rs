@@ -217,7 +217,7 @@ impl Facts {
         let raw = |disk: usize, field| told.raw(Subject::Disk(disk), field);
         let disks = (0..rig.disks.len()).map(|disk| {
             let found = told.disks.iter().find(|found| found.disk == disk)?;
-            Some((found.role, raw(disk, "PD_Type"), raw(disk, "PD_State")))
+            Some((found.role.name(), raw(disk, "PD_Type"), raw(disk, "PD_State")))
         });
         let local = (0..rig.disks.len()).map(|disk| {
             let pieces = rig.disks[disk].pieces.iter();

@@ -146,8 +146,8 @@ fn check_states(scenario: &Scenario, told: &Told) {
     for disk in &told.disks {
         let listed = expected.roles.iter().find(|(index, _)| *index == disk.disk);
         let role = listed.map_or("member", |(_, role)| role);
-        assert_eq!(disk.role, role, "{name} disk {}", disk.disk);
-        assert_eq!(disk.spare, role == "global spare");
+        assert_eq!(disk.role.name(), role, "{name} disk {}", disk.disk);
+        assert_eq!(disk.role.is_spare(), role == "global spare");
     }
     let out_of_sync: Vec<_> = told
         .arrays

@@ -49,5 +49,5 @@ impl Discovery {
 
 /// Whether a disk is a spare of no configuration.
 pub(crate) fn is_spare_of_all(found: &DiskDescriptor) -> bool {
-    found.spare && found.configuration == ArrayId::ANY
+    found.role.is_spare() && found.configuration == ArrayId::ANY
 }

@@ -7,7 +7,7 @@ use raid_core::array::{
     ArrayDescriptor, ArrayId, ArrayState, Geometry, Initialisation, Level, MemberDescriptor,
     MemberId, MemberState, Name, Place, Placement, QNumbering, Secondary,
 };
-use raid_core::metadata::{Branch, Finding, Inventory, Severity, Subject};
+use raid_core::metadata::{Branch, DiskRole, Finding, Inventory, Severity, Subject};
 use raid_core::units::Slot;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -63,8 +63,7 @@ impl Format for Toy {
                 configuration: id,
                 id: MemberId([*slot; 24]),
                 sequence: None,
-                role: "member",
-                spare: false,
+                role: DiskRole::Member,
                 usable: Blocks(4),
             });
             into.raw(Subject::Disk(disk), "slot", u64::from(*slot));
@@ -163,7 +162,7 @@ fn a_format_that_nothing_else_knows_is_discovered() {
     assert_eq!(array.members[0].raw, [RawField { field: "start", value: 1 }]);
     assert_eq!(array.raw, [RawField { field: "size", value: 4 }]);
     assert_eq!(found.disks[0].claims[0].raw, [RawField { field: "slot", value: 1 }]);
-    assert_eq!(found.disks[0].claims[0].descriptor.unwrap().role, "member");
+    assert_eq!(found.disks[0].claims[0].descriptor.unwrap().role, DiskRole::Member);
     assert_eq!(found.disks[0].claims[0].pieces[0].bytes.len(), 512);
     assert!(found.disks[1].claims.is_empty());
     assert_eq!((found.findings.len(), found.conflicts().count()), (1, 0));
@@ -295,8 +294,7 @@ impl Format for Greedy {
                 configuration: ArrayId([7; 24]),
                 id: MemberId([0; 24]),
                 sequence: None,
-                role: "member",
-                spare: false,
+                role: DiskRole::Member,
                 usable: Blocks(4),
             });
         }

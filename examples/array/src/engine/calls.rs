@@ -418,7 +418,7 @@ impl Engine {
             return Err(CallError::Member { disk, place });
         }
         let found = self.listing();
-        let own = found.disk(disk).filter(|own| own.spare && !found.is_member(disk));
+        let own = found.disk(disk).filter(|own| own.role.is_spare() && !found.is_member(disk));
         let id = own.map(|own| own.id);
         let id = id.ok_or(CallError::NotASpare { disk })?;
         // Tried on a copy: what is refused later is heard by nobody who asked.

@@ -22,7 +22,7 @@ impl Listing {
 
     /// Whether a disk may replace a failed member.
     pub(super) fn is_spare(&self, disk: usize) -> bool {
-        self.disk(disk).is_some_and(|own| own.spare)
+        self.disk(disk).is_some_and(|own| own.role.is_spare())
     }
 
     /// Whether a disk is a member of any array, whatever its state.

@@ -247,7 +247,7 @@ fn an_unused_disk_is_no_damage_after_runs_that_did_not_write_it() {
         (0..3).for_each(|_| run(&mut machine, 0, &[0, 1, 2]));
         let found = machine.discover(&[0, 1, 2]);
         assert!(found.findings.iter().all(|found| found.finding.severity == Severity::Note));
-        let role = |disk: usize| found.disks[disk].claims[0].descriptor.unwrap().role;
+        let role = |disk: usize| found.disks[disk].claims[0].descriptor.unwrap().role.name();
         assert_eq!([0, 1, 2].map(role), ["member", "member", "unused"], "{}", kept.name);
     }
 }

@@ -15,7 +15,7 @@ use raid_core::array::{
 };
 use raid_core::metadata::{
     Admin, ArrayRequest, Branch, Capabilities, Change, ChangeError, DiskBuffer, DiskDescriptor,
-    DiskShape, DiskView, Format, Inventory, Lookup, MovedOn, RunTime, RuntimeState, Seen,
+    DiskRole, DiskShape, DiskView, Format, Inventory, Lookup, MovedOn, RunTime, RuntimeState, Seen,
     SetRecord, SpareRequest, SplitBrain, Stamp, Step, freshest,
 };
 use raid_core::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};
@@ -330,8 +330,7 @@ impl<const LOG: bool> Format for Kind<LOG> {
                 configuration: record.id(),
                 id: MemberId([*number as u8; 24]),
                 sequence: Some(*sequence),
-                role: if member { "member" } else { "global spare" },
-                spare: !member,
+                role: if member { DiskRole::Member } else { DiskRole::GlobalSpare },
                 usable: self.usable(disks[disk].shape),
             });
         }

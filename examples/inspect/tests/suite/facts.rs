@@ -91,7 +91,12 @@ fn spares_are_recognised_and_are_no_members() {
         let inspection = found(&raid_testdata::scenario(group, name));
         for (index, disk) in inspection.discovery.disks.iter().enumerate() {
             let descriptor = disk.claims[0].descriptor.unwrap();
-            assert_eq!(descriptor.spare, index == spare, "{name} d{index}: {}", descriptor.role);
+            assert_eq!(
+                descriptor.role.is_spare(),
+                index == spare,
+                "{name} d{index}: {}",
+                descriptor.role.name()
+            );
         }
     }
 }

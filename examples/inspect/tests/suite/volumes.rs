@@ -172,7 +172,7 @@ fn a_disk_that_was_left_behind_is_stale_and_in_no_slot() {
         [("ddf-mdadm", "stale-metadata-raid1", 1), ("ddf-mdadm-4.2", "degraded", 1)]
     {
         let inspection = inspect_without(&images(&raid_testdata::scenario(group, name)), &[]);
-        let role = inspection.discovery.disks[disk].claims[0].descriptor.unwrap().role;
+        let role = inspection.discovery.disks[disk].claims[0].descriptor.unwrap().role.name();
         let members = inspection.discovery.arrays.iter().flat_map(|array| &array.members);
         let mut members = members.map(|member| member.descriptor);
         let in_sync = |m: &MemberDescriptor| m.state == MemberState::InSync;

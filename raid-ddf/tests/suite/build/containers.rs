@@ -71,7 +71,7 @@ fn a_blank_disk_joins_as_a_spare() {
     let told = rig.told();
     assert_eq!(told.disks.len(), 4);
     assert_eq!(
-        told.disks.iter().filter(|disk| disk.spare).map(|d| d.disk).collect::<Vec<_>>(),
+        told.disks.iter().filter(|disk| disk.role.is_spare()).map(|d| d.disk).collect::<Vec<_>>(),
         [0]
     );
     assert_eq!(told.array("five").0.state, ArrayState::Optimal);

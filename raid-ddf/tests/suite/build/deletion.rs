@@ -38,7 +38,7 @@ fn a_deleted_array_is_gone_and_the_others_are_as_they_were() {
     // The last entry of the table has moved into the hole.
     expected.reverse();
     assert_eq!(left, expected);
-    let roles: Vec<_> = told.disks.iter().map(|disk| disk.role).collect();
+    let roles: Vec<_> = told.disks.iter().map(|disk| disk.role.name()).collect();
     assert_eq!(roles, ["unused", "member", "member", "member", "member"]);
     // Its blocks are free again.
     rig.create("four", five, &[0, 1, 4]).unwrap();

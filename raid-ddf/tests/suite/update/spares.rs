@@ -43,7 +43,7 @@ fn a_spare_takes_the_place_of_a_failed_member() {
     assert_eq!((filled.disk, filled.state), (Some(4), MemberState::Rebuilding));
     assert_eq!(filled.start, Lba(0));
     assert_eq!(rig.state(array, 0), Some(state_of(true, &[], &[2])));
-    assert!(told.disks.iter().all(|disk| !disk.spare));
+    assert!(told.disks.iter().all(|disk| !disk.role.is_spare()));
     rig.set_state(array, 0, &healthy()).unwrap();
     assert_eq!(stored(&rig), (0, ArrayState::Optimal));
     assert_eq!(rig.told().codes(Severity::Damage), [0; 0]);
@@ -56,7 +56,10 @@ fn a_dedicated_spare_serves_its_arrays_alone_until_it_is_released() {
     let other = rig.create("other", mirror, &[2, 3]).unwrap();
     assign(&mut rig, &SpareRequest::dedicated(4, &[(array, None)])).unwrap();
     let told = rig.told();
-    assert_eq!((told.disks[4].role, told.disks[4].spare), ("dedicated spare", true));
+    assert_eq!(
+        (told.disks[4].role.name(), told.disks[4].role.is_spare()),
+        ("dedicated spare", true)
+    );
     let before = rig.bytes();
     assert!(assign(&mut rig, &SpareRequest::global(4)).is_err(), "a spare already");
     assert!(assign(&mut rig, &SpareRequest::dedicated(0, &[(array, None)])).is_err(), "a member");
@@ -68,7 +71,7 @@ fn a_dedicated_spare_serves_its_arrays_alone_until_it_is_released() {
     assert_eq!(rig.bytes(), before);
     let stamp = rig.stamp();
     rig.edit(|disks| Ddf::new().release_spare(disks, 4, stamp)).unwrap();
-    assert_eq!(rig.told().disks[4].role, "unused");
+    assert_eq!(rig.told().disks[4].role.name(), "unused");
     let before = rig.bytes();
     let stamp = rig.stamp();
     assert!(
@@ -80,7 +83,7 @@ fn a_dedicated_spare_serves_its_arrays_alone_until_it_is_released() {
     activate(&mut rig, other, 0, 4).unwrap();
     let told = rig.told();
     assert_eq!(told.array("other").1[0].state, MemberState::Rebuilding);
-    assert_eq!(told.disks[4].role, "member");
+    assert_eq!(told.disks[4].role.name(), "member");
 }
 
 #[test]

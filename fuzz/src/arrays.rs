@@ -10,7 +10,7 @@
 use crate::input::Input;
 use crate::sparse::{BLOCK, Sparse};
 use raid_array::store::{CommitStep, Store};
-use raid_asr::RaidTable;
+use raid_asr::{RaidTable, Record as _};
 use raid_core::array::{Geometry, Initialisation, Level, Name, Placement, QNumbering, Secondary};
 use raid_core::metadata::{Admin, ArrayRequest, DiskShape, Stamp};
 use raid_core::units::Blocks;
@@ -241,7 +241,7 @@ fn write(
         _ if !sealed => {}
         Seal::Crc(variant) => seal(variant, ByteOrder::Big, &mut bytes),
         Seal::Table => {
-            if let Ok(table) = RaidTable::view_mut(&mut bytes) {
+            if let Some(table) = RaidTable::view_mut(&mut bytes) {
                 table.seal();
             }
         }

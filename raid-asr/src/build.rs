@@ -11,7 +11,9 @@ pub(crate) mod lines;
 pub(crate) mod spare;
 
 use crate::locate::{BLOCK_SIZE, Located, locate};
-use crate::{ConfigurationLine, RaidTable, ReservedBlock, TABLE_BLOCKS, TAIL_BLOCKS, TableHeader};
+use crate::{
+    ConfigurationLine, RaidTable, Record, ReservedBlock, TABLE_BLOCKS, TAIL_BLOCKS, TableHeader,
+};
 use raid_core::metadata::{ChangeError, DiskBuffer, DiskBytes, DiskShape, Stamp};
 use raid_core::units::{Blocks, Extent, Lba};
 use zerocopy::FromZeros;
@@ -125,12 +127,12 @@ pub(crate) fn empty_table(disk: &mut DiskBuffer<'_>, at: Lba) {
 
 /// The table at `at`, to be edited.
 pub(crate) fn table_mut<'b>(disk: &'b mut DiskBuffer<'_>, at: Lba) -> Option<&'b mut RaidTable> {
-    RaidTable::view_mut(disk.get_mut(table_extent(at))?).ok()
+    RaidTable::view_mut(disk.get_mut(table_extent(at))?)
 }
 
 fn reserved_block<'b>(disk: &'b mut DiskBuffer<'_>) -> Option<&'b mut ReservedBlock> {
     let at = last_block(disk.shape)?;
-    ReservedBlock::view_mut(disk.get_mut(Extent { start: at, len: Blocks(1) })?).ok()
+    ReservedBlock::view_mut(disk.get_mut(Extent { start: at, len: Blocks(1) })?)
 }
 
 /// Whether the buffer holds no metadata of the format at all.

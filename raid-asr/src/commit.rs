@@ -18,7 +18,7 @@
 
 use crate::build::{last_block, table_extent};
 use crate::locate::{Located, TableFault, locate};
-use crate::{RaidTable, RecordError, TABLE_BLOCKS};
+use crate::{RaidTable, Record, RecordError, TABLE_BLOCKS};
 use raid_core::metadata::{DiskBuffer, DiskBytes, Step};
 use raid_core::units::{Blocks, Extent, Lba};
 
@@ -32,7 +32,7 @@ pub(crate) fn step<'a>(disk: &'a DiskBuffer<'_>, index: usize) -> Option<Step<'a
         Err(_) => return None,
     };
     let held = bytes.get(table_extent(at))?;
-    let table = RaidTable::view(held).ok()?;
+    let table = RaidTable::view(held)?;
     let whole = Extent { start: at, len: Blocks(found.at.0.checked_sub(at.0)?.checked_add(1)?) };
     let used = table.lines_in_use().len();
     let is_new = used == 0 || bytes.get(whole).is_some();

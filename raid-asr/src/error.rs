@@ -9,10 +9,12 @@ use core::fmt;
 pub enum RecordError {
     /// The buffer ends before the record does.
     Truncated {
-        /// Bytes the record needs.
-        needed: usize,
-        /// Bytes that were given.
-        got: usize,
+        /// Which record.
+        record: &'static str,
+        /// Bytes given.
+        found: usize,
+        /// Bytes of the record.
+        expected: usize,
     },
     /// `b0idcode`, the reserved block's own magic.
     BlockMagic {
@@ -59,7 +61,7 @@ pub enum RecordError {
 impl RecordError {
     /// Number for C callers and log searches. Stable; never reused.
     #[must_use]
-    pub const fn code(self) -> u16 {
+    pub const fn code(&self) -> u16 {
         match self {
             Self::Truncated { .. } => 1,
             Self::BlockMagic { .. } => 2,
@@ -92,7 +94,7 @@ impl RecordError {
     pub fn values(self) -> (u64, u64) {
         let bytes = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         match self {
-            Self::Truncated { needed, got } => (bytes(got), bytes(needed)),
+            Self::Truncated { found, expected, .. } => (bytes(found), bytes(expected)),
             Self::BlockMagic { found } => (found.into(), crate::ReservedBlock::MAGIC.into()),
             Self::SoftwareMagic { found } => {
                 (found.into(), crate::ReservedBlock::SOFTWARE_MAGIC.into())
@@ -110,7 +112,9 @@ impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (found, expected) = self.values();
         match self {
-            Self::Truncated { .. } => write!(f, "record needs {expected} bytes, got {found}"),
+            Self::Truncated { record, .. } => {
+                write!(f, "{record}: {found} bytes, expected at least {expected}")
+            }
             Self::BlockMagic { .. } | Self::SoftwareMagic { .. } | Self::TableMagic { .. } => {
                 write!(f, "{} is {found:#010x}, not {expected:#010x}", self.field())
             }
@@ -138,7 +142,24 @@ mod tests {
         assert_eq!(text, "ridcode is 0xdeadbeef, not 0x900765c4");
         let text = RecordError::TablePointer { found: 17_942_567, limit: 5367 }.to_string();
         assert_eq!(text, "raidtbl is block 17942567, allowed are 1 to 5367");
+        let text = RecordError::Truncated { record: "RAID table", found: 8191, expected: 8192 };
+        assert_eq!(text.to_string(), "RAID table: 8191 bytes, expected at least 8192");
         let text = RecordError::LineCount { found: 256, limit: 127 }.to_string();
         assert_eq!(text, "elmcnt is 256, allowed are 1 to 127");
+    }
+
+    #[test]
+    fn errors_keep_their_numbers() {
+        let errors = [
+            RecordError::Truncated { record: "RAID table", found: 8191, expected: 8192 },
+            RecordError::BlockMagic { found: 1 },
+            RecordError::SoftwareMagic { found: 1 },
+            RecordError::ReservedVersion { found: 1 },
+            RecordError::TablePointer { found: 1, limit: 2 },
+            RecordError::TableMagic { found: 1 },
+            RecordError::LineSize { found: 1 },
+            RecordError::LineCount { found: 1, limit: 2 },
+        ];
+        assert!((1..).zip(&errors).all(|(place, error)| error.code() == place));
     }
 }

@@ -9,27 +9,16 @@
 //! | 50 … 69 | members and spares, and choices of the caller's |
 
 use raid_core::array::ArrayId;
-use raid_core::metadata::{Finding, Severity};
+use raid_core::metadata::{Finding, FindingKind, Severity};
 use raid_core::units::Lba;
-
-/// A kind of finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Kind {
-    /// Stable; never reused.
-    pub code: u16,
-    /// How bad.
-    pub severity: Severity,
-    /// What is wrong.
-    pub what: &'static str,
-}
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $severity:ident, $what:literal;)*) => {
-        $($(#[$doc])* pub const $name: Kind =
-            Kind { code: $code, severity: Severity::$severity, what: $what };)*
+        $($(#[$doc])* pub const $name: FindingKind =
+            FindingKind { code: $code, severity: Severity::$severity, what: $what };)*
 
         /// Every kind, in the order of the codes.
-        pub const ALL: &[Kind] = &[$($name),*];
+        pub const ALL: &[FindingKind] = &[$($name),*];
     };
 }
 
@@ -160,7 +149,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// The finding of this kind here.
-    pub(crate) fn finding(self, kind: Kind, found: impl Into<u64>) -> Finding {
+    pub(crate) fn finding(self, kind: FindingKind, found: impl Into<u64>) -> Finding {
         Finding {
             severity: kind.severity,
             code: kind.code,
@@ -177,7 +166,7 @@ impl Place {
     /// The finding of this kind here, with what was expected.
     pub(crate) fn mismatch(
         self,
-        kind: Kind,
+        kind: FindingKind,
         found: impl Into<u64>,
         expected: impl Into<u64>,
     ) -> Finding {

@@ -12,7 +12,7 @@
 
 use crate::build::table_extent;
 use crate::locate::{Located, TableFault, locate};
-use crate::{ConfigurationLine, ReservedBlock, TableHeader};
+use crate::{ConfigurationLine, Record, ReservedBlock, TableHeader};
 use core::mem::size_of;
 use raid_core::metadata::{DiskBytes, MovedOn};
 use raid_core::units::{Blocks, Extent, Lba};
@@ -45,7 +45,7 @@ pub(crate) fn moved_on(disk: DiskBytes<'_>, index: usize, found: &[u8]) -> Optio
         return None;
     }
     let (what, found, expected) = if index == 0 {
-        compare_reserved(ReservedBlock::view(found).ok()?, ReservedBlock::view(held).ok()?)
+        compare_reserved(ReservedBlock::view(found)?, ReservedBlock::view(held)?)
     } else {
         compare_tables(found, held)
     }?;

@@ -11,17 +11,17 @@
 //!
 //! Every integer is big-endian, every block has 512 bytes, every record has alignment 1. The records
 //! ([`ReservedBlock`], [`RaidTable`], [`TableHeader`], [`ConfigurationLine`]) are the bytes on disk:
-//! `view` judges nothing, `view_mut` edits in place and keeps what it does not know, `check` gives a
+//! [`Record::view`] judges nothing, [`Record::view_mut`] edits in place and keeps what it does not know, `check` gives a
 //! judged view ([`Identity`], [`Table`]). [`Asr`] reads whole sets of disks through
 //! [`raid_core::metadata::Format`], runs them through [`raid_core::metadata::RunTime`], and makes and
 //! changes them through [`raid_core::metadata::Admin`].
 //!
 //! ```
-//! use raid_asr::{LineName, RaidTable, TreeLevel};
+//! use raid_asr::{LineName, RaidTable, Record, TreeLevel};
 //!
 //! // 16 blocks as read from a disk; here an array line and one disk line, made by hand.
 //! let mut blocks = [0u8; 8192];
-//! let raw = RaidTable::view_mut(&mut blocks)?;
+//! let raw = RaidTable::view_mut(&mut blocks).unwrap();
 //! raw.header.ridcode = raid_asr::TableHeader::MAGIC.into();
 //! (raw.header.maxelm, raw.header.elmcnt, raw.header.elmsize) = (127.into(), 2.into(), 64.into());
 //! raw.lines[0].raidlevel = TreeLevel::Fwl.raw();
@@ -98,6 +98,7 @@ pub use format::Asr;
 pub use level::{RaidType, TreeLevel};
 pub use name::LineName;
 pub use order::MemberOrder;
+pub use record::Record;
 pub use reserved_block::{DiskFlags, Identity, ReservedBlock};
 pub use state::{ArrayLineState, DiskLineState, Worth};
 pub use table::{OwnLine, RaidTable, Table};

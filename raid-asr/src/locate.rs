@@ -12,7 +12,9 @@
 //! Discovery's next read and assembly ask the same function, so they cannot disagree. At most three
 //! ranges of a disk are ever asked for.
 
-use crate::{Identity, RaidTable, RecordError, ReservedBlock, TABLE_BLOCKS, TAIL_BLOCKS, Table};
+use crate::{
+    Identity, RaidTable, Record, RecordError, ReservedBlock, TABLE_BLOCKS, TAIL_BLOCKS, Table,
+};
 use raid_core::metadata::DiskBytes;
 use raid_core::units::{Extent, Lba};
 
@@ -104,8 +106,8 @@ pub(crate) fn locate<'a>(disk: DiskBytes<'a>) -> Located<'a> {
     match (ReservedBlock::check(bytes), ReservedBlock::view(bytes)) {
         (Ok(identity), _) => find_table(disk, at, identity),
         // Erased as wipefs does it: nobody's any more, as a zeroed anchor of DDF is.
-        (Err(_), Ok(record)) if record.is_wiped() => Located::Absent,
-        (Err(error), Ok(record)) if record.has_trace() => {
+        (Err(_), Some(record)) if record.is_wiped() => Located::Absent,
+        (Err(error), Some(record)) if record.has_trace() => {
             Located::Trace(Trace::ReservedBlock { at, record, error })
         }
         _ => Located::Absent,

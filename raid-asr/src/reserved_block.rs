@@ -13,7 +13,7 @@
 //! No checksum covers this block (`asr.md` 1.2).
 
 use crate::RecordError;
-use crate::record::{Record, expect};
+use crate::record::{Record, expect, whole};
 use core::mem::{offset_of, size_of};
 use zerocopy::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -207,7 +207,9 @@ bitflags::bitflags! {
     }
 }
 
-impl Record for ReservedBlock {}
+impl Record for ReservedBlock {
+    const NAME: &'static str = "reserved block";
+}
 
 impl ReservedBlock {
     /// `b0idcode` of every disk of the format.
@@ -219,28 +221,12 @@ impl ReservedBlock {
     /// `drivemagic` of a disk that has none.
     pub const NO_DRIVEMAGIC: u32 = 0xFFFF_FFFF;
 
-    /// Looks at the front of `bytes` as a reserved block and judges nothing.
-    ///
-    /// # Errors
-    /// [`RecordError::Truncated`].
-    pub fn view(bytes: &[u8]) -> Result<&Self, RecordError> {
-        Self::of(bytes)
-    }
-
-    /// Looks at the front of `bytes` as a reserved block that is to be edited in place.
-    ///
-    /// # Errors
-    /// [`RecordError::Truncated`].
-    pub fn view_mut(bytes: &mut [u8]) -> Result<&mut Self, RecordError> {
-        Self::of_mut(bytes)
-    }
-
     /// Looks at the front of `bytes` as a reserved block and checks both magics, then the version.
     ///
     /// # Errors
     /// [`RecordError`]; [`RecordError::ReservedVersion`] only when both magics are right.
     pub fn check(bytes: &[u8]) -> Result<Identity<'_>, RecordError> {
-        let block = Self::view(bytes)?;
+        let block: &Self = whole(bytes)?;
         expect(block.b0idcode, Self::MAGIC, |found| RecordError::BlockMagic { found })?;
         expect(block.smagic, Self::SOFTWARE_MAGIC, |found| RecordError::SoftwareMagic { found })?;
         if block.resver != Self::VERSION {
@@ -334,7 +320,7 @@ mod tests {
         );
         assert_eq!(
             ReservedBlock::check(&block()[..511]).err(),
-            Some(RecordError::Truncated { needed: 512, got: 511 })
+            Some(RecordError::Truncated { record: "reserved block", found: 511, expected: 512 })
         );
     }
 

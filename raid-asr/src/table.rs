@@ -8,7 +8,7 @@
 //!
 //! Every member carries the table of its whole array; the members are each other's backup.
 
-use crate::record::{Record, expect};
+use crate::record::{Record, expect, whole};
 use crate::tree::{Node, Nodes, Tree};
 use crate::{Checksum, ConfigurationLine, RecordError, TableHeader};
 use core::mem::size_of;
@@ -28,28 +28,13 @@ pub struct RaidTable {
 
 const _: () = assert!(size_of::<RaidTable>() == 8192);
 
-impl Record for RaidTable {}
+impl Record for RaidTable {
+    const NAME: &'static str = "RAID table";
+}
 
 impl RaidTable {
     /// Lines that fit on a disk, whatever `maxelm` says.
     pub const ROOM: u16 = 127;
-
-    /// Looks at the front of `bytes` as a table and judges nothing.
-    ///
-    /// # Errors
-    /// [`RecordError::Truncated`].
-    pub fn view(bytes: &[u8]) -> Result<&Self, RecordError> {
-        Self::of(bytes)
-    }
-
-    /// Looks at the front of `bytes` as a table that is to be edited in place; end an edit with
-    /// [`RaidTable::seal`].
-    ///
-    /// # Errors
-    /// [`RecordError::Truncated`].
-    pub fn view_mut(bytes: &mut [u8]) -> Result<&mut Self, RecordError> {
-        Self::of_mut(bytes)
-    }
 
     /// Looks at the front of `bytes` as a table and checks magic, size of a line and number of
     /// lines. The checksum is left to [`Table::checksum`]: a mismatch is not always damage.
@@ -57,7 +42,7 @@ impl RaidTable {
     /// # Errors
     /// [`RecordError`].
     pub fn check(bytes: &[u8]) -> Result<Table<'_>, RecordError> {
-        let raw = Self::view(bytes)?;
+        let raw: &Self = whole(bytes)?;
         let header = &raw.header;
         expect(header.ridcode, TableHeader::MAGIC, |found| RecordError::TableMagic { found })?;
         if header.elmsize.get() != ConfigurationLine::SIZE {
@@ -210,7 +195,7 @@ mod tests {
         bad.header.elmsize = 128.into();
         let error = RecordError::LineSize { found: 128 };
         assert_eq!(RaidTable::check(bad.as_bytes()).err(), Some(error));
-        let error = RecordError::Truncated { needed: 8192, got: 8191 };
+        let error = RecordError::Truncated { record: "RAID table", found: 8191, expected: 8192 };
         assert_eq!(RaidTable::check(&table(1, 127).as_bytes()[..8191]).err(), Some(error));
     }
 

@@ -13,7 +13,7 @@ use crate::format::Asr;
 use crate::locate::{Located, locate};
 use crate::update::survey::{raidmagic_of, unused_at};
 use crate::update::{activate, delete, run_time};
-use crate::{RaidTable, TableHeader, build, commit, guard};
+use crate::{RaidTable, Record, TableHeader, build, commit, guard};
 use raid_core::array::{ArrayId, Place};
 use raid_core::metadata::{
     Admin, ArrayRequest, Capabilities, Change, ChangeError, DiskBuffer, DiskBytes, DiskShape,
@@ -29,7 +29,7 @@ fn unknown_version(disks: &dyn Disks, index: usize) -> Option<u32> {
         Ok(copy) => copy.at,
         Err(_) => unused_at(&found)?,
     };
-    let table = RaidTable::view(disk.get(build::table_extent(at))?).ok()?;
+    let table = RaidTable::view(disk.get(build::table_extent(at))?)?;
     Some(table.header.rversion.get()).filter(|version| *version != TableHeader::VERSION_2)
 }
 

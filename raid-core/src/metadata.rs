@@ -130,6 +130,17 @@ pub enum Severity {
     Refusal,
 }
 
+/// A kind of finding, as a format lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FindingKind {
+    /// Number for log searches, unique inside a format. Stable; never reused.
+    pub code: u16,
+    /// How bad.
+    pub severity: Severity,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
 /// One thing that discovery noticed: where, what was found, what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {

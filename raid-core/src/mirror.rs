@@ -34,6 +34,17 @@ pub enum MirrorError {
     },
 }
 
+impl MirrorError {
+    /// Number for C callers and log searches. Stable; never reused.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::Length { .. } => 1,
+            Self::TooManyCopies { .. } => 2,
+        }
+    }
+}
+
 impl fmt::Display for MirrorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

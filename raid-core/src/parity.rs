@@ -96,6 +96,21 @@ pub enum ParityError {
     },
 }
 
+impl ParityError {
+    /// Number for C callers and log searches. Stable; never reused.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::Length { .. } => 1,
+            Self::TooManyEntries { .. } => 2,
+            Self::Exponent { .. } => 3,
+            Self::NotLost { .. } => 4,
+            Self::TooFewParities { .. } => 5,
+            Self::SameBlock { .. } => 6,
+        }
+    }
+}
+
 impl fmt::Display for ParityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

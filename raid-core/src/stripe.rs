@@ -150,6 +150,18 @@ pub enum NotPossible {
     },
 }
 
+impl NotPossible {
+    /// Number for C callers and log searches. Stable; never reused.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::Lost { .. } => 1,
+            Self::ParityUnknown { .. } => 2,
+            Self::OutOfRange { .. } => 3,
+        }
+    }
+}
+
 impl fmt::Display for NotPossible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -44,7 +44,7 @@ pub enum RecordError {
 impl RecordError {
     /// Number for C callers and log searches. Stable; never reused.
     #[must_use]
-    pub const fn code(self) -> u16 {
+    pub const fn code(&self) -> u16 {
         match self {
             Self::Truncated { .. } => 1,
             Self::Signature { .. } => 2,
@@ -146,6 +146,23 @@ pub enum StructureError {
     },
 }
 
+impl StructureError {
+    /// Number for C callers and log searches. Stable; never reused.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::HeaderAddress { .. } => 1,
+            Self::Unreadable { .. } => 2,
+            Self::Signature { .. } => 3,
+            Self::Crc { .. } => 4,
+            Self::HeaderType { .. } => 5,
+            Self::Guid { .. } => 6,
+            Self::SectionPlace { .. } => 7,
+            Self::TooLarge { .. } => 8,
+        }
+    }
+}
+
 impl fmt::Display for StructureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -190,3 +207,36 @@ impl fmt::Display for StructureError {
 }
 
 impl core::error::Error for StructureError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_keep_their_numbers() {
+        let record = "header";
+        let records = [
+            RecordError::Truncated { record, found: 511, expected: 512 },
+            RecordError::Signature { record, found: 1, expected: 2 },
+            RecordError::Crc { record, found: 1, a: 2, b: 3 },
+        ];
+        assert!((1..).zip(&records).all(|(place, error)| error.code() == place));
+        let at = Lba(1);
+        let structures = [
+            StructureError::HeaderAddress { at, found: 9, blocks: 8 },
+            StructureError::Unreadable { at },
+            StructureError::Signature { at, found: 1 },
+            StructureError::Crc { at, found: 1, expected: 2 },
+            StructureError::HeaderType { at, found: 1, expected: 2 },
+            StructureError::Guid { at, found: 1, expected: 2 },
+            StructureError::SectionPlace {
+                at,
+                section: Section::ControllerData,
+                found: 0,
+                expected: 1,
+            },
+            StructureError::TooLarge { at, end: Lba(9), limit: Lba(8) },
+        ];
+        assert!((1..).zip(&structures).all(|(place, error)| error.code() == place));
+    }
+}

@@ -1,22 +1,39 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Everything that discovery can notice, with its number, severity and words: one table.
+//!
+//! | codes | about |
+//! |---|---|
+//! | 101 … 199 | one copy on one disk |
+//! | 201 … 299 | the copies of one disk against each other |
+//! | 301 … 399 | disks of one configuration |
+//! | 401 … 499 | one array |
 
-use raid_core::metadata::{Finding, Severity};
+use raid_core::metadata::{Finding, FindingKind, Severity};
 
 macro_rules! faults {
     ($( $name:ident = $code:literal, $severity:ident, $what:literal; )*) => {
-        /// What was noticed. The numbers are stable, for log searches.
+        /// What was noticed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Fault { $( $name, )* }
+        #[non_exhaustive]
+        pub enum Fault { $( #[doc = $what] $name, )* }
 
         impl Fault {
-            const fn row(self) -> (u16, Severity, &'static str) {
-                match self { $( Self::$name => ($code, Severity::$severity, $what), )* }
+            /// Its number, how bad it is, and what is wrong.
+            #[must_use]
+            pub const fn kind(self) -> FindingKind {
+                match self {
+                    $( Self::$name => {
+                        FindingKind { code: $code, severity: Severity::$severity, what: $what }
+                    } )*
+                }
             }
 
-            #[cfg(test)]
-            pub(crate) const ALL: &'static [Self] = &[$( Self::$name, )*];
+            /// Every one.
+            pub const ALL: &'static [Self] = &[$( Self::$name, )*];
         }
+
+        /// Every kind.
+        pub const ALL: &[FindingKind] = &[$( Fault::$name.kind(), )*];
     };
 }
 
@@ -113,7 +130,7 @@ faults! {
 impl Fault {
     /// The finding, about `disk` if given; the caller fills in the rest.
     pub(crate) const fn on(self, disk: Option<usize>) -> Finding {
-        let (code, severity, what) = self.row();
+        let FindingKind { code, severity, what } = self.kind();
         Finding {
             severity,
             code,
@@ -134,9 +151,9 @@ mod tests {
 
     #[test]
     fn no_number_is_used_twice() {
-        for (index, fault) in Fault::ALL.iter().enumerate() {
-            for other in &Fault::ALL[..index] {
-                assert_ne!(fault.row().0, other.row().0, "{fault:?} and {other:?}");
+        for (index, fault) in ALL.iter().enumerate() {
+            for other in &ALL[..index] {
+                assert_ne!(fault.code, other.code, "{fault:?} and {other:?}");
             }
         }
     }

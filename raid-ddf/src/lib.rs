@@ -101,7 +101,7 @@ mod disk;
 mod disk_bytes;
 mod erase;
 mod error;
-mod finding;
+pub mod finding;
 mod format;
 mod geometry;
 mod guard;

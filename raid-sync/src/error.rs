@@ -71,6 +71,28 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// Number for C callers and log searches. Stable; never reused.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::NoCopyLeft { .. } => 1,
+            Self::DirtyAndDegraded { .. } => 2,
+            Self::ResyncOwedAndDegraded { .. } => 3,
+            Self::NeedsFormat => 4,
+            Self::OutOfRange { .. } => 5,
+            Self::Busy => 6,
+            Self::NoOperation => 7,
+            Self::ResyncFirst => 8,
+            Self::NotRedundant => 9,
+            Self::Member(_) => 10,
+            Self::Occupied(_) => 11,
+            Self::Diverged(_) => 12,
+            Self::Config { .. } => 13,
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -143,6 +165,19 @@ pub enum Unexpected {
     },
 }
 
+impl Unexpected {
+    /// Number for C callers and log searches. Stable; never reused.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::Ticket(_) => 1,
+            Self::Window(_) => 2,
+            Self::Flush(_) => 3,
+            Self::Record { .. } => 4,
+        }
+    }
+}
+
 impl fmt::Display for Unexpected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -160,3 +195,41 @@ impl fmt::Display for Unexpected {
 }
 
 impl core::error::Error for Unexpected {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::error::Error;
+    use std::string::ToString;
+
+    /// Each error has the number of its place in the list, from 1, and says something.
+    fn numbered<E: Error>(errors: &[E], code: impl Fn(&E) -> u16) {
+        for (place, error) in (1..).zip(errors) {
+            assert_eq!(code(error), place, "{error:?}");
+            assert!(!error.to_string().is_empty(), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn refusals_keep_their_numbers() {
+        let (trusted, members, slot) = (2, 4, Slot(0));
+        let refusals = [
+            Refusal::NoCopyLeft { trusted, needed: 3 },
+            Refusal::DirtyAndDegraded { trusted, members },
+            Refusal::ResyncOwedAndDegraded { trusted, members },
+            Refusal::NeedsFormat,
+            Refusal::OutOfRange { rows: Rows::new(8, 1), size: 8 },
+            Refusal::Busy,
+            Refusal::NoOperation,
+            Refusal::ResyncFirst,
+            Refusal::NotRedundant,
+            Refusal::Member(slot),
+            Refusal::Occupied(slot),
+            Refusal::Diverged(slot),
+            Refusal::Config { what: "a limit", found: 1, expected: 2 },
+        ];
+        numbered(&refusals, Refusal::code);
+        let (found, expected) = (RecordSeq(2), None);
+        assert_eq!(Unexpected::Record { found, expected }.code(), 4);
+    }
+}

@@ -8,8 +8,8 @@ use crate::locate::{Found, Located, TableCopy, TableFault, Trace, locate};
 use crate::tree::Node;
 use crate::update::survey::unused_at;
 use crate::{
-    Checksum, ChecksumVerdict, ConfigurationLine, OwnLine, RaidTable, RaidType, RecordError, Table,
-    TableHeader, Tree, Worth,
+    Checksum, ChecksumVerdict, ConfigurationLine, OwnLine, RaidTable, RaidType, Record,
+    RecordError, Table, TableHeader, Tree, Worth,
 };
 use raid_core::array::ArrayId;
 use raid_core::metadata::{DiskBytes, DiskDescriptor, DiskRole, Disks, Inventory};
@@ -84,7 +84,7 @@ pub(crate) fn was_deleted(disks: &dyn Disks, member: &Member<'_>) -> bool {
         // An empty table that names an array is a note of ours; see `update/delete.rs`.
         let header = unused_at(&found)
             .and_then(|at| view.get(table_extent(at)))
-            .and_then(|bytes| RaidTable::view(bytes).ok())
+            .and_then(RaidTable::view)
             .map(|table| &table.header);
         header.is_some_and(|header| {
             header.raidmagic.get() == member.array() && header.timestamp.get() > stamp

@@ -14,11 +14,11 @@
 use super::Report;
 use super::disk::{Standing, holders, standing};
 use super::newest::{Age, Newest};
-use crate::finding::{self, Kind, Place};
+use crate::finding::{self, Place};
 use crate::locate::Found;
 use crate::{ConfigurationLine, DiskLineState, Worth};
 use raid_core::array::MemberState;
-use raid_core::metadata::Disks;
+use raid_core::metadata::{Disks, FindingKind};
 
 /// Finds and judges the members of one array.
 #[derive(Clone, Copy, Debug)]
@@ -39,14 +39,14 @@ pub(crate) struct Resolved {
 /// What made a member worth something else than its line says.
 #[derive(Clone, Copy, Debug)]
 struct Cause {
-    kind: Kind,
+    kind: FindingKind,
     disk: usize,
     found: u64,
     expected: Option<u64>,
 }
 
 impl Cause {
-    fn of(kind: Kind, disk: usize, line: &ConfigurationLine) -> Self {
+    fn of(kind: FindingKind, disk: usize, line: &ConfigurationLine) -> Self {
         Self { kind, disk, found: line.raidmagic.get().into(), expected: None }
     }
 }

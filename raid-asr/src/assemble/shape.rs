@@ -11,10 +11,11 @@
 //! The stripe unit is the disk lines' `strpsize`; the array line's is the full stripe.
 
 use super::{Member, Report};
-use crate::finding::{self, Kind};
+use crate::finding;
 use crate::order::first_conflict;
 use crate::{ConfigurationLine, MemberOrder, RaidType, ReservedBlock, Set, Tree, TreeLevel};
 use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
+use raid_core::metadata::FindingKind;
 use raid_core::units::{Blocks, Slot};
 
 /// Geometry and size of an array.
@@ -97,7 +98,7 @@ fn mismatch(
     report: &mut Report<'_>,
     member: &Member<'_>,
     index: usize,
-    kind: Kind,
+    kind: FindingKind,
     found: impl Into<u64>,
     expected: impl Into<u64>,
 ) {

@@ -8,7 +8,7 @@ use super::survey::{Survey, timestamp_after};
 use crate::assemble::members_of;
 use crate::assemble::newest::{compare_sequences, sequence, timestamp};
 use crate::build::{table_extent, table_mut};
-use crate::{RaidTable, TreeLevel};
+use crate::{RaidTable, Record, TreeLevel};
 use raid_core::metadata::{DiskBuffer, DiskBytes, LiveDisks, Stamp};
 use raid_core::units::Lba;
 
@@ -82,5 +82,5 @@ fn copy(disks: &mut [DiskBuffer<'_>], from: (usize, Lba), to: (usize, Lba)) {
 /// The table of a disk.
 fn table_at<'d>(disks: &'d [DiskBuffer<'_>], (disk, at): (usize, Lba)) -> Option<&'d RaidTable> {
     let bytes = DiskBytes::of_buffer(disks.get(disk)?);
-    RaidTable::view(bytes.get(table_extent(at))?).ok()
+    RaidTable::view(bytes.get(table_extent(at))?)
 }

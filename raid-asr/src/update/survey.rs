@@ -7,7 +7,7 @@ use crate::assemble::member_at;
 use crate::assemble::newest::Newest;
 use crate::build::{table_extent, table_mut};
 use crate::locate::{Found, Located, TableFault, locate};
-use crate::{ConfigurationLine, MemberOrder, RaidTable, RecordError, TableHeader};
+use crate::{ConfigurationLine, MemberOrder, RaidTable, Record, RecordError, TableHeader};
 use raid_core::array::ArrayId;
 use raid_core::metadata::{ChangeError, DiskBuffer, DiskBytes, Disks, LiveDisks, Stamp};
 use raid_core::units::Lba;
@@ -137,7 +137,7 @@ impl Survey {
     /// The header of the newest copy.
     pub(crate) fn header<'d>(&self, disks: &'d [DiskBuffer<'_>]) -> Option<&'d TableHeader> {
         let bytes = DiskBytes::of_buffer(disks.get(self.newest)?);
-        RaidTable::view(bytes.get(table_extent(self.at))?).ok().map(|table| &table.header)
+        RaidTable::view(bytes.get(table_extent(self.at))?).map(|table| &table.header)
     }
 
     /// Where the lines of a set are.
@@ -159,7 +159,7 @@ impl Survey {
         index: usize,
     ) -> Option<&'d ConfigurationLine> {
         let bytes = DiskBytes::of_buffer(disks.get(self.newest)?);
-        RaidTable::view(bytes.get(table_extent(self.at))?).ok()?.lines.get(index)
+        RaidTable::view(bytes.get(table_extent(self.at))?)?.lines.get(index)
     }
 
     /// Edits the newest copy.

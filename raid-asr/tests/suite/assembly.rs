@@ -5,9 +5,9 @@ use crate::generator::{
     self, CAPACITY, Disk, Found, Line, UNIT, assemble, global_spare, magic, members, one_level,
     two_levels,
 };
-use raid_asr::finding::{self, Kind};
+use raid_asr::finding;
 use raid_core::array::{ArrayState, Initialisation, Level, MemberState, Place, Secondary};
-use raid_core::metadata::{Finding, Severity};
+use raid_core::metadata::{Finding, FindingKind, Severity};
 use raid_core::units::{Blocks, Lba, Slot};
 
 use ArrayState::{Degraded, Failed, Optimal, PartiallyOptimal};
@@ -17,7 +17,7 @@ fn states(found: &Found) -> Vec<MemberState> {
     found.members.iter().map(|member| member.state).collect()
 }
 
-fn told(found: &Found, kind: Kind) -> Finding {
+fn told(found: &Found, kind: FindingKind) -> Finding {
     *found
         .findings
         .iter()
@@ -26,7 +26,7 @@ fn told(found: &Found, kind: Kind) -> Finding {
 }
 
 /// Asserts that the array of these lines is refused for this reason, and only for refusals of it.
-fn assert_refused(lines: &[Line], kind: Kind) -> Finding {
+fn assert_refused(lines: &[Line], kind: FindingKind) -> Finding {
     let found = assemble(&members(lines));
     assert!(found.arrays.iter().all(|array| array.state == Failed), "{found:#?}");
     let told = told(&found, kind);
@@ -383,7 +383,7 @@ fn equal_addresses_are_no_conflict() {
 #[test]
 fn contradicting_lines_refuse_an_array() {
     type Edit = fn(&mut Vec<Line>);
-    let one: [(Edit, Kind); 12] = [
+    let one: [(Edit, FindingKind); 12] = [
         (|lines| lines[0].count = 4, finding::DISK_COUNT),
         (|lines| lines[0].count = 2, finding::DISK_COUNT),
         (|lines| lines[2].offset = 1, finding::OFFSET),
@@ -402,7 +402,7 @@ fn contradicting_lines_refuse_an_array() {
         edit(&mut lines);
         assert_refused(&lines, kind);
     }
-    let two: [(Edit, Kind); 5] = [
+    let two: [(Edit, FindingKind); 5] = [
         (|lines| lines[0].count = 3, finding::SET_COUNT),
         (|lines| lines[4].raid_type = 0, finding::UNEQUAL_SETS),
         (|lines| lines[4].capacity -= 128, finding::UNEQUAL_SETS),

@@ -276,7 +276,7 @@ impl Inventory for Found {
 
 impl Found {
     /// Whether there is a finding of this kind.
-    pub fn has(&self, kind: raid_asr::finding::Kind) -> bool {
+    pub fn has(&self, kind: raid_core::metadata::FindingKind) -> bool {
         self.findings.iter().any(|finding| finding.code == kind.code)
     }
 

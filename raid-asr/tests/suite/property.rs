@@ -4,7 +4,7 @@
 #![allow(missing_docs)]
 
 use crate::generator::{Found, Image, Probe, assemble_probes};
-use raid_asr::{RaidTable, ReservedBlock, finding};
+use raid_asr::{RaidTable, Record, ReservedBlock, finding};
 use raid_core::array::{ArrayState, Level, MemberState, Secondary};
 use raid_core::layout::Layout;
 use raid_core::metadata::{Lookup, Severity};

@@ -4,7 +4,7 @@
 use crate::generator::{self, Image, REAL_TAIL, assemble_images, real_disk};
 use raid_asr::{
     ArrayLineState, ChecksumVerdict, ConfigurationLine, DiskLineState, OpenMark, OwnLine,
-    RaidTable, RaidType, ReservedBlock, TreeLevel, finding,
+    RaidTable, RaidType, Record, ReservedBlock, TreeLevel, finding,
 };
 use raid_core::array::{
     ArrayState, Initialisation, Level, MemberState, Place, Placement, Secondary,

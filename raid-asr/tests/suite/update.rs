@@ -6,7 +6,7 @@ use crate::generator::{
 };
 use crate::rig::{self, MEMBER, Rig, SMALL, geometry, healthy, joined, raid10, slots};
 use proptest::prelude::*;
-use raid_asr::{Asr, MemberOrder, RaidTable, finding};
+use raid_asr::{Asr, MemberOrder, RaidTable, Record, finding};
 use raid_core::array::{ArrayId, ArrayState, Initialisation, Level, MemberState, Place, Secondary};
 use raid_core::metadata::{
     Admin, ChangeError, Format, Operation, RunTime, RuntimeState, SpareRequest,

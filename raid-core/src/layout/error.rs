@@ -88,6 +88,27 @@ pub enum GeometryError {
     TooLarge,
 }
 
+impl GeometryError {
+    /// Number for C callers and log searches. Stable; never reused.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::Unsupported { .. } => 1,
+            Self::Slots { .. } => 2,
+            Self::NoStrip => 3,
+            Self::MemberTooSmall { .. } => 4,
+            Self::Placement { .. } => 5,
+            Self::Sets { .. } => 6,
+            Self::Parities { .. } => 7,
+            Self::Copies { .. } => 8,
+            Self::RotateShift { .. } => 9,
+            Self::BlockSize { .. } => 10,
+            Self::MemberSizes { .. } => 11,
+            Self::TooLarge => 12,
+        }
+    }
+}
+
 impl fmt::Display for GeometryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -193,6 +193,23 @@ impl ChangeError {
     }
 }
 
+impl ChangeError {
+    /// Number for C callers and log searches. Stable; never reused.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::Unsupported(_) => 1,
+            Self::Invalid { .. } => 2,
+            Self::NoSuchArray(_) => 3,
+            Self::NoSuchPlace(_) => 4,
+            Self::Disk { .. } => 5,
+            Self::Damaged { .. } => 6,
+            Self::UnknownVersion { .. } => 7,
+            Self::MovedOn { .. } => 8,
+        }
+    }
+}
+
 impl fmt::Display for ChangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

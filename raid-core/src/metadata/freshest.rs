@@ -67,6 +67,14 @@ pub struct SplitBrain {
     pub other: Slot,
 }
 
+impl SplitBrain {
+    /// Number for C callers and log searches. Stable; never reused.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        1
+    }
+}
+
 impl fmt::Display for SplitBrain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "members {} and {} were each written without the other", self.one, self.other)

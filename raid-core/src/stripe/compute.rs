@@ -36,6 +36,19 @@ pub enum ComputeError {
     Mirror(MirrorError),
 }
 
+impl ComputeError {
+    /// Number for C callers and log searches. Stable; never reused.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        match self {
+            Self::Slab { .. } => 1,
+            Self::Request { .. } => 2,
+            Self::Parity(_) => 3,
+            Self::Mirror(_) => 4,
+        }
+    }
+}
+
 impl fmt::Display for ComputeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -3,6 +3,7 @@
 
 mod backends;
 mod buffer;
+mod errors;
 mod golden;
 mod layouts;
 mod lengths;

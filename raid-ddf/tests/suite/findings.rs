@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Every kind of finding, told at least once: with disk, record, block, what was found, what was expected.
 
-/// The list itself.
-#[path = "../../src/finding.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod list;
-
 use crate::large;
 use crate::support;
 use crate::support::handmade::{
@@ -13,8 +8,8 @@ use crate::support::handmade::{
     section_lba,
 };
 use crate::support::{Told, assemble};
-use list::Fault;
 use raid_core::metadata::{Lookup, Severity};
+use raid_ddf::finding::Fault;
 use raid_ddf::{
     AnchorSearch, BadBlockLog, ByteOrder, CopyKind, CrcVariant, Ddf, DdfHeader, Guid, PdState,
     PdType, Record, Section, U16, U32, U64, VdCondition, VdConfiguration, VdFlags, seal,
@@ -476,7 +471,7 @@ fn every_kind_of_finding_is_told_with_its_place_and_what_was_expected() {
     told.extend(one_configuration());
     told.extend(one_array());
     for (fault, told) in &told {
-        let row = fault.on(None);
+        let row = fault.kind();
         let mut found = told.findings.iter().filter(|finding| finding.code == row.code);
         let finding = found.next().unwrap_or_else(|| panic!("{fault:?}: {:#?}", told.findings));
         assert_eq!((finding.severity, finding.what), (row.severity, row.what));

@@ -66,8 +66,7 @@ fn open<const TICKETS: usize>(windows: u8, overlap: bool) -> Core<TICKETS> {
         failed: SlotSet::EMPTY,
         rebuilding: SlotSet::EMPTY,
         initialisation: Initialisation::Full,
-        operation: None,
-        mark: Row(0),
+        progress: None,
     };
     let format = Capabilities {
         mark: true,

@@ -11,7 +11,7 @@ use raid_core::array::{ArrayId, Initialisation, MemberId, Place};
 use raid_core::metadata::{
     Admin, ChangeError, DiskBuffer, DiskShape, Format, PieceMut, RunTime, RuntimeState, Stamp, Step,
 };
-use raid_core::units::{Blocks, Lba, Row, Slot, SlotSet};
+use raid_core::units::{Blocks, Lba, Slot, SlotSet};
 use raid_ddf::{Ddf, PhysicalDiskRecords};
 use raid_ddf::{DdfHeader, Guid, Record, VirtualDiskRecords};
 use raid_fuzz::limits::bounded;
@@ -91,8 +91,7 @@ fn change(
                     1 => Initialisation::Running,
                     _ => Initialisation::Full,
                 },
-                operation: None,
-                mark: Row(0),
+                progress: None,
             };
             ddf.set_state(buffers, array, place.set, &state, stamp)
         }

@@ -14,7 +14,9 @@ mod world;
 
 use crate::input::Input;
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Capabilities, Generation, MemberKey, Operation, RuntimeState, Seen};
+use raid_core::metadata::{
+    Capabilities, Generation, MemberKey, Operation, Progress, RuntimeState, Seen,
+};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use raid_sync::{
     AboveMark, Access, Config, CopyResult, Found, Limits, Policy, Redundancy, Scope, Seated, Start,
@@ -80,8 +82,10 @@ fn state(input: &mut Input<'_>, members: u16) -> RuntimeState {
             1 => Initialisation::Running,
             _ => Initialisation::Full,
         },
-        operation,
-        mark: Row(input.below(80)),
+        progress: {
+            let mark = Row(input.below(80));
+            operation.map(|operation| Progress { operation, mark })
+        },
     }
 }
 

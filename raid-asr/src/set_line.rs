@@ -79,7 +79,7 @@ impl Health {
         let short = state.failed | state.rebuilding;
         let in_sync = self.slots.without(short).len();
         let lost = if self.redundant { in_sync == 0 } else { !short.is_empty() };
-        let verify = match state.operation {
+        let verify = match state.operation() {
             Some(Operation::Check) => Some(ArrayLineState::Verifying),
             Some(Operation::Repair) => Some(ArrayLineState::VerifyingRepair),
             _ => None,
@@ -96,7 +96,7 @@ impl Health {
             Initialisation::Running if in_sync > 1 => return ArrayLineState::Building,
             _ => {}
         }
-        match state.operation {
+        match state.operation() {
             Some(Operation::Rebuild { targets }) if targets.intersects(state.rebuilding) => {
                 ArrayLineState::Rebuilding
             }
@@ -129,7 +129,7 @@ impl Health {
             // A copy that firmware began, and that is over.
             line.flags &= !(LineFlags::MIRROR_COPY | LineFlags::COPY_DIRECTION).bits();
         }
-        let mark = u32::try_from(state.mark.0).unwrap_or(0).min(line.lcapcty.get());
+        let mark = u32::try_from(state.mark().0).unwrap_or(0).min(line.lcapcty.get());
         let counts = state.clean && self.tells_operation(state);
         line.cur_app_block = if counts { whole(line, mark).into() } else { 0.into() };
     }
@@ -137,7 +137,7 @@ impl Health {
     /// Whether the line of a set in this state tells which operation is under way.
     pub(crate) fn tells_operation(self, state: &RuntimeState) -> bool {
         let wanted = self.wanted(state);
-        state.operation.is_some_and(|operation| self.is_told(wanted, operation))
+        state.operation().is_some_and(|operation| self.is_told(wanted, operation))
     }
 
     /// Whether a line in this state tells that `operation` is under way.
@@ -215,6 +215,7 @@ pub(crate) fn store_joined(top: &mut ConfigurationLine, state: ArrayLineState, b
 #[cfg(test)]
 mod tests {
     use super::*;
+    use raid_core::metadata::Progress;
     use raid_core::units::Slot;
     use zerocopy::FromZeros;
 
@@ -235,8 +236,7 @@ mod tests {
             failed: set(failed),
             rebuilding: set(rebuilding),
             initialisation: Initialisation::Full,
-            operation,
-            mark: Row(1000),
+            progress: operation.map(|operation| Progress { operation, mark: Row(1000) }),
         }
     }
 

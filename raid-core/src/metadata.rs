@@ -287,6 +287,23 @@ pub enum Operation {
     Repair,
 }
 
+/// How far an operation has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Progress {
+    /// The operation.
+    pub operation: Operation,
+    /// Rows below this are done.
+    pub mark: Row,
+}
+
+impl Progress {
+    /// At row 0.
+    #[must_use]
+    pub const fn start(operation: Operation) -> Self {
+        Self { operation, mark: Row(0) }
+    }
+}
+
 /// Run-time state of one redundancy set: what a format is asked to remember, and what it gives back
 /// at the next start. Always the whole state, never a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -299,10 +316,37 @@ pub struct RuntimeState {
     pub rebuilding: SlotSet,
     /// Redundancy established so far.
     pub initialisation: Initialisation,
-    /// Operation under way, if any.
-    pub operation: Option<Operation>,
-    /// Rows below this are done; only meaningful with an operation.
-    pub mark: Row,
+    /// The operation under way, if any, and how far it has come.
+    pub progress: Option<Progress>,
+}
+
+impl RuntimeState {
+    /// The operation under way.
+    #[must_use]
+    pub const fn operation(&self) -> Option<Operation> {
+        match self.progress {
+            Some(progress) => Some(progress.operation),
+            None => None,
+        }
+    }
+
+    /// Rows below this are done by the operation under way; row 0 without one.
+    #[must_use]
+    pub const fn mark(&self) -> Row {
+        match self.progress {
+            Some(progress) => progress.mark,
+            None => Row(0),
+        }
+    }
+
+    /// The same with the operation, if there is one, at this row.
+    #[must_use]
+    pub const fn at(self, mark: Row) -> Self {
+        match self.progress {
+            Some(progress) => Self { progress: Some(Progress { mark, ..progress }), ..self },
+            None => self,
+        }
+    }
 }
 
 /// Who made a configuration. Another implementation may rely on fields that this library does not know.

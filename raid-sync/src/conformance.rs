@@ -366,8 +366,9 @@ fn records(a: &mut Abstract, scene: &Scene) {
                 .map(|debtor| debtor.id.map_or(0, MemberKey::get));
             a.rec_disk[place][member] = account.unwrap_or(*disk) as i16;
         }
-        let equalises = matches!(state.operation, Some(Operation::Resync | Operation::Initialise));
-        let filled = match state.operation {
+        let equalises =
+            matches!(state.operation(), Some(Operation::Resync | Operation::Initialise));
+        let filled = match state.operation() {
             Some(Operation::Rebuild { targets }) => targets,
             _ => SlotSet::EMPTY,
         };
@@ -375,12 +376,12 @@ fn records(a: &mut Abstract, scene: &Scene) {
             let region = a.region_of[row];
             let regions = record.regions.as_ref().and_then(|regions| regions.get(region));
             a.rec_dirty[place][region] = regions.map_or(!state.clean, |region| region.dirty());
-            let owed = equalises && Row(row as u64) >= state.mark;
+            let owed = equalises && Row(row as u64) >= state.mark();
             a.rec_owed[place][row] = owed && (regions.is_none() || state.clean);
             for member in 0..a.members {
                 let slot = Slot(member as u8);
                 let named = (state.failed | state.rebuilding).contains(slot);
-                let below = filled.contains(slot) && Row(row as u64) < state.mark;
+                let below = filled.contains(slot) && Row(row as u64) < state.mark();
                 let is =
                     |debtor: &Option<_>| debtor.is_some_and(|debtor: Debtor| debtor.slot == slot);
                 let bit = record.debtors.iter().position(is);

@@ -20,7 +20,7 @@
 //!
 //! let found = RuntimeState {
 //!     clean: true, failed: SlotSet::EMPTY, rebuilding: SlotSet::EMPTY,
-//!     initialisation: Initialisation::Full, operation: None, mark: Row(0),
+//!     initialisation: Initialisation::Full, progress: None,
 //! };
 //! let format = Capabilities {
 //!     mark: true, mark_after_unclean: false, dirty: true, failure: true, bad_ranges: 0,

@@ -195,7 +195,7 @@ impl Records {
 pub(crate) fn same(a: &RuntimeState, b: &RuntimeState, capabilities: &Capabilities) -> bool {
     (!capabilities.dirty || a.clean == b.clean)
         && (!capabilities.failure || (a.failed == b.failed && a.rebuilding == b.rebuilding))
-        && (!capabilities.mark || (a.operation == b.operation && a.mark == b.mark))
+        && (!capabilities.mark || a.progress == b.progress)
         && a.initialisation == b.initialisation
 }
 

@@ -45,7 +45,9 @@ use crate::time::Clock;
 use crate::window::Windows;
 use core::num::NonZeroU64;
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Capabilities, Debtor, Generation, MemberKey, Operation, RuntimeState};
+use raid_core::metadata::{
+    Capabilities, Debtor, Generation, MemberKey, Operation, Progress, RuntimeState,
+};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 
 /// Slots, from the first on, of which the core keeps the identity. A member in a later slot is always
@@ -163,7 +165,7 @@ struct Claim {
     members: Members,
     owed: Option<Operation>,
     initialisation: Initialisation,
-    operation: Option<(Operation, Row)>,
+    progress: Option<Progress>,
     clean: bool,
 }
 
@@ -348,7 +350,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         members: &Members,
         owed: Option<Operation>,
         under_way: bool,
-    ) -> Option<(Operation, Row)> {
+    ) -> Option<Progress> {
         let running =
             self.running.filter(|running| under_way && self.is_recorded(running.operation));
         // A journal may settle what is unclean, so what is owed is named, whatever else runs.
@@ -359,14 +361,14 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                 .then_some(Operation::Rebuild { targets: members.filling }),
             other => other,
         }?;
-        Some((operation, self.mark_of(family(operation)).durable))
+        Some(Progress { operation, mark: self.mark_of(family(operation)).durable })
     }
 
     fn describe(&self, claim: &Claim) -> RuntimeState {
         // "Clean" would hide what the record does not say: that a resync is owed, or who has failed. A
         // parity set that lost a member before its parity agreed is rebuilt first; it stays unclean, for
         // the rows of its target are not known either. A log by region names what is owed itself.
-        let named = claim.operation.map(|(operation, _)| operation);
+        let named = claim.progress.map(|progress| progress.operation);
         let said =
             self.capabilities.mark && named == claim.owed && claim.members.filling.is_empty();
         let unsaid = claim.owed.is_some() && !said;
@@ -380,8 +382,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             failed: claim.members.failed,
             rebuilding: claim.members.rebuilding(),
             initialisation: claim.initialisation,
-            operation: claim.operation.map(|(operation, _)| operation),
-            mark: claim.operation.map_or(Row(0), |(_, mark)| mark),
+            progress: claim.progress,
         }
     }
 
@@ -395,7 +396,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             members: self.members,
             owed: self.owed,
             initialisation: self.initialisation,
-            operation: self.shown(&self.members, self.owed, true),
+            progress: self.shown(&self.members, self.owed, true),
             clean: self.log.is_clean(),
         }
     }

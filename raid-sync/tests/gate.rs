@@ -4,7 +4,7 @@
 
 use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, Operation, RuntimeState};
-use raid_core::units::{Row, Rows, Slot, SlotSet};
+use raid_core::units::{Rows, Slot, SlotSet};
 use raid_sync::*;
 
 const NOW: Time = Time(1);
@@ -17,8 +17,7 @@ fn quiet() -> SyncCore<4, 2> {
         failed: NONE,
         rebuilding: NONE,
         initialisation: Initialisation::Full,
-        operation: None,
-        mark: Row(0),
+        progress: None,
     };
     let format = Capabilities {
         mark: true,

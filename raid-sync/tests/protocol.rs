@@ -2,7 +2,7 @@
 //! The protocol, step by step: one test a rule, through the public interface only.
 
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Capabilities, Operation, RuntimeState};
+use raid_core::metadata::{Capabilities, Operation, Progress, RuntimeState};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use raid_sync::*;
 
@@ -22,8 +22,7 @@ fn clean() -> RuntimeState {
         failed: NONE,
         rebuilding: NONE,
         initialisation: Initialisation::Full,
-        operation: None,
-        mark: Row(0),
+        progress: None,
     }
 }
 
@@ -498,7 +497,7 @@ fn a_parity_set_rebuilt_before_its_parity_agrees_stays_unclean() {
         match command {
             Command::Persist { seq, .. } => {
                 let record = core.snapshot(seq).unwrap();
-                assert_eq!((record.operation, record.clean), (Some(rebuild), false));
+                assert_eq!((record.operation(), record.clean), (Some(rebuild), false));
                 let again = Core::new(parity, &record, format(true), Start::Normal);
                 assert!(matches!(again, Err(Refusal::DirtyAndDegraded { .. })), "{again:?}");
                 core.persisted(NOW, seq, NONE).unwrap();
@@ -513,12 +512,17 @@ fn a_parity_set_rebuilt_before_its_parity_agrees_stays_unclean() {
 fn a_restart_trusts_what_the_table_says() {
     let rebuild = |mark| RuntimeState {
         rebuilding: slots(&[1]),
-        operation: Some(Operation::Rebuild { targets: slots(&[1]) }),
-        mark: Row(mark),
+        progress: Some(Progress {
+            operation: Operation::Rebuild { targets: slots(&[1]) },
+            mark: Row(mark),
+        }),
         ..clean()
     };
     let dirty = |found: RuntimeState| RuntimeState { clean: false, ..found };
-    let resync = RuntimeState { operation: Some(Operation::Resync), mark: Row(8), ..clean() };
+    let resync = RuntimeState {
+        progress: Some(Progress { operation: Operation::Resync, mark: Row(8) }),
+        ..clean()
+    };
     let target = Some(Operation::Rebuild { targets: slots(&[1]) });
     let cases = [
         (clean(), None, 0),
@@ -604,7 +608,7 @@ fn a_format_without_marks_gets_no_checkpoints_but_a_last_record() {
             _ => {}
         }
     }
-    assert!(records.iter().all(|record| record.mark == Row(0)));
+    assert!(records.iter().all(|record| record.mark() == Row(0)));
     assert_eq!(records.last().unwrap().rebuilding, NONE);
     assert_eq!(records.len(), 2, "the target is announced, and trusted: {records:?}");
 }

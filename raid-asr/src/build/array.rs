@@ -13,7 +13,7 @@ use raid_core::array::{ArrayId, Initialisation, Level, Secondary};
 use raid_core::metadata::{
     ArrayRequest, ChangeError, DiskBuffer, Disks, LiveDisks, RuntimeState, Stamp,
 };
-use raid_core::units::{Blocks, Lba, Row, Slot, SlotSet};
+use raid_core::units::{Blocks, Lba, Slot, SlotSet};
 
 /// Longest name, in bytes.
 const MAX_NAME: usize = 16;
@@ -205,8 +205,7 @@ fn state_of(request: &ArrayRequest<'_>, lines: &Lines, set: u16) -> RuntimeState
         failed: missing.map(|(slot, _)| slot).collect(),
         rebuilding: SlotSet::EMPTY,
         initialisation: request.initialisation,
-        operation: None,
-        mark: Row(0),
+        progress: None,
     }
 }
 

@@ -13,8 +13,8 @@ use crate::set_line::Health;
 use crate::update::run_time;
 use crate::{DiskLineState, MemberOrder, Worth};
 use raid_core::array::{ArrayId, Place};
-use raid_core::metadata::{ChangeError, DiskBuffer, Disks, LiveDisks, Operation, Stamp};
-use raid_core::units::{Row, SlotSet};
+use raid_core::metadata::{ChangeError, DiskBuffer, Disks, LiveDisks, Operation, Progress, Stamp};
+use raid_core::units::SlotSet;
 
 /// Puts a spare into a place whose member failed.
 pub(crate) fn activate(
@@ -48,8 +48,7 @@ pub(crate) fn activate(
     let mut state = before;
     state.failed.remove(place.slot);
     state.rebuilding.insert(place.slot);
-    state.operation = Some(Operation::Rebuild { targets: SlotSet::of(place.slot) });
-    state.mark = Row(0);
+    state.progress = Some(Progress::start(Operation::Rebuild { targets: SlotSet::of(place.slot) }));
     let slots = SlotSet::first(lines.count());
     survey.edit_line(disks, lines.line, |line| {
         let redundant = line.raid_type() == crate::RaidType::Raid1 && lines.count() > 1;

@@ -16,7 +16,7 @@ use crate::{
 };
 use raid_core::array::{ArrayId, Initialisation, Place};
 use raid_core::metadata::{
-    ChangeError, DiskBuffer, Disks, LiveDisks, Operation, RuntimeState, Stamp,
+    ChangeError, DiskBuffer, Disks, LiveDisks, Operation, Progress, RuntimeState, Stamp,
 };
 use raid_core::units::{Row, Slot, SlotSet};
 
@@ -54,8 +54,10 @@ pub(crate) fn state(
         failed,
         rebuilding,
         initialisation: established(&tree, line),
-        operation,
-        mark: if clean { mark(line, operation) } else { Row(0) },
+        progress: operation.map(|operation| Progress {
+            operation,
+            mark: if clean { mark(line, Some(operation)) } else { Row(0) },
+        }),
     })
 }
 
@@ -142,7 +144,7 @@ pub(crate) fn set_state(
 
 /// The state of a disk line. One that says the same already stays as it is.
 fn next_state(old: DiskLineState, state: &RuntimeState, slot: Slot, told: bool) -> DiskLineState {
-    let filled = match state.operation {
+    let filled = match state.operation() {
         Some(Operation::Rebuild { targets }) => targets.contains(slot),
         // Beside an operation that the array line tells, the disk's is not asked which of the two it is.
         _ => told && is_filling(old),

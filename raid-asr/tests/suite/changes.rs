@@ -9,7 +9,7 @@ use crate::rig::{Rig, SMALL, Stepped, geometry, joined, raid10};
 use raid_asr::{Asr, MemberOrder};
 use raid_core::array::{ArrayId, Initialisation, Level, Name, Place, Secondary};
 use raid_core::metadata::{
-    Admin, ArrayRequest, ChangeError, Operation, RunTime, RuntimeState, SpareRequest,
+    Admin, ArrayRequest, ChangeError, Operation, Progress, RunTime, RuntimeState, SpareRequest,
 };
 use raid_core::units::{Blocks, Row, Slot, SlotSet};
 
@@ -48,15 +48,18 @@ impl<'a> Input<'a> {
                 1 => Initialisation::Running,
                 _ => Initialisation::Full,
             },
-            operation: match kinds >> 3 & 7 {
-                0 => Some(Operation::Rebuild { targets }),
-                1 => Some(Operation::Resync),
-                2 => Some(Operation::Initialise),
-                3 => Some(Operation::Check),
-                4 => Some(Operation::Repair),
-                _ => None,
+            progress: {
+                let mark = Row(u64::from(self.byte()) << (self.byte() % 60));
+                let operation = match kinds >> 3 & 7 {
+                    0 => Some(Operation::Rebuild { targets }),
+                    1 => Some(Operation::Resync),
+                    2 => Some(Operation::Initialise),
+                    3 => Some(Operation::Check),
+                    4 => Some(Operation::Repair),
+                    _ => None,
+                };
+                operation.map(|operation| Progress { operation, mark })
             },
-            mark: Row(u64::from(self.byte()) << (self.byte() % 60)),
         }
     }
 }
@@ -142,7 +145,7 @@ fn change(
                 assert_eq!(found.failed, state.failed);
                 assert_eq!(found.rebuilding, state.rebuilding);
                 assert_eq!(found.clean, state.clean);
-                assert!(found.mark <= state.mark);
+                assert!(found.mark() <= state.mark());
             }
             Ok(())
         }

@@ -18,7 +18,9 @@ use raid_asr::{Asr, finding};
 use raid_core::array::{
     ArrayId, ArrayState, Geometry, Initialisation, Level, MemberState, Place, Secondary,
 };
-use raid_core::metadata::{Admin, Operation, RunTime, RuntimeState, Severity, SpareRequest};
+use raid_core::metadata::{
+    Admin, Operation, Progress, RunTime, RuntimeState, Severity, SpareRequest,
+};
 use raid_core::units::{Lba, Row, Slot};
 use std::collections::BTreeSet;
 
@@ -248,8 +250,9 @@ fn state(clean: bool, failed: &[u8], rebuilding: &[u8]) -> RuntimeState {
 }
 
 fn rebuild(clean: bool, failed: &[u8], targets: &[u8], mark: u64) -> RuntimeState {
-    let operation = Some(Operation::Rebuild { targets: slots(targets) });
-    RuntimeState { operation, mark: Row(mark), ..state(clean, failed, targets) }
+    let operation = Operation::Rebuild { targets: slots(targets) };
+    let progress = Some(Progress { operation, mark: Row(mark) });
+    RuntimeState { progress, ..state(clean, failed, targets) }
 }
 
 fn place(set: u16, slot: u8) -> Place {
@@ -260,14 +263,14 @@ fn place(set: u16, slot: u8) -> Place {
 #[cfg_attr(miri, ignore = "thousands of power cuts")]
 fn a_cut_in_any_update_of_a_mirror_leaves_the_old_state_or_the_new() {
     use Change::{Activate, State};
-    let check = Some(Operation::Check);
+    let check = Some(Progress { operation: Operation::Check, mark: Row(1024) });
     let tally = life(
         geometry(Level::Raid1, 3),
         1,
         &[
             (State(0, state(false, &[], &[])), &[]),
             (State(0, state(true, &[], &[])), &[]),
-            (State(0, RuntimeState { operation: check, mark: Row(1024), ..healthy() }), &[]),
+            (State(0, RuntimeState { progress: check, ..healthy() }), &[]),
             (State(0, state(false, &[1], &[])), &[1]),
             (Activate(place(0, 1), 3), &[1]),
             (State(0, rebuild(false, &[], &[1], 2048)), &[1]),
@@ -304,7 +307,10 @@ fn a_cut_in_an_update_of_several_blocks_leaves_each_member_as_before_or_as_after
 #[cfg_attr(miri, ignore = "thousands of power cuts")]
 fn a_cut_in_an_update_of_a_stripe_leaves_the_old_state_or_the_new() {
     use Change::State;
-    let check = |mark| RuntimeState { operation: Some(Operation::Check), mark, ..healthy() };
+    let check = |mark| {
+        let progress = Some(Progress { operation: Operation::Check, mark });
+        RuntimeState { progress, ..healthy() }
+    };
     for shape in [geometry(Level::Raid0, 3), geometry(Level::Raid0, 8), geometry(Level::Single, 1)]
     {
         let tally = life(
@@ -524,10 +530,10 @@ fn the_same_word_again_finishes_what_a_cut_left_undone_and_else_is_a_new_generat
 #[test]
 fn two_cuts_in_a_row_beside_a_checkpoint_leave_no_member_behind() {
     let (mut rig, array) = Rig::with_array(raid10(2), 4);
-    let operation = Some(Operation::Resync);
-    let open = RuntimeState { operation, mark: Row(128), ..state(false, &[], &[]) };
+    let progress = Some(Progress { operation: Operation::Resync, mark: Row(128) });
+    let open = RuntimeState { progress, ..state(false, &[], &[]) };
     for set in 0..2 {
-        rig.set_state(array, set, &RuntimeState { mark: Row(0), ..open }).unwrap();
+        rig.set_state(array, set, &open.at(Row(0))).unwrap();
     }
     rig.commit();
     rig.reread();

@@ -4,7 +4,7 @@
 use crate::rig::{Rig, geometry, healthy, raid10, slots};
 use raid_asr::Asr;
 use raid_core::array::{ArrayId, Level, Place};
-use raid_core::metadata::{Admin, ChangeError, Operation, RunTime, RuntimeState};
+use raid_core::metadata::{Admin, ChangeError, Operation, Progress, RunTime, RuntimeState};
 use raid_core::units::{Row, Slot};
 
 /// RAID-10 of nine lines on disks 0 to 3, a mirror on 4 and 5, an unused disk, a spare.
@@ -31,8 +31,8 @@ pub(crate) const CHANGES: [Change; 7] = [
         rig.set_state(array, 1, &RuntimeState { failed: slots(&[1]), ..healthy() })
     }),
     ("checkpoint", &[0, 1, 2, 3], |rig, array| {
-        let (operation, mark) = (Some(Operation::Resync), Row(128));
-        rig.set_state(array, 0, &RuntimeState { operation, mark, ..healthy() })
+        let progress = Some(Progress { operation: Operation::Resync, mark: Row(128) });
+        rig.set_state(array, 0, &RuntimeState { progress, ..healthy() })
     }),
     ("activation", &[0, 1, 2, 3, 7], |rig, array| {
         rig.set_state(array, 0, &RuntimeState { failed: slots(&[1]), ..healthy() })?;

@@ -11,7 +11,7 @@ use raid_core::metadata::{
     Admin, ArrayRequest, ChangeError, DiskBuffer, DiskShape, DiskView, Format, Lookup, Piece,
     PieceMut, RunTime, RuntimeState, Stamp, Step,
 };
-use raid_core::units::{Blocks, Lba, Row, Slot, SlotSet};
+use raid_core::units::{Blocks, Lba, Slot, SlotSet};
 use std::collections::BTreeMap;
 
 /// 8 MiB.
@@ -351,8 +351,7 @@ pub fn healthy() -> RuntimeState {
         failed: SlotSet::EMPTY,
         rebuilding: SlotSet::EMPTY,
         initialisation: Initialisation::Full,
-        operation: None,
-        mark: Row(0),
+        progress: None,
     }
 }
 

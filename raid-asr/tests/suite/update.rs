@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use raid_asr::{Asr, MemberOrder, RaidTable, Record, finding};
 use raid_core::array::{ArrayId, ArrayState, Initialisation, Level, MemberState, Place, Secondary};
 use raid_core::metadata::{
-    Admin, ChangeError, Format, Operation, RunTime, RuntimeState, SpareRequest,
+    Admin, ChangeError, Format, Operation, Progress, RunTime, RuntimeState, SpareRequest,
 };
 use raid_core::units::{Row, Slot, SlotSet};
 
@@ -58,15 +58,15 @@ fn any_state(slots: u16) -> impl Strategy<Value = RuntimeState> {
                     1 => Initialisation::Running,
                     _ => Initialisation::Full,
                 },
-                operation: match operation {
+                progress: match operation {
                     0 if !targets.is_empty() => Some(Operation::Rebuild { targets }),
                     1 => Some(Operation::Resync),
                     2 => Some(Operation::Initialise),
                     3 => Some(Operation::Check),
                     4 => Some(Operation::Repair),
                     _ => None,
-                },
-                mark: Row(mark),
+                }
+                .map(|operation| Progress { operation, mark: Row(mark) }),
             }
         },
     )
@@ -76,15 +76,15 @@ fn any_state(slots: u16) -> impl Strategy<Value = RuntimeState> {
 fn kept(state: &RuntimeState, slots: u16) -> RuntimeState {
     let mut kept = *state;
     let in_sync = SlotSet::first(slots).without(state.failed | state.rebuilding).len();
-    let rebuild = match state.operation {
-        Some(Operation::Rebuild { .. }) => state.operation,
+    let rebuild = match state.operation() {
+        Some(Operation::Rebuild { .. }) => state.operation(),
         _ => None,
     };
     // One copy is its own redundancy, and agrees with itself.
     if in_sync < 2 {
         kept.initialisation = Initialisation::Full;
     }
-    kept.operation = match (kept.initialisation, state.operation) {
+    let operation = match (kept.initialisation, state.operation()) {
         _ if in_sync == 0 => rebuild,
         (Initialisation::None, _) => rebuild,
         (Initialisation::Running, _) => Some(Operation::Initialise),
@@ -93,13 +93,13 @@ fn kept(state: &RuntimeState, slots: u16) -> RuntimeState {
         (Initialisation::Full, operation) => operation,
     };
     // Array lines have no room for another operation's mark, nor for one beside a first build.
-    let own = match (kept.operation, state.operation) {
+    let own = match (operation, state.operation()) {
         (Some(Operation::Initialise), Some(Operation::Initialise | Operation::Resync)) => true,
         (Some(Operation::Initialise), _) | (None, _) => false,
         _ => in_sync > 0 && kept.initialisation == Initialisation::Full,
     };
-    let mark = if own && kept.clean { state.mark.0 / 128 * 128 } else { 0 };
-    kept.mark = Row(mark);
+    let mark = if own && kept.clean { state.mark().0 / 128 * 128 } else { 0 };
+    kept.progress = operation.map(|operation| Progress { operation, mark: Row(mark) });
     kept
 }
 
@@ -193,9 +193,9 @@ fn a_change_touches_its_own_fields_and_nothing_else() {
         RaidTable::view_mut(&mut image.tail).unwrap().seal();
     }
     let mut rig = Rig::of_images(&images);
-    let target = Some(Operation::Rebuild { targets: slots(&[1]) });
-    let state =
-        RuntimeState { rebuilding: slots(&[1]), operation: target, mark: Row(640), ..healthy() };
+    let operation = Operation::Rebuild { targets: slots(&[1]) };
+    let progress = Some(Progress { operation, mark: Row(640) });
+    let state = RuntimeState { rebuilding: slots(&[1]), progress, ..healthy() };
     written(&mut rig, |rig| rig.set_state(id(0x1234_5678), 0, &state));
     let allowed: Vec<usize> = [0x0E..0x10, 0x1C..0x20]
         .into_iter()
@@ -320,16 +320,15 @@ fn a_mark_counts_only_where_the_array_was_closed() {
     let state = |clean| RuntimeState {
         clean,
         rebuilding: targets,
-        operation: Some(Operation::Rebuild { targets }),
-        mark: Row(1000),
+        progress: Some(Progress { operation: Operation::Rebuild { targets }, mark: Row(1000) }),
         ..healthy()
     };
     written(&mut rig, |rig| rig.set_state(array, 0, &state(false)));
     assert_eq!(rig.media[0].read(TABLE, 1)[64 + 0x28..64 + 0x2C], [0; 4]);
-    assert_eq!(rig.state(array, 0).unwrap().mark, Row(0));
+    assert_eq!(rig.state(array, 0).unwrap().mark(), Row(0));
     written(&mut rig, |rig| rig.set_state(array, 0, &state(true)));
     assert_eq!(rig.media[0].read(TABLE, 1)[64 + 0x28..64 + 0x2C], 896u32.to_be_bytes());
-    assert_eq!(rig.state(array, 0).unwrap().mark, Row(896));
+    assert_eq!(rig.state(array, 0).unwrap().mark(), Row(896));
 }
 
 #[test]
@@ -372,7 +371,7 @@ fn a_spare_takes_the_place_and_the_address_of_the_failed_member() {
         assert_eq!(found.members[0].disk, Some(4));
         assert_eq!(states(&rig), [Rebuilding, InSync, InSync, InSync]);
         let state = rig.state(array, 0).unwrap();
-        assert_eq!(state.operation, Some(Operation::Rebuild { targets: slots(&[0]) }));
+        assert_eq!(state.operation(), Some(Operation::Rebuild { targets: slots(&[0]) }));
         // Another address would put the first set last, for readers that sort by it.
         let after = rig.media[4].read(TABLE, 1);
         assert_eq!(after[192 + 0x0D..192 + 0x14], before[192 + 0x0D..192 + 0x14]);

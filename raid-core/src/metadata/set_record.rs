@@ -12,11 +12,11 @@ use super::{BadRows, DEBTORS, Debtor, Generation, RegionRecord, RuntimeState};
 /// ```
 /// use raid_core::array::Initialisation;
 /// use raid_core::metadata::{Generation, RuntimeState, SetRecord};
-/// use raid_core::units::{Row, SlotSet};
+/// use raid_core::units::SlotSet;
 ///
 /// let state = RuntimeState {
 ///     clean: true, failed: SlotSet::EMPTY, rebuilding: SlotSet::EMPTY,
-///     initialisation: Initialisation::Full, operation: None, mark: Row(0),
+///     initialisation: Initialisation::Full, progress: None,
 /// };
 /// let record: &dyn SetRecord = &state;
 /// assert_eq!((record.state(), record.generation()), (state, Generation(0)));

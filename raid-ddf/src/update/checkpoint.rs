@@ -22,7 +22,7 @@ use crate::crc::plain_crc;
 use crate::integer::{ByteOrder, U32, U64};
 use crate::vd_configuration::VdConfiguration;
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Operation, RuntimeState};
+use raid_core::metadata::{Operation, Progress, RuntimeState};
 use raid_core::units::{Row, Slot, SlotSet};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -75,13 +75,13 @@ impl Checkpoint {
     /// The checkpoint of a state; `None` if there is nothing to keep, or if `who` does not know the
     /// disk that is being filled.
     pub(crate) fn of_state(state: &RuntimeState, who: &Who<'_>) -> Option<Self> {
-        let operation = state.operation?;
+        let Progress { operation, mark } = state.progress?;
         if let Operation::Rebuild { targets } = operation {
             who(targets.lowest().filter(|_| targets.len() == 1)?)?;
         }
         code(operation)?;
         let note = SetNote { clean: state.clean, initialisation: state.initialisation };
-        Some(Self { operation, mark: state.mark, note })
+        Some(Self { operation, mark, note })
     }
 
     /// The checkpoint in a record, if it counts under update counter `sequence` of the header.
@@ -229,8 +229,7 @@ mod tests {
             failed: SlotSet::EMPTY,
             rebuilding: SlotSet::EMPTY,
             initialisation: Initialisation::Full,
-            operation: Some(operation),
-            mark: Row(0x0102_0304_0506),
+            progress: Some(Progress { operation, mark: Row(0x0102_0304_0506) }),
         }
     }
 

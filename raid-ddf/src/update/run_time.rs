@@ -20,8 +20,8 @@ use crate::roster::{Age, Roster};
 use crate::vd_configuration::VdConfiguration;
 use crate::virtual_disk_records::{VdCondition, VdFlags, VirtualDiskEntry};
 use raid_core::array::{ArrayId, Geometry, Place};
-use raid_core::metadata::{ChangeError, DiskBuffer, Operation, RuntimeState, Stamp};
-use raid_core::units::{Blocks, Row, Slot, SlotSet};
+use raid_core::metadata::{ChangeError, DiskBuffer, Operation, Progress, RuntimeState, Stamp};
+use raid_core::units::{Blocks, Slot, SlotSet};
 
 /// The run-time state of one set, as the newest copy says.
 pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<RuntimeState> {
@@ -58,8 +58,7 @@ pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<Runti
         failed,
         rebuilding,
         initialisation: note.initialisation,
-        operation,
-        mark: Row(0),
+        progress: operation.map(Progress::start),
     };
     let who = |slot| {
         let reference = claim.reference(slot)?;
@@ -77,8 +76,7 @@ pub(crate) fn state(disks: &dyn Disks, array: ArrayId, set: u16) -> Option<Runti
     Some(kept.map_or(state, |kept| RuntimeState {
         clean: kept.note.clean,
         initialisation: kept.note.initialisation,
-        operation: Some(kept.operation),
-        mark: kept.mark,
+        progress: Some(Progress { operation: kept.operation, mark: kept.mark }),
         ..state
     }))
 }

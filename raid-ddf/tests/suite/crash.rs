@@ -8,7 +8,7 @@ use crate::media;
 use crate::media::{Rig, SMALL, Stepped, geometry, healthy, raid10};
 use raid_core::array::{ArrayId, Initialisation, Level, MemberId, MemberState, Place, Placement};
 use raid_core::metadata::{
-    Admin, BadBlocks, DiskCondition, DiskView, Operation, Piece, RunTime, RuntimeState,
+    Admin, BadBlocks, DiskCondition, DiskView, Operation, Piece, Progress, RunTime, RuntimeState,
     SpareRequest,
 };
 use raid_core::units::{Extent, Lba, Row, Slot, SlotSet};
@@ -303,8 +303,10 @@ fn a_checkpoint() {
     rig.edit(|disks| Ddf::new().activate(disks, array, PLACE, 3, stamp)).unwrap();
     let rig = written_but(rig, 1);
     let at = |mark| RuntimeState {
-        operation: Some(Operation::Rebuild { targets: SlotSet::of(Slot(1)) }),
-        mark: Row(mark),
+        progress: Some(Progress {
+            operation: Operation::Rebuild { targets: SlotSet::of(Slot(1)) },
+            mark: Row(mark),
+        }),
         ..state_of(true, &[], &[1])
     };
     let record = |rig: &mut Rig, mark| {

@@ -262,7 +262,7 @@ fn a_raid_10_that_ran_apart_is_a_fork_though_a_spare_took_the_place_of_one_disk(
         let mut apart = written(apart);
         // It is filled.
         let found = apart.state(array, 1).unwrap();
-        let filled = RuntimeState { rebuilding: SlotSet::EMPTY, operation: None, ..found };
+        let filled = RuntimeState { rebuilding: SlotSet::EMPTY, progress: None, ..found };
         apart.set_state(array, 1, &filled).unwrap();
         let apart = written(apart);
         rig.take_back(&seated, apart);

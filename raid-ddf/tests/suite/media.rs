@@ -333,8 +333,7 @@ pub fn healthy() -> RuntimeState {
         failed: SlotSet::EMPTY,
         rebuilding: SlotSet::EMPTY,
         initialisation: Initialisation::Full,
-        operation: None,
-        mark: raid_core::units::Row(0),
+        progress: None,
     }
 }
 

@@ -19,15 +19,18 @@ mod state;
 
 use crate::media::{Rig, healthy};
 use raid_core::array::{ArrayId, ArrayState, Place};
-use raid_core::metadata::{Admin, ChangeError, Operation, RunTime, RuntimeState, SpareRequest};
+use raid_core::metadata::{
+    Admin, ChangeError, Operation, Progress, RunTime, RuntimeState, SpareRequest,
+};
 use raid_core::units::{Slot, SlotSet};
 use raid_ddf::Ddf;
 
 fn state_of(clean: bool, failed: &[u8], rebuilding: &[u8]) -> RuntimeState {
     let set = |slots: &[u8]| -> SlotSet { slots.iter().copied().map(Slot).collect() };
     let (failed, rebuilding) = (set(failed), set(rebuilding));
-    let operation = (!rebuilding.is_empty()).then_some(Operation::Rebuild { targets: rebuilding });
-    RuntimeState { clean, failed, rebuilding, operation, ..healthy() }
+    let rebuild = Progress::start(Operation::Rebuild { targets: rebuilding });
+    let progress = (!rebuilding.is_empty()).then_some(rebuild);
+    RuntimeState { clean, failed, rebuilding, progress, ..healthy() }
 }
 
 fn with(shape: raid_core::array::Geometry, disks: &[usize], count: usize) -> (Rig, ArrayId) {

@@ -314,7 +314,7 @@ fn justified(
     let trusted = scenario.all().without(found.failed | found.rebuilding | absent);
     match refusal {
         Refusal::DirtyAndDegraded { .. } | Refusal::ResyncOwedAndDegraded { .. } => {
-            let unclean = !found.clean || found.operation == Some(Operation::Resync);
+            let unclean = !found.clean || found.operation() == Some(Operation::Resync);
             scenario.parity > 0 && unclean && trusted != scenario.all()
         }
         Refusal::NoCopyLeft { .. } => trusted.len() < scenario.needed(),

@@ -5,7 +5,7 @@ use crate::defect::Defect;
 use crate::{Config, Limits, Redundancy};
 use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, RuntimeState};
-use raid_core::units::{Row, Slot, SlotSet};
+use raid_core::units::{Slot, SlotSet};
 
 use super::member::ROWS;
 
@@ -104,8 +104,7 @@ impl Scenario {
             failed: SlotSet::EMPTY,
             rebuilding: if self.rebuild { last } else { SlotSet::EMPTY },
             initialisation: Initialisation::Full,
-            operation: None,
-            mark: Row(0),
+            progress: None,
         }
     }
 

@@ -11,8 +11,8 @@ use super::search::Fingerprint;
 use super::stripe::{self, COLUMNS, GARBAGE, MEMBERS, Strip, Value, slot_of, strip_of, value};
 use crate::conformance::History;
 use crate::*;
-use raid_core::metadata::{Generation, MemberKey, Operation, Seen, SetRecord};
-use raid_core::units::{Row, Rows, Slot, SlotSet};
+use raid_core::metadata::{Generation, MemberKey, Operation, Progress, Seen, SetRecord};
+use raid_core::units::{Rows, Slot, SlotSet};
 use std::boxed::Box;
 use std::format;
 use std::string::{String, ToString};
@@ -629,8 +629,8 @@ impl World {
         if !scenario.mark {
             // Such a format has a place for who is being filled, and for no operation.
             let targets = state.rebuilding;
-            state.operation = (!targets.is_empty()).then_some(Operation::Rebuild { targets });
-            state.mark = Row(0);
+            let rebuild = Progress::start(Operation::Rebuild { targets });
+            state.progress = (!targets.is_empty()).then_some(rebuild);
         }
         let mut disks = [0; MEMBERS];
         disks.iter_mut().zip(&self.members).for_each(|(key, member)| *key = member.key);

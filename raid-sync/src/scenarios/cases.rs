@@ -44,7 +44,7 @@ fn nothing_is_recorded_clean_while_a_copy_may_still_change_the_survivor() {
         assert!(!(by_region && rig.core.status().clean), "a copy is under way");
         assert!(!rig.core.holds_flushed(Row(0)), "a copy is under way");
         let said = rig.last_record().state;
-        assert!(!said.clean || said.operation == Some(Operation::Resync), "{said:?}");
+        assert!(!said.clean || said.operation() == Some(Operation::Resync), "{said:?}");
         rig.copy();
         assert!(!is_flushed(&rig, 1));
         rig.core.quiesce();
@@ -108,7 +108,7 @@ fn a_repair_writes_no_row_before_the_record_that_names_it() {
             }
         }
         let said = rig.last_record();
-        let names_it = said.state.operation == Some(Operation::Repair);
+        let names_it = said.state.operation() == Some(Operation::Repair);
         let dirty = said.regions.iter().any(|region| *region != RegionRecord(0));
         assert!(records > 0 && names_it, "{said:?}");
         assert_eq!(dirty, format == native::capabilities(), "{said:?}");
@@ -125,13 +125,13 @@ fn a_rebuild_of_a_parity_set_keeps_naming_the_resync_that_was_owed_before_the_lo
         rig.write(0, 1);
         rig.fail(0);
         rig.settle();
-        assert_eq!(rig.last_record().state.operation, Some(Operation::Resync));
+        assert_eq!(rig.last_record().state.operation(), Some(Operation::Resync));
         rig.replace(0);
         rig.start_held();
         assert!(matches!(rig.operation(), Some(Operation::Rebuild { .. })));
         while !rig.copies.is_empty() {
             let said = &rig.last_record().state;
-            assert_eq!((said.operation, said.mark), (Some(Operation::Resync), Row(0)));
+            assert_eq!((said.operation(), said.mark()), (Some(Operation::Resync), Row(0)));
             assert!(!said.clean && said.rebuilding == slots(&[0]), "{said:?}");
             rig.core.quiesce();
             rig.copy();

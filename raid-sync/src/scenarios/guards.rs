@@ -219,7 +219,7 @@ fn no_checkpoint_of_a_resync_passes_rows_that_became_owed_behind_the_cursor() {
     rig.copy();
     rig.settle();
     assert_eq!(rig.core.marks().unwrap().done, Row(4));
-    let marks = |rig: &Rig| rig.records.iter().map(|(_, _, image)| image.state.mark).max();
+    let marks = |rig: &Rig| rig.records.iter().map(|(_, _, image)| image.state.mark()).max();
     assert_eq!(marks(&rig), Some(Row(0)), "the second window is open");
     rig.run();
     assert!(rig.core.owed().is_none());
@@ -237,12 +237,12 @@ fn rows_that_become_owed_take_the_recorded_mark_back_at_once() {
         rig.copy();
         rig.settle();
     }
-    assert_eq!(rig.last_record().state.mark, Row(8));
+    assert_eq!(rig.last_record().state.mark(), Row(8));
     rig.core.owe_rows(Rows::new(0, 1)).unwrap();
     assert!(rig.core.status().unrecorded);
     assert_eq!(rig.core.marks().unwrap().durable, Row(0));
     rig.settle();
-    assert_eq!(rig.last_record().state.mark, Row(0));
+    assert_eq!(rig.last_record().state.mark(), Row(0));
 }
 
 #[test]

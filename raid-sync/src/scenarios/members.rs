@@ -70,7 +70,7 @@ scenarios! {
         assert!(rig.core.plan_read(Rows::new(12, 1), NONE).is_err(), "nothing there is true");
         assert!(matches!(rig.admit(0, 1, PLAIN), Admit::Refuse(_)));
         let record = rig.disks[1].record().unwrap().1;
-        assert_eq!(record.state.mark, Row(8), "the last record stands");
+        assert_eq!(record.state.mark(), Row(8), "the last record stands");
         assert_eq!(record.state.rebuilding, slots(&[1]));
         let promise = rig.core.complete_flush(NONE);
         assert_eq!(promise, Ack::NoCopyLeft);
@@ -86,7 +86,7 @@ scenarios! {
         rig.settle();
         let record = rig.last_record();
         assert_eq!(record.state.failed, slots(&[0]), "the failure comes first");
-        assert_eq!(record.state.mark, Row(4), "what was prepared is dropped");
+        assert_eq!(record.state.mark(), Row(4), "what was prepared is dropped");
         rig.run_all_but(0);
         rig.assert_equal();
     }

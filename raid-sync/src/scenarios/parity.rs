@@ -6,7 +6,7 @@ use super::scenarios;
 use crate::world::native::{self, Image};
 use crate::*;
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Capabilities, RegionRecord, RuntimeState};
+use raid_core::metadata::{Capabilities, Progress, RegionRecord, RuntimeState};
 use raid_core::units::{Row, Rows, Slot};
 use std::vec::Vec;
 
@@ -162,7 +162,7 @@ fn a_set_that_loses_a_member_when_all_rows_agree_is_recorded_as_resynchronised()
         }
         // Where a row is owed, what the member held there cannot be computed.
         let (said, hole) = resynced(format, ROWS - 4, &[fails]);
-        assert!(said.operation.is_some() && hole, "{format:?}: {said:?}");
+        assert!(said.operation().is_some() && hole, "{format:?}: {said:?}");
         let refused = starts_short(format, &said).unwrap_err();
         let expected = match said.clean {
             true => Refusal::ResyncOwedAndDegraded { trusted: 2, members: 3 },
@@ -176,7 +176,10 @@ fn a_set_that_loses_a_member_when_all_rows_agree_is_recorded_as_resynchronised()
 #[test]
 fn rows_that_a_resync_had_left_at_a_clean_stop_are_at_risk() {
     use raid_core::metadata::Operation;
-    let at = |mark| RuntimeState { operation: Some(Operation::Resync), mark: Row(mark), ..clean() };
+    let at = |mark| RuntimeState {
+        progress: Some(Progress { operation: Operation::Resync, mark: Row(mark) }),
+        ..clean()
+    };
     let risks = |state: RuntimeState, format: Capabilities| {
         let image = Image::plain(state);
         let mut risks = Vec::new();
@@ -198,7 +201,10 @@ fn rows_that_a_resync_had_left_at_a_clean_stop_are_at_risk() {
 #[test]
 fn a_mark_at_the_last_row_does_not_keep_a_short_set_from_starting() {
     use raid_core::metadata::Operation;
-    let at = |mark| RuntimeState { operation: Some(Operation::Resync), mark: Row(mark), ..clean() };
+    let at = |mark| RuntimeState {
+        progress: Some(Progress { operation: Operation::Resync, mark: Row(mark) }),
+        ..clean()
+    };
     for format in [flag_only(), native::capabilities()] {
         assert!(matches!(
             starts_short(format, &at(ROWS - 4)),

@@ -50,7 +50,7 @@ scenarios! {
         rig.hold_records = true;
         rig.flush(NONE);
         rig.settle();
-        assert_eq!(rig.last_record().state.mark, Row(4));
+        assert_eq!(rig.last_record().state.mark(), Row(4));
         rig.power_cut(&[false, false], &[]);
         rig.run();
         assert_eq!(rig.copied[0].start, Row(0), "copied again");

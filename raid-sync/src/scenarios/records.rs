@@ -5,7 +5,7 @@ use super::rig::*;
 use super::scenarios;
 use crate::world::native;
 use crate::*;
-use raid_core::metadata::{Capabilities, Generation, MemberKey, Operation, RuntimeState};
+use raid_core::metadata::{Capabilities, Generation, MemberKey, Operation, Progress, RuntimeState};
 use raid_core::units::{Row, Rows, Slot};
 use std::collections::VecDeque;
 use std::vec::Vec;
@@ -114,12 +114,11 @@ scenarios! {
         // It made another disk the target, or finished in its own way; our checkpoint speaks of slot 1.
         let checkpoint = RuntimeState {
             rebuilding: slots(&[1]),
-            operation: Some(Operation::Rebuild { targets: slots(&[1]) }),
-            mark: Row(8),
+            progress: Some(Progress { operation: Operation::Rebuild { targets: slots(&[1]) }, mark: Row(8) }),
             ..clean()
         };
         let other = RuntimeState { rebuilding: slots(&[2]), ..checkpoint };
-        let beyond = RuntimeState { mark: Row(17), ..checkpoint };
+        let beyond = checkpoint.at(Row(17));
         let unclean = RuntimeState { clean: false, ..checkpoint };
         for (found, mark) in [(checkpoint, 8), (other, 0), (beyond, 0), (unclean, 0)] {
             let mut core =

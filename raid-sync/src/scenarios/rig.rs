@@ -6,7 +6,7 @@ use crate::world::native::{self, Image};
 use crate::*;
 use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, Generation, MemberKey, Operation, RuntimeState, Seen};
-use raid_core::units::{Row, Rows, Slot, SlotSet};
+use raid_core::units::{Rows, Slot, SlotSet};
 use std::vec;
 use std::vec::Vec;
 
@@ -28,8 +28,7 @@ pub(crate) fn clean() -> RuntimeState {
         failed: NONE,
         rebuilding: NONE,
         initialisation: Initialisation::Full,
-        operation: None,
-        mark: Row(0),
+        progress: None,
     }
 }
 

@@ -91,8 +91,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             said.failed != self.members.failed
                 || said.rebuilding != (self.members.waiting | filling)
         };
-        let now = self.lower_image().operation;
-        let other = |said: &RuntimeState| self.capabilities.mark && said.operation != now;
+        let now = self.lower_image().operation();
+        let other = |said: &RuntimeState| self.capabilities.mark && said.operation() != now;
         // A record that ends an operation does not name it any more.
         let ends = |raise: &Option<Raise>| {
             let finishing = self.running.is_some_and(|running| running.phase == Phase::Finishing);
@@ -146,7 +146,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         };
         // The position that is being recorded may be that of an operation before this one, and speaks of the
         // targets of that one only.
-        let mark = self.prepared().and_then(|raise| match raise.image.operation {
+        let mark = self.prepared().and_then(|raise| match raise.image.operation() {
             Some(Operation::Rebuild { targets }) => Some((targets, raise.mark?)),
             _ => None,
         });
@@ -156,7 +156,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         };
         // Of a member that is filled only since then nothing was prepared.
         let speaks_of = |slot: Slot| {
-            self.prepared().is_some_and(|raise| match raise.image.operation {
+            self.prepared().is_some_and(|raise| match raise.image.operation() {
                 Some(Operation::Rebuild { targets }) => targets.contains(slot),
                 _ => raise.finish && !raise.image.rebuilding.contains(slot),
             })
@@ -164,7 +164,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         // The record of a resync has a place for its own position only; regions keep the accounts in any record.
         let by_account = self.prepared().is_some_and(|raise| {
             let resync =
-                matches!(raise.image.operation, Some(Operation::Resync | Operation::Initialise));
+                matches!(raise.image.operation(), Some(Operation::Resync | Operation::Initialise));
             resync && resyncs && by_region
         });
         // What is owed a resync counts as held by nobody else.

@@ -315,14 +315,12 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             return None;
         }
         let clean = cleaning.any && self.is_logged(cleaning);
-        let mut image = match (clean, finish) {
+        let image = match (clean, finish) {
             (true, _) => self.describe(&Claim { clean: cleaning.all, ..claim }),
             (false, true) => self.describe(&claim),
             (false, false) => self.lower_image(),
         };
-        if let Some(mark) = mark {
-            image.mark = mark;
-        }
+        let image = mark.map_or(image, |mark| image.at(mark));
         Some(Raise { image, mark, finish, clean, recorded })
     }
 
@@ -381,14 +379,14 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             }
             _ => {}
         }
-        claim.operation = self.shown(&claim.members, claim.owed, false);
+        claim.progress = self.shown(&claim.members, claim.owed, false);
         claim
     }
 
     /// A position of the operation that no record holds yet, where a record can hold one.
     fn position_to_record(&self) -> Option<Row> {
         let running = self.running.filter(|_| self.capabilities.mark)?;
-        let (named, _) = self.shown(&self.members, self.owed, true)?;
+        let named = self.shown(&self.members, self.owed, true)?.operation;
         if family(named) != running.family() {
             // The record names what is owed; it has no place for another position.
             return None;

@@ -55,7 +55,7 @@ use crate::ticket::Tickets;
 use crate::time::Clock;
 use crate::window::Windows;
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Capabilities, Debtor, Operation, RegionRecord, RuntimeState};
+use raid_core::metadata::{Capabilities, Debtor, Operation, Progress, RegionRecord, RuntimeState};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 
 impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
@@ -96,7 +96,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         let owed = owed(&members, state, capabilities, start);
         let parity = matches!(members.redundancy, Redundancy::Parity(_));
         let agreed = kept_mark(&config, state, capabilities)
-            .is_some_and(|(operation, mark)| Some(operation) == owed && mark.0 == config.rows);
+            .is_some_and(|kept| Some(kept.operation) == owed && kept.mark.0 == config.rows);
         let hole = parity && owed.is_some() && !members.redundant() && !agreed;
         // The journal has settled the rows since the loss that the record names, not those that were owed a
         // resync before it: what another member held in them cannot be computed.
@@ -200,8 +200,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     fn keep_accounts(&mut self, found: &Found<'_>) {
         let away = self.members.failed.without(found.state.failed).without(found.state.rebuilding);
         let shrank = !away.is_empty();
-        let filled = match found.state.operation {
-            Some(Operation::Rebuild { .. }) if self.capabilities.mark => found.state.mark,
+        let filled = match found.state.operation() {
+            Some(Operation::Rebuild { .. }) if self.capabilities.mark => found.state.mark(),
             _ => Row(0),
         };
         let named = |slot: Slot| {
@@ -264,7 +264,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     /// Takes over the recorded position, if it may be trusted.
     fn keep_mark(&mut self, found: &RuntimeState) {
         let kept = kept_mark(&self.config, found, self.capabilities);
-        let Some((operation, mark)) = kept else { return };
+        let Some(Progress { operation, mark }) = kept else { return };
         let mark = Mark::at(mark);
         match operation {
             Operation::Rebuild { targets } if targets == found.rebuilding => {
@@ -297,7 +297,7 @@ pub fn rows_at_risk<const REGIONS: usize>(
     if found.state.clean {
         let Some(owed) = interrupted(&found.state) else { return };
         let kept = kept_mark(config, &found.state, capabilities);
-        let start = kept.filter(|(of, _)| *of == owed).map_or(Row(0), |(_, mark)| mark);
+        let start = kept.filter(|kept| kept.operation == owed).map_or(Row(0), |kept| kept.mark);
         let len = config.rows.saturating_sub(start.0);
         if len > 0 {
             to(Rows { start, len });
@@ -380,7 +380,7 @@ fn members(config: &Config, found: &RuntimeState) -> Members {
         waiting: (found.rebuilding & config.members).without(failed),
         redundancy: config.redundancy,
     };
-    if let Some(Operation::Rebuild { targets }) = found.operation {
+    if let Some(Operation::Rebuild { targets }) = found.operation() {
         members.fill(targets);
     }
     members
@@ -391,12 +391,13 @@ fn kept_mark(
     config: &Config,
     found: &RuntimeState,
     capabilities: Capabilities,
-) -> Option<(Operation, Row)> {
-    let operation = found.operation.filter(|_| capabilities.mark)?;
+) -> Option<Progress> {
+    let Progress { operation, mark } = found.progress.filter(|_| capabilities.mark)?;
     let trusted = found.clean || planted(Defect::TrustMarkAfterUnclean);
-    let part = found.mark.0.checked_rem(config.align)?;
-    let inside = found.mark.0 <= config.rows;
-    (trusted && inside).then(|| (operation, Row(found.mark.0.saturating_sub(part))))
+    let part = mark.0.checked_rem(config.align)?;
+    let inside = mark.0 <= config.rows;
+    let mark = Row(mark.0.saturating_sub(part));
+    (trusted && inside).then_some(Progress { operation, mark })
 }
 
 /// Which operation must make copies or parity agree again.
@@ -428,7 +429,7 @@ fn interrupted(found: &RuntimeState) -> Option<Operation> {
         // wrong as what was there.
         Initialisation::None | Initialisation::Running => Some(Operation::Initialise),
         Initialisation::Full => {
-            found.operation.filter(|operation| family(*operation) == Family::Equalise)
+            found.operation().filter(|operation| family(*operation) == Family::Equalise)
         }
     }
 }
@@ -438,13 +439,13 @@ mod tests {
     use crate::Return;
     use crate::scenarios::rig::*;
     use crate::world::native;
-    use raid_core::metadata::{Capabilities, Operation, RuntimeState};
+    use raid_core::metadata::{Capabilities, Operation, Progress, RuntimeState};
 
     /// A set of two of which nobody wrote, in the middle of a resync, started with the second copy alone: the first
     /// one is given everything when it comes back.
     #[track_caller]
     fn assert_owes_everything(format: Capabilities) {
-        let state = RuntimeState { operation: Some(Operation::Resync), ..clean() };
+        let state = RuntimeState { progress: Some(Progress::start(Operation::Resync)), ..clean() };
         let mut rig = Rig::new(config(2), state, format);
         rig.disks[0].write(6, 50, true);
         rig.disks[1].write(6, 60, true);

@@ -8,7 +8,8 @@ use crate::world::native;
 use crate::*;
 use raid_core::array::Initialisation;
 use raid_core::metadata::{
-    Capabilities, Debtor, Generation, MemberKey, Operation, RegionRecord, RuntimeState, Seen,
+    Capabilities, Debtor, Generation, MemberKey, Operation, Progress, RegionRecord, RuntimeState,
+    Seen,
 };
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use std::string::{String, ToString};
@@ -699,7 +700,7 @@ fn started(
     start: Start,
 ) -> Result<Core, Refusal> {
     let config = Config { redundancy, ..config(members) };
-    Core::new(config, &RuntimeState { mark: MARK, ..state }, flag_only(), start)
+    Core::new(config, &state.at(MARK), flag_only(), start)
 }
 
 /// Case B3.
@@ -719,15 +720,16 @@ fn every_row_of_the_table_of_starts_holds() {
 }
 
 fn being_filled() -> RuntimeState {
-    let operation = Some(Operation::Rebuild { targets: slots(&[2]) });
-    RuntimeState { operation, ..filling(2) }
+    let rebuild = Operation::Rebuild { targets: slots(&[2]) };
+    RuntimeState { progress: Some(Progress::start(rebuild)), ..filling(2) }
 }
 
 /// The states that a cell of the first column stands for.
 fn states(found: &str) -> Vec<RuntimeState> {
     let one_gone = RuntimeState { failed: slots(&[2]), ..clean() };
     let unclean = |state: RuntimeState| RuntimeState { clean: false, ..state };
-    let under_way = |operation| RuntimeState { operation: Some(operation), ..clean() };
+    let under_way =
+        |operation| RuntimeState { progress: Some(Progress::start(operation)), ..clean() };
     match found {
         "clean, no operation" => vec![clean()],
         "clean, rebuild at a mark" => vec![being_filled()],
@@ -747,7 +749,8 @@ fn states(found: &str) -> Vec<RuntimeState> {
         "unclean, resync or initialise named, journal replayed" => {
             let initialisation = Initialisation::Running;
             let initialise = RuntimeState { initialisation, ..filling(2) };
-            let resync = RuntimeState { operation: Some(Operation::Resync), ..filling(2) };
+            let resync =
+                RuntimeState { progress: Some(Progress::start(Operation::Resync)), ..filling(2) };
             vec![unclean(resync), unclean(initialise)]
         }
         "unclean, journal replayed, a format without marks" => {
@@ -787,7 +790,7 @@ fn assert_start(found: &str, redundancy: Redundancy, expected: &str) {
                     assert_eq!(stands().rebuild.done, Row(0), "{context}");
                 }
                 "owed from the mark" => {
-                    assert_eq!(stands().owed(), state.operation, "{context}");
+                    assert_eq!(stands().owed(), state.operation(), "{context}");
                     assert_eq!(agreeing(stands()), MARK.0, "{context}");
                 }
                 "resync owed from 0" => {
@@ -922,7 +925,7 @@ fn every_row_of_the_table_of_recorded_regions_holds() {
                         (RegionRecord::new(true, false, debt), state)
                     }
                     "below the mark of a rebuild, clean" => {
-                        let state = RuntimeState { mark: MARK, ..being_filled() };
+                        let state = being_filled().at(MARK);
                         (RegionRecord::new(false, false, debt), state)
                     }
                     "unwritten" => (RegionRecord::new(false, true, debt), state),
@@ -1025,7 +1028,7 @@ fn rebuild_in_second_window(above: AboveMark) -> Rig {
 
 /// A resync whose second window is being copied.
 fn resync_in_second_window() -> Rig {
-    let state = RuntimeState { operation: Some(Operation::Resync), ..clean() };
+    let state = RuntimeState { progress: Some(Progress::start(Operation::Resync)), ..clean() };
     in_second_window(Rig::new(config(2), state, flag_only()), Operation::Resync, AboveMark::Skip)
 }
 

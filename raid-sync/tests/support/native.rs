@@ -16,8 +16,8 @@
 
 use raid_core::array::Initialisation;
 use raid_core::metadata::{
-    BadRows, Capabilities, DEBTORS, Debtor, Generation, MemberKey, Operation, RegionRecord,
-    RuntimeState, SetRecord,
+    BadRows, Capabilities, DEBTORS, Debtor, Generation, MemberKey, Operation, Progress,
+    RegionRecord, RuntimeState, SetRecord,
 };
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use raid_sync::{Found, RecordSeq, Seated, SyncCore};
@@ -118,7 +118,7 @@ impl Image {
         let state = &self.state;
         bytes.extend(number.to_le_bytes());
         bytes.extend(self.generation.0.to_le_bytes());
-        let (operation, targets) = match state.operation {
+        let (operation, targets) = match state.operation() {
             None => (0, 0),
             Some(Operation::Rebuild { targets }) => (1, bits(targets)),
             Some(Operation::Resync) => (2, 0),
@@ -132,7 +132,7 @@ impl Image {
             Initialisation::Full => 2,
         };
         bytes.extend([u8::from(state.clean), initialisation, operation, 0]);
-        for number in [state.mark.0, bits(state.failed), bits(state.rebuilding), targets] {
+        for number in [state.mark().0, bits(state.failed), bits(state.rebuilding), targets] {
             bytes.extend(number.to_le_bytes());
         }
         for debtor in &self.debtors {
@@ -181,7 +181,8 @@ impl Image {
             _ => Initialisation::Full,
         };
         let clean = flags[0] == 1;
-        let state = RuntimeState { clean, failed, rebuilding, initialisation, operation, mark };
+        let progress = operation.map(|operation| Progress { operation, mark });
+        let state = RuntimeState { clean, failed, rebuilding, initialisation, progress };
         let mut image = Self { generation, ..Self::plain(state) };
         for debtor in &mut image.debtors {
             let head = at.take(8)?;

@@ -198,10 +198,10 @@ impl<'a> World<'a> {
     fn record(&self, place: usize) -> Record {
         let (_, image, keys) = &self.issued[place];
         let native = self.setup.native;
-        let mark = if native || self.setup.mark { image.state.mark } else { Row(0) };
+        let mark = if native || self.setup.mark { image.state.mark() } else { Row(0) };
         Record {
             serial: place as u32,
-            state: RuntimeState { mark, ..image.state },
+            state: image.state.at(mark),
             debtors: if native { image.debtors } else { [None; DEBTORS] },
             regions: (native && !image.regions.is_empty()).then(|| image.regions.clone()),
             disks: keys.clone(),

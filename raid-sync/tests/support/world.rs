@@ -15,7 +15,7 @@
 
 use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, MemberKey, Operation, RuntimeState};
-use raid_core::units::{Row, Rows, Slot, SlotSet};
+use raid_core::units::{Rows, Slot, SlotSet};
 use raid_sync::*;
 // The unit tests of the `no_std` crate share this file.
 use std::prelude::v1::*;
@@ -112,8 +112,7 @@ impl<'a> World<'a> {
             failed: SlotSet::EMPTY,
             rebuilding: SlotSet::EMPTY,
             initialisation: Initialisation::Full,
-            operation: None,
-            mark: Row(0),
+            progress: None,
         };
         let image = Image::plain(fresh);
         let seated: Vec<_> = (0..setup.members)

@@ -18,9 +18,10 @@ use crate::backplane::Transfer;
 use crate::store::{CommitStep, Store};
 use raid_core::array::{MemberId, Place};
 use raid_core::metadata::{
-    Admin, ChangeError, DiskBuffer, DiskShape, Operation, RuntimeState, Seen, SetRecord, Stamp,
+    Admin, ChangeError, DiskBuffer, DiskShape, Operation, Progress, RuntimeState, Seen, SetRecord,
+    Stamp,
 };
-use raid_core::units::{Extent, Row, Slot, SlotSet};
+use raid_core::units::{Extent, Slot, SlotSet};
 use raid_sync::{RecordSeq, Refusal};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -286,10 +287,12 @@ impl Engine {
         let failed = (state.failed | core.status().failed).without(seated);
         state.failed = failed;
         state.rebuilding = (state.rebuilding | seated).without(failed);
-        if let Some(Operation::Rebuild { targets }) = &mut state.operation {
+        if let Some(Progress { operation: Operation::Rebuild { targets }, .. }) =
+            &mut state.progress
+        {
             *targets = targets.without(failed);
             if targets.is_empty() {
-                (state.operation, state.mark) = (None, Row(0));
+                state.progress = None;
             }
         }
         Some(state)

@@ -28,8 +28,8 @@ use raid_core::array::{
 };
 use raid_core::backend::Backend;
 use raid_core::layout::Layout;
-use raid_core::metadata::{Capabilities, Finding, Operation, RunTime, Severity};
-use raid_core::units::{Extent, Lba, Row, Rows, Slot, SlotSet};
+use raid_core::metadata::{Capabilities, Finding, Operation, Progress, RunTime, Severity};
+use raid_core::units::{Extent, Lba, Rows, Slot, SlotSet};
 use raid_sync::{Config, Found, Limits, Redundancy, Seated, Start, rows_at_risk, rows_missed};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
@@ -295,7 +295,7 @@ impl Engine {
         // keeps them through a clean stop only may have lost them with the last change of its records.
         let owed = journal.replayed.iter().any(|(_, head)| head.owed);
         if owed && !format.capabilities().mark_after_unclean {
-            (state.operation, state.mark) = (Some(Operation::Resync), Row(0));
+            state.progress = Some(Progress::start(Operation::Resync));
         }
         let unrecorded = !format.capabilities().failure && !absent.is_empty();
         let start = match unrecorded && options.accept.accepts(Risk::UnrecordedFailure) {

@@ -18,7 +18,7 @@ use raid_core::metadata::{
     DiskRole, DiskShape, DiskView, Format, Inventory, Lookup, MovedOn, RunTime, RuntimeState, Seen,
     SetRecord, SpareRequest, SplitBrain, Stamp, Step, freshest,
 };
-use raid_core::units::{Blocks, Extent, Lba, Row, Slot, SlotSet};
+use raid_core::units::{Blocks, Extent, Lba, Slot, SlotSet};
 
 // The bytes of that are those with which the sync engine is tested on its own.
 #[path = "../../../../raid-sync/tests/support/native.rs"]
@@ -167,8 +167,7 @@ impl Record {
             failed: self.slots_of(self.failed, set),
             rebuilding: self.slots_of(self.rebuilding, set),
             initialisation: Initialisation::Full,
-            operation: None,
-            mark: Row(0),
+            progress: None,
         }
     }
 

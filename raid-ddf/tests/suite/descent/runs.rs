@@ -6,7 +6,7 @@ use crate::descent::{container, state, states, written};
 use crate::media::{Rig, Stepped, geometry, healthy, raid10};
 use raid_core::array::MemberState::{Failed, InSync, Rebuilding, Stale};
 use raid_core::array::{ArrayId, ArrayState, Level, Place, Placement};
-use raid_core::metadata::{Admin, Operation, RunTime, RuntimeState};
+use raid_core::metadata::{Admin, Operation, Progress, RunTime, RuntimeState};
 use raid_core::units::{Slot, SlotSet};
 use raid_ddf::{ByteOrder, CrcVariant, Ddf, seal};
 
@@ -158,7 +158,7 @@ fn an_older_copy_from_before_an_update_was_completed_beside_another_array_is_sta
     let filling = RuntimeState {
         clean: false,
         rebuilding: SlotSet::of(Slot(1)),
-        operation: Some(filled),
+        progress: Some(Progress::start(filled)),
         ..healthy()
     };
     record(&mut rig, array, 0, &filling);

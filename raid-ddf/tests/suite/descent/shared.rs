@@ -31,7 +31,7 @@ fn replaced(rig: &mut Rig, disks: &[usize], array: ArrayId, slot: u8, filled: bo
     let mut apart = written(apart);
     if filled {
         let found = apart.state(array, 0).unwrap();
-        let whole = RuntimeState { rebuilding: SlotSet::EMPTY, operation: None, ..found };
+        let whole = RuntimeState { rebuilding: SlotSet::EMPTY, progress: None, ..found };
         apart.set_state(array, 0, &whole).unwrap();
     }
     rig.take_back(disks, written(apart));

@@ -4,7 +4,7 @@
 use crate::media::{self, Rig, geometry, healthy, raid10};
 use crate::update::{state_of, with};
 use raid_core::array::{Initialisation, Level, Placement};
-use raid_core::metadata::{Admin, Operation, RunTime, RuntimeState};
+use raid_core::metadata::{Admin, Operation, Progress, RunTime, RuntimeState};
 use raid_core::units::Row;
 use raid_ddf::Ddf;
 
@@ -18,19 +18,24 @@ fn a_checkpoint_counts_until_somebody_else_writes_and_is_off_by_default() {
         let stamp = rig.stamp();
         rig.edit(|disks| format.set_state(disks, array, 0, state, stamp)).unwrap();
     };
-    let rebuild = RuntimeState { mark: Row(4096), ..state_of(true, &[], &[1]) };
+    let rebuild = state_of(true, &[], &[1]).at(Row(4096));
     keep(&mut rig, &Ddf::new(), &rebuild);
-    assert_eq!(rig.state(array, 0).unwrap().mark, Row(0));
+    assert_eq!(rig.state(array, 0).unwrap().mark(), Row(0));
     let operations = [
         rebuild,
-        RuntimeState { operation: Some(Operation::Resync), mark: Row(77), ..healthy() },
         RuntimeState {
-            operation: Some(Operation::Initialise),
-            mark: Row(78),
+            progress: Some(Progress { operation: Operation::Resync, mark: Row(77) }),
+            ..healthy()
+        },
+        RuntimeState {
+            progress: Some(Progress { operation: Operation::Initialise, mark: Row(78) }),
             initialisation: Initialisation::Running,
             ..healthy()
         },
-        RuntimeState { operation: Some(Operation::Check), mark: Row(79), ..healthy() },
+        RuntimeState {
+            progress: Some(Progress { operation: Operation::Check, mark: Row(79) }),
+            ..healthy()
+        },
     ];
     for state in operations {
         keep(&mut rig, &format, &state);
@@ -39,7 +44,8 @@ fn a_checkpoint_counts_until_somebody_else_writes_and_is_off_by_default() {
         assert_eq!(rig.state(array, 0), Some(state));
         // The standard's own fields stay careful.
         let told = rig.told();
-        let equalises = matches!(state.operation, Some(Operation::Resync | Operation::Initialise));
+        let equalises =
+            matches!(state.operation(), Some(Operation::Resync | Operation::Initialise));
         assert_eq!(told.array("array").0.clean, !equalises, "{state:?}");
         // Another change of ours keeps it.
         let stamp = rig.stamp();
@@ -51,14 +57,14 @@ fn a_checkpoint_counts_until_somebody_else_writes_and_is_off_by_default() {
         let mut touched = rig.clone();
         media::touch(&mut touched);
         let found = touched.state(array, 0).unwrap();
-        assert_eq!((found.mark, found.clean), (Row(0), !equalises), "{state:?}");
+        assert_eq!((found.mark(), found.clean), (Row(0), !equalises), "{state:?}");
     }
     keep(&mut rig, &format, &healthy());
     assert_eq!(rig.state(array, 0), Some(healthy()));
     // Two at once have no mark, and a rebuild's mark is not another disk's.
-    let both = RuntimeState { mark: Row(4096), ..state_of(true, &[], &[0, 1]) };
+    let both = state_of(true, &[], &[0, 1]).at(Row(4096));
     keep(&mut rig, &format, &both);
-    assert_eq!(rig.state(array, 0).unwrap().mark, Row(0));
+    assert_eq!(rig.state(array, 0).unwrap().mark(), Row(0));
 }
 
 /// Case B3. A parity set fills a member before it makes parity agree, and what it owes must not be forgotten
@@ -72,8 +78,8 @@ fn a_resync_that_is_owed_is_kept_beside_a_member_that_is_filled_first() {
         (Operation::Resync, Initialisation::Full),
         (Operation::Initialise, Initialisation::Running),
     ] {
-        let operation = Some(operation);
-        let state = RuntimeState { operation, initialisation, ..state_of(false, &[], &[1]) };
+        let progress = Some(Progress::start(operation));
+        let state = RuntimeState { progress, initialisation, ..state_of(false, &[], &[1]) };
         let stamp = rig.stamp();
         rig.edit(|disks| format.set_state(disks, array, 0, &state, stamp)).unwrap();
         rig.commit();
@@ -91,11 +97,14 @@ fn sets_keep_their_checkpoints_apart() {
         rig.edit(|disks| format.set_state(disks, array, set, state, stamp)).unwrap();
         [0, 1].map(|set| rig.state(array, set).unwrap())
     };
-    let first = RuntimeState { mark: Row(640), ..state_of(true, &[], &[1]) };
+    let first = state_of(true, &[], &[1]).at(Row(640));
     assert_eq!(keep(0, &first), [first, healthy()]);
     let dirty = RuntimeState { clean: false, ..healthy() };
     assert_eq!(keep(1, &dirty), [first, dirty]);
-    let resync = RuntimeState { operation: Some(Operation::Resync), mark: Row(128), ..healthy() };
+    let resync = RuntimeState {
+        progress: Some(Progress { operation: Operation::Resync, mark: Row(128) }),
+        ..healthy()
+    };
     assert_eq!(keep(1, &resync), [first, resync]);
     assert_eq!(keep(0, &healthy()), [healthy(), resync]);
     assert_eq!(keep(1, &healthy()), [healthy(), healthy()]);

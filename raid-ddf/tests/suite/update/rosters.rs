@@ -4,7 +4,9 @@
 use crate::media::{Rig, geometry, healthy, raid10, touch};
 use crate::update::{activate, state_of, with};
 use raid_core::array::{ArrayId, ArrayState, Level, MemberId, MemberState, Placement};
-use raid_core::metadata::{Admin, DiskCondition, Operation, RunTime, RuntimeState, Subject};
+use raid_core::metadata::{
+    Admin, DiskCondition, Operation, Progress, RunTime, RuntimeState, Subject,
+};
 use raid_core::units::{Row, Slot, SlotSet};
 use raid_ddf::Ddf;
 
@@ -105,8 +107,11 @@ fn a_note_counts_for_nothing_after_a_change_by_another_implementation() {
 fn a_note_and_a_mark_stand_in_the_same_space() {
     let (mut rig, first, second) = half_filled();
     let format = Ddf::new().with_checkpoints();
-    let resync = RuntimeState { operation: Some(Operation::Resync), mark: Row(640), ..healthy() };
-    let rebuild = RuntimeState { mark: Row(128), ..state_of(true, &[], &[0]) };
+    let resync = RuntimeState {
+        progress: Some(Progress { operation: Operation::Resync, mark: Row(640) }),
+        ..healthy()
+    };
+    let rebuild = state_of(true, &[], &[0]).at(Row(128));
     for (array, state) in [(first, resync), (second, rebuild)] {
         let stamp = rig.stamp();
         rig.edit(|disks| format.set_state(disks, array, 0, &state, stamp)).unwrap();

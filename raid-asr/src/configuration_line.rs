@@ -118,6 +118,19 @@ bitflags::bitflags! {
     }
 }
 
+/// Address of a disk; ordered as some readers sort members, most significant part first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DiskAddress {
+    /// Number of the adapter.
+    pub adapter: u8,
+    /// Channel of the adapter.
+    pub channel: u8,
+    /// Logical unit.
+    pub unit: u8,
+    /// Id on the channel.
+    pub id: u32,
+}
+
 impl ConfigurationLine {
     /// Bytes of a line, the only accepted `elmsize`.
     pub const SIZE: u16 = 64;
@@ -155,7 +168,12 @@ impl ConfigurationLine {
     /// Address of the disk, most significant part first: the order in which some readers sort the
     /// members (`asr.md` 3.3).
     #[must_use]
-    pub const fn address(&self) -> (u8, u8, u8, u32) {
-        (self.raidhba, self.raidchnl, self.raidlun, self.raidid.get())
+    pub const fn address(&self) -> DiskAddress {
+        DiskAddress {
+            adapter: self.raidhba,
+            channel: self.raidchnl,
+            unit: self.raidlun,
+            id: self.raidid.get(),
+        }
     }
 }

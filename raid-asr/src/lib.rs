@@ -92,7 +92,7 @@ mod update;
 mod writer;
 
 pub use checksum::{Checksum, ChecksumVerdict};
-pub use configuration_line::{ConfigurationLine, LineFlags};
+pub use configuration_line::{ConfigurationLine, DiskAddress, LineFlags};
 pub use error::RecordError;
 pub use format::Asr;
 pub use level::{RaidType, TreeLevel};
@@ -103,7 +103,7 @@ pub use reserved_block::{DiskFlags, Identity, ReservedBlock};
 pub use state::{ArrayLineState, DiskLineState, Worth};
 pub use table::{OwnLine, RaidTable, Table};
 pub use table_header::{IrocFlags, OpenMark, TableHeader};
-pub use tree::{Node, Nodes, Set, Tree};
+pub use tree::{LineCount, Node, Nodes, Set, Tree};
 
 /// Blocks of the RAID table.
 pub const TABLE_BLOCKS: u64 = 16;

@@ -5,7 +5,7 @@
 //! are not, striped data is in one of the two, and nothing on the disks says in which.
 
 use crate::tree::{Set, Tree};
-use crate::{ConfigurationLine, TreeLevel};
+use crate::{ConfigurationLine, DiskAddress, TreeLevel};
 
 /// Whose word counts if table order and address order differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -19,13 +19,13 @@ pub enum MemberOrder {
     Address,
 }
 
-type Key = ((u8, u8, u8, u32), usize);
+type Key = (DiskAddress, usize);
 
 impl MemberOrder {
     fn key(self, index: usize, line: &ConfigurationLine) -> Key {
         match self {
             Self::Address => (line.address(), index),
-            Self::Undecided | Self::Table => ((0, 0, 0, 0), index),
+            Self::Undecided | Self::Table => (DiskAddress::default(), index),
         }
     }
 

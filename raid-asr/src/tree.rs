@@ -34,6 +34,15 @@ pub struct Tree<'a> {
     end: usize,
 }
 
+/// Lines that follow another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LineCount {
+    /// As many as there are.
+    pub found: usize,
+    /// As many as the line before them promises.
+    pub promised: usize,
+}
+
 /// An array of disks: one `FWL` line and the disk lines that follow it.
 #[derive(Clone, Copy, Debug)]
 pub struct Set<'a> {
@@ -130,12 +139,12 @@ impl<'a> Tree<'a> {
 
     /// How many arrays of disks follow, and how many the top line promises.
     #[must_use]
-    pub fn set_count(&self) -> (usize, usize) {
+    pub fn set_count(&self) -> LineCount {
         let promised = match self.top.level() {
             TreeLevel::Fwl2 => usize::from(self.top.raidcnt.get()),
             _ => 1,
         };
-        (self.sets().count(), promised)
+        LineCount { found: self.sets().count(), promised }
     }
 
     /// The disk lines of all sets, in table order, each with its index in the table.
@@ -167,8 +176,9 @@ impl<'a> Set<'a> {
 
     /// How many member lines follow, and how many the array line promises.
     #[must_use]
-    pub fn disk_count(&self) -> (usize, usize) {
-        (self.disks().count(), usize::from(self.line.raidcnt.get()))
+    pub fn disk_count(&self) -> LineCount {
+        let promised = usize::from(self.line.raidcnt.get());
+        LineCount { found: self.disks().count(), promised }
     }
 }
 
@@ -215,7 +225,7 @@ mod tests {
         assert_eq!(shape(&table), (Vec::from([(0, 4, Vec::from([3]))]), Vec::new()));
         let table = lines(&[(1, 9), (0, 0)]);
         let Some(Node::Array(tree)) = Nodes::new(&table).next() else { panic!() };
-        assert_eq!(tree.sets().next().unwrap().disk_count(), (1, 9));
+        assert_eq!(tree.sets().next().unwrap().disk_count(), LineCount { found: 1, promised: 9 });
     }
 
     #[test]
@@ -227,7 +237,7 @@ mod tests {
         assert!(strays.is_empty());
         let table = lines(&[(3, 0xFFFF), (1, 1), (0, 0)]);
         let Some(Node::Array(tree)) = Nodes::new(&table).next() else { panic!() };
-        assert_eq!(tree.set_count(), (1, 0xFFFF));
+        assert_eq!(tree.set_count(), LineCount { found: 1, promised: 0xFFFF });
     }
 
     #[test]
@@ -252,6 +262,6 @@ mod tests {
         table[2].raidtype = 0xFE;
         let Some(Node::Array(tree)) = Nodes::new(&table).next() else { panic!() };
         assert_eq!(tree.disks().map(|(index, _)| index).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(tree.sets().next().unwrap().disk_count(), (2, 2));
+        assert_eq!(tree.sets().next().unwrap().disk_count(), LineCount { found: 2, promised: 2 });
     }
 }

@@ -40,7 +40,7 @@ mod set_record;
 pub use admin::{Admin, Change};
 pub use bad_rows::BadRows;
 pub use change::{
-    ArrayRequest, BadBlocks, ChangeError, DiskCondition, MovedOn, SpareRequest, Stamp,
+    ArrayRequest, BadBlocks, ChangeError, DiskCondition, MovedOn, Served, SpareRequest, Stamp,
 };
 pub use debtor::{DEBTORS, Debtor, MemberKey};
 pub use disk_bytes::{DiskBytes, Disks, LiveDisks};

@@ -231,12 +231,6 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         Some(RecordView { state, generation, debtors, lasting, regions, bad, raised })
     }
 
-    /// Rows of a region of the dirty log, and how many regions there are.
-    #[must_use]
-    pub fn regions(&self) -> (u64, usize) {
-        (self.log.grain.start(1).0, self.log.grain.count)
-    }
-
     /// Regions that the member of this slot has missed writes to; `None` where no account is kept: it
     /// holds everything, or owes everything.
     #[must_use]

@@ -13,7 +13,9 @@
 use super::{Member, Report};
 use crate::finding;
 use crate::order::first_conflict;
-use crate::{ConfigurationLine, MemberOrder, RaidType, ReservedBlock, Set, Tree, TreeLevel};
+use crate::{
+    ConfigurationLine, LineCount, MemberOrder, RaidType, ReservedBlock, Set, Tree, TreeLevel,
+};
 use raid_core::array::{Geometry, Level, Place, Placement, QNumbering, Secondary};
 use raid_core::metadata::FindingKind;
 use raid_core::units::{Blocks, Slot};
@@ -106,13 +108,13 @@ fn mismatch(
 }
 
 fn check_counts(member: &Member<'_>, report: &mut Report<'_>) {
-    let (found, promised) = member.tree.set_count();
+    let LineCount { found, promised } = member.tree.set_count();
     if found != promised {
         let index = member.tree.index();
         mismatch(report, member, index, finding::SET_COUNT, number(found), number(promised));
     }
     for set in member.tree.sets() {
-        let (found, promised) = set.disk_count();
+        let LineCount { found, promised } = set.disk_count();
         if found != promised {
             let index = set.index();
             mismatch(report, member, index, finding::DISK_COUNT, number(found), number(promised));
@@ -182,7 +184,8 @@ fn levels(member: &Member<'_>, report: &mut Report<'_>) -> Option<Levels> {
     let level = level_of(below.raid_type())?;
     if tree.top().level() == TreeLevel::Fwl {
         // A mirror has at least two places; one disk under such a line stands for itself.
-        let single = level == Level::Raid1 && first.disk_count() == (1, 1);
+        let single =
+            level == Level::Raid1 && first.disk_count() == LineCount { found: 1, promised: 1 };
         let level = if single { Level::Single } else { level };
         return Some(Levels { level, secondary: Secondary::None });
     }

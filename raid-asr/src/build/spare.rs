@@ -13,7 +13,7 @@ use crate::locate::{Located, locate};
 use crate::update::spread::spread;
 use crate::update::survey::{Survey, timestamp_after, unused_at};
 use crate::{ConfigurationLine, LineName, RaidType, TableHeader, TreeLevel};
-use raid_core::metadata::{ChangeError, DiskBuffer, Disks, LiveDisks, SpareRequest, Stamp};
+use raid_core::metadata::{ChangeError, DiskBuffer, Disks, LiveDisks, Served, SpareRequest, Stamp};
 use raid_core::units::Lba;
 use zerocopy::FromZeros;
 
@@ -31,7 +31,7 @@ pub(crate) fn assign(
     }
     let array = match request.serves {
         [] => None,
-        [(array, None)] => Some(Survey::of(disks, *array)?),
+        [Served { array, set: None }] => Some(Survey::of(disks, *array)?),
         _ => return Err(ChangeError::Unsupported("a spare of several arrays, or of one set")),
     };
     if let Some(survey) = &array {

@@ -7,7 +7,7 @@ use crate::rig::{self, MEMBER, Rig, SMALL, Stepped, geometry, joined, raid10};
 use raid_asr::{Asr, RaidTable, ReservedBlock, TreeLevel};
 use raid_core::array::{ArrayState, Geometry, Initialisation, Level, MemberState, Name, Secondary};
 use raid_core::layout::Layout;
-use raid_core::metadata::{Admin, ArrayRequest, ChangeError, DiskShape, SpareRequest};
+use raid_core::metadata::{Admin, ArrayRequest, ChangeError, DiskShape, Served, SpareRequest};
 use raid_core::units::{Blocks, Lba};
 
 /// Every shape that the format can store.
@@ -341,7 +341,7 @@ fn a_disk_that_carries_the_format_keeps_what_its_controller_noted() {
 #[test]
 fn spares_stand_by_for_all_or_for_one_array() {
     let (mut rig, array) = Rig::with_array(geometry(Level::Raid1, 2), 4);
-    let serves = [(array, None)];
+    let serves = [Served::all(array)];
     let stamp = rig.stamp();
     rig.edit(|disks| Asr::new().assign_spare(disks, &SpareRequest::global(2), stamp)).unwrap();
     rig.edit(|disks| Asr::new().assign_spare(disks, &SpareRequest::dedicated(3, &serves), stamp))
@@ -370,7 +370,7 @@ fn spares_stand_by_for_all_or_for_one_array() {
         SpareRequest::dedicated(2, &serves),
         SpareRequest { revertible: true, ..SpareRequest::global(2) },
         SpareRequest { same_enclosure: true, ..SpareRequest::global(2) },
-        SpareRequest::dedicated(2, &[(array, Some(0))]),
+        SpareRequest::dedicated(2, &[Served::set(array, 0)]),
         SpareRequest::global(0),
         SpareRequest::global(3),
     ] {

@@ -9,7 +9,8 @@ use crate::rig::{Rig, SMALL, Stepped, geometry, joined, raid10};
 use raid_asr::{Asr, MemberOrder};
 use raid_core::array::{ArrayId, Initialisation, Level, Name, Place, Secondary};
 use raid_core::metadata::{
-    Admin, ArrayRequest, ChangeError, Operation, Progress, RunTime, RuntimeState, SpareRequest,
+    Admin, ArrayRequest, ChangeError, Operation, Progress, RunTime, RuntimeState, Served,
+    SpareRequest,
 };
 use raid_core::units::{Blocks, Row, Slot, SlotSet};
 
@@ -183,7 +184,7 @@ fn change(
         }
         6 => rig.edit(|disks| Asr::new().add_spare(disks, disk, stamp)),
         7 => {
-            let serves = [(id, None)];
+            let serves = [Served::all(id)];
             let request = SpareRequest::dedicated(disk, &serves);
             rig.edit(|disks| Asr::new().assign_spare(disks, &request, stamp))
         }

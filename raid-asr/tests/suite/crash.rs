@@ -19,7 +19,7 @@ use raid_core::array::{
     ArrayId, ArrayState, Geometry, Initialisation, Level, MemberState, Place, Secondary,
 };
 use raid_core::metadata::{
-    Admin, Operation, Progress, RunTime, RuntimeState, Severity, SpareRequest,
+    Admin, Operation, Progress, RunTime, RuntimeState, Served, Severity, SpareRequest,
 };
 use raid_core::units::{Lba, Row, Slot};
 use std::collections::BTreeSet;
@@ -400,7 +400,7 @@ fn a_cut_beside_a_spare_does_not_touch_the_array() {
     let (rig, array) = Rig::with_array(geometry(Level::Raid1, 2), 3);
     let mut edited = rig.clone();
     let stamp = edited.stamp();
-    let serves = [(array, None)];
+    let serves = [Served::all(array)];
     let request = SpareRequest::dedicated(2, &serves);
     edited.edit(|disks| Asr::new().assign_spare(disks, &request, stamp)).unwrap();
     let roles = |rig: &Rig| rig.found().disks[2].role.name();

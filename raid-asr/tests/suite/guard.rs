@@ -4,7 +4,9 @@
 use crate::every_update::{CHANGES, two_arrays};
 use crate::rig::{Medium, Rig, SMALL, Stepped, healthy};
 use raid_asr::Asr;
-use raid_core::metadata::{Admin, GUARD_BLOCKS, MovedOn, RunTime, RuntimeState, SpareRequest};
+use raid_core::metadata::{
+    Admin, GUARD_BLOCKS, MovedOn, RunTime, RuntimeState, Served, SpareRequest,
+};
 
 const TABLE: u64 = SMALL.blocks.0 - 17;
 const RESERVED: u64 = SMALL.blocks.0 - 1;
@@ -50,7 +52,7 @@ fn an_update_by_another_engine_is_seen_on_every_disk_it_reached() {
     }
     // A spare of one array, and what dissolves a configuration.
     let mut theirs = rig.clone();
-    let (serves, stamp) = ([(mirror, None)], theirs.stamp());
+    let (serves, stamp) = ([Served::all(mirror)], theirs.stamp());
     theirs
         .edit(|disks| Asr::new().assign_spare(disks, &SpareRequest::dedicated(6, &serves), stamp))
         .unwrap();

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use raid_asr::{Asr, MemberOrder, RaidTable, Record, finding};
 use raid_core::array::{ArrayId, ArrayState, Initialisation, Level, MemberState, Place, Secondary};
 use raid_core::metadata::{
-    Admin, ChangeError, Format, Operation, Progress, RunTime, RuntimeState, SpareRequest,
+    Admin, ChangeError, Format, Operation, Progress, RunTime, RuntimeState, Served, SpareRequest,
 };
 use raid_core::units::{Row, Slot, SlotSet};
 
@@ -335,7 +335,7 @@ fn a_mark_counts_only_where_the_array_was_closed() {
 fn a_spare_takes_the_place_and_the_address_of_the_failed_member() {
     for dedicated in [false, true] {
         let (mut rig, array) = Rig::with_array(raid10(2), 5);
-        let serves = [(array, None)];
+        let serves = [Served::all(array)];
         let request = match dedicated {
             true => SpareRequest::dedicated(4, &serves),
             false => SpareRequest::global(4),
@@ -389,7 +389,7 @@ fn a_spare_that_does_not_fit_is_refused() {
     let small = raid_core::metadata::DiskShape { blocks: raid_core::units::Blocks(8192), ..SMALL };
     let small = rig.insert(small);
     let other = rig.create("other", geometry(Level::Single, 1), &[3]).unwrap();
-    let serves = [(other, None)];
+    let serves = [Served::all(other)];
     let stamp = rig.stamp();
     rig.edit(|disks| Asr::new().add_spare(disks, small, stamp)).unwrap();
     rig.edit(|disks| Asr::new().assign_spare(disks, &SpareRequest::dedicated(2, &serves), stamp))
@@ -451,7 +451,7 @@ fn a_member_without_a_table_gets_one_again() {
 fn a_deleted_array_is_gone_and_its_disks_serve_again() {
     let (mut rig, array) = Rig::with_array(geometry(Level::Raid1, 2), 5);
     let other = rig.create("other", geometry(Level::Raid1, 2), &[2, 3]).unwrap();
-    let serves = [(array, None)];
+    let serves = [Served::all(array)];
     let stamp = rig.stamp();
     rig.edit(|disks| Asr::new().assign_spare(disks, &SpareRequest::dedicated(4, &serves), stamp))
         .unwrap();

@@ -42,13 +42,36 @@ impl<'a> ArrayRequest<'a> {
     }
 }
 
+/// An array that a spare serves, or one set of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Served {
+    /// The array.
+    pub array: ArrayId,
+    /// One set of it; `None` for all.
+    pub set: Option<u16>,
+}
+
+impl Served {
+    /// All sets of an array.
+    #[must_use]
+    pub const fn all(array: ArrayId) -> Self {
+        Self { array, set: None }
+    }
+
+    /// One set of an array.
+    #[must_use]
+    pub const fn set(array: ArrayId, set: u16) -> Self {
+        Self { array, set: Some(set) }
+    }
+}
+
 /// What a spare stands by for.
 #[derive(Clone, Copy, Debug)]
 pub struct SpareRequest<'a> {
     /// Index of the disk: an unused one, or a blank one.
     pub disk: usize,
-    /// The sets it serves, `None` for all sets of the array. Empty: it serves every array.
-    pub serves: &'a [(ArrayId, Option<u16>)],
+    /// The arrays and sets it serves. Empty: it serves every array.
+    pub serves: &'a [Served],
     /// Whether it becomes a spare again once the failed disk was replaced, instead of a member.
     pub revertible: bool,
     /// Whether it serves only arrays in the same enclosure.
@@ -64,7 +87,7 @@ impl<'a> SpareRequest<'a> {
 
     /// A spare for one array that becomes a member when it is used.
     #[must_use]
-    pub const fn dedicated(disk: usize, serves: &'a [(ArrayId, Option<u16>)]) -> Self {
+    pub const fn dedicated(disk: usize, serves: &'a [Served]) -> Self {
         Self { disk, serves, revertible: false, same_enclosure: false }
     }
 }

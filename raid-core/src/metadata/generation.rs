@@ -13,11 +13,10 @@ impl Generation {
         }
     }
 
-    /// The next one in a counter of this many bits, and whether it began anew.
+    /// The next one in a counter of this many bits; 0 after the last one.
     #[must_use]
-    pub const fn next(self, bits: u8) -> (Self, bool) {
-        let next = self.0.wrapping_add(1) & Self::mask(bits);
-        (Self(next), next == 0)
+    pub const fn next(self, bits: u8) -> Self {
+        Self(self.0.wrapping_add(1) & Self::mask(bits))
     }
 
     /// Whether this is newer than `other` in a counter of this many bits: ahead by less than half of
@@ -46,8 +45,8 @@ mod tests {
         assert!(newer(2, 0xffff_fffe, 32) && !newer(0xffff_fffe, 2, 32));
         assert!(newer(0x8000_0000, 1, 32) && !newer(0x8000_0001, 1, 32));
         assert!(!newer(1, 0, 0) && !newer(0, 0, 0));
-        assert_eq!(Generation(0xffff_ffff).next(32), (Generation(0), true));
-        assert_eq!(Generation(u64::MAX).next(64), (Generation(0), true));
-        assert_eq!(Generation(7).next(32), (Generation(8), false));
+        assert_eq!(Generation(0xffff_ffff).next(32), Generation(0));
+        assert_eq!(Generation(u64::MAX).next(64), Generation(0));
+        assert_eq!(Generation(7).next(32), Generation(8));
     }
 }

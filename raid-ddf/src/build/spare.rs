@@ -15,8 +15,8 @@ use crate::update::run_time::edit_disk;
 use crate::update::spread::{change_record, clear_slot, edit_slot, free_slot, spread};
 use crate::update::survey::{Live, Survey, copies_of, invalid, set_of};
 use crate::vd_configuration::VdConfiguration;
-use raid_core::array::{ArrayId, Place};
-use raid_core::metadata::{ChangeError, DiskBuffer, SpareRequest, Stamp};
+use raid_core::array::Place;
+use raid_core::metadata::{ChangeError, DiskBuffer, Served, SpareRequest, Stamp};
 use raid_core::units::Slot;
 
 /// Makes an unused or blank disk a spare; a blank one is named after the number that it reports.
@@ -182,7 +182,7 @@ fn check_served(
     survey: &Survey,
     request: &SpareRequest<'_>,
 ) -> Result<(), ChangeError> {
-    for (array, set) in request.serves {
+    for Served { array, set } in request.serves {
         let guid = Guid::from(*array);
         let none = ChangeError::NoSuchArray(*array);
         survey.virtual_disk(live, guid).ok_or(none)?;
@@ -216,7 +216,7 @@ fn room(survey: &Survey) -> usize {
 }
 
 fn served_count(live: &Live<'_, '_>, survey: &Survey, request: &SpareRequest<'_>) -> usize {
-    let sets = |(array, set): &(ArrayId, Option<u16>)| match set {
+    let sets = |Served { array, set }: &Served| match set {
         Some(_) => 1,
         None => usize::from(survey.sets(live, Guid::from(*array))),
     };
@@ -230,7 +230,7 @@ fn nth_served(
     request: &SpareRequest<'_>,
     index: usize,
 ) -> Option<(Guid, u16)> {
-    let mut sets = request.serves.iter().flat_map(|(array, set)| {
+    let mut sets = request.serves.iter().flat_map(|Served { array, set }| {
         let guid = Guid::from(*array);
         let sets = set.map_or(0..survey.sets(live, guid), |set| set..set.saturating_add(1));
         sets.map(move |set| (guid, set))

@@ -9,7 +9,7 @@ use crate::media::{Rig, SMALL, Stepped, geometry, healthy, raid10};
 use raid_core::array::{ArrayId, Initialisation, Level, MemberId, MemberState, Place, Placement};
 use raid_core::metadata::{
     Admin, BadBlocks, DiskCondition, DiskView, Operation, Piece, Progress, RunTime, RuntimeState,
-    SpareRequest,
+    Served, SpareRequest,
 };
 use raid_core::units::{Extent, Lba, Row, Slot, SlotSet};
 use raid_ddf::{Assembly, BadBlockOptions, Ddf, Options, VendorLogOptions};
@@ -53,9 +53,7 @@ fn raid5(count: usize) -> (Rig, ArrayId) {
 }
 
 /// The same with a spare as asked for on disk 3.
-fn with_spare(
-    request: impl FnOnce(ArrayId) -> (Vec<(ArrayId, Option<u16>)>, bool),
-) -> (Rig, ArrayId) {
+fn with_spare(request: impl FnOnce(ArrayId) -> (Vec<Served>, bool)) -> (Rig, ArrayId) {
     let (mut rig, array) = raid5(4);
     let (serves, revertible) = request(array);
     let stamp = rig.stamp();
@@ -172,7 +170,7 @@ fn a_spare_comes_is_used_and_goes() {
     let (rig, array) = raid5(4);
     let dedicated = explore("dedicated spare", &rig, |rig| {
         let stamp = rig.stamp();
-        let serves = [(array, None)];
+        let serves = [Served::all(array)];
         let spare = SpareRequest::dedicated(3, &serves);
         rig.edit(|disks| Ddf::new().assign_spare(disks, &spare, stamp)).unwrap();
     });

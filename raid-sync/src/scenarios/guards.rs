@@ -253,7 +253,7 @@ fn a_start_without_a_member_counts_the_generation_on() {
     let before = rig.core.status().generation;
     rig.restart(&[2]).unwrap();
     let after = rig.core.status().generation;
-    assert_eq!(after, before.next(64).0);
+    assert_eq!(after, before.next(64));
     rig.settle();
     assert_eq!(rig.last_record().generation, after, "and says so before any promise");
     // With everybody it stays.

@@ -18,7 +18,7 @@ use crate::member::Redundancy;
 use crate::operation::{Family, Finish, Running};
 use crate::record::Stream;
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Debtor, MemberKey, Operation, Seen};
+use raid_core::metadata::{Debtor, Generation, MemberKey, Operation, Seen};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 
 /// What a returning disk must be given.
@@ -93,8 +93,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     fn keep_account(&mut self, slot: Slot, was_filled: bool) {
         let left = self.generation;
         let since = self.generation_recorded;
-        let (next, wrapped) = self.generation.next(self.generation_bits());
-        self.generation = next;
+        self.generation = self.generation.next(self.generation_bits());
+        let wrapped = self.generation == Generation(0);
         if wrapped {
             // Numbers that return cannot tell old from new: whoever is away is filled in full.
             for absent in self.members.failed.iter() {

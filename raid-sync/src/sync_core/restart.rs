@@ -246,7 +246,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             self.charge_found(bit, Row(0), disagreed);
         }
         if shrank {
-            self.generation = self.generation.next(self.generation_bits()).0;
+            self.generation = self.generation.next(self.generation_bits());
         }
     }
 

@@ -20,6 +20,6 @@ entries!(LOGGED:
     Logged::complete_flush, Logged::poll, Logged::deadline, Logged::copied, Logged::flushed,
     Logged::persisted, Logged::start, Logged::start_over, Logged::owe_rows, Logged::abort,
     Logged::set_range, Logged::member_failed, Logged::member_joined, Logged::member_returned,
-    Logged::distrust, Logged::unwritable, Logged::snapshot, Logged::record, Logged::regions,
+    Logged::distrust, Logged::unwritable, Logged::snapshot, Logged::record,
     Logged::debt, Logged::account, Logged::status,
 );

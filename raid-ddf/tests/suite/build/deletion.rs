@@ -3,7 +3,7 @@
 
 use crate::media::{self, Rig, SMALL, geometry};
 use raid_core::array::{Level, Placement};
-use raid_core::metadata::{Admin, ChangeError, Severity, SpareRequest};
+use raid_core::metadata::{Admin, ChangeError, Served, Severity, SpareRequest};
 use raid_core::units::Lba;
 use raid_ddf::Ddf;
 
@@ -16,7 +16,7 @@ fn a_deleted_array_is_gone_and_the_others_are_as_they_were() {
     }
     let arrays: Vec<_> = rig.told().arrays.clone();
     let (one, two) = (arrays[0].0.id, arrays[1].0.id);
-    let serves = [(one, None), (two, None)];
+    let serves = [Served::all(one), Served::all(two)];
     let stamp = rig.stamp();
     rig.edit(|disks| Ddf::new().delete_array(disks, one, stamp)).unwrap();
     let before = rig.bytes();

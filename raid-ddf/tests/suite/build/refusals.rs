@@ -8,7 +8,7 @@ use raid_core::array::{
 };
 use raid_core::metadata::{
     Admin, ArrayRequest, BadBlocks, ChangeError, DiskBuffer, DiskCondition, DiskShape, RunTime,
-    RuntimeState, SpareRequest, Stamp,
+    RuntimeState, Served, SpareRequest, Stamp,
 };
 use raid_core::units::{Blocks, Extent, Lba, Slot, SlotSet};
 use raid_ddf::{BadBlockOptions, ByteOrder, CrcVariant, Ddf, DdfHeader, Options, Record, Revision};
@@ -242,15 +242,15 @@ fn each_header(rig: &mut Rig, edit: impl Fn(&mut DdfHeader)) {
 fn spares() {
     let mut rig = container(6, &small_tables());
     let array = rig.create("five", five(), &[0, 1, 2]).unwrap();
-    let assign = |rig: &mut Rig, words: &str, disk: usize, serves: &[(ArrayId, Option<u16>)]| {
+    let assign = |rig: &mut Rig, words: &str, disk: usize, serves: &[Served]| {
         let request = SpareRequest::dedicated(disk, serves);
         refused(rig, words, |d, stamp| Ddf::new().assign_spare(d, &request, stamp));
     };
     assign(&mut rig, "a member of an array", 0, &[]);
-    assign(&mut rig, "no such array", 3, &[(ArrayId([7; 24]), None)]);
-    assign(&mut rig, "no such place", 3, &[(array, Some(1))]);
+    assign(&mut rig, "no such array", 3, &[Served::all(ArrayId([7; 24]))]);
+    assign(&mut rig, "no such place", 3, &[Served::set(array, 1)]);
     // A record of 1024 bytes has 31 entries.
-    assign(&mut rig, "sets that a spare serves", 3, &[(array, None); 32]);
+    assign(&mut rig, "sets that a spare serves", 3, &[Served::all(array); 32]);
     let member = rig.told().disks[4].id;
     let missing = DiskCondition { missing: true, ..DiskCondition::default() };
     let stamp = rig.stamp();
@@ -308,7 +308,7 @@ fn spares_that_do_not_fit() {
     rig.set_state(array, 0, &failed(2)).unwrap();
     // A global spare as mdadm has it: no assignment, and a member of something else.
     let stamp = rig.stamp();
-    let serves = [(other, None)];
+    let serves = [Served::all(other)];
     let dedicated = SpareRequest::dedicated(5, &serves);
     rig.edit(|disks| Ddf::new().assign_spare(disks, &dedicated, stamp)).unwrap();
     let place = Place { set: 0, slot: Slot(2) };

@@ -4,8 +4,8 @@
 use crate::media::{Rig, SMALL, geometry, healthy, raid10};
 use raid_core::array::{ArrayId, Geometry, Level, Placement};
 use raid_core::metadata::{
-    Admin, BadBlocks, ChangeError, DiskCondition, DiskShape, RuntimeState, Severity, SpareRequest,
-    Stamp,
+    Admin, BadBlocks, ChangeError, DiskCondition, DiskShape, RuntimeState, Served, Severity,
+    SpareRequest, Stamp,
 };
 use raid_core::units::{Blocks, Extent, Lba, Slot, SlotSet};
 use raid_ddf::{
@@ -68,7 +68,7 @@ impl Way {
         };
         let six = rig.create("sixteen letters!", sized(six), &[4, 3, 2, 1, 0]).unwrap();
         let ten = rig.create("ten", sized(raid10(2)), &[0, 1, 2, 3]).unwrap();
-        let (stamp, serves) = (rig.stamp(), [(six, None), (ten, Some(1))]);
+        let (stamp, serves) = (rig.stamp(), [Served::all(six), Served::set(ten, 1)]);
         let spare = SpareRequest {
             revertible: true,
             same_enclosure: true,

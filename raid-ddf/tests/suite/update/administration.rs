@@ -5,7 +5,7 @@
 use crate::media::{Rig, geometry, healthy, touch};
 use crate::update::{assign, state_of};
 use raid_core::array::{ArrayId, Level, MemberId, MemberState, Placement};
-use raid_core::metadata::{Admin, ChangeError, DiskCondition, SpareRequest};
+use raid_core::metadata::{Admin, ChangeError, DiskCondition, Served, SpareRequest};
 use raid_ddf::Ddf;
 
 /// Disks of the rig: mirror `array` on 0 and 1, mirror `mirror` on 2 and 3, mirror `third` on 0 and 2, spares 4
@@ -31,7 +31,7 @@ fn bed() -> Bed {
     rig.create("mirror", mirror, &[2, 3]).unwrap();
     let third = rig.create("third", mirror, &[0, 2]).unwrap();
     assign(&mut rig, &SpareRequest::global(4)).unwrap();
-    assign(&mut rig, &SpareRequest::dedicated(5, &[(array, None)])).unwrap();
+    assign(&mut rig, &SpareRequest::dedicated(5, &[Served::all(array)])).unwrap();
     rig.commit();
     rig.reread();
     let told = rig.told();
@@ -46,7 +46,7 @@ type Update = (&'static str, fn(&mut Bed) -> Result<(), ChangeError>);
 const UPDATES: [Update; 9] = [
     ("a global spare is assigned", |bed| assign(&mut bed.rig, &SpareRequest::global(6))),
     ("a dedicated spare is assigned", |bed| {
-        assign(&mut bed.rig, &SpareRequest::dedicated(6, &[(bed.array, None)]))
+        assign(&mut bed.rig, &SpareRequest::dedicated(6, &[Served::all(bed.array)]))
     }),
     ("a spare is released", |bed| {
         let stamp = bed.rig.stamp();

@@ -4,7 +4,7 @@
 use crate::media::{self, Rig, geometry};
 use crate::update::{activate, assign, state_of};
 use raid_core::array::{ArrayId, Level, Placement};
-use raid_core::metadata::{Admin, ChangeError, DiskCondition, RunTime, SpareRequest};
+use raid_core::metadata::{Admin, ChangeError, DiskCondition, RunTime, Served, SpareRequest};
 use raid_ddf::{Ddf, Options};
 
 /// Two arrays on three of five disks, and a spare; all written and read.
@@ -45,7 +45,7 @@ pub(crate) const CHANGES: [Change; 11] = [
         let stamp = rig.stamp();
         rig.edit(|disks| Ddf::new().delete_array(disks, array, stamp))
     }),
-    ("spare", |rig, array| assign(rig, &SpareRequest::dedicated(4, &[(array, None)]))),
+    ("spare", |rig, array| assign(rig, &SpareRequest::dedicated(4, &[Served::all(array)]))),
     ("release", |rig, _| {
         let stamp = rig.stamp();
         rig.edit(|disks| Ddf::new().release_spare(disks, 3, stamp))

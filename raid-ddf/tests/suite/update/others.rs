@@ -5,7 +5,9 @@ use crate::media::{self, Rig, geometry};
 use crate::support;
 use crate::update::{activate, assign, state_of, with};
 use raid_core::array::{ArrayId, Level, Placement};
-use raid_core::metadata::{Admin, ChangeError, RuntimeState, Severity, SpareRequest, Subject};
+use raid_core::metadata::{
+    Admin, ChangeError, RuntimeState, Served, Severity, SpareRequest, Subject,
+};
 use raid_ddf::{Ddf, Options};
 
 /// Images of other implementations: byte order, CRC, places and what is not understood stay.
@@ -93,7 +95,7 @@ fn reserved_and_unknown_bytes_survive_every_change() {
     check(&rig, "nothing");
     rig.set_state(array, 0, &state_of(false, &[], &[])).unwrap();
     check(&rig, "state");
-    assign(&mut rig, &SpareRequest::dedicated(3, &[(array, None)])).unwrap();
+    assign(&mut rig, &SpareRequest::dedicated(3, &[Served::all(array)])).unwrap();
     check(&rig, "spare");
     rig.set_state(array, 0, &state_of(false, &[1], &[])).unwrap();
     activate(&mut rig, array, 1, 3).unwrap();

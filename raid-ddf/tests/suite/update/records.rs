@@ -5,7 +5,7 @@ use crate::media::{Rig, Stepped, geometry, raid10};
 use crate::update::changes::two_arrays;
 use crate::update::{assign, state_of, with};
 use raid_core::array::{Level, Placement};
-use raid_core::metadata::{SpareRequest, Subject};
+use raid_core::metadata::{Served, SpareRequest, Subject};
 use raid_ddf::{ByteOrder, CrcVariant, DdfHeader, Options, Record, VirtualDiskRecords};
 
 /// Readers that compare numbers before flags take the closed copy: the open one has the lowest number.
@@ -46,7 +46,7 @@ fn of_records_of_one_number_that_of_the_newest_disk_counts() {
         rig.reread();
         let clean = |rig: &Rig| [0, 1].map(|set| rig.state(array, set).unwrap().clean);
         assert_eq!(clean(&rig), [true, false], "disk {missed} was not reached");
-        assign(&mut rig, &SpareRequest::dedicated(4, &[(array, None)])).unwrap();
+        assign(&mut rig, &SpareRequest::dedicated(4, &[Served::all(array)])).unwrap();
         rig.commit();
         rig.reread();
         assert_eq!(clean(&rig), [true, false], "disk {missed} was not reached");

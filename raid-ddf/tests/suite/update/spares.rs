@@ -4,7 +4,7 @@
 use crate::media::{Rig, geometry, healthy, raid10};
 use crate::update::{activate, assign, state_of, stored, with};
 use raid_core::array::{ArrayId, ArrayState, Level, MemberState, Place, Placement};
-use raid_core::metadata::{Admin, ChangeError, RunTime, Severity, SpareRequest};
+use raid_core::metadata::{Admin, ChangeError, RunTime, Served, Severity, SpareRequest};
 use raid_core::units::{Lba, Slot};
 use raid_ddf::Ddf;
 
@@ -54,7 +54,7 @@ fn a_dedicated_spare_serves_its_arrays_alone_until_it_is_released() {
     let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
     let (mut rig, array) = with(mirror, &[0, 1], 5);
     let other = rig.create("other", mirror, &[2, 3]).unwrap();
-    assign(&mut rig, &SpareRequest::dedicated(4, &[(array, None)])).unwrap();
+    assign(&mut rig, &SpareRequest::dedicated(4, &[Served::all(array)])).unwrap();
     let told = rig.told();
     assert_eq!(
         (told.disks[4].role.name(), told.disks[4].role.is_spare()),
@@ -62,7 +62,10 @@ fn a_dedicated_spare_serves_its_arrays_alone_until_it_is_released() {
     );
     let before = rig.bytes();
     assert!(assign(&mut rig, &SpareRequest::global(4)).is_err(), "a spare already");
-    assert!(assign(&mut rig, &SpareRequest::dedicated(0, &[(array, None)])).is_err(), "a member");
+    assert!(
+        assign(&mut rig, &SpareRequest::dedicated(0, &[Served::all(array)])).is_err(),
+        "a member"
+    );
     assert!(rig.create("x", geometry(Level::Single, Placement::Fixed, 1), &[4]).is_err());
     assert_eq!(rig.bytes(), before);
     rig.set_state(other, 0, &state_of(true, &[0], &[])).unwrap();
@@ -79,7 +82,8 @@ fn a_dedicated_spare_serves_its_arrays_alone_until_it_is_released() {
         "no spare any more"
     );
     assert_eq!(rig.bytes(), before);
-    assign(&mut rig, &SpareRequest::dedicated(4, &[(array, None), (other, Some(0))])).unwrap();
+    assign(&mut rig, &SpareRequest::dedicated(4, &[Served::all(array), Served::set(other, 0)]))
+        .unwrap();
     activate(&mut rig, other, 0, 4).unwrap();
     let told = rig.told();
     assert_eq!(told.array("other").1[0].state, MemberState::Rebuilding);
@@ -89,16 +93,15 @@ fn a_dedicated_spare_serves_its_arrays_alone_until_it_is_released() {
 #[test]
 fn a_spare_serves_the_sets_it_is_dedicated_to() {
     let (mut rig, array) = with(raid10(2), &[0, 1, 2, 3], 5);
-    assign(&mut rig, &SpareRequest::dedicated(4, &[(array, Some(1))])).unwrap();
+    assign(&mut rig, &SpareRequest::dedicated(4, &[Served::set(array, 1)])).unwrap();
     rig.set_state(array, 0, &state_of(true, &[0], &[])).unwrap();
     rig.set_state(array, 1, &state_of(true, &[0], &[])).unwrap();
     assert!(activate(&mut rig, array, 0, 4).is_err(), "a spare of the other set");
     let (place, stamp) = (Place { set: 1, slot: Slot(0) }, rig.stamp());
     rig.edit(|disks| Ddf::new().activate(disks, array, place, 4, stamp)).unwrap();
-    for (array, set) in [(ArrayId([7; 24]), None), (array, Some(2))] {
+    for served in [Served::all(ArrayId([7; 24])), Served::set(array, 2)] {
         let before = rig.bytes();
-        let serves = [(array, set)];
-        assert!(assign(&mut rig, &SpareRequest::dedicated(4, &serves)).is_err());
+        assert!(assign(&mut rig, &SpareRequest::dedicated(4, &[served])).is_err());
         assert_eq!(rig.bytes(), before);
     }
 }
@@ -108,10 +111,10 @@ fn a_set_has_eight_dedicated_spares_and_no_more() {
     let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
     let (mut rig, array) = with(mirror, &[0, 1], 11);
     for disk in 2..10 {
-        assign(&mut rig, &SpareRequest::dedicated(disk, &[(array, None)])).unwrap();
+        assign(&mut rig, &SpareRequest::dedicated(disk, &[Served::all(array)])).unwrap();
     }
     let before = rig.bytes();
-    let ninth = assign(&mut rig, &SpareRequest::dedicated(10, &[(array, None)]));
+    let ninth = assign(&mut rig, &SpareRequest::dedicated(10, &[Served::all(array)]));
     assert!(matches!(ninth, Err(ChangeError::Invalid { found: 9, expected: 8, .. })));
     assert_eq!(rig.bytes(), before);
 }
@@ -133,7 +136,7 @@ fn one_spare_serves_every_array_of_the_failed_disk() {
     for (dedicated, revertible) in [(false, false), (true, false), (false, true), (true, true)] {
         let what = format!("dedicated: {dedicated}, revertible: {revertible}");
         let (mut rig, arrays) = three_arrays();
-        let serves = arrays.map(|array| (array, None));
+        let serves = arrays.map(Served::all);
         let request = SpareRequest {
             serves: if dedicated { &serves } else { &[] },
             revertible,
@@ -195,7 +198,7 @@ fn one_spare_serves_every_array_of_the_failed_disk() {
 #[test]
 fn a_spare_dedicated_to_one_array_serves_no_other_of_the_failed_disk() {
     let (mut rig, [array, five, _]) = three_arrays();
-    assign(&mut rig, &SpareRequest::dedicated(4, &[(array, None)])).unwrap();
+    assign(&mut rig, &SpareRequest::dedicated(4, &[Served::all(array)])).unwrap();
     rig.live[0] = false;
     rig.set_state(array, 0, &state_of(true, &[0], &[])).unwrap();
     activate(&mut rig, array, 0, 4).unwrap();

@@ -9,6 +9,7 @@ use crate::{ConfigurationLine, DiskAddress, TreeLevel};
 
 /// Whose word counts if table order and address order differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum MemberOrder {
     /// Nobody's: striped data is refused, copies are taken in table order.
     #[default]

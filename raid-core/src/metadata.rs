@@ -18,6 +18,16 @@
 //! | [`RunTime`] | engines | store records, activate spares, commit |
 //! | [`Admin`] | tools that administer | make, change and delete configurations, by values ([`Change`]) |
 //!
+//! Changes that no program here makes yet, and the one that will:
+//!
+//! | change | will be made by |
+//! |---|---|
+//! | [`SetDiskCondition`](Change::SetDiskCondition), read by [`disk_condition`](Admin::disk_condition) | the engine, for a disk that predicts its failure or went away as a whole |
+//! | [`AddBadBlocks`](Change::AddBadBlocks), read by [`bad_blocks`](Admin::bad_blocks) | the engine, for a block that cannot be written while a set is short of a member |
+//! | [`AssignSpare`](Change::AssignSpare) with [`Served`], revertible or of an enclosure | `raid-ublk spare add`, by options |
+//! | [`Import`](Change::Import) | `raid-ublk serve`, for disks that come from another controller |
+//! | [`Dissolve`](Change::Dissolve) | `raid-ublk`, to give disks back; today `xtask interop` alone |
+//!
 //! What a record says of a set stands here as well, since formats store it: its [`Generation`], whose
 //! writes are owed ([`Debtor`], [`RegionRecord`]), which rows are lost ([`BadRows`]), and which of several
 //! records speaks ([`freshest()`]). A whole record is lent as a [`SetRecord`].
@@ -203,6 +213,7 @@ pub struct DiskDescriptor {
 
 /// What a raw field belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Subject {
     /// The disk with this index.
     Disk(usize),

@@ -55,6 +55,7 @@ impl Config {
 
 /// What the operator, or a journal, says about an unclean start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Start {
     /// Nothing: a parity set that is unclean and short of a member is refused.
     #[default]

@@ -91,6 +91,7 @@ pub(crate) enum Defect {
     /// I16: the regions that the newest record calls dirty are not taken over.
     ForgetLog,
     /// I19: a row is overwritten though a restart would still read it.
+    #[cfg(test)]
     OverwriteSources,
     /// I20: a check makes copies alike.
     CheckWrites,

@@ -35,7 +35,7 @@ pub enum Refusal {
         members: u16,
     },
     /// The metadata format cannot record what this needs: failures, so that writes to a degraded set
-    /// would be lost on the next start; regions that were never written; a reshape.
+    /// would be lost on the next start; regions that were never written.
     NeedsFormat,
     /// Rows outside the set, or none at all.
     OutOfRange {

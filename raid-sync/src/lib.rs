@@ -135,6 +135,7 @@ mod proven;
 mod record;
 mod record_view;
 mod region;
+#[cfg(test)]
 mod reshape;
 mod sync_core;
 mod throttle;
@@ -166,7 +167,6 @@ pub use member::Redundancy;
 pub use operation::{AboveMark, Finish, Phase, Policy, Scope};
 pub use record::{FlushId, RecordSeq};
 pub use record_view::{Found, RecordView, Seated};
-pub use reshape::{Clearance, Direction, ReshapeMark};
 pub use sync_core::{Return, SyncCore, rows_at_risk, rows_missed};
 pub use throttle::Limits;
 pub use ticket::Ticket;

@@ -12,8 +12,8 @@
 //! the far side of `safe`. Where the distance has shrunk to nothing, the rows go to a backup area first,
 //! and the record says so before they are overwritten.
 //!
-//! The cursors are here so that formats and the engine share one arithmetic; no format records them
-//! yet, so [`SyncCore`](crate::SyncCore) refuses to begin.
+//! No format records the cursors yet, so nothing of this is public: the arithmetic stands here with its proof by
+//! trial, for the first format that does.
 //!
 //! | rows to write | allowed |
 //! |---|---|
@@ -26,7 +26,7 @@ use raid_core::units::{Row, Rows};
 
 /// Which way a reshape works through the set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
+pub(crate) enum Direction {
     /// From row 0 up: the new layout takes fewer rows of each member (members were added).
     Up,
     /// From the last row down: the new layout takes more rows of each member.
@@ -35,7 +35,7 @@ pub enum Direction {
 
 /// What must happen before destination rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Clearance {
+pub(crate) enum Clearance {
     /// Nothing.
     Free,
     /// A record that moves `safe` to `read`, after a flush of every member.
@@ -46,7 +46,7 @@ pub enum Clearance {
 
 /// The three cursors, in source rows (`read`, `safe`) and destination rows (`write`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ReshapeMark {
+pub(crate) struct ReshapeMark {
     direction: Direction,
     /// Next source row to read; for `Down` the row after it.
     read: Row,
@@ -58,8 +58,11 @@ pub struct ReshapeMark {
 
 impl ReshapeMark {
     /// The beginning: source rows from one end, destination rows from the same end.
-    #[must_use]
-    pub const fn begin(direction: Direction, source_rows: Row, destination_rows: Row) -> Self {
+    pub(crate) const fn begin(
+        direction: Direction,
+        source_rows: Row,
+        destination_rows: Row,
+    ) -> Self {
         match direction {
             Direction::Up => Self { direction, read: Row(0), write: Row(0), safe: Row(0) },
             Direction::Down => {
@@ -69,26 +72,22 @@ impl ReshapeMark {
     }
 
     /// Next source row.
-    #[must_use]
-    pub const fn read(&self) -> Row {
+    pub(crate) const fn read(&self) -> Row {
         self.read
     }
 
     /// Next destination row.
-    #[must_use]
-    pub const fn write(&self) -> Row {
+    pub(crate) const fn write(&self) -> Row {
         self.write
     }
 
     /// What the record says.
-    #[must_use]
-    pub const fn safe(&self) -> Row {
+    pub(crate) const fn safe(&self) -> Row {
         self.safe
     }
 
     /// What must happen before `rows`, destination rows, may be written.
-    #[must_use]
-    pub fn clearance(&self, rows: Rows) -> Clearance {
+    pub(crate) fn clearance(&self, rows: Rows) -> Clearance {
         let (behind_safe, behind_read) = match self.direction {
             Direction::Up => (rows.end() <= self.safe, rows.end() <= self.read),
             Direction::Down => (rows.start >= self.safe, rows.start >= self.read),
@@ -103,7 +102,7 @@ impl ReshapeMark {
 
     /// Source rows up to here were read and their destination rows up to there written. Cursors never
     /// go back.
-    pub fn moved(&mut self, read: Row, write: Row) {
+    pub(crate) fn moved(&mut self, read: Row, write: Row) {
         match self.direction {
             Direction::Up => {
                 self.read = self.read.max(read);
@@ -117,7 +116,7 @@ impl ReshapeMark {
     }
 
     /// A record with this `read` is durable on every member, written after a flush of all of them.
-    pub fn recorded(&mut self, read: Row) {
+    pub(crate) fn recorded(&mut self, read: Row) {
         self.safe = match self.direction {
             Direction::Up => self.safe.max(read).min(self.read),
             Direction::Down => self.safe.min(read).max(self.read),
@@ -125,8 +124,7 @@ impl ReshapeMark {
     }
 
     /// A restart: what was not recorded did not happen. `write` is what the record says.
-    #[must_use]
-    pub const fn restarted(self, write: Row) -> Self {
+    pub(crate) const fn restarted(self, write: Row) -> Self {
         Self { read: self.safe, write, ..self }
     }
 }

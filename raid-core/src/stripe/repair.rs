@@ -14,6 +14,7 @@ use crate::units::{Blocks, Extent, Rows, SlotSet};
 
 /// Whom to believe where redundancy disagrees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Repair {
     /// The data, or the copy in the lowest slot that can be read: parity and other copies are
     /// rewritten. What follows an unclean stop, where every version is as good.

@@ -84,14 +84,6 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         self.counters.pass_since = self.clock.elapsed();
     }
 
-    /// A change of shape: no format records its three positions yet, so none can be begun.
-    ///
-    /// # Errors
-    /// [`Refusal::NeedsFormat`], always.
-    pub const fn reshape(&mut self) -> Result<(), Refusal> {
-        Err(Refusal::NeedsFormat)
-    }
-
     fn startable(&self, operation: Operation, scope: Scope) -> Result<(), Refusal> {
         if self.running.is_some() {
             return Err(Refusal::Busy);

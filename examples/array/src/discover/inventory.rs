@@ -163,6 +163,8 @@ impl Inventory for Collector {
                     member.raw.push(raw);
                 }
             }
+            // Of something that this program does not show.
+            _ => {}
         }
     }
 

@@ -41,6 +41,20 @@ impl Disks for Live<'_, '_> {
     }
 }
 
+/// All the disks given, also those that are not written.
+#[derive(Debug)]
+pub(crate) struct All<'d, 'b>(pub(crate) &'d [DiskBuffer<'b>]);
+
+impl Disks for All<'_, '_> {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn disk(&self, index: usize) -> Option<DiskBytes<'_>> {
+        self.0.get(index).map(DiskBytes::of_buffer)
+    }
+}
+
 /// The live disks of one configuration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Survey {
@@ -96,7 +110,7 @@ pub(crate) fn copies_of(disks: &dyn Disks, index: usize) -> Result<Option<Copies
 }
 
 /// Disk `index` through the copy that counts.
-fn opened(disks: &dyn Disks, index: usize) -> Option<DdfDisk<'_>> {
+pub(crate) fn opened(disks: &dyn Disks, index: usize) -> Option<DdfDisk<'_>> {
     let disk = disks.disk(index)?;
     DdfDisk::open(index, disk, choose(disk, AnchorSearch::NONE, &mut |_| {})?)
 }

@@ -257,3 +257,37 @@ fn a_cut_activation_leaves_no_placement_without_the_entry_of_the_same_update() {
     }
     assert!(placed > 4 && free > 4, "{placed} {free}");
 }
+
+/// A disk that has failed in one array may be the only one that knows what another array has: it is not written,
+/// and its word about the other array counts.
+#[test]
+fn a_spare_keeps_clear_of_what_another_array_has_by_a_disk_that_failed_in_this_one() {
+    let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
+    let (mut rig, first) = with(mirror, &[0, 1], 3);
+    let second = rig.create("second", mirror, &[0, 1]).unwrap();
+    assign(&mut rig, &SpareRequest::global(2)).unwrap();
+    rig.commit();
+    let older = rig.only(&[2]);
+    // The second runs without disk 0, and the spare takes its place.
+    rig.live[0] = false;
+    rig.set_state(second, 0, &state_of(true, &[0], &[])).unwrap();
+    rig.commit();
+    activate(&mut rig, second, 0, 2).unwrap();
+    rig.commit();
+    rig.take_back(&[2], older);
+    // The first runs without disk 1, which alone knows of that.
+    rig.live[1] = false;
+    rig.set_state(first, 0, &state_of(true, &[1], &[])).unwrap();
+    rig.commit();
+    activate(&mut rig, first, 1, 2).unwrap();
+    rig.commit();
+    rig.reread();
+    let told = rig.told();
+    let on = |name| {
+        let members = &told.array(name).1;
+        let own = members.iter().find(|member| member.disk == Some(2)).expect("the spare");
+        own.start.0..own.start.0 + own.len.0
+    };
+    let (one, other) = (on("array"), on("second"));
+    assert!(one.end <= other.start || other.end <= one.start, "{one:?} {other:?}");
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The histories of an array that forked, for the user who must choose one.
 
-use super::descent::{Word, heard, is_apart, is_dispute, is_superseded, word};
+use super::descent::{Word, is_apart, is_dispute, is_heard, is_superseded, is_witness, word};
 use super::newest::{Newest, compare, sequence, timestamp};
 use super::{Member, Report, members_of, shape};
 use crate::Worth;
@@ -61,14 +61,16 @@ fn next_lead<'a>(
     newest: &Member<'_>,
     leads: &[Option<Member<'_>>],
 ) -> Option<Member<'a>> {
-    let standing = heard(disks, newest.array()).filter(|member| {
-        !is_superseded(disks, member)
-            || is_dispute(disks, newest, member)
-            || is_apart(disks, newest, member)
+    let standing = members_of(disks, newest.array()).filter(|member| {
+        let stands = || is_heard(member) && !is_superseded(disks, member);
+        // A disk that is being filled may be all that is here of a history.
+        let speaks = || is_heard(member) || is_witness(disks, member);
+        stands() || speaks() && is_dispute(disks, newest, member) || is_apart(disks, newest, member)
     });
     let apart = |lead: &Member<'_>, member: &Member<'_>| {
+        let words = [word(lead, member.drivemagic), word(member, lead.drivemagic)];
         lead.disk != member.disk
-            && (word(lead, member.drivemagic).is_out() || word(member, lead.drivemagic).is_out())
+            && (words.iter().any(|word| word.is_out()) || words == [Word::Filling; 2])
     };
     standing.filter(|member| leads.iter().flatten().all(|lead| apart(lead, member))).max_by(compare)
 }

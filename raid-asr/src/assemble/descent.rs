@@ -13,13 +13,17 @@
 //! | given up, or no line | given up, or no line | `y` is the earlier one if a disk that it counts in carries a table without it, of another generation; or if it only does not know `x`, and both count in another disk, or it counts all in, one of whom is being filled where `x` is. Else a fork |
 //!
 //! | given up, or no line | being filled | `x` is the later one if both count in another disk. Else a fork: the table that took `x` in may not have reached it. Without a line it is from before `y` came if it is older |
+//! | being filled | being filled | a fork, unless both count in another disk |
 //!
 //! Members that count themselves in have a say; a spare has none. Nor has a disk that is being filled, as long
 //! as a member is present that its table counts in: that one knows the same, and better, unless it is an older
 //! copy of its disk, two generations behind. Where none is, the disk
 //! is a *witness*: its table is of a history that those have made, and members that this history went on
 //! without are the earlier ones, and so are older copies. It is a fork if they have gone on as well and count in
-//! nobody whom the witness counts in.
+//! nobody whom the witness counts in: its word stands for those who fill it.
+//!
+//! An update notes itself in the lines of the disks that it is written to. So the table of a disk tells how far it
+//! brought another one, also when it went on alone, and who was not there though it counts them in.
 
 use super::newest::{compare, compare_generations, compare_sequences, sequence, timestamp};
 use super::{Member, members_of};
@@ -70,22 +74,36 @@ fn counts_itself_in(member: &Member<'_>) -> bool {
     word(member, member.drivemagic) == Word::In
 }
 
-/// Members that have a say.
-pub(crate) fn heard(disks: &dyn Disks, raidmagic: u32) -> impl Iterator<Item = Member<'_>> {
-    members_of(disks, raidmagic).filter(|member| counts_itself_in(member) && is_trusted(member))
+/// Whether a member has a say.
+pub(crate) fn is_heard(member: &Member<'_>) -> bool {
+    counts_itself_in(member) && is_trusted(member)
 }
 
-/// Of the disks that are being filled the one with the newest table, if nobody is heard whom it counts in,
-/// and who is not behind what it knows.
+/// Members that have a say.
+pub(crate) fn heard(disks: &dyn Disks, raidmagic: u32) -> impl Iterator<Item = Member<'_>> {
+    members_of(disks, raidmagic).filter(is_heard)
+}
+
+fn is_being_filled(member: &Member<'_>) -> bool {
+    word(member, member.drivemagic) == Word::Filling
+}
+
+/// Of the disks that are being filled the one with the newest table, if it is a witness.
 pub(crate) fn witness(disks: &dyn Disks, raidmagic: u32) -> Option<Member<'_>> {
-    let is_filled = |member: &Member<'_>| word(member, member.drivemagic) == Word::Filling;
-    let filled = members_of(disks, raidmagic).filter(|member| is_filled(member));
-    filled.filter(is_trusted).max_by(compare).filter(|witness| {
-        let knows = |member: &Member<'_>| {
-            word(witness, member.drivemagic) == Word::In && !is_overtaken(member, witness)
-        };
-        !heard(disks, raidmagic).any(|member| knows(&member))
-    })
+    let filled = members_of(disks, raidmagic).filter(is_being_filled);
+    filled.filter(is_trusted).max_by(compare).filter(|witness| is_witness(disks, witness))
+}
+
+/// Whether a disk is being filled, and nobody is heard whom it counts in and who is not behind what it knows, nor
+/// anybody who went on with all of these. Its word is that of those who fill it.
+pub(crate) fn is_witness(disks: &dyn Disks, disk: &Member<'_>) -> bool {
+    let knows = |member: &Member<'_>| {
+        (word(disk, member.drivemagic) == Word::In && !is_overtaken(member, disk))
+            || has_its_sources(member, disk)
+    };
+    is_being_filled(disk)
+        && is_trusted(disk)
+        && !heard(disks, disk.array()).any(|member| knows(&member))
 }
 
 /// Whether another member was there for every write that this one may have acknowledged, and carries
@@ -99,7 +117,7 @@ pub(crate) fn is_superseded(disks: &dyn Disks, member: &Member<'_>) -> bool {
 fn is_outlived(disks: &dyn Disks, member: &Member<'_>, says: impl Fn(Word) -> bool) -> bool {
     counts_itself_in(member)
         && witness(disks, member.array()).is_some_and(|witness| {
-            says(word(&witness, member.drivemagic)) && outlives(&witness, member)
+            says(word(&witness, member.drivemagic)) && outlives(disks, &witness, member)
         })
 }
 
@@ -111,15 +129,17 @@ fn is_explained(disks: &dyn Disks, member: &Member<'_>) -> bool {
 }
 
 /// Whether the history that a witness knows went on after the last of this member.
-fn outlives(witness: &Member<'_>, member: &Member<'_>) -> bool {
+fn outlives(disks: &dyn Disks, witness: &Member<'_>, member: &Member<'_>) -> bool {
     let (theirs, ours) = (word(witness, member.drivemagic), word(member, witness.drivemagic));
     let later = || compare_generations(witness, member) == Ordering::Greater;
     match (theirs, ours) {
         // What the disk had then it has no more.
         (Word::In, _) => is_overtaken(member, witness),
-        (Word::GivenUp, Word::In | Word::Filling) => !is_overtaken(witness, member),
-        (_, Word::In | Word::Filling) => later(),
-        _ => later() && share_a_disk(witness, member),
+        // Each began to fill it. What `member` acknowledged before may be missing in the other history.
+        (_, Word::Filling) if !share_a_disk(disks, witness, member) => false,
+        (Word::GivenUp, Word::Filling) | (_, Word::In) => !is_overtaken(witness, member),
+        (_, Word::Filling) | (Word::Filling, Word::Unknown) => later(),
+        _ => later() && share_a_disk(disks, witness, member),
     }
 }
 
@@ -130,16 +150,20 @@ fn supersedes(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_>) -> boo
     let (theirs, ours) = (word(other, member.drivemagic), word(member, other.drivemagic));
     let later = || compare_generations(other, member) == Ordering::Greater;
     match (theirs, ours) {
-        _ if theirs.is_out() && ours.is_out() && has_its_sources(other, member) => true,
+        _ if has_its_sources(other, member) => true,
         // That its table was written to `other` is not said: what it acknowledged alone may be missing there.
-        (Word::GivenUp | Word::Unknown, Word::Filling) if !share_a_disk(other, member) => false,
+        (Word::GivenUp | Word::Unknown, Word::Filling) if !share_a_disk(disks, other, member) => {
+            false
+        }
+        (Word::GivenUp | Word::Unknown, Word::In) if is_left_out(other, member) => false,
         (Word::GivenUp, Word::In | Word::Filling) => {
             !is_overtaken(other, member) && !is_tied(disks, member, other)
         }
         // Its line was given to another disk meanwhile.
         (Word::Unknown, Word::In | Word::Filling) => later() && !is_tied(disks, member, other),
         (_, Word::Unknown) if theirs.is_out() => {
-            later() && (share_a_disk(other, member) || was_left_by_its_own(disks, other, member))
+            later()
+                && (share_a_disk(disks, other, member) || was_left_by_its_own(disks, other, member))
         }
         _ => false,
     }
@@ -148,8 +172,6 @@ fn supersedes(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_>) -> boo
 /// Whether `member` is being filled, and the history of `other` went on with every disk that it counts in, after
 /// its table was written. That one promised what those disks have, and nothing on `member` itself.
 fn has_its_sources(other: &Member<'_>, member: &Member<'_>) -> bool {
-    // An update counts on from the generations of the disks that it is written to, and notes itself in their
-    // lines. Only writers that keep the timestamp are known to do so.
     let went_on = |source: &ConfigurationLine| {
         other.tree.disks().any(|(_, line)| {
             line.raidmagic == source.raidmagic
@@ -161,7 +183,9 @@ fn has_its_sources(other: &Member<'_>, member: &Member<'_>) -> bool {
         lines.filter(|line| line.disk_state().worth() == Worth::Holds)
     };
     word(member, member.drivemagic) == Word::Filling
-        && timestamp(other) != 0
+        && notes_updates(other)
+        // Else `other` is, or has it from, an older copy of a source.
+        && !is_overtaken(other, member)
         && sources().next().is_some()
         && sources().all(went_on)
 }
@@ -187,7 +211,42 @@ fn was_left_by_its_own(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_
 /// is never two generations behind. Then neither explains the other, and one that the accused counts in is an
 /// older copy of its disk. No time is asked: clocks go back.
 fn is_overtaken(accuser: &Member<'_>, accused: &Member<'_>) -> bool {
-    matches!(sequence(accused).wrapping_sub(sequence(accuser)), 2..=0x7FFF)
+    let known = last_written(accuser, accused).unwrap_or_else(|| sequence(accuser));
+    matches!(sequence(accused).wrapping_sub(known), 2..=0x7FFF)
+}
+
+/// Whether `by` counts a disk in, but was last written without it, and counts out one that this disk counts in: a set
+/// of which the disk is no member went on, and promised without it. A set that has failed gives nobody up.
+fn is_left_out(disk: &Member<'_>, by: &Member<'_>) -> bool {
+    let mut lines = disk.tree.disks().map(|(_, line)| line);
+    last_written(by, disk).is_some_and(|last| last != sequence(by))
+        && lines.any(|line| {
+            line.disk_state().worth() == Worth::Holds && word(by, line.raidmagic.get()).is_out()
+        })
+}
+
+/// Whether `other`, which `member` counts in, has no line for it and is at most one update behind. Who holds its data
+/// was seated before that.
+fn is_unknown_to_its_own(member: &Member<'_>, other: &Member<'_>) -> bool {
+    counts_itself_in(member)
+        && counts_itself_in(other)
+        && notes_updates(member)
+        && sequence(member).wrapping_sub(sequence(other)) <= 1
+}
+
+/// The last update of the history of `member` that the other disk was written by: an update notes itself in the
+/// lines of the disks that it is written to, and of no others. `None` where there is no line, or the writer does not do
+/// so.
+fn last_written(member: &Member<'_>, other: &Member<'_>) -> Option<u16> {
+    let line = member.tree.disks().find(|(_, line)| line.raidmagic.get() == other.drivemagic);
+    line.filter(|_| notes_updates(member)).map(|(_, line)| line.raidseq.get())
+}
+
+/// Whether an update counts on from the generations of the disks that it is written to, and notes itself in their
+/// lines. Only writers that keep the timestamp are known to do so.
+fn notes_updates(member: &Member<'_>) -> bool {
+    let own = member.table.lines().get(member.own);
+    timestamp(member) != 0 && own.is_some_and(|own| own.raidseq == member.tree.top().raidseq)
 }
 
 /// Whether two copies have one generation, and the disk of the first and somebody whom the second
@@ -201,38 +260,79 @@ fn is_tied(disks: &dyn Disks, member: &Member<'_>, other: &Member<'_>) -> bool {
         })
 }
 
-/// Whether both count the same disk in: what either acknowledged, that disk had.
-fn share_a_disk(a: &Member<'_>, b: &Member<'_>) -> bool {
-    let mut lines = a.tree.disks().map(|(_, line)| line);
-    lines.any(|line| {
-        line.disk_state().worth() == Worth::Holds && word(b, line.raidmagic.get()) == Word::In
+/// Whether both count the same disk in: what either acknowledged, that disk had. Not where an older copy of it is
+/// here that does not know one of them: it may be of the other one's history alone.
+fn share_a_disk(disks: &dyn Disks, a: &Member<'_>, b: &Member<'_>) -> bool {
+    let is_shared = |drivemagic| counts_on(a, drivemagic) && counts_on(b, drivemagic);
+    let lines = a.tree.disks().filter(|(_, line)| is_shared(line.raidmagic.get()));
+    let older = members_of(disks, a.array()).filter(|member| {
+        is_shared(member.drivemagic) && [a, b].into_iter().any(|by| is_from_elsewhere(member, by))
+    });
+    lines.count() > older.count()
+}
+
+/// Whether a table counts a disk in, and was written to it: what was promised then, that disk had.
+fn counts_on(member: &Member<'_>, drivemagic: u32) -> bool {
+    let line = member.tree.disks().find(|(_, line)| line.raidmagic.get() == drivemagic);
+    line.is_some_and(|(_, line)| {
+        line.disk_state().worth() == Worth::Holds
+            && (!notes_updates(member) || line.raidseq == member.tree.top().raidseq)
     })
 }
 
+/// Whether a disk, which another one counts in, does not count that one in, and lacks two updates that were written
+/// to both.
+fn is_from_elsewhere(member: &Member<'_>, by: &Member<'_>) -> bool {
+    let written = last_written(by, member).unwrap_or_else(|| sequence(by));
+    word(member, by.drivemagic).is_out()
+        && matches!(written.wrapping_sub(sequence(member)), 2..=0x7FFF)
+}
+
 /// Whether two members have each gone on without the other, as far as these two tell.
-fn contradict(a: &Member<'_>, b: &Member<'_>) -> bool {
+fn contradict(disks: &dyn Disks, a: &Member<'_>, b: &Member<'_>) -> bool {
     let (theirs, ours) = (word(a, b.drivemagic), word(b, a.drivemagic));
-    // A disk that knows that it is being filled has not gone on.
-    let both_went_on = || counts_itself_in(a) && counts_itself_in(b) && !share_a_disk(a, b);
-    let overtaken = || match (theirs, ours) {
+    // A disk that knows that it is being filled has not gone on, but those who fill it have.
+    let went_on = |member: &Member<'_>| counts_itself_in(member) || is_witness(disks, member);
+    let both_went_on = || !share_a_disk(disks, a, b) && went_on(a) && went_on(b);
+    let contradicts = match (theirs, ours) {
+        (Word::GivenUp | Word::Unknown, Word::In) if is_left_out(a, b) => true,
+        (Word::In, Word::GivenUp | Word::Unknown) if is_left_out(b, a) => true,
+        (Word::In, Word::Unknown) => is_unknown_to_its_own(a, b),
+        (Word::Unknown, Word::In) => is_unknown_to_its_own(b, a),
         (Word::GivenUp, Word::In) => is_overtaken(a, b),
         (Word::In, Word::GivenUp) => is_overtaken(b, a),
-        (Word::GivenUp, Word::Filling) | (Word::Filling, Word::GivenUp) => both_went_on(),
-        // Else the one without a line is from before the other came.
-        (Word::Unknown, Word::Filling) => {
-            compare_generations(a, b) != Ordering::Less && both_went_on()
+        (Word::GivenUp | Word::Filling, Word::Filling) | (Word::Filling, Word::GivenUp) => {
+            both_went_on()
         }
-        (Word::Filling, Word::Unknown) => {
-            compare_generations(b, a) != Ordering::Less && both_went_on()
-        }
-        _ => false,
+        (Word::Unknown, Word::Filling) => !is_from_before(a, b) && both_went_on(),
+        (Word::Filling, Word::Unknown) => !is_from_before(b, a) && both_went_on(),
+        _ => theirs.is_out() && ours.is_out(),
     };
-    a.drivemagic != b.drivemagic && ((theirs.is_out() && ours.is_out()) || overtaken())
+    a.drivemagic != b.drivemagic && contradicts
+}
+
+/// Whether `member`, which has no line for `other`, is from before that one came and took it for a disk to be filled:
+/// the table of a disk that is of that generation, or later, was written after that. Who counts nobody in but itself
+/// was not left by anybody.
+fn is_from_before(member: &Member<'_>, other: &Member<'_>) -> bool {
+    let taken = last_written(other, member);
+    compare_generations(member, other) == Ordering::Less
+        && taken.is_none_or(|at| compare_sequences(at, sequence(member)) == Ordering::Greater)
+        && !is_alone(member)
+}
+
+/// Whether it counts in itself, and nobody else.
+fn is_alone(member: &Member<'_>) -> bool {
+    let mut lines = member.tree.disks().map(|(_, line)| line);
+    counts_itself_in(member)
+        && lines.all(|line| {
+            line.raidmagic.get() == member.drivemagic || line.disk_state().worth() != Worth::Holds
+        })
 }
 
 /// Whether two members of which neither is explained have each gone on without the other.
 pub(crate) fn is_dispute(disks: &dyn Disks, a: &Member<'_>, b: &Member<'_>) -> bool {
-    contradict(a, b) && !is_explained(disks, a) && !is_explained(disks, b)
+    contradict(disks, a, b) && !is_explained(disks, a) && !is_explained(disks, b)
 }
 
 /// Whether `copy` is an older copy of a disk that the newest table counts in, or a disk that does not know yet that it
@@ -250,8 +350,11 @@ pub(crate) fn is_apart(disks: &dyn Disks, newest: &Member<'_>, copy: &Member<'_>
     let gives_up = |carrier: &Member<'_>| match word(copy, carrier.drivemagic) {
         Word::GivenUp => true,
         Word::Unknown => {
+            // Its place is out, or was that of the copy itself, which was not made a new disk to be filled since.
             let line = copy.table.lines().get(carrier.own);
-            line.is_some_and(|line| line.disk_state().worth() == Worth::Nothing)
+            let is_in = word(newest, copy.drivemagic) == Word::In;
+            let own = |line: &ConfigurationLine| is_in && line.raidmagic.get() == copy.drivemagic;
+            line.is_some_and(|line| line.disk_state().worth() != Worth::Holds || own(line))
         }
         Word::In | Word::Filling => false,
     };

@@ -3,6 +3,8 @@
 //! the higher number or the later time alone.
 
 mod chains;
+mod filled;
+mod fills;
 
 use crate::generator::{Disk, Found, Line, assemble, magic, members, one_level, two_levels};
 use crate::rig::{self, Rig, Stepped, geometry};
@@ -64,11 +66,15 @@ impl Bed {
             *live = on.contains(&disk);
         }
         self.rig.set_state(self.array, 0, state).unwrap();
-        for disk in on.iter().copied().filter(|disk| reach[*disk] == Self::WHOLE) {
-            for step in self.rig.steps(disk, false) {
-                if let Stepped::Write(at, bytes) = step {
-                    self.rig.media[disk].write(at, &bytes);
-                }
+        on.iter().copied().filter(|disk| reach[*disk] == Self::WHOLE).for_each(|disk| {
+            self.write(disk);
+        });
+    }
+
+    fn write(&mut self, disk: usize) {
+        for step in self.rig.steps(disk, false) {
+            if let Stepped::Write(at, bytes) = step {
+                self.rig.media[disk].write(at, &bytes);
             }
         }
     }
@@ -178,6 +184,36 @@ fn a_raid_10_whose_halves_ran_apart_is_a_fork_though_each_mirror_has_a_member() 
         assert_eq!((found.arrays[0].state, found.branches.len()), (Forked, 2));
     }
     assert_eq!(assemble(&[disk(0), disk(2)]).arrays[0].state, Degraded);
+}
+
+/// The first mirror failed: it gives nobody up, and is written no more. The second one went on without disk 2; then all
+/// went on without disk 3. That disk 3 counts disk 0 in does not mean that disk 0 was there.
+#[test]
+fn a_set_that_went_on_beside_one_that_failed_is_a_fork() {
+    let lines = |sequence, places: [(u8, u16); 4]| {
+        let mut lines = two_levels(0, 1, 2);
+        lines[0].sequence = sequence;
+        for (line, (state, own)) in [2, 3, 5, 6].into_iter().zip(places) {
+            (lines[line].state, lines[line].sequence) = (state, own);
+        }
+        lines
+    };
+    let later = lines(23, [(0, 23), (GIVEN_UP, 10), (0, 23), (GIVEN_UP, 19)]);
+    let seated = |lines: &[Line]| {
+        let mut lines = lines.to_vec();
+        (lines[5].magic, lines[5].state, lines[5].sequence) = (magic(5), FILLED, 20);
+        lines
+    };
+    for (written, state) in [(19, Forked), (20, Degraded)] {
+        let apart = lines(20, [(0, written), (GIVEN_UP, 10), (GIVEN_UP, 19), (0, 20)]);
+        // Where a spare took the place as well.
+        let disk = |at: u32, lines: &[Line]| Disk { timestamp: 1, ..Disk::new(magic(at), lines) };
+        let found = assemble(&[disk(0, &later), disk(2, &later), disk(3, &seated(&apart))]);
+        assert_eq!(found.arrays[0].state, state, "{written} {:#?}", found.findings);
+        let disk = |at: u32, lines: &[Line]| Disk { timestamp: 1, ..Disk::new(magic(at), lines) };
+        let found = assemble(&[disk(0, &later), disk(2, &later), disk(3, &apart)]);
+        assert_eq!(found.arrays[0].state, state, "{written} {:#?}", found.findings);
+    }
 }
 
 /// Case C11.
@@ -422,18 +458,20 @@ fn an_older_copy_that_gave_up_all_who_went_on_is_a_fork_whoever_of_them_is_asked
             assert_eq!(told, (Forked, 2), "{current:?} {its_state}");
         }
     }
-    // So it is beside a disk that was being filled from it when it was changed for the copy.
+    // So it is beside a disk that was being filled from it when it was changed for the copy: the newest table
+    // knows that it went on after that.
     let mut newest = given_up(&one_level(1, 3), 28, &[]);
     (newest[2].magic, newest[3].magic) = (magic(4), magic(3));
+    (newest[1].sequence, newest[2].sequence) = (27, 28);
     let mut filled = given_up(&one_level(1, 3), 18, &[2]);
     filled[2].state = FILLED;
-    let disk = |at: u32, lines: &[Line]| Disk::new(magic(at), lines);
-    let beside = assemble(&[disk(0, &alone), disk(1, &filled), disk(4, &newest)]);
-    assert_eq!((beside.arrays[0].state, beside.branches.len()), (Forked, 2));
-    // And where the array has given it up meanwhile.
-    newest[1].state = GIVEN_UP;
-    let beside = assemble(&[disk(0, &alone), disk(1, &filled), disk(4, &newest)]);
-    assert_eq!((beside.arrays[0].state, beside.branches.len()), (Forked, 2));
+    let disk = |at: u32, lines: &[Line]| Disk { timestamp: 1, ..Disk::new(magic(at), lines) };
+    // Where the array has given it up meanwhile, too.
+    for its_state in [0, GIVEN_UP] {
+        newest[1].state = its_state;
+        let beside = assemble(&[disk(0, &alone), disk(1, &filled), disk(4, &newest)]);
+        assert_eq!((beside.arrays[0].state, beside.branches.len()), (Forked, 2));
+    }
     // One that gives nobody up is an older copy, and so is one that counts in somebody who is here.
     for given in [&[][..], &[1]] {
         let found = found(&given_up(&one_level(1, 3), 6, given), &[2, 3], 0);

@@ -105,6 +105,7 @@ const MENDED: &[(&str, u64, &str)] = &[
     ("native, raid1 of 3", 152_024, "a disk that failed in one place, and takes another"),
     ("toy, raid10 of 2x2", 161_069, "a record on spares, beside older members of a failed set"),
     ("ddf, raid1 of 3", 161_002, "a copy that answered, and has gone on alone"),
+    ("asr, raid10 of 2x2", 163_442, "a mirror that went on beside one that failed"),
     (
         "ddf, raid1 of 2",
         152_035,

@@ -174,7 +174,8 @@ fn copies(sample: &Sample, relations: &[(usize, Relations)]) -> Option<Found> {
                 rows.iter().filter(|row| same(**row)).count() as f32 / rows.len().max(1) as f32
             };
             equal[a][b] = (rich.len() >= FEWEST_ROWS && share(&rich) > COPIES)
-                || (all.len() >= FEWEST_PAGES && share(&all) > COPIES_OF_ALL);
+                || (all.len() >= FEWEST_PAGES && share(&all) > COPIES_OF_ALL)
+                || (count == 2 && were_copies(sample, a, b));
             equal[b][a] = equal[a][b];
         }
     }
@@ -216,25 +217,27 @@ fn copies(sample: &Sample, relations: &[(usize, Relations)]) -> Option<Found> {
     Some(found)
 }
 
+/// Whether two members, alone or beside copies, have telling pages at the same places: those of a mirror only do.
+fn were_copies(sample: &Sample, a: usize, b: usize) -> bool {
+    let columns = sample.columns();
+    let any = |row: &usize| columns[a].has_data(*row) || columns[b].has_data(*row);
+    let same = |row: &usize| {
+        let page = columns[a].page(*row);
+        columns[b].page(*row) == page && entropy::of(page) >= TELLING
+    };
+    let rows: Vec<usize> = (0..sample.rows()).filter(any).collect();
+    let same = rows.iter().filter(|row| same(row)).count();
+    same >= FEWEST_ROWS && same as f32 > OLD_COPIES * rows.len() as f32
+}
+
 /// Puts members that were copies once into their groups: a disk that was out for long has little in common with the others,
 /// and a foreign one nothing.
 fn join_old_copies(sample: &Sample, groups: &mut Vec<Vec<usize>>, equal: &mut [Vec<bool>]) {
-    let columns = sample.columns();
-    let once = |a: usize, b: usize| {
-        let any = |row: &usize| columns[a].has_data(*row) || columns[b].has_data(*row);
-        let same = |row: &usize| {
-            let page = columns[a].page(*row);
-            columns[b].page(*row) == page && entropy::of(page) >= TELLING
-        };
-        let rows: Vec<usize> = (0..sample.rows()).filter(any).collect();
-        let same = rows.iter().filter(|row| same(row)).count();
-        same >= FEWEST_ROWS && same as f32 > OLD_COPIES * rows.len() as f32
-    };
     let (single, mut several): (Vec<_>, Vec<_>) =
         groups.drain(..).partition(|group| group.len() == 1);
     let mut left = Vec::new();
     for member in single.concat() {
-        match several.iter_mut().find(|group| once(member, group[0])) {
+        match several.iter_mut().find(|group| were_copies(sample, member, group[0])) {
             Some(group) => {
                 for other in group.iter() {
                     equal[member][*other] = true;

@@ -109,7 +109,8 @@ impl Plan {
         shape.chunk.max(1) * rows
     }
 
-    /// What may be expected with this volume, once it is split: three turns are the least that say how parity moves.
+    /// What may be expected with this volume, once it is split: less than three turns, and what fills up the last one, do not say
+    /// how parity moves.
     pub(crate) fn expected(&self, kind: Kind, set: &Set) -> Expected {
         let redundant = !matches!(self.shape.level, Level::Raid0);
         match () {
@@ -117,7 +118,7 @@ impl Plan {
             () if self.harm == Harm::TwoMissing => Expected::CannotTell,
             () if self.harm == Harm::Missing && !redundant => Expected::CannotTell,
             () if self.level == "RAID-1E" => Expected::NotSearched,
-            () if set.geometry.member_blocks.0 < 3 * self.turn() => Expected::CannotTell,
+            () if set.geometry.member_blocks.0 < 4 * self.turn() => Expected::CannotTell,
             () => Expected::Right,
         }
     }

@@ -128,6 +128,17 @@ fn an_array_without_rotation_may_begin_at_any_of_its_rows() {
 }
 
 #[test]
+fn two_copies_of_which_one_was_out_for_long_are_a_mirror() {
+    let (old, new) = (images::mixed(15, 1024), images::mixed(16, 1024));
+    let newer = [&old[..256 * images::PAGE], &new[256 * images::PAGE..]].concat();
+    let mut set = Set::new(&newer, Shape::raid1(), 2, 8, Harm::None);
+    let from = set.start as usize * images::PAGE;
+    set.images[1][from..from + old.len()].copy_from_slice(&old);
+    let verdict = set.verdict();
+    assert!(maps::is_right(&set, verdict.guesses.first().expect("a guess")), "{verdict:#?}");
+}
+
+#[test]
 fn a_disk_that_is_not_broken_into_chunks_is_none_of_a_stripe() {
     let set = Set::new(&images::mixed(14, 2048), Shape::raid0(8), 4, 6, Harm::Foreign);
     let verdict = set.verdict();

@@ -7,9 +7,12 @@ use libfuzzer_sys::fuzz_target;
 use raid_fuzz::input::Input;
 use raid_fuzz::{arrays, life, limits::bounded};
 
-fuzz_target!(|data: &[u8]| bounded(|| {
-    let mut input = Input(data);
-    let disks = arrays::disks(&mut input);
-    let discovery = life::look(&disks, false);
-    life::lives(&mut input, &disks, &discovery);
-}));
+fuzz_target!(|data: &[u8]| {
+    arrays::prepare();
+    bounded(|| {
+        let mut input = Input(data);
+        let disks = arrays::disks(&mut input);
+        let discovery = life::look(&disks, false);
+        life::lives(&mut input, &disks, &discovery);
+    });
+});

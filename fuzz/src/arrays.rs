@@ -179,6 +179,11 @@ const RAW: u8 = 16;
 /// With [`ALL_DISKS`].
 const ALL_COPIES: u8 = 32;
 
+/// Makes the arrays that inputs begin with, once: no part of the work of the input that comes first.
+pub fn prepare() {
+    bases();
+}
+
 /// The disks of an input.
 pub fn disks(input: &mut Input<'_>) -> Vec<Sparse> {
     let bases = bases();

@@ -19,16 +19,8 @@ pub(crate) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
-    let array = match chosen::choose(inspection, &what.choice) {
-        Ok(array) => array,
-        Err((code, reason)) => {
-            writeln!(err, "raid-inspect: {reason}")?;
-            return Ok(code);
-        }
-    };
-    let mut say = |line| drop(writeln!(err, "raid-inspect: {line}"));
-    let mut reader = match chosen::open(inspection, array, what.choice.accepted(), &mut say) {
-        Ok(reader) => reader,
+    let (array, mut reader) = match chosen::choose_and_open(inspection, &what.choice, err)? {
+        Ok(chosen) => chosen,
         Err(code) => return Ok(code),
     };
     let name = &array.descriptor.name;

@@ -10,6 +10,7 @@ use crate::verdict::ExitCode;
 use raid_array::discover::FoundArray;
 use raid_array::trust::{Accept, Risk};
 use raid_core::metadata::Severity;
+use std::io::{self, Write};
 
 /// Makes an array ready to be read, and says line by line what was found, taken on trust, and left out.
 ///
@@ -68,6 +69,26 @@ pub fn open<'a>(
         ));
     }
     Ok(reader)
+}
+
+/// The array that is meant, ready to be read; what is to be said of it goes to `err`.
+///
+/// # Errors
+/// Outside, that `err` cannot be written; inside, that there is none or it is refused: the reason was said.
+pub(crate) fn choose_and_open<'a>(
+    inspection: &'a Inspection,
+    choice: &Choice,
+    err: &mut dyn Write,
+) -> io::Result<Result<(&'a FoundArray, ArrayReader<'a>), ExitCode>> {
+    let array = match choose(inspection, choice) {
+        Ok(array) => array,
+        Err((code, reason)) => {
+            writeln!(err, "raid-inspect: {reason}")?;
+            return Ok(Err(code));
+        }
+    };
+    let mut say = |line| drop(writeln!(err, "raid-inspect: {line}"));
+    Ok(open(inspection, array, choice.accepted(), &mut say).map(|reader| (array, reader)))
 }
 
 /// The array that is meant.

@@ -62,16 +62,8 @@ pub(crate) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
-    let array = match chosen::choose(inspection, &what.choice) {
-        Ok(array) => array,
-        Err((code, reason)) => {
-            writeln!(err, "raid-inspect: {reason}")?;
-            return Ok(code);
-        }
-    };
-    let mut say = |line| drop(writeln!(err, "raid-inspect: {line}"));
-    let reader = match chosen::open(inspection, array, what.choice.accepted(), &mut say) {
-        Ok(reader) => reader,
+    let (_, reader) = match chosen::choose_and_open(inspection, &what.choice, err)? {
+        Ok(chosen) => chosen,
         Err(code) => return Ok(code),
     };
     let stop = Arc::new(AtomicBool::new(false));

@@ -40,16 +40,8 @@ pub(crate) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
-    let array = match chosen::choose(inspection, &what.choice) {
-        Ok(array) => array,
-        Err((code, reason)) => {
-            writeln!(err, "raid-inspect: {reason}")?;
-            return Ok(code);
-        }
-    };
-    let mut say = |line| drop(writeln!(err, "raid-inspect: {line}"));
-    let mut reader = match chosen::open(inspection, array, what.choice.accepted(), &mut say) {
-        Ok(reader) => reader,
+    let (array, mut reader) = match chosen::choose_and_open(inspection, &what.choice, err)? {
+        Ok(chosen) => chosen,
         Err(code) => return Ok(code),
     };
     let budget = what.sample.map(|mebibytes| u64::from(mebibytes) << 20);
@@ -163,17 +155,13 @@ fn check_rows(
             }
             return Ok(());
         };
-        let before = bad.len();
+        // Where each block for itself can be read, it was a passing fault.
         for number in 0..extent.len.0 {
             let one = Extent::new(extent.start.0 + number, 1);
             let mut block = vec![0; layout.geometry().block_size as usize];
             if reader.read_member(index, slot, one, &mut block).is_err() {
                 bad.push(BadRange { slot, at: one });
             }
-        }
-        if bad.len() == before {
-            // Each block for itself can be read: it was a passing fault.
-            continue;
         }
     }
     Err(ReadError::Defect(format!("rows from {} on fail in another place each time", at.start.0)))

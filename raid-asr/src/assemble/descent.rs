@@ -11,7 +11,6 @@
 //! | in | in | one history; the higher generation is the later |
 //! | given up | in | `x` is the later one: it was there for every write that `y` may have acknowledged |
 //! | given up, or no line | given up, or no line | `y` is the earlier one if a disk that it counts in carries a table without it, of another generation; or if it only does not know `x`, and both count in another disk, or it counts all in, one of whom is being filled where `x` is. Else a fork |
-//!
 //! | given up, or no line | being filled | `x` is the later one if both count in another disk. Else a fork: the table that took `x` in may not have reached it. Without a line it is from before `y` came if it is older |
 //! | being filled | being filled | a fork, unless both count in another disk |
 //!

@@ -161,6 +161,8 @@ pub struct ExtractArguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub retries: u32,
     /// Print the SHA-256 of the file at the end
+    ///
+    /// Taken while the file is written, as far as that goes in order; the rest is read back at the end.
     #[arg(long)]
     pub sha256: bool,
 }

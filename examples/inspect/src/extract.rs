@@ -17,9 +17,9 @@
 //! What each area is stands in a map beside the file, in the format of GNU ddrescue. It is saved after the bytes that it
 //! speaks of, so that a run that was broken off at any time goes on where the map says.
 
+mod hash;
 mod map;
 mod provenance;
-mod sha256;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +29,7 @@ use crate::disks::Inspection;
 use crate::progress::Progress;
 use crate::reader::{ArrayReader, ReadError};
 use crate::verdict::ExitCode;
+use hash::Hash;
 use map::{Map, Status};
 use provenance::Provenance;
 use raid_array::member::Identity;
@@ -90,7 +91,7 @@ pub(crate) fn run(
             return Ok(ExitCode::Usage);
         }
     }
-    extraction.report(what.sha256, out)
+    extraction.report(out)
 }
 
 /// Why an extraction ended early.
@@ -117,6 +118,8 @@ pub(crate) struct Extraction<'a> {
     map_path: PathBuf,
     map: Map,
     provenance: Option<Provenance>,
+    /// Of the file, if it is asked for.
+    hash: Option<Hash>,
     /// What the last try of a bad block said, by its byte.
     errors: BTreeMap<u64, String>,
     saved: Instant,
@@ -183,8 +186,9 @@ impl<'a> Extraction<'a> {
             None => None,
         };
         reader.trace = provenance.is_some().then(Vec::new);
+        let hash = what.sha256.then(Hash::default);
         let (errors, saved) = (BTreeMap::new(), Instant::now());
-        let extraction = Self { reader, to, file, map_path, map, provenance, errors, saved };
+        let extraction = Self { reader, to, file, map_path, map, provenance, hash, errors, saved };
         extraction.map.save(&extraction.map_path).map_err(of(&extraction.map_path))?;
         Ok(extraction)
     }
@@ -270,6 +274,9 @@ impl<'a> Extraction<'a> {
                 self.file.write_all_at(part, to).map_err(|error| (self.to.as_path(), error))?;
             }
         }
+        if let Some(hash) = &mut self.hash {
+            hash.take(at, bytes);
+        }
         let runs = self.reader.trace.as_mut().map(std::mem::take).unwrap_or_default();
         if let Some(provenance) = &mut self.provenance {
             provenance.take(runs, &self.reader);
@@ -289,7 +296,7 @@ impl<'a> Extraction<'a> {
         Ok(())
     }
 
-    fn report(&self, hash: bool, out: &mut dyn Write) -> io::Result<ExitCode> {
+    fn report(self, out: &mut dyn Write) -> io::Result<ExitCode> {
         let bad = self.map.areas_of(Status::Bad);
         for (start, len) in bad.iter().take(NAMED) {
             let why = self.errors.range(start..).next().map_or("", |(_, why)| why.as_str());
@@ -300,8 +307,12 @@ impl<'a> Extraction<'a> {
         }
         let (size, finished) = (self.map.size(), self.map.finished());
         writeln!(out, "{}: {finished} of {size} bytes", self.to.display())?;
-        if hash {
-            writeln!(out, "sha256 {}", sha256::of_file(&self.file, size)?)?;
+        if let Some(hash) = self.hash {
+            let end = hash.end();
+            writeln!(out, "sha256 {}", hash.finish(&self.file, size)?)?;
+            if end < size {
+                writeln!(out, "hashed as written up to byte {end}, read back from there on")?;
+            }
         }
         Ok(if bad.is_empty() { ExitCode::Consistent } else { ExitCode::Usage })
     }

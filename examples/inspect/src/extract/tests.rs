@@ -9,6 +9,7 @@ use crate::layout_file;
 use crate::reader::ArrayReader;
 use raid_array::discover::{ReadAt, Source};
 use raid_array::trust::Accept;
+use sha2::{Digest, Sha256};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
@@ -142,7 +143,7 @@ fn every_sector_that_any_member_can_give_is_extracted_and_the_lost_ones_are_name
     let lost = 6 * CHUNK as u64 + 2 * 512;
     assert_eq!(extraction.map.areas_of(Status::Bad), [(lost, 512)]);
     let mut out = Vec::new();
-    extraction.report(true, &mut out).unwrap();
+    extraction.report(&mut out).unwrap();
     let said = String::from_utf8(out).unwrap();
     assert!(said.contains(&format!("bytes {lost} to {}: d", lost + 512)), "{said}");
     assert!(said.contains(": a bad sector"), "{said}");
@@ -265,4 +266,49 @@ fn a_file_without_its_map_and_a_map_of_another_size_are_refused() {
     // A disk as the file.
     let disk = ExtractArguments { to: rig.folder.join("d0"), map: Some(map), ..what };
     assert!(refused(&disk).contains("is one of the disks"));
+}
+
+/// What `--sha256` says at the end, after `between` had the file in its hands.
+fn said_of_hash(inspection: &Inspection, what: &ExtractArguments, between: &dyn Fn()) -> String {
+    let mut extraction = open(inspection, what);
+    extraction.passes(0, &|| false, &mut Vec::new()).unwrap();
+    between();
+    let mut out = Vec::new();
+    extraction.report(&mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn hash_line(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256 {hex}\n")
+}
+
+#[test]
+fn a_file_that_is_written_in_order_is_hashed_as_it_is_written() {
+    let rig = Rig::new("hash");
+    let inspection = rig.inspection([&[], &[], &[]], 0);
+    let what = ExtractArguments { sha256: true, ..rig.arguments("hash.img") };
+    // Nothing of it is read back: it could not be.
+    let said = said_of_hash(&inspection, &what, &|| fs::write(&what.to, "gone").unwrap());
+    assert!(said.ends_with(&hash_line(&rig.volume)), "{said}");
+}
+
+#[test]
+fn what_is_not_written_in_order_is_read_back_for_the_hash() {
+    let rig = Rig::new("hash-back");
+    // A sector that is lost, in the first megabyte as everything.
+    let bad: [&[u64]; 3] = [&[50], &[50], &[]];
+    let inspection = rig.inspection(bad, u32::MAX);
+    let what = ExtractArguments { sha256: true, ..rig.arguments("back.img") };
+    let said = said_of_hash(&inspection, &what, &|| ());
+    let file = fs::read(&what.to).unwrap();
+    let lost = file.iter().zip(&rig.volume).position(|(a, b)| a != b).unwrap();
+    let end = lost / SECTOR * SECTOR;
+    let how = format!("hashed as written up to byte {end}, read back from there on\n");
+    assert!(said.ends_with(&(hash_line(&file) + &how)), "{end}: {said}");
+    // A run that finds everything done reads all of it back.
+    let said = said_of_hash(&inspection, &what, &|| ());
+    let how = "hashed as written up to byte 0, read back from there on\n";
+    assert!(said.ends_with(&(hash_line(&file) + how)), "{said}");
 }

@@ -78,6 +78,10 @@ pub enum Command {
     /// Exit code 0: all agree; 1: some rows have no redundancy; 3: some do not agree; 4: some cannot be read; 16: nothing
     /// to compare.
     Verify(VerifyArguments),
+    /// Say which block of which disk holds a block of an array, and the other way round
+    ///
+    /// Without a block, a picture of the rows. Exit code 2: device-mapper has no such target; 16: a block is in no array.
+    Layout(LayoutArguments),
     /// Find out from the data how disks without usable metadata form an array
     ///
     /// Reads places within a budget, writes nothing, and names what cannot be told and why. Exit code 0: sure; 1: sure,
@@ -181,6 +185,38 @@ pub struct VerifyArguments {
     pub sample: Option<u32>,
 }
 
+/// What `layout` is to say.
+#[derive(Clone, Debug, Args)]
+pub struct LayoutArguments {
+    /// The array; a block of a disk may be of any, if none is named.
+    #[command(flatten)]
+    pub choice: Choice,
+    /// For programs: JSON, format "raid-map/1"
+    #[arg(long)]
+    pub json: bool,
+    /// Where this block of the array is, with its copies or the parity of its row
+    ///
+    /// In blocks of the array, 512 or 4096 bytes. May be given several times.
+    #[arg(long, value_name = "LBA")]
+    pub logical: Vec<u64>,
+    /// What this block of a disk is: which block of the array, or parity of which blocks, or spare
+    ///
+    /// The disk as for --without, and a block in the size that `show` lists. May be given several times.
+    #[arg(long, value_name = "DISK:LBA")]
+    pub physical: Vec<String>,
+    /// The array as commands that make it with device-mapper, read only
+    ///
+    /// A script for a shell. Members that are not read are left out.
+    #[arg(long)]
+    pub dmsetup: bool,
+    /// So many rows in the picture
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=65536))]
+    pub rows: Option<u64>,
+    /// The first row in the picture
+    #[arg(long, value_name = "ROW", default_value_t = 0, requires = "rows")]
+    pub first_row: u64,
+}
+
 /// Where `serve` is to listen.
 #[derive(Clone, Debug, Args)]
 pub struct ServeArguments {
@@ -223,6 +259,7 @@ impl Arguments {
             Command::Serve(what) => what.choice.layout.as_deref(),
             Command::Extract(what) => what.choice.layout.as_deref(),
             Command::Verify(what) => what.choice.layout.as_deref(),
+            Command::Layout(what) => what.choice.layout.as_deref(),
             _ => None,
         }
     }
@@ -236,6 +273,7 @@ impl Arguments {
             Command::Serve(what) => &what.choice.paths,
             Command::Extract(what) => &what.choice.paths,
             Command::Verify(what) => &what.choice.paths,
+            Command::Layout(what) => &what.choice.paths,
             Command::Guess(what) => &what.paths,
         }
     }

@@ -7,7 +7,8 @@ use raid_array::discover::{
 };
 use raid_array::formats::FORMATS;
 use raid_array::member::writer;
-use raid_core::array::{ArrayId, MemberDescriptor, MemberState, Place};
+use raid_core::array::{ArrayDescriptor, ArrayId, Level, MemberDescriptor, MemberState, Place};
+use raid_core::layout::{GeometryError, Layout};
 use raid_core::metadata::Format;
 use raid_core::units::{Blocks, Lba, Row, Slot};
 use std::collections::BTreeMap;
@@ -180,28 +181,29 @@ pub(crate) fn open_sources(paths: &[PathBuf], out: &[usize]) -> Opened {
 /// # Errors
 /// A name is not one of a disk given, or of several.
 pub fn left_out(paths: &[PathBuf], without: &[String]) -> Result<Vec<usize>, String> {
-    let mut out = Vec::new();
-    for name in without {
-        let whole = |path: &PathBuf| path.as_os_str() == name.as_str();
-        let last = |path: &PathBuf| path.file_name().is_some_and(|last| last == name.as_str());
-        let number = name.strip_prefix('d').and_then(|number| number.parse::<usize>().ok());
-        let number = number.filter(|number| *number < paths.len());
-        let chosen: Vec<usize> = match paths.iter().position(whole).or(number) {
-            Some(index) => vec![index],
-            None => (0..paths.len()).filter(|index| last(&paths[*index])).collect(),
-        };
-        match chosen.as_slice() {
-            [index] => out.push(*index),
-            [] => return Err(format!("--without {name}: no such disk was given")),
-            several => {
-                let count = several.len();
-                return Err(format!(
-                    "--without {name}: {count} disks have this name; give the path"
-                ));
-            }
-        }
+    let index =
+        |name: &String| named_disk(paths, name).map_err(|why| format!("--without {name}: {why}"));
+    without.iter().map(index).collect()
+}
+
+/// The disk with this name, by its index: a path, a file name, or `d` and the index.
+///
+/// # Errors
+/// None of the disks given has it, or several.
+pub(crate) fn named_disk(paths: &[PathBuf], name: &str) -> Result<usize, String> {
+    let whole = |path: &PathBuf| path.as_os_str() == name;
+    let last = |path: &PathBuf| path.file_name().is_some_and(|last| last == name);
+    let number = name.strip_prefix('d').and_then(|number| number.parse::<usize>().ok());
+    let number = number.filter(|number| *number < paths.len());
+    let chosen: Vec<usize> = match paths.iter().position(whole).or(number) {
+        Some(index) => vec![index],
+        None => (0..paths.len()).filter(|index| last(&paths[*index])).collect(),
+    };
+    match chosen.as_slice() {
+        [index] => Ok(*index),
+        [] => Err("no such disk was given".to_owned()),
+        several => Err(format!("{} disks have this name; give the path", several.len())),
     }
-    Ok(out)
 }
 
 /// A disk that could not be opened: nothing is on it.
@@ -242,6 +244,31 @@ pub(crate) fn places(array: &FoundArray) -> Vec<MemberDescriptor> {
         state: MemberState::Missing,
     };
     places.map(|place| best.get(&place).copied().unwrap_or_else(|| missing(place))).collect()
+}
+
+/// The sizes of a concatenation's members; nothing for other levels, whose members are of one size.
+pub(crate) fn sizes(array: &FoundArray, places: &[MemberDescriptor]) -> Vec<Blocks> {
+    let geometry = &array.descriptor.geometry;
+    match geometry.level {
+        Level::Concat => {
+            places.iter().take(usize::from(geometry.slots)).map(|member| member.len).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The layout of an array whose members have these [`sizes`].
+///
+/// # Errors
+/// A geometry that gives no addresses.
+pub(crate) fn layout<'s>(
+    descriptor: &ArrayDescriptor,
+    sizes: &'s [Blocks],
+) -> Result<Layout<'s>, GeometryError> {
+    match (descriptor.geometry.level, descriptor.geometry.sets) {
+        (Level::Concat, 1) => Layout::concatenation(&descriptor.geometry, sizes),
+        _ => Layout::new(&descriptor.geometry),
+    }
 }
 
 /// Whether a member holds its data and is at hand.

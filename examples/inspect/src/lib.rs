@@ -8,6 +8,7 @@
 //! raid-inspect serve --socket FILE PATH…     arrays over NBD, read only
 //! raid-inspect extract --to FILE PATH…   the bytes of an array to a file, as far as they can be read
 //! raid-inspect verify [--json] PATH…     whether parity and copies agree with the data
+//! raid-inspect layout [--json] PATH…    which block of which disk holds a block of an array, and the other way
 //! raid-inspect guess [--json] PATH…      what array the disks form, from their data alone
 //!
 //! --search                               also what stands elsewhere near the end of a disk
@@ -33,6 +34,7 @@
 //! `raid-array` keeps; nothing here names one.
 
 mod arguments;
+mod block_map;
 mod cat;
 mod chosen;
 mod copies;
@@ -57,8 +59,8 @@ mod verdict;
 mod verify;
 
 pub use arguments::{
-    Arguments, CatArguments, Choice, Command, ExtractArguments, GuessArguments, ServeArguments,
-    VerifyArguments,
+    Arguments, CatArguments, Choice, Command, ExtractArguments, GuessArguments, LayoutArguments,
+    ServeArguments, VerifyArguments,
 };
 pub use chosen::{choose, open};
 pub use copies::{Remark, RemarkKind};
@@ -128,6 +130,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
         Command::Serve(what) => serve::run(&inspection, what, out, err),
         Command::Extract(what) => extract::run(&inspection, what, out, err),
         Command::Verify(what) => verify::run(&inspection, what, out, err),
+        Command::Layout(what) => block_map::run(&inspection, what, out, err),
         // Done above.
         Command::Guess(_) => Ok(ExitCode::Consistent),
     };

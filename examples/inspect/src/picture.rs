@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-//! A picture of the first rows of an array: which slot holds which strip.
+//! A picture of rows of an array: which slot holds which strip.
 //!
 //! ```text
 //!          slot 0  slot 1  slot 2
@@ -16,8 +16,28 @@ use raid_core::units::Slot;
 const MAX_ROWS: u64 = 8;
 const MAX_SLOTS: u16 = 16;
 
-/// The rows of one set, the strips of slots that are not read in brackets.
+/// Which rows.
+#[derive(Clone, Copy)]
+pub(crate) enum Rows {
+    /// One turn of the rotation and one row more, as far as it fits a screen.
+    Turn,
+    /// From this one on, so many.
+    From(u64, u64),
+}
+
+/// The first rows of one set, the strips of slots that are not read in brackets.
 pub(crate) fn of_set(layout: &Layout<'_>, set: u16, unread: &dyn Fn(Slot) -> bool) -> Table {
+    of_rows(layout, set, Rows::Turn, unread, &|_, _| false)
+}
+
+/// Rows of one set, the strips of slots that are not read in brackets, those that are `marked` between `>` and `<`.
+pub(crate) fn of_rows(
+    layout: &Layout<'_>,
+    set: u16,
+    rows: Rows,
+    unread: &dyn Fn(Slot) -> bool,
+    marked: &dyn Fn(Slot, u64) -> bool,
+) -> Table {
     let geometry = layout.geometry();
     // The strips of striped mirrors are those of the secondary level.
     let strip = layout.row_unit().max(geometry.strip.0).max(1);
@@ -26,11 +46,12 @@ pub(crate) fn of_set(layout: &Layout<'_>, set: u16, unread: &dyn Fn(Slot) -> boo
     heads.extend((0..slots).map(|slot| format!("slot {slot}")));
     let mut table = Table::new(heads);
     // One turn of the rotation and one row more; levels whose rows are all alike need one.
-    let rows = match strip {
-        1 => 1,
-        _ => (u64::from(geometry.slots) + 1).min(MAX_ROWS),
+    let (first, count) = match rows {
+        Rows::Turn if strip == 1 => (0, 1),
+        Rows::Turn => (0, (u64::from(geometry.slots) + 1).min(MAX_ROWS)),
+        Rows::From(first, count) => (first, count),
     };
-    for row in 0..rows {
+    for row in first..first.saturating_add(count) {
         let roles: Vec<Role> =
             (0..slots).map(|slot| layout.role(slot_at(slot), row.saturating_mul(strip))).collect();
         if roles.iter().all(|role| *role == Role::Unused) {
@@ -39,7 +60,8 @@ pub(crate) fn of_set(layout: &Layout<'_>, set: u16, unread: &dyn Fn(Slot) -> boo
         let mut cells = vec![row.to_string()];
         for (slot, role) in (0..slots).zip(roles) {
             let text = label(layout, set, strip, role);
-            cells.push(if unread(slot_at(slot)) { format!("[{text}]") } else { text });
+            let text = if unread(slot_at(slot)) { format!("[{text}]") } else { text };
+            cells.push(if marked(slot_at(slot), row) { format!(">{text}<") } else { text });
         }
         table.row(cells);
     }

@@ -17,7 +17,7 @@ mod refusal;
 pub use refusal::Refusal;
 pub(crate) use refusal::by;
 
-use crate::disks::{Inspection, is_readable, places};
+use crate::disks::{self, Inspection, is_readable, places};
 use failed::Revived;
 use raid_array::discover::FoundArray;
 use raid_array::trust::{Accept, Risk, Taken};
@@ -97,10 +97,7 @@ impl Readiness {
         let slots = usize::from(descriptor.geometry.slots).max(1);
         let members: Vec<Vec<_>> = all.chunks(slots).map(<[_]>::to_vec).collect();
         let health = (0..descriptor.geometry.sets).map(|set| health(&gaps, set)).collect();
-        let sizes = match descriptor.geometry.level {
-            Level::Concat => members.first().into_iter().flatten().map(|m| m.len).collect(),
-            _ => Vec::new(),
-        };
+        let sizes = disks::sizes(array, &all);
         let mut ready = Self {
             health,
             gaps,
@@ -120,10 +117,7 @@ impl Readiness {
     /// # Errors
     /// None, once `of` has given a value.
     pub fn layout<'a>(&'a self, descriptor: &ArrayDescriptor) -> Result<Layout<'a>, GeometryError> {
-        match (descriptor.geometry.level, descriptor.geometry.sets) {
-            (Level::Concat, 1) => Layout::concatenation(&descriptor.geometry, &self.sizes),
-            _ => Layout::new(&descriptor.geometry),
-        }
+        disks::layout(descriptor, &self.sizes)
     }
 
     fn check(

@@ -61,7 +61,7 @@ fn disks(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// `raid5, parity-n-restart (left-asymmetric), 3 slots, chunk 64 KiB`.
-fn shape(geometry: &Geometry) -> String {
+pub(crate) fn shape(geometry: &Geometry) -> String {
     let mut text = level_name(geometry).to_owned();
     match (geometry.placement.name(), md_name(geometry)) {
         ("fixed", _) => {}

@@ -4,8 +4,10 @@
 
 mod apart;
 mod bench;
+mod block_map;
 mod block_size;
 mod damage;
+mod device_mapper;
 mod facts;
 mod force;
 mod guess;

@@ -22,15 +22,12 @@ struct Count {
 }
 
 impl Inventory for Count {
-    fn disk(&mut self, _: &DiskDescriptor) {}
     fn array(&mut self, _: &ArrayDescriptor) {
         self.arrays += 1;
     }
     fn member(&mut self, _: &MemberDescriptor) {
         self.members += 1;
     }
-    fn raw(&mut self, _: Subject, _: &'static str, _: u64) {}
-    fn finding(&mut self, _: &Finding) {}
 }
 
 fn discovery(criterion: &mut Criterion) {

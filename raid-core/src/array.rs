@@ -9,6 +9,7 @@ use crate::units::{Blocks, Lba, Slot};
 use core::fmt;
 
 mod md;
+mod shapes;
 
 /// Identity of an array: 24 bytes as the format keeps them, zero-padded if it keeps fewer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -198,7 +199,8 @@ pub enum Secondary {
 
 /// The shape of an array: everything that block addresses depend on.
 ///
-/// All sizes are in blocks of `block_size` bytes.
+/// All sizes are in blocks of `block_size` bytes. The usual ones are made by name: [`Geometry::raid5`] and
+/// its fellows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Geometry {
     /// Primary level of each set.

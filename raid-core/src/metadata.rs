@@ -32,6 +32,9 @@
 //! writes are owed ([`Debtor`], [`RegionRecord`]), which rows are lost ([`BadRows`]), and which of several
 //! records speaks ([`freshest()`]). A whole record is lent as a [`SetRecord`].
 //!
+//! Programs that look at disks read them with a [`Probe`] for each, in memory of their own, and keep what they
+//! want of the report: [`OneArray`], or an [`Inventory`] of their own.
+//!
 //! Everything here is object-safe and allocation-free: a tool holds `&[&dyn Format]` and names no
 //! format anywhere else.
 
@@ -43,6 +46,8 @@ mod disk_bytes;
 mod disk_role;
 mod freshest;
 mod generation;
+mod one_array;
+mod probe;
 mod region_record;
 mod run_time;
 mod set_record;
@@ -57,6 +62,8 @@ pub use disk_bytes::{DiskBytes, Disks, LiveDisks};
 pub use disk_role::DiskRole;
 pub use freshest::{Freshest, Seen, SplitBrain, freshest};
 pub use generation::Generation;
+pub use one_array::OneArray;
+pub use probe::{DiskRead, PROBE_RUNS, Probe, ProbeError, Wanted};
 pub use region_record::RegionRecord;
 pub use run_time::{GUARD_BLOCKS, RunTime, Step};
 pub use set_record::SetRecord;
@@ -243,18 +250,29 @@ pub struct Branch<'a> {
     pub failed: &'a [Place],
 }
 
-/// Receives what discovery found. Each array comes before its members.
+/// Receives what discovery found, and by default lets it pass. Each array comes before its members, and all arrays
+/// on the disks are reported: who is after one compares the identity in each call, or lets [`OneArray`] do it.
 pub trait Inventory {
     /// A disk that carries the format.
-    fn disk(&mut self, disk: &DiskDescriptor);
+    fn disk(&mut self, disk: &DiskDescriptor) {
+        let _ = disk;
+    }
     /// An array.
-    fn array(&mut self, array: &ArrayDescriptor);
+    fn array(&mut self, array: &ArrayDescriptor) {
+        let _ = array;
+    }
     /// A member of the array given last.
-    fn member(&mut self, member: &MemberDescriptor);
+    fn member(&mut self, member: &MemberDescriptor) {
+        let _ = member;
+    }
     /// A field as stored, named as the format's text names it.
-    fn raw(&mut self, of: Subject, field: &'static str, value: u64);
+    fn raw(&mut self, of: Subject, field: &'static str, value: u64) {
+        let _ = (of, field, value);
+    }
     /// Something worth telling.
-    fn finding(&mut self, finding: &Finding);
+    fn finding(&mut self, finding: &Finding) {
+        let _ = finding;
+    }
     /// One history of the forked array given last, or a part of one.
     fn branch(&mut self, branch: &Branch<'_>) {
         let _ = branch;

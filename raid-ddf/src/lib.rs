@@ -41,21 +41,43 @@
 //! # Ok::<(), raid_ddf::RecordError>(())
 //! ```
 //!
-//! Discovery asks for blocks until it has all it needs:
+//! Discovery asks for blocks until it has all it needs; they are read into memory of the caller's, and what
+//! they form is reported:
 //!
 //! ```
-//! use raid_core::metadata::{DiskShape, DiskView, Format, Lookup, Piece};
-//! use raid_core::units::{Blocks, Lba};
+//! use raid_core::array::ArrayDescriptor;
+//! use raid_core::metadata::{DiskRead, DiskShape, Format, OneArray, Probe, ProbeError};
+//! use raid_core::units::{Blocks, Extent};
 //! use raid_ddf::Ddf;
 //!
+//! /// The first array on these disks. `read` is false where a disk does not give the blocks.
+//! fn find<const DISKS: usize>(
+//!     shapes: [DiskShape; DISKS],
+//!     mut memory: &mut [u8],
+//!     read: impl Fn(usize, Extent, &mut [u8]) -> bool,
+//! ) -> Result<Option<ArrayDescriptor>, ProbeError> {
+//!     let mut disks = shapes.map(DiskRead::nothing);
+//!     for disk in 0..DISKS {
+//!         let mut probe = Probe::new(shapes[disk], memory);
+//!         while let Some(wanted) = probe.next(&Ddf::new())? {
+//!             let was_read = read(disk, wanted.at, wanted.into);
+//!             probe.add(was_read);
+//!         }
+//!         (disks[disk], memory) = probe.finish();
+//!     }
+//!     let mut members = [None; 8];
+//!     let mut array = OneArray::first(&mut members);
+//!     Ddf::new().assemble(&disks.each_ref().map(DiskRead::view), &mut array);
+//!     Ok(array.found().copied())
+//! }
+//!
+//! // Two disks that hold zeros everywhere.
 //! let shape = DiskShape { blocks: Blocks(1 << 21), block_size: 512 };
-//! let ask = |pieces: &[Piece<'_>]| Ddf::new().next_read(&DiskView { shape, pieces });
-//! let Lookup::Read(last) = ask(&[]) else { unreachable!() };
-//! assert_eq!(last.start, Lba((1 << 21) - 1));
-//! // This disk holds zeros there, and where some Adaptec firmware keeps its anchor.
-//! let zeros = [0; 512];
-//! let pieces = [last.start, Lba((1 << 21) - 257)].map(|at| Piece { at, bytes: &zeros });
-//! assert_eq!(ask(&pieces), Lookup::Absent);
+//! let zeros = |_, _, into: &mut [u8]| {
+//!     into.fill(0);
+//!     true
+//! };
+//! assert_eq!(find([shape; 2], &mut [0; 4096], zeros), Ok(None));
 //! ```
 //!
 //! # Guarantees

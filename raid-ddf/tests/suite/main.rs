@@ -14,6 +14,7 @@ mod hostile;
 mod incremental;
 mod large;
 mod media;
+mod probed;
 mod scale;
 mod support;
 mod update;

@@ -6,7 +6,7 @@ use crate::large;
 use crate::large::{Large, MDADM, Tables, Volume};
 use raid_core::array::{ArrayDescriptor, ArrayState, MemberDescriptor, MemberState};
 use raid_core::metadata::{
-    DiskBytes, DiskDescriptor, DiskView, Disks, Finding, Format, Inventory, Lookup, Piece, Subject,
+    DiskBytes, DiskDescriptor, DiskView, Disks, Finding, Format, Inventory, Lookup, Piece,
 };
 use raid_ddf::{Assembly, Ddf, Section};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -55,7 +55,6 @@ impl Inventory for Count {
     fn member(&mut self, member: &MemberDescriptor) {
         self.in_sync += usize::from(member.state == MemberState::InSync);
     }
-    fn raw(&mut self, _: Subject, _: &'static str, _: u64) {}
     fn finding(&mut self, _: &Finding) {
         self.findings += 1;
     }

@@ -4,7 +4,7 @@
 use super::Engine;
 use crate::store::Store;
 use raid_core::array::{ArrayDescriptor, ArrayId, ArrayState, MemberDescriptor};
-use raid_core::metadata::{DiskDescriptor, Finding, Inventory, Subject};
+use raid_core::metadata::{DiskDescriptor, Inventory};
 
 /// Disks, members of all arrays, and the arrays that have forked.
 #[derive(Debug, Default)]
@@ -53,8 +53,6 @@ impl Inventory for Listing {
     fn member(&mut self, member: &MemberDescriptor) {
         self.members.push(*member);
     }
-    fn raw(&mut self, _: Subject, _: &'static str, _: u64) {}
-    fn finding(&mut self, _: &Finding) {}
 }
 
 impl Engine {

@@ -17,6 +17,7 @@
 //! and another disk has the place of a member there which is not known to be an older copy: it cannot be the later one.
 
 use super::VirtualDisk;
+use super::descent::Word;
 use super::virtual_disk::SetRecord;
 use crate::roster::Kin;
 use crate::update::disk_set::DiskSet;
@@ -68,6 +69,20 @@ impl<'a> VirtualDisk<'a> {
                 && (other.outran(claim) || replaced() || other.went_on_without(claim))
                 && counts_its_own(&other)
         })
+    }
+
+    /// Whether a disk that has departed shows that a [witness](super::witness) is an older copy of a disk: that one had
+    /// every update while it was filled.
+    #[inline(never)]
+    pub(super) fn is_witness_of_old(&self, witness: &SetRecord<'a>) -> bool {
+        let fills = |other: &SetRecord<'a>| {
+            other.roster().is_some()
+                && other.word_on_disk_of(witness) == Word::Filling
+                && !matches!(witness.kin(other), Kin::Later | Kin::Apart)
+                && other.is_two_updates_ahead_of(witness)
+        };
+        self.is_older_than_a_departed_one(witness)
+            || self.departed(*witness).any(|other| fills(&other))
     }
 
     /// Disks that have departed from a history that nobody carries on who is heard, each with a standing member

@@ -22,7 +22,8 @@
 //! two updates behind what such a disk knows, and is counted in there, is an older copy and has none either;
 //! nor has who was replaced in a later record of such a disk: see [`departed`](super::departed).
 //!
-//! A disk that is being filled is a [witness](super::witness) where nobody is present whom it counts in.
+//! A disk that is being filled is a [witness](super::witness) where nobody is present whom it counts in. It speaks
+//! where nobody else does, unless a departed disk shows that it is an older copy as well.
 //!
 //! A record that leaves too few members to run the volume is void if it calls them missing and all of
 //! them are present: the volume was not run without them, so they are as good as they were.
@@ -399,12 +400,16 @@ impl<'a> VirtualDisk<'a> {
                 let disputed = || self.disputes(&standing).next().is_some();
                 (Some(speaker), differ && (disputed() || parted()))
             }
-            // None of those who made the newest history is present.
-            None if witness != DiskSet::EMPTY => (freshest(witness), false),
+            // None of those who made the newest history is present. Where the witness is an older copy itself, what it
+            // counts in is no longer so: whoever shows that knows better.
+            None if witness != DiskSet::EMPTY => {
+                let up_to_date = |claim: &SetRecord<'a>| !self.is_witness_of_old(claim);
+                (self.freshest(witness, up_to_date), false)
+            }
             // Each is superseded by another: no order can be proven.
             None => (freshest(heard), true),
         };
-        let newest = match heard == DiskSet::EMPTY {
+        let newest = match heard == DiskSet::EMPTY || speaker.is_none() {
             true => self.newest_voice(self.claims()),
             false => self.newest_voice(self.carriers()),
         };

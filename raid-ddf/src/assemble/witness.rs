@@ -49,8 +49,13 @@ impl SetRecord<'_> {
     /// Whether it counts the disk of the other record in, which is two updates behind all the same: an
     /// older copy of that disk.
     pub(super) fn outran(&self, other: &Self) -> bool {
+        self.counts_in(other) && self.is_two_updates_ahead_of(other)
+    }
+
+    /// Whether it is at least two updates further on, as far as these are counted.
+    pub(super) fn is_two_updates_ahead_of(&self, other: &Self) -> bool {
         let (Some(mine), Some(theirs)) = self.numbers(other) else { return false };
-        self.counts_in(other) && updates_between(mine, theirs) > 1
+        updates_between(mine, theirs) > 1
     }
 
     /// Whether its disk is being filled, as it says itself.

@@ -52,6 +52,45 @@ fn halves_of_a_striped_mirror_that_ran_apart_are_a_fork_whatever_their_numbers()
     }
 }
 
+/// Case C8. The members left one after the other, and the disk that went on alone is an older copy, from when it was
+/// being filled: the disk whose place it took was written with it, and knows that what the copy counts in is gone.
+#[test]
+fn an_older_copy_of_a_disk_that_was_being_filled_does_not_speak_beside_the_one_that_it_replaced() {
+    for filled in [true, false] {
+        let mut rig = container(4);
+        let mirror = geometry(Level::Raid1, Placement::Fixed, 3);
+        let array = rig.create("three", mirror, &[0, 1, 2]).unwrap();
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf::new().add_spare(disks, 3, stamp)).unwrap();
+        let mut rig = written(rig);
+        start(&mut rig, array, 1, &[(0, 1)]);
+        let (place, stamp) = (Place { set: 0, slot: Slot(1) }, rig.stamp());
+        rig.edit(|disks| Ddf::new().activate(disks, array, place, 3, stamp)).unwrap();
+        let mut rig = written(rig);
+        let copy = rig.media[3].clone();
+        // Nobody knows it who is there, and it has not run: those that it was filled from are as good as they were.
+        assert_eq!(states(&rig.only(&[0, 3]).told(), "three")[0], InSync);
+        if filled {
+            record(&mut rig, array, 0, &RuntimeState { clean: false, ..healthy() });
+        }
+        let mut later = rig.only(&[1, 2, 3]);
+        start(&mut later, array, 1, &[(0, 0)]);
+        rig.take_back(&[1, 2, 3], later);
+        if filled {
+            let mut last = rig.only(&[1, 3]);
+            start(&mut last, array, 1, &[(0, 2)]);
+            rig.take_back(&[1, 3], last);
+        }
+        rig.media[3] = copy;
+        rig.reread();
+        let there: &[usize] = if filled { &[0, 1, 2, 3] } else { &[0, 1, 3] };
+        let told = rig.only(there).told();
+        assert_eq!(state(&told, "three"), ArrayState::Failed, "{filled}: {:?}", told.findings);
+        let told = states(&told, "three");
+        assert!(!told.contains(&InSync), "{filled}: {told:?}");
+    }
+}
+
 /// Case C8. A spare took the place of the fellow since: the copy does not know it.
 #[test]
 fn an_older_copy_of_the_only_source_is_stale_and_one_that_ran_alone_is_a_fork() {

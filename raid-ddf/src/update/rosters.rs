@@ -14,7 +14,7 @@
 use super::array_state;
 use super::run_time::edit_disk;
 use super::set_note::{self, SetNote};
-use super::spread::{edit_newest, edit_record};
+use super::spread::{edit_newest, edit_record, replace_record};
 use super::survey::{Live, RecordAt, Survey, set_of};
 use crate::assemble;
 use crate::choice::choose;
@@ -114,6 +114,7 @@ pub(crate) fn begin(
             });
         }
     }
+    replace_overruled(disks, survey, own);
     Ok(Begun { volume: found(&Live(disks), survey, own, speaker) })
 }
 
@@ -149,6 +150,45 @@ pub(crate) fn newest(disks: &dyn Disks, survey: &Survey, volume: Guid) -> Option
             .then_with(|| key(&roster).cmp(&key(&newest)));
         if later.is_gt() { roster } else { newest }
     })
+}
+
+/// Whether a record on disk `disk` is overruled by this roster of its volume, the newest: that is of a later update,
+/// and the disk is out.
+pub(crate) fn overruled(
+    disks: &dyn Disks,
+    survey: &Survey,
+    disk: usize,
+    record: &VdConfiguration,
+    newest: &Roster,
+) -> bool {
+    let own = read(disks, survey, disk, record);
+    let is_earlier = own.is_some_and(|own| compare_sequences(own.number, newest.number).is_lt());
+    let state = survey.reference(disks, disk).and_then(|them| newest.state_of(them));
+    is_earlier && state.is_some_and(PdState::is_gone)
+}
+
+/// Puts the record that counts in the place of those that are [`overruled`], before their disks get the roster that
+/// overrules them: then nothing would tell them from it any more.
+#[inline(never)]
+fn replace_overruled(disks: &mut [DiskBuffer<'_>], survey: &Survey, own: Guid) {
+    let Some(newest) = newest(&Live(disks), survey, own) else { return };
+    for disk in 0..disks.len() {
+        for slot in 0..survey.slots(&Live(disks), disk) {
+            let live = Live(disks);
+            let Some(record) = survey.volume(&live, disk, slot) else { continue };
+            if record.vd_guid != own || !overruled(&live, survey, disk, record, &newest) {
+                continue;
+            }
+            let counts = survey.record(&live, own, set_of(record)).filter(|at| {
+                let members = |record| survey.references(&live, record);
+                let other = survey.at(&live, *at);
+                other.is_some_and(|other| !members(other).eq(members(record)))
+            });
+            if let Some(counts) = counts {
+                replace_record(disks, survey, counts, (disk, slot));
+            }
+        }
+    }
 }
 
 fn found(

@@ -91,17 +91,30 @@ fn refresh_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
             continue;
         }
         let sequence = record.sequence_number.get(survey.order);
-        let (level, size) = (record.primary_raid_level, record.block_count);
         let best = survey.record(&live, record.vd_guid, set_of(record));
         let best = best.filter(|best| {
             newer(best.sequence, sequence) && rosters::agree(&live, survey, disk, record, *best)
         });
-        let Some(best) = best else { continue };
-        copy_record(disks, survey, best, (disk, slot));
-        if PrimaryLevel::from_byte(level) == PrimaryLevel::Concat {
-            // The one level whose members keep sizes of their own.
-            edit_record(disks, survey, disk, slot, |record| record.block_count = size);
+        if let Some(best) = best {
+            replace_record(disks, survey, best, (disk, slot));
         }
+    }
+}
+
+/// Puts a record in the place of another one of its set.
+pub(crate) fn replace_record(
+    disks: &mut [DiskBuffer<'_>],
+    survey: &Survey,
+    by: RecordAt,
+    (disk, slot): (usize, usize),
+) {
+    let live = Live(disks);
+    let Some(record) = survey.volume(&live, disk, slot) else { return };
+    let (level, size) = (record.primary_raid_level, record.block_count);
+    copy_record(disks, survey, by, (disk, slot));
+    if PrimaryLevel::from_byte(level) == PrimaryLevel::Concat {
+        // The one level whose members keep sizes of their own.
+        edit_record(disks, survey, disk, slot, |record| record.block_count = size);
     }
 }
 

@@ -391,10 +391,37 @@ impl Survey {
         })
     }
 
-    /// The newest configuration record of set `set` of array `guid` on the live disks.
+    /// The newest configuration record of set `set` of array `guid` on the live disks. Where records name other
+    /// members, those that are [`overruled`](rosters::overruled) do not count, whatever their numbers: an update of another
+    /// array may have counted them on.
     pub(crate) fn record(&self, disks: &dyn Disks, guid: Guid, set: u16) -> Option<RecordAt> {
+        let best = self.latest(disks, guid, set, &|_, _| true)?;
+        let of_best = self.at(disks, best)?;
+        let differs = |(_, other): (RecordAt, &VdConfiguration)| {
+            let own = other.vd_guid == guid && set_of(other) == set;
+            own && !self.references(disks, other).eq(self.references(disks, of_best))
+        };
+        if !self.records(disks).any(differs) {
+            return Some(best);
+        }
+        let Some(roster) = rosters::newest(disks, self, guid) else { return Some(best) };
+        let stands = |at: RecordAt, record: &VdConfiguration| {
+            !rosters::overruled(disks, self, at.disk, record, &roster)
+        };
+        self.latest(disks, guid, set, &stands).or(Some(best))
+    }
+
+    /// The record of a set with the highest number, among some.
+    fn latest(
+        &self,
+        disks: &dyn Disks,
+        guid: Guid,
+        set: u16,
+        counts: &dyn Fn(RecordAt, &VdConfiguration) -> bool,
+    ) -> Option<RecordAt> {
         self.records(disks)
             .filter(|(_, record)| record.vd_guid == guid && set_of(record) == set)
+            .filter(|(at, record)| counts(*at, record))
             .map(|(at, _)| at)
             .reduce(|best, at| {
                 let equal = at.sequence == best.sequence;

@@ -3,7 +3,7 @@
 //! update of one array can take back what a disk knows of another.
 
 use super::{container, run_apart, state, states, written};
-use crate::media::{Rig, geometry, raid10};
+use crate::media::{Rig, geometry, healthy, raid10};
 use raid_core::array::{ArrayId, ArrayState, Level, MemberState, Place, Placement};
 use raid_core::metadata::{Admin, RunTime, RuntimeState};
 use raid_core::units::{Slot, SlotSet};
@@ -74,4 +74,51 @@ fn an_update_of_an_array_keeps_what_a_disk_knows_that_was_a_member_of_it() {
     run_apart(&mut rig, &[0, 1, 2], second, 1, 2);
     let told = rig.told();
     assert_eq!(state(&told, "first"), ArrayState::Forked, "{:?}", told.findings);
+}
+
+/// An update of another array counts on the record of a set on a disk that does not know that its place was given
+/// away: then two records of one number name other members.
+#[test]
+fn a_record_of_a_disk_whose_place_was_given_away_names_no_member_whatever_its_number() {
+    let mut rig = container(4);
+    let pair = geometry(Level::Raid1, Placement::Fixed, 2);
+    let first = rig.create("first", pair, &[0, 1]).unwrap();
+    let second = rig.create("second", pair, &[1, 2]).unwrap();
+    let stamp = rig.stamp();
+    rig.edit(|disks| Ddf::new().add_spare(disks, 3, stamp)).unwrap();
+    let mut rig = written(rig);
+    let copy = rig.only(&[3]);
+    replaced(&mut rig, &[1, 3], first, 0, false);
+    // Disk 1 alone knows that, for an older copy of the spare takes its place. The second array runs without disk 1,
+    // and the spare takes its place there: the first one may use it as well.
+    rig.take_back(&[3], copy);
+    rig.live[1] = false;
+    rig.set_state(second, 0, &RuntimeState { failed: SlotSet::of(Slot(0)), ..healthy() }).unwrap();
+    rig.commit();
+    rig.reread();
+    rig.live[1] = false;
+    let (place, stamp) = (Place { set: 0, slot: Slot(0) }, rig.stamp());
+    rig.edit(|disks| Ddf::new().activate(disks, second, place, 3, stamp)).unwrap();
+    let mut rig = written(rig);
+    for clean in [false, true, false, true] {
+        rig.live[1] = false;
+        let found = rig.state(second, 0).unwrap();
+        rig.set_state(second, 0, &RuntimeState { clean, ..found }).unwrap();
+        rig = written(rig);
+    }
+    assert_eq!(rig.members("first"), [(Some(3), Rebuilding), (Some(1), InSync)]);
+    for clean in [false, true] {
+        // It is filled, and stopped.
+        rig.set_state(first, 0, &RuntimeState { clean, ..healthy() }).unwrap();
+        rig.commit();
+        rig.reread();
+        let told = rig.told();
+        assert_eq!(
+            rig.members("first"),
+            [(Some(3), InSync), (Some(1), InSync)],
+            "{:?}",
+            told.findings
+        );
+        assert_eq!(state(&told, "first"), ArrayState::Optimal, "{:?}", told.findings);
+    }
 }

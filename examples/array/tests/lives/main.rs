@@ -117,6 +117,16 @@ const MENDED: &[(&str, u64, &str)] = &[
         "a pass that was paused before it was recorded",
     ),
     ("toy, raid6 of 4", 100_492, "a batch on one holder, replayed without the other"),
+    (
+        "ddf with marks, raid6, raid10, raid1",
+        100_424,
+        "an older copy of a disk that was being filled, beside the one that it had replaced",
+    ),
+    (
+        "ddf, raid5 beside raid1",
+        100_395,
+        "two records of one number, one on a disk that was replaced",
+    ),
 ];
 
 fn number(name: &str) -> Option<u64> {

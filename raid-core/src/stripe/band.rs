@@ -2,8 +2,8 @@
 //! Cuts a request's part of one stripe row into bands that ask the same of every block.
 //!
 //! A request that begins and ends inside strips touches different data strips at different offsets.
-//! Two cuts, at its first and at its last offset, leave at most three bands of rows, and inside a
-//! band every data strip is wanted whole or not at all. A mark or the end of a bad range cuts once
+//! Two cuts, at its first and at its last offset, leave at most three bands of rows, which follow one
+//! another, and inside a band every data strip is wanted whole or not at all. A mark or the end of a bad range cuts once
 //! more, so that inside a band every member can be used or not. So the cheapest way is found band by
 //! band, and nothing is read that the band does not need.
 //!
@@ -161,8 +161,8 @@ pub(super) struct RowPart {
 }
 
 impl RowPart {
-    /// The part of the `left` data blocks from `block` on that its stripe row holds; `None` for
-    /// levels without parity and past the end.
+    /// The part of the `left` data blocks from `block` on that is one piece of its stripe row, see
+    /// [`Layout::pieces`]; `None` for levels without parity and past the end.
     #[inline]
     pub(super) fn new(layout: &Layout<'_>, block: u64, left: u64) -> Option<Self> {
         let (data_strips, strip) = layout.row_shape();
@@ -175,7 +175,7 @@ impl RowPart {
         let (stripe, index) = (index / data_strips, index % data_strips);
         let map = layout.row_map(stripe)?;
         let within = index.checked_mul(strip.get())?.checked_add(offset)?;
-        let len = left.min(data_strips.get().checked_mul(strip.get())?.checked_sub(within)?);
+        let len = layout.part_len(within, left)?;
         let start = stripe.checked_mul(strip.get())?;
         (len > 0).then_some(Self { start, map, strip, within, len, interleaved: false })
     }

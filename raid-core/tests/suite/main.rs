@@ -8,6 +8,8 @@ mod golden;
 mod layouts;
 mod lengths;
 mod mirror;
+#[cfg(not(miri))]
+mod pieces;
 mod recover;
 #[cfg(not(miri))]
 mod stripe;

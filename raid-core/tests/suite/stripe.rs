@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use world::{BLOCK, World, bytes, geometry};
 
 /// Every level that can be planned, with every placement it has; small members.
-fn every_geometry(slots: u16, strip: u64, rows: u64) -> Vec<Geometry> {
+pub(crate) fn every_geometry(slots: u16, strip: u64, rows: u64) -> Vec<Geometry> {
     use Placement::{Adjacent, Far, Fixed, Offset, ParityFirst, ParityLast};
     use Placement::{FarCopies, NearCopies, OffsetCopies};
     use Placement::{NContinue, NRestart, ZeroContinue, ZeroRestart};

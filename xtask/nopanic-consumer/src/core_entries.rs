@@ -4,7 +4,7 @@
 use crate::entries;
 use raid_core::array::Placement;
 use raid_core::backend::Backend;
-use raid_core::layout::{Elements, Layout, RowMap, Split};
+use raid_core::layout::{Elements, Layout, Pieces, RowMap, Split};
 use raid_core::parity::TripleParity;
 use raid_core::stripe::{HealthByRow, Passes, ReadSteps, RowPlan, SlabIo, WriteIo, Writes};
 use raid_core::{gf256, mirror, parity, stripe};
@@ -40,6 +40,7 @@ pub fn choose_source(
 entries!(LAYOUT:
     Layout::new, Layout::concatenation, Layout::locate, Layout::role, Layout::row_map,
     Layout::locate_byte, Layout::byte_at,
+    Layout::row_blocks, Layout::row_end, Layout::pieces, Pieces::next,
     Layout::rows_of, Layout::rows, Layout::split, Layout::set_copies, Layout::array_block,
     Elements::new, Elements::split, Elements::set_copies, Elements::array_block, Split::next,
     Placement::of_md_parity, Placement::of_md_raid10, Placement::md_name,

@@ -4,7 +4,6 @@
 use super::group::Results;
 use super::row::{Job, RowTask};
 use super::{Engine, Event, Owner, RowId, failed_slots};
-use raid_core::stripe::{self, Health};
 use raid_core::units::{Extent, SlotSet};
 use raid_sync::{Ack, Time, WaitFor};
 use std::fmt;
@@ -126,15 +125,11 @@ impl Engine {
             pending.bytes = vec![0; at.len.0 as usize * block];
         }
         for piece in self.layout.split(at) {
-            // The plan of a healthy set says where stripe rows begin and end.
-            let layout = self.layout;
-            for plan in stripe::write(&layout, Health::default(), piece.at).flatten() {
-                let Some(part) = plan.request() else { continue };
-                let start = piece.at.start.0 + part.offset.0;
-                let offset = (piece.offset.0 + part.offset.0) as usize * block;
-                let set_at = Extent::new(start, part.len.0);
-                let job = job(part.len.0 as usize * block, offset);
-                self.start_row(usize::from(piece.set), set_at, job);
+            let (set, start, layout) = (piece.set, piece.offset.0, self.layout);
+            for piece in layout.pieces(piece.at) {
+                let offset = (start + piece.offset.0) as usize * block;
+                let job = job(piece.at.len.0 as usize * block, offset);
+                self.start_row(usize::from(set), piece.at, job);
                 if let Some(pending) = self.requests.get_mut(&id) {
                     pending.outstanding += 1;
                 }

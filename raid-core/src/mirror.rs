@@ -73,11 +73,17 @@ pub struct Mismatch {
 ///
 /// Any [`MirrorError`].
 pub fn compare(copies: &[Option<&[u8]>]) -> Result<Option<Mismatch>, MirrorError> {
-    check(copies)?;
-    let mut present = present(copies);
-    let Some((_, reference)) = present.next() else { return Ok(None) };
+    compare_each(present(copies)?)
+}
+
+/// The same of copies that are in no list.
+pub(crate) fn compare_each<'a>(
+    mut copies: impl Iterator<Item = (Slot, &'a [u8])> + Clone,
+) -> Result<Option<Mismatch>, MirrorError> {
+    check(copies.clone())?;
+    let Some((_, reference)) = copies.next() else { return Ok(None) };
     let mut mismatch = None;
-    for (slot, copy) in present {
+    for (slot, copy) in copies {
         let Some(here) = first_difference(reference, copy) else { continue };
         let so_far = mismatch.get_or_insert(Mismatch { offset: here, differing: SlotSet::EMPTY });
         so_far.offset = so_far.offset.min(here);
@@ -93,11 +99,18 @@ pub fn compare(copies: &[Option<&[u8]>]) -> Result<Option<Mismatch>, MirrorError
 ///
 /// Any [`MirrorError`].
 pub fn majority(copies: &[Option<&[u8]>]) -> Result<Option<SlotSet>, MirrorError> {
-    check(copies)?;
+    majority_of_each(present(copies)?)
+}
+
+/// The same of copies that are in no list.
+pub(crate) fn majority_of_each<'a>(
+    copies: impl Iterator<Item = (Slot, &'a [u8])> + Clone,
+) -> Result<Option<SlotSet>, MirrorError> {
+    check(copies.clone())?;
     // Boyer and Moore: whoever has a majority survives when unlike copies cancel in pairs.
     let mut candidate: Option<&[u8]> = None;
     let mut lead = 0u16;
-    for (_, copy) in present(copies) {
+    for (_, copy) in copies.clone() {
         if lead == 0 {
             candidate = Some(copy);
         }
@@ -105,7 +118,7 @@ pub fn majority(copies: &[Option<&[u8]>]) -> Result<Option<SlotSet>, MirrorError
             if candidate == Some(copy) { lead.saturating_add(1) } else { lead.saturating_sub(1) };
     }
     let (mut agreeing, mut all) = (SlotSet::EMPTY, 0u16);
-    for (slot, copy) in present(copies) {
+    for (slot, copy) in copies {
         all = all.saturating_add(1);
         if candidate == Some(copy) {
             agreeing.insert(slot);
@@ -136,19 +149,23 @@ pub fn choose_source(readable: SlotSet, at: Lba, load: impl Fn(Slot) -> Load) ->
     })
 }
 
-fn check(copies: &[Option<&[u8]>]) -> Result<(), MirrorError> {
-    if copies.len() > 256 {
-        return Err(MirrorError::TooManyCopies { found: copies.len() });
-    }
-    let expected = copies.iter().flatten().next().map_or(0, |copy| copy.len());
-    present(copies).try_for_each(|(slot, copy)| match copy.len() {
+fn check<'a>(mut copies: impl Iterator<Item = (Slot, &'a [u8])>) -> Result<(), MirrorError> {
+    let expected = copies.next().map_or(0, |(_, copy)| copy.len());
+    copies.try_for_each(|(slot, copy)| match copy.len() {
         found if found == expected => Ok(()),
         found => Err(MirrorError::Length { slot, expected, found }),
     })
 }
 
-fn present<'a>(copies: &'a [Option<&'a [u8]>]) -> impl Iterator<Item = (Slot, &'a [u8])> {
-    (0..=u8::MAX).map(Slot).zip(copies).filter_map(|(slot, copy)| Some((slot, (*copy)?)))
+/// The copies that are there, each with its slot.
+fn present<'a>(
+    copies: &'a [Option<&'a [u8]>],
+) -> Result<impl Iterator<Item = (Slot, &'a [u8])> + Clone, MirrorError> {
+    if copies.len() > 256 {
+        return Err(MirrorError::TooManyCopies { found: copies.len() });
+    }
+    let slots = (0..=u8::MAX).map(Slot);
+    Ok(slots.zip(copies).filter_map(|(slot, copy)| Some((slot, (*copy)?))))
 }
 
 fn first_difference(a: &[u8], b: &[u8]) -> Option<usize> {

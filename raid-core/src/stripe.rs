@@ -109,6 +109,8 @@ mod recipe;
 mod repair;
 mod requests;
 mod row_work;
+mod strips;
+mod sums;
 mod verify;
 
 pub use compute::ComputeError;
@@ -116,7 +118,7 @@ pub use health::{BadRange, Health, HealthByRow, Mark};
 pub use passes::Passes;
 pub use plan::{Buffer, Method, RequestPart, RowPlan, SlabIo, WriteIo};
 pub use repair::{Repair, Repaired};
-pub use requests::{MemberIo, ReadStep, ReadSteps, Writes};
+pub use requests::{MemberIo, ReadPart, ReadStep, ReadSteps, Writes};
 pub use verify::{Mismatch, Verdict};
 
 use crate::layout::Layout;

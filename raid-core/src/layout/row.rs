@@ -181,6 +181,39 @@ impl RowMap {
         }))
     }
 
+    /// The slot that holds this; `None` past the last strip of the kind.
+    #[inline]
+    pub(crate) fn slot_of(&self, strip: StripRole) -> Option<Slot> {
+        match strip {
+            StripRole::Data(index) => self.data_slot(index),
+            StripRole::Parity(index) => self.parity_slot(index),
+            StripRole::Hot => self.hot_slot(),
+        }
+    }
+
+    /// The index under which data strip `index` goes into a data list, see [`parity`](crate::parity): its
+    /// exponent in Q, or the number of the strip where there is no Q.
+    #[inline]
+    pub(crate) fn entry(&self, index: u16) -> Option<u8> {
+        if self.parities < 2 {
+            return u8::try_from(index).ok();
+        }
+        let slot = self.data_slot(index)?;
+        match self.numbering {
+            QNumbering::BySlot => Some(slot.0),
+            QNumbering::ByData => self.exponent(slot),
+        }
+    }
+
+    /// How many entries a data list of this row has.
+    #[inline]
+    pub(crate) fn entries(&self) -> u16 {
+        match self.numbering {
+            QNumbering::BySlot if self.parities > 1 => self.slots.get(),
+            _ => self.data_strips(),
+        }
+    }
+
     /// The power of the generator that `slot`'s data has in Q; `None` unless it holds data.
     #[must_use]
     #[inline]

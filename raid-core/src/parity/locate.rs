@@ -51,6 +51,11 @@ impl Suspects {
         if self.0 == Located::Several { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
+    /// The verdict, whether or not there is a block that it names.
+    pub(crate) const fn found(self) -> Located {
+        self.0
+    }
+
     /// The verdict on a row with this data list: a block that is not there cannot be wrong.
     pub(crate) fn verdict(self, data: &[Option<&[u8]>]) -> Located {
         match self.0 {

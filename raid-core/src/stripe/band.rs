@@ -22,8 +22,9 @@
 //! row in part.
 
 use super::health::HealthByRow;
-use super::recipe::{Reads, Recipe, RowHealth, data, parity_slots};
-use crate::layout::{Divisor, Layout, RowMap};
+use super::recipe::{Lost, Reads, Recipe, RowHealth, Way};
+use super::strips::Strips;
+use crate::layout::{Divisor, Layout, RowMap, StripRole};
 use crate::units::{Extent, Rows, Slot, SlotSet};
 
 /// A run of rows inside a stripe row and what is done with them.
@@ -64,61 +65,168 @@ impl Band {
         map.data_slots(self.first, self.strips)
     }
 
-    /// The slots that are read.
+    /// The data strips, of a row of `of`, that are known once what is read has been read and what is lost
+    /// recovered.
     #[inline]
-    pub(super) fn reads(&self, map: &RowMap) -> SlotSet {
+    pub(super) fn known(&self, of: u16) -> Strips {
+        match self.recipe.data {
+            Reads::None => Strips::NONE,
+            Reads::Wanted => Strips::new(self.first, self.strips),
+            Reads::Stays => {
+                let behind = self.first.saturating_add(self.strips);
+                let first = if behind < of { behind } else { 0 };
+                Strips::new(first, of.saturating_sub(self.strips))
+            }
+            Reads::All => Strips::new(0, of),
+        }
+    }
+
+    /// Strips that are read.
+    #[inline]
+    pub(super) fn reads(&self, of: u16) -> u16 {
         let recipe = &self.recipe;
-        let data = match recipe.data {
-            Reads::None => SlotSet::EMPTY,
-            Reads::Wanted => self.wanted_slots(map),
-            Reads::Stays => data(map).without(self.wanted_slots(map)),
-            Reads::All => data(map).without(recipe.lost.slots(map)),
-        };
-        data | parity_slots(map, recipe.old_parity)
+        self.data_reads(of).saturating_add(parities(recipe.old_parity))
     }
 
-    /// The slots whose data is known once what is lost has been recovered, and the parity read.
-    #[inline]
-    pub(super) fn known(&self, map: &RowMap) -> SlotSet {
-        self.reads(map) | self.recipe.lost.slots(map)
+    #[inline(always)]
+    fn data_reads(&self, of: u16) -> u16 {
+        self.known(of).count().saturating_sub(self.recipe.lost.count())
     }
 
-    /// The slots that need room in the slab. New data stays in the request.
+    /// The strip that is read as number `n`: data in the order of the run, then P and Q.
     #[inline]
-    pub(super) fn room(&self, map: &RowMap) -> SlotSet {
-        self.known(map) | parity_slots(map, self.recipe.parity)
+    pub(super) fn read(&self, n: u16, of: u16) -> Option<StripRole> {
+        match n.checked_sub(self.data_reads(of)) {
+            Some(n) => parity(self.recipe.old_parity, n),
+            None => self.known(of).nth(self.recipe.lost.passed(n, 0), of).map(StripRole::Data),
+        }
+    }
+
+    /// Whether this strip is read.
+    #[inline]
+    pub(super) fn is_read(&self, strip: StripRole, of: u16) -> bool {
+        match strip {
+            StripRole::Data(strip) => {
+                self.known(of).position(strip, of).is_some() && !self.recipe.lost.contains(strip)
+            }
+            StripRole::Parity(index) => self.recipe.reads_parity(index),
+            StripRole::Hot => false,
+        }
     }
 }
 
-/// The bands of a part, from the first row on.
+/// How many parities these bits are.
+#[inline(always)]
+pub(super) const fn parities(bits: u8) -> u16 {
+    match bits {
+        0 => 0,
+        0b11 => 2,
+        _ => 1,
+    }
+}
+
+/// The parity that is number `n` of these bits.
+#[inline(always)]
+pub(super) const fn parity(bits: u8, n: u16) -> Option<StripRole> {
+    match (bits, n) {
+        (1 | 0b11, 0) => Some(StripRole::Parity(0)),
+        (2, 0) | (0b11, 1) => Some(StripRole::Parity(1)),
+        _ => None,
+    }
+}
+
+/// The bands of a part, from the first row on, each beginning where the one before ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Bands {
-    bands: [Band; Self::MOST],
+    /// First row, from the start of the strip.
+    from: u64,
+    bands: [Kept; Self::MOST],
     used: u8,
+}
+
+/// A band as it is kept in a plan: two words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Kept {
+    len: u64,
+    wanted: Strips,
+    lost: Lost,
+    /// Bits 0 and 1 the parities that are read, 2 and 3 those that are computed, 4 and 5 the data that is
+    /// read, 6 whether parity is updated, 7 whether strips are wanted in part.
+    bits: u8,
+}
+
+impl Kept {
+    const NONE: Self = Self { len: 0, wanted: Strips::NONE, lost: Lost::NONE, bits: 0 };
+
+    #[inline]
+    fn new(band: &Band) -> Self {
+        let Band { len, first, strips, in_part, recipe, .. } = *band;
+        let Recipe { data, lost, old_parity, parity, way } = recipe;
+        let data = match data {
+            Reads::None => 0u8,
+            Reads::Wanted => 1,
+            Reads::Stays => 2,
+            Reads::All => 3,
+        };
+        let update = u8::from(way == Way::Update);
+        let bits = old_parity & 3 | (parity & 3) << 2;
+        let bits = bits | data << 4 | update << 6 | u8::from(in_part) << 7;
+        Self { len, wanted: Strips::new(first, strips), lost, bits }
+    }
+
+    #[inline]
+    fn band(&self, from: u64) -> Band {
+        let Self { len, wanted, lost, bits } = *self;
+        let data = match bits >> 4 & 3 {
+            0 => Reads::None,
+            1 => Reads::Wanted,
+            2 => Reads::Stays,
+            _ => Reads::All,
+        };
+        let way = if bits & 1 << 6 == 0 { Way::Generate } else { Way::Update };
+        let recipe = Recipe { data, lost, old_parity: bits & 3, parity: bits >> 2 & 3, way };
+        let (first, strips) = (wanted.first(), wanted.count());
+        Band { from, len, first, strips, in_part: bits & 1 << 7 != 0, recipe }
+    }
 }
 
 impl Bands {
     /// Three, and three marks or ends of bad ranges inside one strip.
     pub(super) const MOST: usize = 6;
 
-    pub(super) const NONE: Self = Self { bands: [Band::NONE; Self::MOST], used: 0 };
+    pub(super) const NONE: Self = Self { from: 0, bands: [Kept::NONE; Self::MOST], used: 0 };
 
     #[inline]
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Band> + Clone {
-        self.bands.iter().take(self.used.into())
+    pub(super) fn iter(&self) -> impl Iterator<Item = Band> + Clone {
+        let mut from = self.from;
+        self.bands.iter().take(self.used.into()).map(move |kept| {
+            let band = kept.band(from);
+            from = from.saturating_add(kept.len);
+            band
+        })
+    }
+
+    /// The band, if there is one only.
+    #[inline]
+    pub(super) fn only(&self) -> Option<Band> {
+        let [kept, ..] = &self.bands;
+        (self.used == 1).then(|| kept.band(self.from))
     }
 
     /// `None` if there is no room.
     #[inline]
-    fn push(&mut self, band: Band) -> Option<()> {
-        *self.bands.get_mut(usize::from(self.used))? = band;
+    fn push(&mut self, band: &Band) -> Option<()> {
+        *self.bands.get_mut(usize::from(self.used))? = Kept::new(band);
+        if self.used == 0 {
+            self.from = band.from;
+        }
         self.used = self.used.saturating_add(1);
         Some(())
     }
 
     /// Only this one.
     #[inline]
-    pub(super) fn set(&mut self, band: Band) {
+    pub(super) fn set(&mut self, band: &Band) {
         self.used = 0;
         // The first always has room.
         let _ = self.push(band);
@@ -127,10 +235,8 @@ impl Bands {
     /// First row, and rows to the end of the last band.
     #[inline]
     pub(super) fn hull(&self) -> (u64, u64) {
-        let from = self.iter().next().map_or(0, |band| band.from);
-        let last = self.used.checked_sub(1).and_then(|last| self.bands.get(usize::from(last)));
-        let to = last.map_or(from, |band| band.from.saturating_add(band.len));
-        (from, to.saturating_sub(from))
+        let bands = self.bands.iter().take(self.used.into());
+        (self.from, bands.fold(0, |rows, kept| rows.saturating_add(kept.len)))
     }
 }
 
@@ -284,7 +390,7 @@ impl RowPart {
                     return Err(NoBands::Lost(here.unreadable(&self.map)));
                 };
                 band.recipe = recipe;
-                bands.push(band).ok_or(NoBands::TooMany)?;
+                bands.push(&band).ok_or(NoBands::TooMany)?;
                 from = from.saturating_add(len);
             }
         }

@@ -3,13 +3,15 @@
 
 use super::band::Band;
 use super::plan::{RowPlan, Work, range};
-use super::recipe::{Way, data, entry};
+use super::recipe::{Lost, Way};
 use super::row_work::RowWork;
+use super::strips::Strips;
+use super::sums::Operands;
 use crate::backend::Backend;
 use crate::layout::StripRole;
 use crate::mirror::MirrorError;
 use crate::parity::ParityError;
-use crate::units::{Blocks, SlotSet};
+use crate::units::Blocks;
 use core::fmt;
 
 /// Why a plan could not be computed. The slab's content is unspecified then; nothing else changed.
@@ -74,26 +76,6 @@ impl core::error::Error for ComputeError {
     }
 }
 
-/// One operand a slot, by its entry in the table of the row's data.
-pub(super) type Operands<'a> = [Option<&'a [u8]>; 256];
-
-/// The columns of a slab, cut to some rows, each in its role.
-pub(super) struct Columns<'a> {
-    /// Data, without what is to be recovered.
-    pub(super) data: Operands<'a>,
-    /// Columns to recover, by entry.
-    pub(super) lost: [Option<(u8, &'a mut [u8])>; 2],
-    pub(super) p: Option<&'a mut [u8]>,
-    pub(super) q: Option<&'a mut [u8]>,
-}
-
-impl Columns<'_> {
-    /// The part of the table that can be in use: parity operations take no more.
-    pub(super) fn table(&self) -> &[Option<&[u8]>] {
-        self.data.get(..crate::parity::MAX_ENTRIES).unwrap_or_default()
-    }
-}
-
 impl RowPlan {
     /// Recovers, takes in new data, and computes parity, all in the slab, after every
     /// [`Self::reads`] has been done.
@@ -121,15 +103,15 @@ impl RowPlan {
         for band in row.bands.iter() {
             let recipe = &band.recipe;
             if recipe.recovers() {
-                self.recover(row, band, backend, slab)?;
+                self.recover(row, &band, backend, slab)?;
             }
             if row.interleaved && row.new_data {
-                self.take_apart(row, band, slab, new_data);
+                self.take_apart(row, &band, slab, new_data);
             }
             if recipe.parity != 0 {
                 match recipe.way {
-                    Way::Generate => self.generate(row, band, backend, slab, new_data)?,
-                    Way::Update => self.update(row, band, backend, slab, new_data)?,
+                    Way::Generate => self.generate(row, &band, backend, slab, new_data)?,
+                    Way::Update => self.update(row, &band, backend, slab, new_data)?,
                 }
             }
         }
@@ -145,17 +127,17 @@ impl RowPlan {
         self.check_slab(slab)?;
         self.check_request(request)?;
         let Work::Row(row) = &self.work else { return Ok(()) };
-        let columns = row.slab();
         for band in row.bands.iter() {
             if row.interleaved {
-                self.put_together(row, band, slab, request);
+                self.put_together(row, &band, slab, request);
                 continue;
             }
             for index in band.wanted() {
-                let Some(slot) = row.map.data_slot(index) else { continue };
-                let from = range(columns.at(slot, band.from), Blocks(band.len), self.block_size)
+                let from = row.place(StripRole::Data(index), band.from);
+                let from = range(from, Blocks(band.len), self.block_size)
                     .and_then(|(from, to)| slab.get(from..to));
-                let to = range(row.in_request(index, band.from), Blocks(band.len), self.block_size)
+                let to = self.in_request(row, index, band.from);
+                let to = range(to, Blocks(band.len), self.block_size)
                     .and_then(|(from, to)| request.get_mut(from..to));
                 // Both are `band.len` blocks; said once more for the compiler of a 32-bit target.
                 if let (Some(from), Some(to)) = (from, to)
@@ -169,19 +151,21 @@ impl RowPlan {
     }
 
     pub(super) fn check_slab(&self, slab: &[u8]) -> Result<(), ComputeError> {
-        let (found, blocks) = (slab.len(), self.slab_blocks());
-        match range(Blocks(0), blocks, self.block_size) {
-            Some((_, expected)) if found >= expected => Ok(()),
-            _ => {
-                let expected = blocks.bytes(self.block_size).unwrap_or(u64::MAX);
-                Err(ComputeError::Slab { found, expected })
-            }
+        match range(Blocks(0), self.slab, self.block_size) {
+            Some((_, expected)) if slab.len() >= expected => Ok(()),
+            _ => Err(self.short_slab(slab.len())),
         }
     }
 
+    /// What is said of a slab of so many bytes.
+    #[cold]
+    pub(super) fn short_slab(&self, found: usize) -> ComputeError {
+        let expected = self.slab.bytes(self.block_size).unwrap_or(u64::MAX);
+        ComputeError::Slab { found, expected }
+    }
+
     fn check_request(&self, request: &[u8]) -> Result<(), ComputeError> {
-        let Some(part) = self.request else { return Ok(()) };
-        let found = request.len();
+        let (part, found) = (self.request, request.len());
         match range(part.offset, part.len, self.block_size) {
             Some((_, expected)) if found >= expected => Ok(()),
             _ => {
@@ -192,42 +176,6 @@ impl RowPlan {
         }
     }
 
-    /// The slab's columns cut to `len` rows from `from` on, by role: `known` data, `lost` data to
-    /// recover, parity.
-    pub(super) fn columns<'a>(
-        &self,
-        row: &RowWork,
-        (from, len): (u64, u64),
-        slab: &'a mut [u8],
-        known: SlotSet,
-        lost: SlotSet,
-    ) -> Columns<'a> {
-        let mut columns = Columns { data: [None; 256], lost: [None, None], p: None, q: None };
-        let (start, rows) = row.hull;
-        let within = range(Blocks(from.saturating_sub(start)), Blocks(len), self.block_size);
-        let column = range(Blocks(0), Blocks(rows), self.block_size);
-        let (Some((from, to)), Some((_, column))) = (within, column) else { return columns };
-        // A column of no bytes would be a division by zero; the plan has none.
-        for (slot, bytes) in row.slab().room.iter().zip(slab.chunks_exact_mut(column.max(1))) {
-            let Some(bytes) = bytes.get_mut(from..to) else { continue };
-            match (row.map.role(slot), entry(&row.map, slot)) {
-                (Some(StripRole::Parity(0)), _) => columns.p = Some(bytes),
-                (Some(StripRole::Parity(_)), _) => columns.q = Some(bytes),
-                (_, Some(entry)) if lost.contains(slot) => {
-                    let [x, y] = &mut columns.lost;
-                    *(if x.is_none() { x } else { y }) = Some((entry, bytes));
-                }
-                (_, Some(entry)) if known.contains(slot) => {
-                    if let Some(operand) = columns.data.get_mut(usize::from(entry)) {
-                        *operand = Some(bytes);
-                    }
-                }
-                _ => {}
-            }
-        }
-        columns
-    }
-
     /// Recovers the lost data of a band from what was read.
     pub(super) fn recover(
         &self,
@@ -236,23 +184,19 @@ impl RowPlan {
         backend: Backend,
         slab: &mut [u8],
     ) -> Result<(), ComputeError> {
-        let lost = band.recipe.lost.slots(&row.map);
-        let known = band.reads(&row.map);
-        let mut all = self.columns(row, (band.from, band.len), slab, known, lost);
-        let p = all.p.take().filter(|_| band.recipe.reads_parity(0));
-        // Q is looked at only where P falls short, and was read then.
-        let q = all.q.take();
-        let [x, y] = core::mem::take(&mut all.lost);
-        let done = match (x, y, p, q) {
-            (Some((_, x)), None, Some(p), _) => backend.recover_data(x, all.table(), p),
-            (Some(x), None, None, Some(q)) => backend.recover_data_from_q(x, all.table(), q),
-            (Some(x), Some(y), Some(p), Some(q)) => {
-                backend.recover_data_data(x, y, all.table(), p, q)
-            }
-            // No recipe asks for more than its parities give.
-            _ => Ok(()),
-        };
-        done.map_err(ComputeError::Parity)
+        let recipe = &band.recipe;
+        let found = slab.len();
+        let all = self.columns(row, (band.from, band.len), slab, recipe.lost);
+        let all = all.ok_or_else(|| self.short_slab(found))?;
+        let known = band.known(row.map.data_strips());
+        let operands = Operands { plan: self, row, band, columns: all.data, known, new: None };
+        let p = all.p.filter(|_| recipe.reads_parity(0));
+        let q = all.q.filter(|_| recipe.reads_parity(1));
+        let wanted = all.lost.map(|lost| {
+            let (strip, bytes) = lost?;
+            Some((row.map.entry(strip)?, bytes))
+        });
+        operands.recover(backend, wanted, p, q).map_err(ComputeError::Parity)
     }
 
     /// Computes the parity of a band from all its data.
@@ -264,28 +208,16 @@ impl RowPlan {
         slab: &mut [u8],
         new_data: &[u8],
     ) -> Result<(), ComputeError> {
-        let recipe = &band.recipe;
-        let apart = row.interleaved && row.new_data;
-        let known = if apart { data(&row.map) } else { band.known(&row.map) };
-        let mut all = self.columns(row, (band.from, band.len), slab, known, SlotSet::EMPTY);
-        if row.new_data && !apart {
-            for index in band.wanted() {
-                let slot = row.map.data_slot(index);
-                let entry = slot.and_then(|slot| entry(&row.map, slot));
-                if let Some(operand) = entry.and_then(|at| all.data.get_mut(usize::from(at))) {
-                    *operand = self.new_strip(row, band, index, new_data);
-                }
-            }
-        }
-        let p = all.p.take().filter(|_| recipe.computes(0));
-        let q = all.q.take().filter(|_| recipe.computes(1));
-        let done = match (p, q) {
-            (Some(p), Some(q)) => backend.pq_generate(p, q, all.table()),
-            (Some(p), None) => backend.p_generate(p, all.table()),
-            (None, Some(q)) => backend.q_generate(q, all.table()),
-            (None, None) => Ok(()),
-        };
-        done.map_err(ComputeError::Parity)
+        let found = slab.len();
+        let all = self.columns(row, (band.from, band.len), slab, Lost::NONE);
+        let all = all.ok_or_else(|| self.short_slab(found))?;
+        let (strips, apart) = (row.map.data_strips(), row.interleaved && row.new_data);
+        let known = if apart { Strips::new(0, strips) } else { band.known(strips) };
+        let new = (row.new_data && !apart).then_some(new_data);
+        let operands = Operands { plan: self, row, band, columns: all.data, known, new };
+        let p = all.p.filter(|_| band.recipe.computes(0));
+        let q = all.q.filter(|_| band.recipe.computes(1));
+        operands.generate(backend, p, q).map_err(ComputeError::Parity)
     }
 
     /// Carries the change of a band's wanted data into its parity.
@@ -297,30 +229,34 @@ impl RowPlan {
         slab: &mut [u8],
         new_data: &[u8],
     ) -> Result<(), ComputeError> {
-        let old = band.wanted_slots(&row.map);
-        let mut all = self.columns(row, (band.from, band.len), slab, old, SlotSet::EMPTY);
+        let found = slab.len();
+        let all = self.columns(row, (band.from, band.len), slab, Lost::NONE);
+        let all = all.ok_or_else(|| self.short_slab(found))?;
+        let mut p = all.p.filter(|_| band.recipe.computes(0));
+        let mut q = all.q.filter(|_| band.recipe.computes(1));
         for index in band.wanted() {
-            let slot = row.map.data_slot(index);
-            let Some(entry) = slot.and_then(|slot| entry(&row.map, slot)) else { continue };
-            let old = all.data.get(usize::from(entry)).copied().flatten();
+            let old = all.data.get(index);
             let new = self.new_strip(row, band, index, new_data);
-            let (Some(old), Some(new)) = (old, new) else { continue };
+            let (Some(entry), Some(old), Some(new)) = (row.map.entry(index), old, new) else {
+                continue;
+            };
             backend
-                .pq_update(all.p.as_deref_mut(), all.q.as_deref_mut(), entry, old, new)
+                .pq_update(p.as_deref_mut(), q.as_deref_mut(), entry, old, new)
                 .map_err(ComputeError::Parity)?;
         }
         Ok(())
     }
 
     /// The new data of a band of data strip `index`.
-    fn new_strip<'b>(
+    #[inline]
+    pub(super) fn new_strip<'b>(
         &self,
         row: &RowWork,
         band: &Band,
         index: u16,
         new_data: &'b [u8],
     ) -> Option<&'b [u8]> {
-        let first = row.in_request(index, band.from);
+        let first = self.in_request(row, index, band.from);
         let (from, to) = range(first, Blocks(band.len), self.block_size)?;
         new_data.get(from..to)
     }

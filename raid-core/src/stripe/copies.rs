@@ -3,9 +3,10 @@
 //! which have one copy.
 
 use super::plan::{Buffer, SlabIo, WriteIo};
+use super::row_work::Totals;
 use super::{Health, NotPossible};
 use crate::layout::{Layout, Location, Spread};
-use crate::units::{Blocks, Extent, Rows, Slot, SlotSet};
+use crate::units::{Blocks, Extent, Lba, Rows, Slot, SlotSet};
 
 /// A run of data blocks that follow one another on every member that holds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,12 +14,12 @@ pub(super) struct CopyRun {
     /// The first data block, which is the first row too.
     pub(super) block: u64,
     pub(super) len: u64,
-    /// Slots that hold a copy.
-    pub(super) slots: SlotSet,
     /// The first copy.
     first: Location,
     /// The way from there to the others.
     spread: Spread,
+    /// Copies.
+    copies: u16,
     /// Slots of the set.
     of: u16,
 }
@@ -29,8 +30,13 @@ impl CopyRun {
     pub(super) fn new(layout: &Layout<'_>, block: u64, left: u64) -> Option<Self> {
         let (first, run) = layout.run(block)?;
         let (copies, of, len) = (layout.copy_count(), layout.geometry().slots, run.min(left));
-        let slots = SlotSet::circular(first.slot.0.into(), copies, of);
-        (len > 0).then_some(Self { block, len, slots, first, spread: layout.spread(), of })
+        (len > 0).then_some(Self { block, len, first, spread: layout.spread(), copies, of })
+    }
+
+    /// Slots that hold a copy.
+    #[inline]
+    pub(super) fn slots(&self) -> SlotSet {
+        SlotSet::circular(self.first.slot.0.into(), self.copies, self.of)
     }
 
     /// Blocks of the member in `slot`.
@@ -61,9 +67,9 @@ impl CopyRun {
     /// # Errors
     /// [`NotPossible::Lost`] if there is none.
     pub(super) fn readable(&self, health: &Health) -> Result<SlotSet, NotPossible> {
-        let readable = self.slots.without(health.unreadable());
+        let readable = self.slots().without(health.unreadable());
         if readable.is_empty() {
-            return Err(NotPossible::Lost { missing: self.slots, rows: self.rows() });
+            return Err(NotPossible::Lost { missing: self.slots(), rows: self.rows() });
         }
         Ok(readable)
     }
@@ -75,15 +81,32 @@ pub(super) struct CopyWork {
     pub(super) run: CopyRun,
     /// Read, each into its own column of the slab.
     pub(super) reads: SlotSet,
-    /// Written: from the request if there is one, else from the first column of the slab.
+    /// Written: new data from the request, else from the first column of the slab.
     pub(super) writes: SlotSet,
-    /// Where the run begins in the request that brings new data.
-    pub(super) new_data: Option<Blocks>,
+    /// Whether the request brings new data.
+    pub(super) new_data: bool,
 }
 
 impl CopyWork {
-    pub(super) fn slab_blocks(&self) -> Blocks {
-        Blocks(u64::from(self.reads.len()).saturating_mul(self.run.len))
+    /// No copies of no blocks.
+    pub(super) const NONE: Self = Self {
+        run: CopyRun {
+            block: 0,
+            len: 0,
+            first: Location { slot: Slot(0), block: Lba(0) },
+            spread: Spread { stride: 0, wrap: 0 },
+            copies: 0,
+            of: 0,
+        },
+        reads: SlotSet::EMPTY,
+        writes: SlotSet::EMPTY,
+        new_data: false,
+    };
+
+    #[inline]
+    pub(super) fn totals(&self) -> Totals {
+        let (reads, writes) = (self.reads.len(), self.writes.len());
+        Totals { slab: Blocks(u64::from(reads).saturating_mul(self.run.len)), reads, writes }
     }
 
     /// Where the column of `slot` begins in the slab.
@@ -101,9 +124,10 @@ impl CopyWork {
         })
     }
 
+    /// `offset` is where the run begins in the request.
     #[inline]
-    pub(super) fn writes(&self) -> impl Iterator<Item = WriteIo> + use<'_> {
-        let from = self.new_data.map_or(Buffer::Slab(Blocks(0)), Buffer::Request);
+    pub(super) fn writes(&self, offset: Blocks) -> impl Iterator<Item = WriteIo> + use<'_> {
+        let from = if self.new_data { Buffer::Request(offset) } else { Buffer::Slab(Blocks(0)) };
         self.writes.iter().map(move |slot| WriteIo { slot, at: self.run.on_member(slot), from })
     }
 }

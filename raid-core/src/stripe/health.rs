@@ -135,11 +135,12 @@ impl HealthByRow<'_> {
         if self.is_uniform() {
             return (health, len);
         }
-        for mark in self.marks.iter().filter(|mark| run.slots.contains(mark.slot)) {
+        let slots = run.slots();
+        for mark in self.marks.iter().filter(|mark| slots.contains(mark.slot)) {
             let ahead = mark.row.0.checked_sub(run.block).filter(|blocks| *blocks > 0);
             stale(&mut health, &mut len, mark.slot, ahead);
         }
-        for bad in self.bad.iter().filter(|bad| run.slots.contains(bad.slot)) {
+        for bad in self.bad.iter().filter(|bad| slots.contains(bad.slot)) {
             let start = run.on_member(bad.slot).start.0;
             let mut end = u64::MAX;
             cut(&mut health, &mut end, bad, start);

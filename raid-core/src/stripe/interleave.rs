@@ -4,6 +4,7 @@
 use super::band::Band;
 use super::plan::{RowPlan, range};
 use super::row_work::RowWork;
+use crate::layout::StripRole;
 use crate::units::Blocks;
 
 /// The bytes of one block of the slab, and where they are in the request.
@@ -32,12 +33,12 @@ impl RowPlan {
     fn lanes(&self, row: &RowWork, band: &Band) -> impl Iterator<Item = Lane> {
         let of = row.map.data_strips();
         let rows = band.from..band.from.saturating_add(band.len);
-        let columns = row.slab();
+        let start = self.request.offset.0;
         rows.flat_map(move |offset| (0..of).map(move |index| (offset, index))).filter_map(
             move |(offset, index)| {
-                let slot = row.map.data_slot(index)?;
-                let slab = range(columns.at(slot, offset), Blocks(1), self.block_size)?;
-                let (first, before) = row.row_in_request(offset, self.block_size)?;
+                let slab = row.place(StripRole::Data(index), offset);
+                let slab = range(slab, Blocks(1), self.block_size)?;
+                let (first, before) = row.row_in_request(offset, start, self.block_size)?;
                 let row = (usize::try_from(first).ok()?, usize::try_from(before).ok()?);
                 Some(Lane { slab, row, index: index.into(), of: of.into() })
             },
@@ -46,8 +47,8 @@ impl RowPlan {
 
     /// The request's bytes that the plan covers end here.
     fn request_end(&self) -> usize {
-        let part = self.request.and_then(|part| range(part.offset, part.len, self.block_size));
-        part.map_or(0, |(_, end)| end)
+        let part = self.request;
+        range(part.offset, part.len, self.block_size).map_or(0, |(_, end)| end)
     }
 
     /// Takes a band's new data apart into the columns of the slab; bytes outside the request stay.

@@ -3,10 +3,9 @@
 
 use super::band::{Band, RowPart};
 use super::copies::{CopyRun, CopyWork};
-use super::plan::{Method, RowPlan, Work};
-use super::recipe::{MOST_PARITIES, RowHealth};
-use super::requests::Plan;
-use super::row_work::{RowWork, Writes};
+use super::plan::{Method, RequestPart, RowPlan, Work};
+use super::recipe::{Lost, MOST_PARITIES, RowHealth};
+use super::row_work::{RowWork, Writes, Written};
 use super::{Cursor, Health, HealthByRow, NotPossible, requests};
 use crate::layout::Layout;
 use crate::units::{Rows, SlotSet};
@@ -64,16 +63,15 @@ impl<'m> Passes<'m> {
         Self::new(layout, health, Task::Scrub, rows)
     }
 
-    /// Puts the plan for `len` rows from row `from` of the strip on into `to`, which stays `None` if
-    /// there is nothing to do.
+    /// Makes `to` the plan for `len` rows from row `from` of the strip on; `false` if there is nothing to do.
     #[inline]
     fn row(
         &self,
         part: &RowPart,
         (from, len): (u64, u64),
         health: &Health,
-        to: &mut Plan,
-    ) -> Result<(), NotPossible> {
+        to: &mut RowPlan,
+    ) -> Result<bool, NotPossible> {
         let rows = Rows::new(part.start.saturating_add(from), len);
         if part.map.parity_strips() > MOST_PARITIES {
             return Err(requests::parity_unknown(&part.map, rows));
@@ -93,31 +91,37 @@ impl<'m> Passes<'m> {
         let Ok(recipe) = recipe else {
             return Err(NotPossible::Lost { missing: here.unreadable(&part.map), rows });
         };
-        let Some(recipe) = recipe else { return Ok(()) };
-        let (writes, strips) = match self.task {
-            Task::Rebuild(_) => (Writes { data: targets, parity: true }, part.map.data_strips()),
-            Task::Resync => (Writes { parity: true, ..Writes::default() }, 0),
-            Task::Scrub => (Writes::default(), 0),
+        let Some(recipe) = recipe else { return Ok(false) };
+        let writes = match self.task {
+            // Targets are lost, and a row that can be solved has no more lost strips than these name.
+            Task::Rebuild(_) => {
+                let data = Written::Only(Lost::among(&part.map, targets));
+                Writes { data, parity: true }
+            }
+            Task::Resync => Writes { parity: true, ..Writes::default() },
+            Task::Scrub => Writes::default(),
         };
-        let (method, request) = (self.task.method(), None);
-        let block_size = self.layout.geometry().block_size;
-        let work = Work::Row(RowWork::new(part, 0, false, writes));
-        *to = Some(Ok(RowPlan { rows, method, request, block_size, work }));
-        if let Some(Ok(RowPlan { work: Work::Row(work), .. })) = to {
-            work.bands.set(Band { from, len, strips, recipe, ..Band::default() });
-            work.seal();
-        }
-        Ok(())
+        self.begin(to);
+        let Some(work) = to.work.row(RowWork::new(part, false, writes)) else { return Ok(false) };
+        work.bands.set(&Band { from, len, recipe, ..Band::default() });
+        to.seal();
+        Ok(true)
     }
 
-    /// The plan for a run of copies; `None` if there is nothing to do.
-    fn copies(&self, run: CopyRun, health: &Health) -> Result<Option<RowPlan>, NotPossible> {
-        let writable = run.slots.without(health.unavailable);
+    fn begin(&self, to: &mut RowPlan) {
+        to.method = self.task.method();
+        to.request = RequestPart::default();
+        to.block_size = self.layout.geometry().block_size;
+    }
+
+    /// Makes `to` the plan for a run of copies; `false` if there is nothing to do.
+    fn copies(&self, run: CopyRun, health: &Health, to: &mut RowPlan) -> Result<bool, NotPossible> {
+        let writable = run.slots().without(health.unavailable);
         let (reads, writes) = match self.task {
             Task::Rebuild(targets) => {
                 let writes = writable & targets;
                 if writes.is_empty() {
-                    return Ok(None);
+                    return Ok(false);
                 }
                 let write_only = health.write_only | targets;
                 let sources = run.readable(&Health { write_only, ..*health })?;
@@ -133,13 +137,46 @@ impl<'m> Passes<'m> {
             Task::Scrub => reads.len() < 2,
             _ => writes.is_empty(),
         };
-        Ok((!idle).then(|| RowPlan {
-            rows: run.rows(),
-            method: self.task.method(),
-            request: None,
-            block_size: self.layout.geometry().block_size,
-            work: Work::Copies(CopyWork { run, reads, writes, new_data: None }),
-        }))
+        if idle {
+            return Ok(false);
+        }
+        self.begin(to);
+        to.work = Work::Copies(CopyWork { run, reads, writes, new_data: false });
+        to.seal();
+        Ok(true)
+    }
+
+    /// Makes `to` the next plan, of nothing after an error.
+    #[inline]
+    pub fn next_into(&mut self, to: &mut RowPlan) -> Option<Result<(), NotPossible>> {
+        if let Some(refusal) = self.cursor.refusal.take() {
+            return Some(Err(refusal));
+        }
+        while self.cursor.left > 0 {
+            let (row, left) = (self.cursor.at, self.cursor.left);
+            let (done, len) = match RowPart::of_stripe(self.layout, row) {
+                Some((part, from, rows)) => {
+                    let (health, end) = self.health.at_row(row);
+                    let len = left.min(rows).min(end.saturating_sub(row));
+                    (self.row(&part, (from, len), &health, to), len)
+                }
+                None => {
+                    let run = CopyRun::new(self.layout, row, left)?;
+                    let (health, len) = self.health.at_run(&run);
+                    (self.copies(run.cut(len), &health, to), len)
+                }
+            };
+            self.cursor.advance(len);
+            match done {
+                Ok(true) => return Some(Ok(())),
+                Ok(false) => {}
+                Err(why) => {
+                    *to = RowPlan::EMPTY;
+                    return Some(Err(why));
+                }
+            }
+        }
+        None
     }
 }
 
@@ -148,30 +185,7 @@ impl Iterator for Passes<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(refusal) = self.cursor.refusal.take() {
-            return Some(Err(refusal));
-        }
-        let mut plan = None;
-        while plan.is_none() && self.cursor.left > 0 {
-            let (row, left) = (self.cursor.at, self.cursor.left);
-            let len = match RowPart::of_stripe(self.layout, row) {
-                Some((part, from, rows)) => {
-                    let (health, end) = self.health.at_row(row);
-                    let len = left.min(rows).min(end.saturating_sub(row));
-                    if let Err(why) = self.row(&part, (from, len), &health, &mut plan) {
-                        plan = Some(Err(why));
-                    }
-                    len
-                }
-                None => {
-                    let run = CopyRun::new(self.layout, row, left)?;
-                    let (health, len) = self.health.at_run(&run);
-                    plan = self.copies(run.cut(len), &health).transpose();
-                    len
-                }
-            };
-            self.cursor.advance(len);
-        }
-        plan
+        let mut plan = RowPlan::EMPTY;
+        self.next_into(&mut plan).map(|done| done.map(|()| plan))
     }
 }

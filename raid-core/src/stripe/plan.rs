@@ -2,37 +2,51 @@
 //! The plan of one piece of work: which blocks to read into the slab, which to write from where.
 
 use super::copies::CopyWork;
-use super::row_work::RowWork;
+use super::row_work::{Direction, RowWork, Totals};
 use crate::units::{Blocks, Extent, Rows, Slot};
 
 /// What is to be done in one stripe row, or with one run of copies.
 ///
-/// A value without borrows, a few hundred bytes. The slab is scratch memory of the caller's, of
+/// A value without borrows, about 200 bytes. The slab is scratch memory of the caller's, of
 /// [`Self::slab_blocks`] blocks and any content; the plan says what goes where in it.
 ///
 /// ```text
 /// lock rows() ▶ every reads() into the slab ▶ compute() ▶ every writes() ▶ unlock
 /// ```
+///
+/// A caller that keeps plans makes them where it keeps them (`next_into` of what makes plans), and asks for
+/// their reads and writes by number ([`Self::nth_read`], [`Self::nth_write`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a plan that is dropped leaves a part of the request undone"]
 pub struct RowPlan {
-    pub(super) rows: Rows,
     pub(super) method: Method,
-    pub(super) request: Option<RequestPart>,
     pub(super) block_size: u32,
+    reads: u16,
+    writes: u16,
+    pub(super) slab: Blocks,
+    pub(super) request: RequestPart,
     pub(super) work: Work,
 }
 
 /// The two kinds of redundancy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// Plans live on the stack for the time of one request: a box is not to be had, and the larger kind
-// is the usual one.
-#[allow(clippy::large_enum_variant)]
 pub(super) enum Work {
     /// A stripe row of a parity level.
     Row(RowWork),
     /// A run of blocks and its copies.
     Copies(CopyWork),
+}
+
+impl Work {
+    /// Makes it this work on a row, which there is then.
+    #[inline]
+    pub(super) fn row(&mut self, work: RowWork) -> Option<&mut RowWork> {
+        *self = Self::Row(work);
+        match self {
+            Self::Row(work) => Some(work),
+            Self::Copies(_) => None,
+        }
+    }
 }
 
 /// Which way a plan takes.
@@ -64,7 +78,7 @@ pub enum Method {
 }
 
 /// The part of the request a plan covers, in blocks from the start of the request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RequestPart {
     /// First block.
     pub offset: Blocks,
@@ -133,10 +147,35 @@ pub(super) fn range(first: Blocks, len: Blocks, block_size: u32) -> Option<(usiz
 }
 
 impl RowPlan {
+    /// A plan that does nothing: a place for the next one.
+    pub const EMPTY: Self = Self {
+        method: Method::Copy,
+        block_size: 0,
+        reads: 0,
+        writes: 0,
+        slab: Blocks(0),
+        request: RequestPart { offset: Blocks(0), len: Blocks(0) },
+        work: Work::Copies(CopyWork::NONE),
+    };
+
+    /// Keeps what follows from the work.
+    #[inline]
+    pub(super) fn seal(&mut self) {
+        let Totals { slab, reads, writes } = match &mut self.work {
+            Work::Row(row) => row.seal(),
+            Work::Copies(copies) => copies.totals(),
+        };
+        (self.slab, self.reads, self.writes) = (slab, reads, writes);
+    }
+
     /// The rows it reads or writes, in one run: what the caller locks against other writers.
     #[must_use]
-    pub const fn rows(&self) -> Rows {
-        self.rows
+    #[inline]
+    pub fn rows(&self) -> Rows {
+        match &self.work {
+            Work::Row(row) => row.rows(),
+            Work::Copies(copies) => copies.run.rows(),
+        }
     }
 
     /// Which way it takes.
@@ -148,7 +187,10 @@ impl RowPlan {
     /// The part of the request it covers; `None` for plans that belong to no request.
     #[must_use]
     pub const fn request(&self) -> Option<RequestPart> {
-        self.request
+        match self.method {
+            Method::Rebuild | Method::Resync | Method::Scrub => None,
+            _ => Some(self.request),
+        }
     }
 
     /// Bytes of a block.
@@ -159,18 +201,32 @@ impl RowPlan {
 
     /// Blocks of slab it needs, 0 possible. Multiply by [`Self::block_size`].
     #[must_use]
-    pub fn slab_blocks(&self) -> Blocks {
-        match &self.work {
-            Work::Row(row) => row.slab().blocks(),
-            Work::Copies(copies) => copies.slab_blocks(),
-        }
+    #[inline]
+    pub const fn slab_blocks(&self) -> Blocks {
+        self.slab
+    }
+
+    /// How many [`Self::reads`] there are.
+    #[must_use]
+    #[inline]
+    pub const fn read_count(&self) -> u16 {
+        self.reads
+    }
+
+    /// How many [`Self::writes`] there are.
+    #[must_use]
+    #[inline]
+    pub const fn write_count(&self) -> u16 {
+        self.writes
     }
 
     /// What to read into the slab before [`Self::compute`]. In any order; runs do not overlap.
     #[inline]
     pub fn reads(&self) -> impl Iterator<Item = SlabIo> {
         match &self.work {
-            Work::Row(row) => Ios::Row(row.reads()),
+            Work::Row(row) => {
+                Ios::Row(row.runs(Direction::Read).filter_map(|run| row.read_io(run)))
+            }
             Work::Copies(copies) => Ios::Copies(copies.reads()),
         }
     }
@@ -178,16 +234,48 @@ impl RowPlan {
     /// What to write after [`Self::compute`]. In any order; runs do not overlap.
     #[inline]
     pub fn writes(&self) -> impl Iterator<Item = WriteIo> {
+        let offset = self.request.offset;
         match &self.work {
-            Work::Row(row) => Ios::Row(row.writes()),
-            Work::Copies(copies) => Ios::Copies(copies.writes()),
+            Work::Row(row) => Ios::Row(
+                row.runs(Direction::Write).filter_map(move |run| row.write_io(run, offset)),
+            ),
+            Work::Copies(copies) => Ios::Copies(copies.writes(offset)),
         }
+    }
+
+    /// Number `n` of [`Self::reads`]; `None` from [`Self::read_count`] on.
+    ///
+    /// As fast for any number where all rows are planned alike, as those of a request inside one strip are;
+    /// else those before it are walked.
+    #[must_use]
+    #[inline]
+    pub fn nth_read(&self, n: u16) -> Option<SlabIo> {
+        match &self.work {
+            Work::Row(row) => row.read_io(row.runs(Direction::Read).nth(n.into())?),
+            Work::Copies(copies) => copies.reads().nth(n.into()),
+        }
+    }
+
+    /// Number `n` of [`Self::writes`]; `None` from [`Self::write_count`] on. As fast as
+    /// [`Self::nth_read`].
+    #[must_use]
+    #[inline]
+    pub fn nth_write(&self, n: u16) -> Option<WriteIo> {
+        let offset = self.request.offset;
+        match &self.work {
+            Work::Row(row) => row.write_io(row.runs(Direction::Write).nth(n.into())?, offset),
+            Work::Copies(copies) => copies.writes(offset).nth(n.into()),
+        }
+    }
+
+    /// Where row `offset` of data strip `index` is in the request.
+    #[inline]
+    pub(super) fn in_request(&self, row: &RowWork, index: u16, offset: u64) -> Blocks {
+        Blocks(self.request.offset.0.saturating_add(row.in_part(index, offset)))
     }
 }
 
 /// Runs of blocks of one kind of work or of the other.
-// As with the work itself.
-#[allow(clippy::large_enum_variant)]
 enum Ios<R, C> {
     Row(R),
     Copies(C),

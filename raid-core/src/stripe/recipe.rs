@@ -20,7 +20,7 @@
 use super::Health;
 use super::band::Band;
 use crate::layout::{RowMap, StripRole};
-use crate::units::{Slot, SlotSet};
+use crate::units::SlotSet;
 
 /// Parity strips of a row whose equations are known: P and Q.
 pub(super) const MOST_PARITIES: u8 = 2;
@@ -66,18 +66,39 @@ pub(super) enum Way {
 /// Data strips of a row that cannot be read: how many, and which, if they are two at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lost {
-    count: u16,
-    strips: [u16; 2],
+    /// 255 stands for more as well.
+    count: u8,
+    /// In rising order.
+    strips: [u8; 2],
 }
 
 impl Lost {
     pub(super) const NONE: Self = Self { count: 0, strips: [0; 2] };
 
+    /// The data strips among `slots`.
+    #[inline]
+    pub(super) fn among(map: &RowMap, slots: SlotSet) -> Self {
+        let mut lost = Self::NONE;
+        if slots.is_empty() {
+            return lost;
+        }
+        for slot in slots.iter() {
+            if let Some(StripRole::Data(strip)) = map.role(slot) {
+                lost.add(strip);
+            }
+        }
+        lost
+    }
+
     /// Adds data strip `strip`.
     #[inline]
     pub(super) fn add(&mut self, strip: u16) {
-        if let Some(place) = self.strips.get_mut(usize::from(self.count)) {
-            *place = strip;
+        let strip = u8::try_from(strip).unwrap_or(u8::MAX);
+        let [first, second] = self.strips;
+        match self.count {
+            0 => self.strips = [strip, 0],
+            1 => self.strips = [first.min(strip), first.max(strip)],
+            _ => self.strips = [first, second],
         }
         self.count = self.count.saturating_add(1);
     }
@@ -87,15 +108,31 @@ impl Lost {
         self.count == 0
     }
 
-    /// The data strips, the first two if there are more.
     #[inline(always)]
-    fn iter(&self) -> impl Iterator<Item = u16> + use<> {
-        self.strips.into_iter().take(self.count.into())
+    pub(super) fn count(&self) -> u16 {
+        self.count.into()
     }
 
-    #[inline]
-    pub(super) fn slots(&self, map: &RowMap) -> SlotSet {
-        self.iter().filter_map(|strip| map.data_slot(strip)).collect()
+    /// The data strips in rising order, two of them if there are more.
+    #[inline(always)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = u16> + use<> {
+        self.strips.into_iter().take(self.count.into()).map(u16::from)
+    }
+
+    /// Whether `strip` is one of them.
+    #[inline(always)]
+    pub(super) fn contains(&self, strip: u16) -> bool {
+        self.iter().any(|lost| lost == strip)
+    }
+
+    /// The strip that is number `n` from strip `from` on if these are not counted.
+    #[inline(always)]
+    pub(super) fn passed(&self, n: u16, from: u16) -> u16 {
+        let mut strip = from.saturating_add(n);
+        for lost in self.iter().filter(|lost| *lost >= from) {
+            strip = if strip >= lost { strip.saturating_add(1) } else { strip };
+        }
+        strip
     }
 }
 
@@ -103,16 +140,6 @@ impl Lost {
 #[inline(always)]
 pub(super) fn data(map: &RowMap) -> SlotSet {
     map.data_slots(0, u16::MAX)
-}
-
-/// The slots of the parities whose bits are set.
-#[inline]
-pub(super) fn parity_slots(map: &RowMap, bits: u8) -> SlotSet {
-    let slot = |index: u8, bit: u8| match map.parity_slot(index) {
-        Some(slot) if bits & bit != 0 => SlotSet::of(slot),
-        _ => SlotSet::EMPTY,
-    };
-    if bits == 0 { SlotSet::EMPTY } else { slot(0, 1) | slot(1, 2) }
 }
 
 /// The bits of the parities among `slots`.
@@ -145,18 +172,6 @@ impl Recipe {
     #[inline(always)]
     pub(super) fn computes(&self, index: u8) -> bool {
         1u8.checked_shl(index.into()).is_some_and(|bit| self.parity & bit != 0)
-    }
-
-    /// Whether anything is read.
-    #[inline(always)]
-    pub(super) fn reads_nothing(&self, map: &RowMap, band: &Band) -> bool {
-        let data = match self.data {
-            Reads::None => 0,
-            Reads::Wanted => band.strips,
-            Reads::Stays => map.data_strips().saturating_sub(band.strips),
-            Reads::All => map.data_strips().saturating_sub(self.lost.count),
-        };
-        data == 0 && self.old_parity == 0
     }
 }
 
@@ -227,13 +242,13 @@ impl RowHealth {
     /// Whether no more strips are lost than there are parities.
     #[inline(always)]
     fn is_recoverable(&self, map: &RowMap) -> bool {
-        self.lost.count.saturating_add(self.lost_parities) <= map.parity_strips().into()
+        self.lost.count().saturating_add(self.lost_parities) <= map.parity_strips().into()
     }
 
     /// Whether `band` wants data that is lost.
     #[inline]
     pub(super) fn wants_lost(&self, map: &RowMap, band: &Band) -> bool {
-        if usize::from(self.lost.count) > self.lost.strips.len() {
+        if self.lost.count > 2 {
             return band.wanted_slots(map).intersects(self.unreadable);
         }
         self.lost.iter().any(|strip| band.wants(strip))
@@ -333,17 +348,5 @@ impl RowHealth {
         }
         let parity = 1 & !self.readable;
         Ok(Some(Recipe { old_parity: self.readable, parity, ..solved }))
-    }
-}
-
-/// The index under which the data of `slot` goes into a table of a row's data: the exponent in Q,
-/// or the number of the data strip where there is no Q.
-pub(super) fn entry(map: &RowMap, slot: Slot) -> Option<u8> {
-    if map.parity_strips() > 1 {
-        return map.exponent(slot);
-    }
-    match map.role(slot) {
-        Some(StripRole::Data(index)) => u8::try_from(index).ok(),
-        _ => None,
     }
 }

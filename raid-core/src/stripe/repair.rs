@@ -9,7 +9,6 @@ use super::recipe::{Lost, Recipe, Way, parity_bits};
 use super::row_work::RowWork;
 use super::verify::Mismatch;
 use crate::backend::Backend;
-use crate::layout::StripRole;
 use crate::units::{Blocks, Extent, Rows, SlotSet};
 
 /// Whom to believe where redundancy disagrees.
@@ -55,18 +54,18 @@ impl Repaired {
 
     /// What to write, all from the slab.
     pub fn writes(&self) -> impl Iterator<Item = WriteIo> {
-        let start = self.rows.start.0.saturating_sub(self.plan.rows.start.0);
+        let start = self.rows.start.0.saturating_sub(self.plan.rows().start.0);
         let slots = if self.rows.len == 0 { SlotSet::EMPTY } else { self.slots };
-        slots.iter().map(move |slot| {
+        slots.iter().filter_map(move |slot| {
             let (at, slab) = match &self.plan.work {
-                Work::Row(row) => row.whole(slot),
+                Work::Row(row) => row.whole(slot)?,
                 Work::Copies(copies) => (copies.run.on_member(slot), copies.column(slot)),
             };
-            WriteIo {
+            Some(WriteIo {
                 slot,
                 at: Extent::new(at.start.0.saturating_add(start), self.rows.len),
                 from: Buffer::Slab(Blocks(slab.0.saturating_add(start))),
-            }
+            })
         })
     }
 
@@ -90,10 +89,10 @@ impl RowPlan {
         policy: Repair,
     ) -> Result<Repaired, ComputeError> {
         let backend = backend.with_bytes_in_use(slab.len());
-        let none = Rows { start: self.rows.start, len: 0 };
+        let none = Rows { start: self.rows().start, len: 0 };
         let mut repaired = Repaired { plan: *self, slots: SlotSet::EMPTY, rows: none, left: 0 };
         self.compute(backend, slab, &[])?;
-        let mut next = self.rows.start;
+        let mut next = self.rows().start;
         while let Some(mismatch) = self.mismatch(backend, slab, next)? {
             let slots = match &self.work {
                 Work::Row(row) => self.mend_row(row, backend, slab, policy, &mismatch)?,
@@ -118,19 +117,14 @@ impl RowPlan {
         policy: Repair,
         mismatch: &Mismatch,
     ) -> Result<SlotSet, ComputeError> {
-        let start = mismatch.rows.start.0.saturating_sub(self.rows.start.0);
+        let start = mismatch.rows.start.0.saturating_sub(self.rows().start.0);
         let band = Self::cut(row, (start, mismatch.rows.len));
         let wrong = match policy {
             Repair::FromData => row.checked_parity(&band),
             Repair::Proven => mismatch.wrong,
         };
         // One slot at most, where all data was read.
-        let mut lost = Lost::NONE;
-        for slot in wrong.iter() {
-            if let Some(StripRole::Data(strip)) = row.map.role(slot) {
-                lost.add(strip);
-            }
-        }
+        let lost = Lost::among(&row.map, wrong);
         if !lost.is_empty() {
             let recipe = Recipe { lost, parity: 0, ..band.recipe };
             self.recover(row, &Band { recipe, ..band }, backend, slab)?;
@@ -161,7 +155,7 @@ impl RowPlan {
             Repair::FromData => copies.reads.without(SlotSet::of(right)),
             Repair::Proven => mismatch.wrong,
         };
-        let start = mismatch.rows.start.0.saturating_sub(self.rows.start.0);
+        let start = mismatch.rows.start.0.saturating_sub(self.rows().start.0);
         let bytes = |slot| {
             let first = copies.column(slot).checked_add(Blocks(start))?;
             range(first, Blocks(mismatch.rows.len), self.block_size)

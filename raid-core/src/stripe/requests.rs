@@ -4,9 +4,9 @@
 use super::band::{NoBands, RowPart};
 use super::copies::{CopyRun, CopyWork};
 use super::plan::{Method, RowPlan, Work, range};
-use super::recipe::MOST_PARITIES;
-use super::row_work::{self, RowWork};
-use super::{Cursor, HealthByRow, NotPossible};
+use super::recipe::{Lost, MOST_PARITIES};
+use super::row_work::{self, RowWork, Written};
+use super::{Cursor, Health, HealthByRow, NotPossible};
 use crate::layout::{Layout, Location, RowMap};
 use crate::units::{Blocks, Extent, Rows, Slot, SlotSet};
 
@@ -50,8 +50,15 @@ pub(super) fn parity_unknown(map: &RowMap, rows: Rows) -> NotPossible {
     NotPossible::ParityUnknown { parities: map.parity_strips(), rows }
 }
 
-/// What an iterator of steps gives next: filled in place, a plan is large.
-type Step = Option<Result<ReadStep, NotPossible>>;
+/// How to read a part of a request, whose plan, if it has one, is where the caller keeps it. See
+/// [`ReadSteps::next_into`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReadPart {
+    /// Read these blocks into the request.
+    Direct(MemberIo),
+    /// Execute the plan, then [`RowPlan::extract`] its part of the request.
+    Reconstruct,
+}
 
 /// Steps of a read. See [`super::read`].
 #[derive(Clone, Debug)]
@@ -93,24 +100,19 @@ impl<'m> ReadSteps<'m> {
         Some(MemberIo { slot, at: run.on_member(slot), offset: self.cursor.offset })
     }
 
-    /// Puts the plan for the whole of `part` into `to`. Whether there is one: `false` if all that it
-    /// wants can be read as it is.
+    /// Makes `to` the plan for the whole of `part`. Whether there is one: `false` if all that it wants can be
+    /// read as it is.
     ///
     /// # Errors
     /// What keeps `part` from being recovered.
     #[inline]
-    fn reconstruct(&self, part: &RowPart, to: &mut Step) -> Result<bool, NotPossible> {
-        let request = self.cursor.part(part.len);
+    fn reconstruct(&self, part: &RowPart, to: &mut RowPlan) -> Result<bool, NotPossible> {
         let mut plain = !part.interleaved;
-        let (rows, block_size) = (Rows::default(), self.layout.geometry().block_size);
-        let work = RowWork::new(part, request.offset.0, false, row_work::Writes::default());
-        let (method, request) = (Method::DegradedRead, Some(request));
-        let plan = RowPlan { rows, method, request, block_size, work: Work::Row(work) };
-        *to = Some(Ok(ReadStep::Reconstruct(plan)));
-        let Some(Ok(ReadStep::Reconstruct(RowPlan { rows, work: Work::Row(work), .. }))) = to
-        else {
-            return Ok(false);
-        };
+        to.method = Method::DegradedRead;
+        to.request = self.cursor.part(part.len);
+        to.block_size = self.layout.geometry().block_size;
+        let work = RowWork::new(part, false, row_work::Writes::default());
+        let Some(work) = to.work.row(work) else { return Ok(false) };
         let bands = part.bands(&self.health, &mut work.bands, |band, here| {
             let recipe = here.read(&part.map, band);
             plain &= recipe.is_some_and(|recipe| !recipe.recovers());
@@ -123,42 +125,38 @@ impl<'m> ReadSteps<'m> {
             return Err(parity_unknown(&part.map, part.rows()));
         }
         bands.map_err(|why| refusal(part, why))?;
-        *rows = work.seal();
+        to.seal();
         Ok(true)
     }
 
-    /// The next step of a parity level with a member that cannot be read everywhere; the blocks it
+    /// The next part of a parity level with a member that cannot be read everywhere, and the blocks it
     /// covers.
     #[inline]
-    fn next_of_row(&self, part: &RowPart, to: &mut Step) -> u64 {
+    fn next_of_row(&self, part: &RowPart, to: &mut RowPlan) -> (Option<Part>, u64) {
         if let Some((slot, at)) = part.first_run(&self.health) {
-            *to = Some(Ok(ReadStep::Direct(MemberIo { slot, at, offset: self.cursor.offset })));
-            return at.len.0;
+            let io = MemberIo { slot, at, offset: self.cursor.offset };
+            return (Some(Ok(ReadPart::Direct(io))), at.len.0);
         }
         match self.reconstruct(part, to) {
-            Ok(true) => return part.len,
+            Ok(true) => return (Some(Ok(ReadPart::Reconstruct)), part.len),
             Ok(false) => {}
             // Where the row cannot be recovered, what can be read of it still is, piece by piece.
             Err(_) => {
                 let piece = part.first_piece(&self.health);
                 match self.reconstruct(&piece, to) {
-                    Ok(true) => return piece.len,
+                    Ok(true) => return (Some(Ok(ReadPart::Reconstruct)), piece.len),
                     Ok(false) => {}
-                    Err(why) => {
-                        *to = Some(Err(why));
-                        return piece.len;
-                    }
+                    Err(why) => return (Some(Err(why)), piece.len),
                 }
             }
         }
-        self.next_direct(to)
+        self.next_direct()
     }
 
     /// The next blocks that can be read as they are, if the first of them can; the blocks it covers.
-    fn next_direct(&self, to: &mut Step) -> u64 {
-        *to = None;
+    fn next_direct(&self) -> (Option<Part>, u64) {
         let Some(run) = CopyRun::new(self.layout, self.cursor.at, self.cursor.left) else {
-            return 0;
+            return (None, 0);
         };
         // With parity, health goes by the row, which is the block of the member.
         let by_run = self.health.is_uniform() || self.layout.geometry().parity_strips() == 0;
@@ -170,13 +168,43 @@ impl<'m> ReadSteps<'m> {
             (health, run.len.min(end.saturating_sub(row)))
         };
         let run = run.cut(len);
-        *to = match run.readable(&health) {
-            Ok(readable) => self.direct(&run, readable).map(|io| Ok(ReadStep::Direct(io))),
+        let part = match run.readable(&health) {
+            Ok(readable) => self.direct(&run, readable).map(|io| Ok(ReadPart::Direct(io))),
             Err(lost) => Some(Err(lost)),
         };
-        len
+        (part, len)
+    }
+
+    /// The next step, its plan made in `to`, if it has one; else nothing is to be made of what is in `to`.
+    #[inline]
+    pub fn next_into(&mut self, to: &mut RowPlan) -> Option<Result<ReadPart, NotPossible>> {
+        if let Some(refusal) = self.cursor.refusal.take() {
+            return Some(Err(refusal));
+        }
+        if self.cursor.left == 0 {
+            return None;
+        }
+        let by_row = self.layout.is_interleaved() || !self.health.is_optimal();
+        let (at, left) = (self.cursor.at, self.cursor.left);
+        let (part, len) = if !by_row && self.layout.copy_count() == 1 {
+            // One place, and it can be read.
+            let (Location { slot, block }, run) = self.layout.run(at)?;
+            let len = run.min(left);
+            let at = Extent { start: block, len: Blocks(len) };
+            let io = MemberIo { slot, at, offset: self.cursor.offset };
+            (Some(Ok(ReadPart::Direct(io))), len)
+        } else {
+            match by_row.then(|| RowPart::new(self.layout, at, left)).flatten() {
+                Some(part) => self.next_of_row(&part, to),
+                None => self.next_direct(),
+            }
+        };
+        self.cursor.advance(len);
+        part
     }
 }
+
+type Part = Result<ReadPart, NotPossible>;
 
 /// What is said of a part without bands.
 #[cold]
@@ -193,35 +221,14 @@ impl Iterator for ReadSteps<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(refusal) = self.cursor.refusal.take() {
-            return Some(Err(refusal));
-        }
-        if self.cursor.left == 0 {
-            return None;
-        }
-        let mut step = None;
-        let by_row = self.layout.is_interleaved() || !self.health.is_optimal();
-        let (at, left) = (self.cursor.at, self.cursor.left);
-        let len = if !by_row && self.layout.copy_count() == 1 {
-            // One place, and it can be read.
-            let (Location { slot, block }, run) = self.layout.run(at)?;
-            let len = run.min(left);
-            let at = Extent { start: block, len: Blocks(len) };
-            step = Some(Ok(ReadStep::Direct(MemberIo { slot, at, offset: self.cursor.offset })));
-            len
-        } else {
-            match by_row.then(|| RowPart::new(self.layout, at, left)).flatten() {
-                Some(part) => self.next_of_row(&part, &mut step),
-                None => self.next_direct(&mut step),
-            }
-        };
-        self.cursor.advance(len);
-        step
+        let mut plan = RowPlan::EMPTY;
+        let part = self.next_into(&mut plan)?;
+        Some(part.map(|part| match part {
+            ReadPart::Direct(io) => ReadStep::Direct(io),
+            ReadPart::Reconstruct => ReadStep::Reconstruct(plan),
+        }))
     }
 }
-
-/// As [`Step`].
-pub(super) type Plan = Option<Result<RowPlan, NotPossible>>;
 
 /// Plans of a write. See [`super::write`].
 #[derive(Clone, Debug)]
@@ -249,23 +256,19 @@ impl<'m> Writes<'m> {
         Self { trust_parity: false, ..self }
     }
 
-    /// Puts the plan for the whole of `part` into `to`.
+    /// Makes `to` the plan for the whole of `part`.
     #[inline]
-    fn row(&self, part: &RowPart, to: &mut Plan) -> Result<(), NotPossible> {
+    fn row(&self, part: &RowPart, to: &mut RowPlan) -> Result<(), NotPossible> {
         let map = &part.map;
         if map.parity_strips() > MOST_PARITIES {
             return Err(parity_unknown(map, part.rows()));
         }
-        let request = self.cursor.part(part.len);
-        let (rows, block_size) = (Rows::default(), self.layout.geometry().block_size);
-        let data = !self.health.health.unavailable;
+        // Of a row that can be written no more strips are lost than these name.
+        let data = Written::AllBut(Lost::among(map, self.health.health.unavailable));
         let writes = row_work::Writes { data, parity: true };
-        let work = Work::Row(RowWork::new(part, request.offset.0, true, writes));
-        let (method, request) = (Method::WithoutParity, Some(request));
-        *to = Some(Ok(RowPlan { rows, method, request, block_size, work }));
-        let Some(Ok(RowPlan { rows, method, work: Work::Row(work), .. })) = to else {
-            return Ok(());
-        };
+        to.request = self.cursor.part(part.len);
+        to.block_size = self.layout.geometry().block_size;
+        let Some(work) = to.work.row(RowWork::new(part, true, writes)) else { return Ok(()) };
         let bands = part.bands(&self.health, &mut work.bands, |band, here| {
             if band.in_part {
                 here.write_in_part(map, self.trust_parity)
@@ -274,34 +277,53 @@ impl<'m> Writes<'m> {
             }
         });
         bands.map_err(|why| refusal(part, why))?;
-        *rows = work.seal();
-        *method = work.write_method();
+        to.method = work.write_method();
+        to.seal();
         Ok(())
     }
 
     /// Where not all rows are alike, what can be written is; the blocks it covers.
     #[cold]
-    fn piece(&self, part: &RowPart, to: &mut Plan) -> u64 {
+    fn piece(&self, part: &RowPart, to: &mut RowPlan) -> (Result<(), NotPossible>, u64) {
         let piece = part.first_piece(&self.health);
-        if let Err(why) = self.row(&piece, to) {
-            *to = Some(Err(why));
-        }
-        piece.len
+        (self.row(&piece, to), piece.len)
     }
 
     #[inline]
-    fn copies(&self, run: CopyRun, health: &super::Health) -> Result<RowPlan, NotPossible> {
+    fn copies(&self, run: CopyRun, health: &Health, to: &mut RowPlan) -> Result<(), NotPossible> {
         run.readable(health)?;
-        let writes = run.slots.without(health.unavailable);
-        let offset = self.cursor.offset;
-        let work = CopyWork { run, reads: SlotSet::EMPTY, writes, new_data: Some(offset) };
-        Ok(RowPlan {
-            rows: run.rows(),
-            method: Method::Copy,
-            request: Some(self.cursor.part(run.len)),
-            block_size: self.layout.geometry().block_size,
-            work: Work::Copies(work),
-        })
+        let writes = run.slots().without(health.unavailable);
+        to.method = Method::Copy;
+        to.request = self.cursor.part(run.len);
+        to.block_size = self.layout.geometry().block_size;
+        to.work = Work::Copies(CopyWork { run, reads: SlotSet::EMPTY, writes, new_data: true });
+        to.seal();
+        Ok(())
+    }
+
+    /// Makes `to` the next plan, of nothing after an error.
+    #[inline]
+    pub fn next_into(&mut self, to: &mut RowPlan) -> Option<Result<(), NotPossible>> {
+        if let Some(refusal) = self.cursor.refusal.take() {
+            return Some(Err(refusal));
+        }
+        let (block, left) = (self.cursor.at, self.cursor.left);
+        let (done, len) = match RowPart::new(self.layout, block, left) {
+            Some(part) => match self.row(&part, to) {
+                Err(_) if !self.health.is_uniform() => self.piece(&part, to),
+                done => (done, part.len),
+            },
+            None => {
+                let run = CopyRun::new(self.layout, block, left)?;
+                let (health, len) = self.health.at_run(&run);
+                (self.copies(run.cut(len), &health, to), len)
+            }
+        };
+        self.cursor.advance(len);
+        if done.is_err() {
+            *to = RowPlan::EMPTY;
+        }
+        Some(done)
     }
 }
 
@@ -310,27 +332,7 @@ impl Iterator for Writes<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(refusal) = self.cursor.refusal.take() {
-            return Some(Err(refusal));
-        }
-        let (block, left) = (self.cursor.at, self.cursor.left);
-        let Some(part) = RowPart::new(self.layout, block, left) else {
-            let run = CopyRun::new(self.layout, block, left)?;
-            let (health, len) = self.health.at_run(&run);
-            let plan = self.copies(run.cut(len), &health);
-            self.cursor.advance(len);
-            return Some(plan);
-        };
-        let mut plan = None;
-        let len = match self.row(&part, &mut plan) {
-            Ok(()) => part.len,
-            Err(_) if !self.health.is_uniform() => self.piece(&part, &mut plan),
-            Err(why) => {
-                plan = Some(Err(why));
-                part.len
-            }
-        };
-        self.cursor.advance(len);
-        plan
+        let mut plan = RowPlan::EMPTY;
+        self.next_into(&mut plan).map(|done| done.map(|()| plan))
     }
 }

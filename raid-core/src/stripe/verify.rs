@@ -12,7 +12,9 @@ use super::band::Band;
 use super::compute::ComputeError;
 use super::copies::CopyWork;
 use super::plan::{RowPlan, Work, range};
+use super::recipe::Lost;
 use super::row_work::RowWork;
+use super::sums::Operands;
 use crate::backend::Backend;
 use crate::mirror;
 use crate::parity::Located;
@@ -83,7 +85,7 @@ impl RowPlan {
         let mut verdict = Verdict::default();
         // Recovers what cannot be read, as far as the plan asks for it.
         self.compute(backend, slab, &[])?;
-        let mut next = self.rows.start;
+        let mut next = self.rows().start;
         while let Some(mismatch) = self.mismatch(backend, slab, next)? {
             verdict.add(&mismatch);
             found(mismatch);
@@ -99,7 +101,7 @@ impl RowPlan {
         slab: &mut [u8],
         from: Row,
     ) -> Result<Option<Mismatch>, ComputeError> {
-        let end = self.rows.end();
+        let end = self.rows().end();
         let Some(first) = self.first_differing(backend, slab, from, end)? else { return Ok(None) };
         let wrong = self.wrong(backend, slab, first)?;
         let mut len = 1u64;
@@ -122,7 +124,7 @@ impl RowPlan {
         from: Row,
         to: Row,
     ) -> Result<Option<Row>, ComputeError> {
-        let start = from.0.saturating_sub(self.rows.start.0);
+        let start = from.0.saturating_sub(self.rows().start.0);
         let len = to.0.saturating_sub(from.0);
         if len == 0 {
             return Ok(None);
@@ -139,7 +141,7 @@ impl RowPlan {
 
     /// The one band of a scrub plan, cut to rows from `start` of the plan on.
     pub(super) fn cut(row: &RowWork, (start, len): (u64, u64)) -> Band {
-        let band = row.bands.iter().next().copied().unwrap_or_default();
+        let band = row.bands.iter().next().unwrap_or_default();
         Band { from: band.from.saturating_add(start), len, ..band }
     }
 
@@ -151,15 +153,15 @@ impl RowPlan {
         rows: (u64, u64),
     ) -> Result<Option<usize>, ComputeError> {
         let band = Self::cut(row, rows);
-        let known = band.known(&row.map);
-        let all = self.columns(row, (band.from, band.len), slab, known, SlotSet::EMPTY);
-        match (all.p.as_deref(), all.q.as_deref()) {
-            (Some(p), Some(q)) => backend.pq_check(p, q, all.table()),
-            (Some(p), None) => backend.p_check(p, all.table()),
-            // Q alone is never in a scrub's slab: P is computed beside it.
-            _ => Ok(None),
-        }
-        .map_err(ComputeError::Parity)
+        let found = slab.len();
+        let all = self.columns(row, (band.from, band.len), slab, Lost::NONE);
+        let all = all.ok_or_else(|| self.short_slab(found))?;
+        let known = band.known(row.map.data_strips());
+        let operands =
+            Operands { plan: self, row, band: &band, columns: all.data, known, new: None };
+        // Q alone is never in a scrub's slab: P is computed beside it.
+        let Some(p) = all.p else { return Ok(None) };
+        operands.check(backend, p, all.q).map_err(ComputeError::Parity)
     }
 
     /// The columns of a run of copies, cut to `len` rows from `start` on.
@@ -168,18 +170,12 @@ impl RowPlan {
         copies: &CopyWork,
         slab: &'a [u8],
         (start, len): (u64, u64),
-    ) -> [Option<&'a [u8]>; 256] {
-        let mut columns = [None; 256];
-        for slot in copies.reads.iter() {
-            let first = copies.column(slot).checked_add(Blocks(start));
-            let bytes = first
-                .and_then(|first| range(first, Blocks(len), self.block_size))
-                .and_then(|(from, to)| slab.get(from..to));
-            if let Some(column) = columns.get_mut(slot.index()) {
-                *column = bytes;
-            }
-        }
-        columns
+    ) -> impl Iterator<Item = (Slot, &'a [u8])> + Clone {
+        copies.reads.slots().filter_map(move |slot| {
+            let first = copies.column(slot).checked_add(Blocks(start))?;
+            let (from, to) = range(first, Blocks(len), self.block_size)?;
+            Some((slot, slab.get(from..to)?))
+        })
     }
 
     fn compare_copies(
@@ -188,14 +184,13 @@ impl RowPlan {
         slab: &[u8],
         rows: (u64, u64),
     ) -> Result<Option<usize>, ComputeError> {
-        let columns = self.copy_columns(copies, slab, rows);
-        let found = mirror::compare(&columns).map_err(ComputeError::Mirror)?;
-        Ok(found.map(|mismatch| mismatch.offset))
+        let found = mirror::compare_each(self.copy_columns(copies, slab, rows));
+        Ok(found.map_err(ComputeError::Mirror)?.map(|mismatch| mismatch.offset))
     }
 
     /// The slots that are wrong in a row that disagrees; none if that cannot be told.
     fn wrong(&self, backend: Backend, slab: &mut [u8], at: Row) -> Result<SlotSet, ComputeError> {
-        let start = at.0.saturating_sub(self.rows.start.0);
+        let start = at.0.saturating_sub(self.rows().start.0);
         match &self.work {
             Work::Row(row) => {
                 let slot = self.locate(row, backend, slab, start)?;
@@ -203,7 +198,7 @@ impl RowPlan {
             }
             Work::Copies(copies) => {
                 let columns = self.copy_columns(copies, slab, (start, 1));
-                let right = mirror::majority(&columns).map_err(ComputeError::Mirror)?;
+                let right = mirror::majority_of_each(columns).map_err(ComputeError::Mirror)?;
                 Ok(right.map_or(SlotSet::EMPTY, |right| copies.reads.without(right)))
             }
         }
@@ -224,12 +219,14 @@ impl RowPlan {
         if !both || band.recipe.recovers() {
             return Ok(None);
         }
-        let known = band.reads(&row.map);
-        let all = self.columns(row, (band.from, band.len), slab, known, SlotSet::EMPTY);
-        let (Some(wrong_p), Some(wrong_q)) = (all.p.as_deref(), all.q.as_deref()) else {
-            return Ok(None);
-        };
-        let located = backend.locate(wrong_p, wrong_q, all.table());
+        let found = slab.len();
+        let all = self.columns(row, (band.from, band.len), slab, Lost::NONE);
+        let all = all.ok_or_else(|| self.short_slab(found))?;
+        let known = band.known(row.map.data_strips());
+        let operands =
+            Operands { plan: self, row, band: &band, columns: all.data, known, new: None };
+        let (Some(wrong_p), Some(wrong_q)) = (all.p, all.q) else { return Ok(None) };
+        let located = operands.locate(backend, wrong_p, wrong_q);
         Ok(match located.map_err(ComputeError::Parity)? {
             Located::Data(exponent) => row.map.slot_of_exponent(exponent),
             Located::P => p,

@@ -843,6 +843,79 @@ fn sets_of_the_most_slots_are_planned() {
 }
 
 #[test]
+fn wide_sets_do_without_any_two_slots_and_find_a_wrong_one() {
+    for (slots, numbering) in [
+        (32, QNumbering::BySlot),
+        (33, QNumbering::BySlot),
+        (34, QNumbering::ByData),
+        (35, QNumbering::ByData),
+        (41, QNumbering::BySlot),
+        (255, QNumbering::BySlot),
+    ] {
+        let geometry = geometry(Level::Raid6, Placement::NContinue, slots, 1, 2);
+        let geometry = Geometry { q_numbering: numbering, ..geometry };
+        let last = (slots - 1) as u8;
+        // Data with entries in the list of the planner and past it, P and Q: row 0 has them last.
+        for (one, two) in
+            [(0, 1), (1, 31), (2, last - 2), (last - 3, last - 2), (0, last), (3, last - 1)]
+        {
+            let mut world = World::new(&geometry);
+            world.write(Extent::new(1, 1));
+            world.fail(Slot(one));
+            world.assert_all_reads_as_modelled();
+            assert_eq!(scrub(&mut world, None).0, []);
+            world.fail(Slot(two));
+            world.assert_all_reads_as_modelled();
+            world.write(Extent::new(0, 1));
+            world.write(Extent::new(u64::from(slots) - 4, 1));
+            world.assert_all_reads_as_modelled();
+            world.assert_members_agree();
+            world.replace(Slot(one));
+            world.replace(Slot(two));
+            world.rebuild(2);
+            world.assert_members_agree();
+            assert_eq!(scrub(&mut world, None).0, []);
+            for wrong in [one, two] {
+                corrupt(&mut world, wrong, 1);
+                let expected = [(1, 1, self::slots([wrong]))];
+                assert_eq!(scrub(&mut world, Some(Repair::Proven)), (expected.to_vec(), 0));
+                world.assert_members_agree();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_write_over_the_edge_of_a_strip_holds_and_takes_its_own_blocks() {
+    let raid6 = geometry(Level::Raid6, Placement::NContinue, 10, 128, 20);
+    let mut world = World::new(&raid6);
+    let at = Extent::new(124, 8);
+    let plans: Vec<_> =
+        stripe::write(&world.layout, world.health, at).map(Result::unwrap).collect();
+    // Old data, P and Q of four rows at the end of the strips, and of four at their start.
+    let slabs: Vec<_> = plans.iter().map(|plan| plan.slab_blocks().0).collect();
+    assert_eq!(slabs, [12, 12]);
+    let rows: Vec<_> = plans.iter().map(stripe::RowPlan::rows).collect();
+    assert_eq!(rows, [Rows::new(124, 4), Rows::new(0, 4)]);
+    assert_eq!(world.write(at), [Method::ReadModifyWrite; 2]);
+    world.assert_members_agree();
+    // With strips between, or more of both strips, one plan has all rows.
+    for (at, rows) in [
+        (Extent::new(124, 140), Rows::new(0, 128)),
+        (Extent::new(64, 128), Rows::new(0, 128)),
+        (Extent::new(64, 127), Rows::new(64, 64)),
+    ] {
+        let plan = stripe::write(&world.layout, world.health, at).next().unwrap().unwrap();
+        assert_eq!(plan.rows(), rows);
+    }
+}
+
+#[test]
+fn a_plan_is_small() {
+    assert!(size_of::<stripe::RowPlan>() <= 200, "{}", size_of::<stripe::RowPlan>());
+}
+
+#[test]
 fn plans_at_the_end_of_the_address_space_stay_inside_it() {
     let huge = raid5(4).with_members(u64::MAX / 3);
     let layout = Layout::new(&huge).unwrap();

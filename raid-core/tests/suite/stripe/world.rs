@@ -94,6 +94,20 @@ pub(crate) struct World {
     seed: u64,
 }
 
+/// Reads and writes have numbers, and are as many as the plan says.
+fn assert_numbered(plan: &RowPlan) {
+    let (reads, writes): (Vec<_>, Vec<_>) = (plan.reads().collect(), plan.writes().collect());
+    assert_eq!((plan.read_count(), plan.write_count()), (reads.len() as u16, writes.len() as u16));
+    for (n, io) in (0..).zip(&reads) {
+        assert_eq!(plan.nth_read(n).as_ref(), Some(io));
+    }
+    for (n, io) in (0..).zip(&writes) {
+        assert_eq!(plan.nth_write(n).as_ref(), Some(io));
+    }
+    assert_eq!((plan.nth_read(plan.read_count()), plan.nth_read(u16::MAX)), (None, None));
+    assert_eq!((plan.nth_write(plan.write_count()), plan.nth_write(u16::MAX)), (None, None));
+}
+
 impl World {
     /// A set whose every block has been written once.
     pub(crate) fn new(geometry: &Geometry) -> Self {
@@ -167,6 +181,7 @@ impl World {
     /// Reads what the plan reads, into a slab of rubbish.
     pub(crate) fn fill_slab(&self, plan: &RowPlan) -> Vec<u8> {
         let mut slab = noise(77, plan.slab_blocks().0);
+        assert_numbered(plan);
         self.assert_reads_are_allowed(plan);
         for io in plan.reads() {
             let from = &self.members[io.slot.index()][bytes(io.at)];
@@ -218,8 +233,15 @@ impl World {
     pub(crate) fn write_bytes(&mut self, at: Extent, new: &[u8]) -> Vec<Method> {
         let mut methods = Vec::new();
         let mut next = 0;
-        for plan in stripe::write(&self.layout.clone(), self.clone().by_row(), at) {
-            let plan = plan.unwrap();
+        let told = self.clone();
+        let plans = stripe::write(&told.layout, told.by_row(), at);
+        // One place for all plans: nothing of the one before must stay.
+        let (mut place, mut alone) = (RowPlan::EMPTY, plans.clone());
+        let mut plans = plans;
+        while let Some(made) = plans.next_into(&mut place) {
+            made.unwrap();
+            let plan = place;
+            assert_eq!(alone.next(), Some(Ok(plan)));
             let part = plan.request().unwrap();
             assert_eq!(part.offset.0, next);
             next += part.len.0;
@@ -435,8 +457,10 @@ impl World {
     /// Fills `targets` over some rows.
     fn rebuild_rows(&mut self, targets: SlotSet, rows: Rows) {
         let told = self.clone();
-        for plan in stripe::rebuild(&told.layout, told.by_row(), targets, rows) {
-            let plan = plan.unwrap();
+        let mut plans = stripe::rebuild(&told.layout, told.by_row(), targets, rows);
+        let mut plan = RowPlan::EMPTY;
+        while let Some(made) = plans.next_into(&mut plan) {
+            made.unwrap();
             assert_eq!(plan.method(), Method::Rebuild);
             assert!(plan.writes().all(|io| targets.contains(io.slot)));
             assert!(rows.start <= plan.rows().start && plan.rows().end() <= rows.end());

@@ -103,6 +103,7 @@ mod compute;
 mod copies;
 mod health;
 mod interleave;
+mod needs_row;
 mod passes;
 mod plan;
 mod recipe;
@@ -115,6 +116,7 @@ mod verify;
 
 pub use compute::ComputeError;
 pub use health::{BadRange, Health, HealthByRow, Mark};
+pub use needs_row::needs_row;
 pub use passes::Passes;
 pub use plan::{Buffer, Method, RequestPart, RowPlan, SlabIo, WriteIo};
 pub use repair::{Repair, Repaired};

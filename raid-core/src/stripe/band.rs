@@ -232,6 +232,20 @@ impl Bands {
         let _ = self.push(band);
     }
 
+    /// Those rows of them that are in `from..to`, counted from the start of the strip.
+    pub(super) fn within(&self, from: u64, to: u64) -> Self {
+        let mut within = Self::NONE;
+        for band in self.iter() {
+            let (start, end) = (band.from.max(from), band.from.saturating_add(band.len).min(to));
+            let len = end.saturating_sub(start);
+            if len > 0 {
+                // There is no more than one for each.
+                let _ = within.push(&Band { from: start, len, ..band });
+            }
+        }
+        within
+    }
+
     /// First row, and rows to the end of the last band.
     #[inline]
     pub(super) fn hull(&self) -> (u64, u64) {

@@ -48,6 +48,16 @@ impl CopyRun {
         Extent { start: self.spread.copy(self.first, copy, self.of).block, len: Blocks(self.len) }
     }
 
+    /// Those of its blocks that are in `rows`, and how many come before them.
+    fn within(&self, rows: Rows) -> (Self, u64) {
+        let (from, to) = (self.block.max(rows.start.0), self.rows().end().0.min(rows.end().0));
+        let before = from.saturating_sub(self.block).min(self.len);
+        let Location { slot, block } = self.first;
+        let first = Location { slot, block: Lba(block.0.saturating_add(before)) };
+        let block = self.block.saturating_add(before);
+        (Self { block, len: to.saturating_sub(from), first, ..*self }, before)
+    }
+
     /// The first `len` blocks.
     pub(super) const fn cut(self, len: u64) -> Self {
         Self { len, ..self }
@@ -102,6 +112,14 @@ impl CopyWork {
         writes: SlotSet::EMPTY,
         new_data: false,
     };
+
+    /// The work on those of its blocks that are in `rows`, and how many come before them.
+    pub(super) fn within(&self, rows: Rows) -> (Self, u64) {
+        let (run, before) = self.run.within(rows);
+        let none = run.len == 0;
+        let of = |slots| if none { SlotSet::EMPTY } else { slots };
+        (Self { run, reads: of(self.reads), writes: of(self.writes), ..*self }, before)
+    }
 
     #[inline]
     pub(super) fn totals(&self) -> Totals {

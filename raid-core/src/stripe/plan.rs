@@ -268,6 +268,59 @@ impl RowPlan {
         }
     }
 
+    /// The same plan for those of its rows that are in `rows`; it does nothing if none is.
+    ///
+    /// A row of blocks is read, computed and written by itself: a plan can be carried out a few rows at a
+    /// time, in any order, on as little slab as [`Self::slab_blocks`] then says. `request` and `slab` of
+    /// [`Self::compute`] and [`Self::extract`] stay what they are: the whole request, and the slab of this
+    /// plan.
+    ///
+    /// ```
+    /// # use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
+    /// # use raid_core::layout::Layout;
+    /// # use raid_core::stripe::{self, Health, RowPlan};
+    /// # use raid_core::units::{Blocks, Extent, Rows};
+    /// # let layout = Layout::new(&Geometry {
+    /// #     level: Level::Raid6,
+    /// #     placement: Placement::NContinue,
+    /// #     slots: 12,
+    /// #     strip: Blocks(1024),
+    /// #     member_blocks: Blocks(1 << 20),
+    /// #     secondary: Secondary::None,
+    /// #     sets: 1,
+    /// #     q_numbering: QNumbering::BySlot,
+    /// #     parities: 0,
+    /// #     rotate_shift: 0,
+    /// #     block_size: 512,
+    /// # })?;
+    /// // A row of 5 MiB on 64 KiB of slab for P and Q: 64 rows of blocks at a time.
+    /// let mut plan = RowPlan::EMPTY;
+    /// let mut plans = stripe::write(&layout, Health::OPTIMAL, Extent::new(0, 10 * 1024));
+    /// assert_eq!(plans.next_into(&mut plan), Some(Ok(())));
+    /// for start in (0..1024).step_by(64) {
+    ///     let few = plan.within(Rows::new(start, 64));
+    ///     assert_eq!((few.slab_blocks(), few.write_count()), (Blocks(2 * 64), 12));
+    /// }
+    /// # Ok::<(), raid_core::layout::GeometryError>(())
+    /// ```
+    pub fn within(&self, rows: Rows) -> Self {
+        let mut plan = *self;
+        plan.work = match &self.work {
+            Work::Row(row) => Work::Row(row.within(rows)),
+            Work::Copies(copies) => {
+                let (copies, before) = copies.within(rows);
+                if self.request().is_some() {
+                    let RequestPart { offset, .. } = self.request;
+                    let offset = Blocks(offset.0.saturating_add(before));
+                    plan.request = RequestPart { offset, len: Blocks(copies.run.len) };
+                }
+                Work::Copies(copies)
+            }
+        };
+        plan.seal();
+        plan
+    }
+
     /// Where row `offset` of data strip `index` is in the request.
     #[inline]
     pub(super) fn in_request(&self, row: &RowWork, index: u16, offset: u64) -> Blocks {

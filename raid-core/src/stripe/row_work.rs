@@ -109,6 +109,12 @@ impl RowWork {
         u16::try_from(self.runs(direction).count()).unwrap_or(u16::MAX)
     }
 
+    /// The work on those of its rows that are in `rows`.
+    pub(super) fn within(&self, rows: Rows) -> Self {
+        let [from, to] = [rows.start, rows.end()].map(|row| row.0.saturating_sub(self.start));
+        Self { bands: self.bands.within(from, to), ..*self }
+    }
+
     /// First row of the bands, from the start of the strip, and rows in them.
     #[inline]
     pub(super) fn hull(&self) -> (u64, u64) {

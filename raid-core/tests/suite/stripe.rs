@@ -109,8 +109,9 @@ fn every_request_of_a_small_set_is_written_and_read_in_every_state_it_survives()
         geometry(Level::Raid3, Placement::ParityLast, 4, 1, 4),
     ];
     for geometry in &all {
-        for failed in 0..1u8 << geometry.slots {
+        for (failed, few) in (0..1u8 << geometry.slots).flat_map(|it| [(it, u64::MAX), (it, 1)]) {
             let mut world = World::new(geometry);
+            world.rows_at_a_time = few;
             for slot in (0..geometry.slots as u8).filter(|slot| failed >> slot & 1 != 0) {
                 if world.survives_without(Slot(slot)) {
                     world.fail(Slot(slot));
@@ -204,10 +205,11 @@ fn perform(world: &mut World, act: &Act) {
         }
         Act::Scrub => {
             for plan in stripe::scrub(&world.layout, world.by_row(), rows) {
-                let plan = plan.unwrap();
-                let mut slab = world.fill_slab(&plan);
-                assert!(plan.verify(Backend::portable(), &mut slab).unwrap().is_clean());
-                assert_eq!(plan.writes().count(), 0);
+                for plan in world.parts(&plan.unwrap()) {
+                    let mut slab = world.fill_slab(&plan);
+                    assert!(plan.verify(Backend::portable(), &mut slab).unwrap().is_clean());
+                    assert_eq!(plan.writes().count(), 0);
+                }
             }
         }
     }
@@ -287,8 +289,10 @@ proptest! {
             })
             .prop_filter("has a layout", |geometry| Layout::new(geometry).is_ok()),
         acts in proptest::collection::vec(act(), 1..20),
+        few in 1..9u64,
     ) {
         let mut world = World::new(&geometry);
+        world.rows_at_a_time = few;
         for act in &acts {
             perform(&mut world, act);
         }
@@ -907,6 +911,36 @@ fn a_write_over_the_edge_of_a_strip_holds_and_takes_its_own_blocks() {
     ] {
         let plan = stripe::write(&world.layout, world.health, at).next().unwrap().unwrap();
         assert_eq!(plan.rows(), rows);
+    }
+}
+
+#[test]
+fn what_is_wrong_is_found_and_mended_a_row_at_a_time() {
+    for geometry in [raid6(6), mirror(4)] {
+        let mut world = World::new(&geometry);
+        corrupt(&mut world, 1, 5);
+        corrupt(&mut world, 3, 6);
+        let rows = Rows::new(0, world.layout.rows());
+        let mut found = Vec::new();
+        for plan in stripe::scrub(&world.layout.clone(), world.health, rows).map(Result::unwrap) {
+            for row in plan.rows().start.0..plan.rows().end().0 {
+                let plan = plan.within(Rows::new(row, 1));
+                let mut slab = world.fill_slab(&plan);
+                let verdict = plan.verify(Backend::portable(), &mut slab).unwrap();
+                if verdict.is_clean() {
+                    continue;
+                }
+                found.push((verdict.rows, verdict.wrong));
+                let repaired = plan.repair(Backend::portable(), &mut slab, Repair::Proven).unwrap();
+                for io in repaired.writes() {
+                    let new = io.bytes(512, &slab, &[]).unwrap().to_vec();
+                    world.members[io.slot.index()][bytes(io.at)].copy_from_slice(&new);
+                }
+            }
+        }
+        let expected = [(Rows::new(5, 1), slots([1])), (Rows::new(6, 1), slots([3]))];
+        assert_eq!(found, expected);
+        world.assert_members_agree();
     }
 }
 

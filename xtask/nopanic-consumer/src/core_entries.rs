@@ -52,8 +52,10 @@ type ByRow = HealthByRow<'static>;
 
 entries!(STRIPE:
     stripe::read::<ByRow>, stripe::write::<ByRow>, stripe::rebuild::<ByRow>,
-    stripe::resync::<ByRow>, stripe::scrub::<ByRow>,
+    stripe::resync::<ByRow>, stripe::scrub::<ByRow>, stripe::needs_row::<ByRow>,
     ReadSteps::next, Writes::next, Passes::next,
+    ReadSteps::next_into, Writes::next_into, Passes::next_into,
+    RowPlan::nth_read, RowPlan::nth_write, RowPlan::within,
     RowPlan::compute, RowPlan::extract, RowPlan::verify, RowPlan::repair,
 );
 

@@ -298,14 +298,15 @@ impl Engine {
         let health =
             Health { unavailable: everyone.without(trusted.from), write_only: SlotSet::EMPTY };
         let health = HealthByRow { health, marks: &[], bad: &task.bad };
-        let mut direct = Vec::new();
-        for step in stripe::read(&self.layout, health, task.at, None) {
-            match step {
-                Ok(ReadStep::Direct(io)) => direct.push(io),
-                _ => return false,
-            }
+        if stripe::needs_row(&self.layout, health, task.at) {
+            return false;
         }
-        task.direct = direct;
+        let direct = |step| match step {
+            Ok(ReadStep::Direct(io)) => Some(io),
+            _ => None,
+        };
+        let steps = stripe::read(&self.layout, health, task.at, None);
+        task.direct = steps.filter_map(direct).collect();
         task.work.clear();
         self.issue_reads(id);
         true

@@ -91,6 +91,8 @@ pub(crate) struct World {
     pub(crate) members: Vec<Vec<u8>>,
     /// What a reader must see.
     pub(crate) model: Vec<u8>,
+    /// Rows that a plan is carried out at a time.
+    pub(crate) rows_at_a_time: u64,
     seed: u64,
 }
 
@@ -125,6 +127,7 @@ impl World {
             bad: Vec::new(),
             members: (1000..).zip(members).map(|(seed, size)| noise(seed, size.0)).collect(),
             model: noise(1, blocks),
+            rows_at_a_time: u64::MAX,
             seed: 2,
         };
         world.write(Extent::new(0, blocks));
@@ -213,7 +216,38 @@ impl World {
         }
     }
 
+    /// The plan, a few rows at a time if it is to be so.
+    pub(crate) fn parts(&self, plan: &RowPlan) -> Vec<RowPlan> {
+        let (rows, few) = (plan.rows(), self.rows_at_a_time);
+        if rows.len <= few {
+            return vec![*plan];
+        }
+        let starts = (rows.start.0..rows.end().0).step_by(few as usize);
+        let parts: Vec<_> = starts.map(|start| plan.within(Rows::new(start, few))).collect();
+        for part in &parts {
+            // RAID-3 keeps a column of every strip; others have no more columns than the whole.
+            assert!(part.slab_blocks().0 <= plan.slab_blocks().0 / rows.len * part.rows().len);
+            assert!(part.rows().len <= few);
+        }
+        let blocks = |plan: &RowPlan| -> (u64, u64) {
+            let written: u64 = plan.writes().map(|io| io.at.len.0).sum();
+            (plan.reads().map(|io| io.at.len.0).sum(), written)
+        };
+        let sums = parts.iter().map(blocks).fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        assert_eq!(sums, blocks(plan));
+        let nothing = plan.within(Rows::new(rows.end().0, few));
+        assert_eq!(blocks(&nothing), (0, 0));
+        assert_eq!(nothing.slab_blocks(), Blocks(0));
+        parts
+    }
+
     pub(crate) fn execute(&mut self, plan: &RowPlan, new: &[u8]) {
+        for part in self.parts(plan) {
+            self.execute_part(&part, new);
+        }
+    }
+
+    fn execute_part(&mut self, plan: &RowPlan, new: &[u8]) {
         let mut slab = self.fill_slab(plan);
         plan.compute(Backend::portable(), &mut slab, new).unwrap();
         self.assert_writes_are_allowed(plan);
@@ -264,6 +298,9 @@ impl World {
         let mut request = vec![0; at.len.0 as usize * BLOCK];
         let mut parts = Vec::new();
         let mut next = 0;
+        let direct = |step| matches!(step, Ok(ReadStep::Direct(_)));
+        let all_direct = stripe::read(&self.layout, self.by_row(), at, prefer).all(direct);
+        assert_eq!(stripe::needs_row(&self.layout, self.by_row(), at), !all_direct, "{at:?}");
         for step in stripe::read(&self.layout, self.by_row(), at, prefer) {
             let (offset, len) = match step {
                 Ok(ReadStep::Direct(io)) => {
@@ -275,10 +312,12 @@ impl World {
                     (io.offset.0, io.at.len.0)
                 }
                 Ok(ReadStep::Reconstruct(plan)) => {
-                    let mut slab = self.fill_slab(&plan);
-                    plan.compute(Backend::portable(), &mut slab, &[]).unwrap();
-                    plan.extract(&slab, &mut request).unwrap();
-                    assert_eq!(plan.writes().count(), 0);
+                    for plan in self.parts(&plan) {
+                        let mut slab = self.fill_slab(&plan);
+                        plan.compute(Backend::portable(), &mut slab, &[]).unwrap();
+                        plan.extract(&slab, &mut request).unwrap();
+                        assert_eq!(plan.writes().count(), 0);
+                    }
                     let part = plan.request().unwrap();
                     (part.offset.0, part.len.0)
                 }

@@ -4,9 +4,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use raid_core::array::{ArrayDescriptor, MemberDescriptor};
-use raid_core::metadata::{
-    DiskDescriptor, DiskShape, DiskView, Finding, Format, Inventory, Lookup, Piece, Subject,
-};
+use raid_core::metadata::{DiskShape, DiskView, Format, Inventory, Lookup, Piece};
 use raid_core::units::{Blocks, Lba};
 use raid_ddf::Ddf;
 use std::hint::black_box;

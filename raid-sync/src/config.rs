@@ -51,7 +51,21 @@ impl Config {
             limits: Limits::default(),
         }
     }
+
+    /// Rows of a unit of the in-flight table, in which requests look for others. Requests to a parity set lie in one stripe row, and so
+    /// in one strip; those to other sets have any size.
+    pub(crate) fn unit(&self) -> u64 {
+        let mut rows = self.align.max(1);
+        let strip = rows > 1 && matches!(self.redundancy, Redundancy::Parity(_));
+        while rows < USUAL && !strip {
+            rows = rows.saturating_mul(2);
+        }
+        rows
+    }
 }
+
+/// Most requests are not longer, in rows.
+const USUAL: u64 = 128;
 
 /// What the operator, or a journal, says about an unclean start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -10,8 +10,20 @@
 //!
 //! A fixed table with a bit mask of windows per ticket is precise: only requests that really overlap
 //! hold a window up, and no request ever looks at another one unless overlaps are serialised.
+//!
+//! Where they are, a request is compared with those of its neighbourhood only. The rows fall into *units*; the
+//! requests that begin in one unit and end in it or in the next form a chain, found by a hash of the number of the
+//! unit. Longer ones are in a chain of their own, which every request looks at.
+//!
+//! ```text
+//!  hash(unit) ─▶ ┌───────┐
+//!                │ chain ├─▶ rows 8..16 ─▶ rows 250..258     other units may have the same hash
+//!                ├───────┤
+//!                │ wide  ├─▶ rows 200..900                   more than two units
+//!                └───────┘
+//! ```
 
-use core::array;
+use core::iter::successors;
 use raid_core::units::Rows;
 
 /// One admitted request; given back once with [`SyncCore::complete`].
@@ -55,7 +67,10 @@ struct Entry {
     end: u64,
     windows: u32,
     use_count: u32,
-    next_free: u16,
+    /// The next place that is free, or the next request of the chain.
+    next: u16,
+    /// The request before it in the chain.
+    before: u16,
     kind: Option<Kind>,
     /// Admitted before the last member failure, so its report may name a disk that has left.
     elder: bool,
@@ -72,11 +87,38 @@ pub(crate) struct Closed {
     pub(crate) failing: bool,
 }
 
+impl Entry {
+    const FREE: Self = Self {
+        start: 0,
+        end: 0,
+        windows: 0,
+        use_count: 0,
+        next: NONE,
+        before: NONE,
+        kind: None,
+        elder: false,
+        failing: false,
+    };
+
+    const fn rows(&self) -> Rows {
+        Rows::new(self.start, self.end.saturating_sub(self.start))
+    }
+
+    const fn overlaps(&self, rows: Rows) -> bool {
+        self.start < rows.end().0 && rows.start.0 < self.end
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Tickets<const N: usize> {
     entries: [Entry; N],
+    /// The first request of each chain.
+    chains: [u16; N],
+    /// The first of those that lie in more than two units.
+    wide: u16,
+    units: Units,
     first_free: u16,
-    /// Entries from here on have never been used: scans stop here.
+    /// Entries from here on are not in use: scans stop here, and no free place is chained beyond.
     high: u16,
     in_flight: u16,
     writes: u16,
@@ -85,27 +127,47 @@ pub(crate) struct Tickets<const N: usize> {
 
 const NONE: u16 = u16::MAX;
 
+/// How rows fall into units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Units {
+    rows: u64,
+    /// If that is a power of two, which.
+    shift: Option<u32>,
+}
+
+impl Units {
+    fn of(rows: u64) -> Self {
+        Self { rows, shift: rows.is_power_of_two().then(|| rows.trailing_zeros()) }
+    }
+
+    #[inline]
+    fn at(self, row: u64) -> u64 {
+        match self.shift {
+            Some(shift) => row.wrapping_shr(shift),
+            None => row.checked_div(self.rows).unwrap_or(0),
+        }
+    }
+
+    /// The units of the first and of the last row.
+    #[inline]
+    fn range(self, rows: Rows) -> (u64, u64) {
+        let first = self.at(rows.start.0);
+        (first, self.at(rows.end().0.saturating_sub(1)).max(first))
+    }
+}
+
 impl<const N: usize> Tickets<N> {
     const SIZE_IS_ADDRESSABLE: () = assert!(N > 0 && N < 65_535, "1 to 65534 tickets");
 
-    pub(crate) fn new() -> Self {
+    /// An empty table; few requests are to be longer than a unit of so many rows.
+    pub(crate) fn new(unit: u64) -> Self {
         let () = Self::SIZE_IS_ADDRESSABLE;
-        let entry = |index: usize| Entry {
-            start: 0,
-            end: 0,
-            windows: 0,
-            use_count: 0,
-            next_free: u16::try_from(index.saturating_add(1))
-                .ok()
-                .filter(|next| usize::from(*next) < N)
-                .unwrap_or(NONE),
-            kind: None,
-            elder: false,
-            failing: false,
-        };
         Self {
-            entries: array::from_fn(entry),
-            first_free: 0,
+            entries: [Entry::FREE; N],
+            chains: [NONE; N],
+            wide: NONE,
+            units: Units::of(unit),
+            first_free: NONE,
             high: 0,
             in_flight: 0,
             writes: 0,
@@ -114,19 +176,24 @@ impl<const N: usize> Tickets<N> {
     }
 
     pub(crate) fn open(&mut self, rows: Rows, kind: Kind) -> Option<Ticket> {
-        let index = self.first_free;
+        let index = if self.first_free == NONE { self.high } else { self.first_free };
         let entry = self.entries.get_mut(usize::from(index))?;
-        self.first_free = entry.next_free;
+        if self.first_free == NONE {
+            self.high = self.high.saturating_add(1);
+        } else {
+            self.first_free = entry.next;
+        }
         entry.start = rows.start.0;
         entry.end = rows.end().0;
         entry.windows = 0;
         entry.kind = Some(kind);
         entry.elder = false;
         entry.failing = false;
-        self.high = self.high.max(index.saturating_add(1));
+        let use_count = entry.use_count;
+        self.link(index, rows);
         self.in_flight = self.in_flight.saturating_add(1);
         self.writes = self.writes.saturating_add(u16::from(kind.writes()));
-        Some(Ticket::new(index, entry.use_count))
+        Some(Ticket::new(index, use_count))
     }
 
     pub(crate) fn close(&mut self, ticket: Ticket) -> Option<Closed> {
@@ -137,16 +204,69 @@ impl<const N: usize> Tickets<N> {
         }
         let kind = entry.kind.take()?;
         entry.use_count = entry.use_count.wrapping_add(1);
-        entry.next_free = self.first_free;
+        let entry = *entry;
+        self.unlink(&entry);
+        if let Some(free) = self.entries.get_mut(usize::from(index)) {
+            free.next = self.first_free;
+        }
         self.first_free = index;
         self.in_flight = self.in_flight.saturating_sub(1);
         self.writes = self.writes.saturating_sub(u16::from(kind.writes()));
         self.elders = self.elders.saturating_sub(u16::from(entry.elder));
         if self.in_flight == 0 {
-            self.high = 0;
+            (self.high, self.first_free) = (0, NONE);
         }
-        let rows = Rows::new(entry.start, entry.end.saturating_sub(entry.start));
-        Some(Closed { kind, windows: entry.windows, rows, failing: entry.failing })
+        let Entry { windows, failing, .. } = entry;
+        Some(Closed { kind, windows, rows: entry.rows(), failing })
+    }
+
+    // ---- chains
+
+    /// The place of a unit's chain: a hash, spread over all of them.
+    #[inline]
+    fn place(unit: u64) -> usize {
+        let hash = unit.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_shr(32);
+        let places = u64::try_from(N).unwrap_or(0);
+        usize::try_from(hash.wrapping_mul(places).wrapping_shr(32)).unwrap_or(0)
+    }
+
+    /// The head of the chain that requests for these rows are in.
+    #[inline]
+    fn head(&mut self, rows: Rows) -> &mut u16 {
+        match self.units.range(rows) {
+            (first, last) if last.saturating_sub(first) < 2 => {
+                self.chains.get_mut(Self::place(first)).unwrap_or(&mut self.wide)
+            }
+            _ => &mut self.wide,
+        }
+    }
+
+    #[inline]
+    fn link(&mut self, index: u16, rows: Rows) {
+        let next = core::mem::replace(self.head(rows), index);
+        if let Some(next) = self.entries.get_mut(usize::from(next)) {
+            next.before = index;
+        }
+        if let Some(entry) = self.entries.get_mut(usize::from(index)) {
+            (entry.next, entry.before) = (next, NONE);
+        }
+    }
+
+    #[inline]
+    fn unlink(&mut self, entry: &Entry) {
+        match self.entries.get_mut(usize::from(entry.before)) {
+            Some(before) => before.next = entry.next,
+            None => *self.head(entry.rows()) = entry.next,
+        }
+        if let Some(next) = self.entries.get_mut(usize::from(entry.next)) {
+            next.before = entry.before;
+        }
+    }
+
+    #[inline]
+    fn chain(&self, head: u16) -> impl Iterator<Item = &Entry> {
+        let at = |index: u16| self.entries.get(usize::from(index));
+        successors(at(head), move |entry| at(entry.next))
     }
 
     fn used(&mut self) -> impl Iterator<Item = &mut Entry> {
@@ -156,11 +276,10 @@ impl<const N: usize> Tickets<N> {
     /// Sets a window's bit on every ticket that overlaps `rows`; how many there are. A window that
     /// only reads what a reconstruction reads need not wait for one.
     pub(crate) fn hold_for(&mut self, rows: Rows, bit: u32, writes_only: bool) -> u16 {
-        let (start, end) = (rows.start.0, rows.end().0);
         let mut held = 0u16;
         for entry in self.used() {
             let counts = !writes_only || entry.kind.is_some_and(Kind::writes);
-            if counts && entry.start < end && start < entry.end {
+            if counts && entry.overlaps(rows) {
                 entry.windows |= bit;
                 held = held.saturating_add(1);
             }
@@ -174,21 +293,25 @@ impl<const N: usize> Tickets<N> {
     }
 
     /// Whether a request of this kind must wait for one that shares a row. Reconstructions share.
+    #[inline]
     pub(crate) fn conflicts(&self, rows: Rows, kind: Kind) -> bool {
-        let (start, end) = (rows.start.0, rows.end().0);
-        self.entries.iter().take(usize::from(self.high)).any(|entry| {
-            entry.start < end
-                && start < entry.end
-                && entry.kind.is_some_and(|other| other.writes() || kind.writes())
-        })
+        let hit = |entry: &Entry| {
+            entry.overlaps(rows) && entry.kind.is_some_and(|other| other.writes() || kind.writes())
+        };
+        let (first, last) = self.units.range(rows);
+        if last.saturating_sub(first) >= u64::from(self.in_flight) {
+            // There are more chains than requests.
+            return self.entries.iter().take(usize::from(self.high)).any(hit);
+        }
+        // One that begins in the unit before may reach into the first.
+        let mut chains =
+            (first.saturating_sub(1)..=last).filter_map(|unit| self.chains.get(Self::place(unit)));
+        chains.any(|head| self.chain(*head).any(hit)) || self.chain(self.wide).any(hit)
     }
 
     /// Requests in flight on these rows could not write all of them.
     pub(crate) fn failing(&mut self, rows: Rows) {
-        let (start, end) = (rows.start.0, rows.end().0);
-        self.used()
-            .filter(|entry| entry.start < end && start < entry.end)
-            .for_each(|entry| entry.failing = true);
+        self.used().filter(|entry| entry.overlaps(rows)).for_each(|entry| entry.failing = true);
     }
 
     /// Whether a write to any of these rows is in flight.
@@ -218,17 +341,26 @@ impl<const N: usize> Tickets<N> {
 /// For the exploration, which tells states apart by what may still happen.
 #[cfg(test)]
 impl<const N: usize> Tickets<N> {
-    /// Forgets how often each place was used, and by whom.
+    /// Forgets how often each place was used, and by whom, and the order of the chains.
     pub(crate) fn forget_uses(&mut self) {
-        for entry in &mut self.entries {
+        if self.in_flight == 0 {
+            *self = Self::new(self.units.rows);
+            return;
+        }
+        self.chains = [NONE; N];
+        self.wide = NONE;
+        for index in 0..self.high {
+            let entry = &mut self.entries[usize::from(index)];
             entry.use_count = 0;
-            if entry.kind.is_none() {
-                *entry = Entry { start: 0, end: 0, windows: 0, elder: false, ..*entry };
+            match entry.kind {
+                Some(_) => {
+                    let rows = entry.rows();
+                    self.link(index, rows);
+                }
+                None => *entry = Entry { next: entry.next, ..Entry::FREE },
             }
         }
-        if self.in_flight == 0 {
-            *self = Self::new();
-        }
+        self.entries[usize::from(self.high)..].fill(Entry::FREE);
     }
 }
 
@@ -236,13 +368,14 @@ impl<const N: usize> Tickets<N> {
 mod tests {
     use super::*;
     use crate::state_table::rows;
+    use proptest::prelude::*;
     use std::vec::Vec;
 
     const WRITE: Kind = Kind::Write { durable: false };
 
     #[test]
     fn a_ticket_is_closed_once_and_its_place_is_used_again() {
-        let mut table = Tickets::<2>::new();
+        let mut table = Tickets::<2>::new(8);
         let a = table.open(Rows::new(0, 4), WRITE).unwrap();
         let b = table.open(Rows::new(4, 4), WRITE).unwrap();
         assert_eq!(table.open(Rows::new(8, 1), WRITE), None);
@@ -264,7 +397,7 @@ mod tests {
         assert_eq!(table.len(), 4);
         for row in table {
             let [state, input, next, effect] = row[..] else { panic!("{row:?}") };
-            let mut table = Tickets::<2>::new();
+            let mut table = Tickets::<2>::new(8);
             let mut ticket = Ticket::new(0, 0);
             if state != "Free" {
                 ticket = table.open(Rows::new(0, 4), WRITE).unwrap();
@@ -299,7 +432,7 @@ mod tests {
 
     #[test]
     fn only_overlapping_tickets_hold_a_window() {
-        let mut table = Tickets::<8>::new();
+        let mut table = Tickets::<8>::new(8);
         let tickets: Vec<_> =
             (0..4).map(|i| table.open(Rows::new(i * 4, 4), WRITE).unwrap()).collect();
         let read = table.open(Rows::new(4, 4), Kind::Reconstruct).unwrap();
@@ -313,7 +446,7 @@ mod tests {
 
     #[test]
     fn reconstructions_share_rows_and_writes_do_not() {
-        let mut table = Tickets::<8>::new();
+        let mut table = Tickets::<8>::new(8);
         let read = table.open(Rows::new(0, 8), Kind::Reconstruct).unwrap();
         assert!(!table.conflicts(Rows::new(0, 8), Kind::Reconstruct));
         assert!(table.conflicts(Rows::new(7, 9), WRITE));
@@ -324,9 +457,76 @@ mod tests {
         assert!(table.conflicts(Rows::new(0, 8), Kind::Reconstruct));
     }
 
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(512)
+        })]
+
+        /// The rule is that of a look at every request in flight, whatever the units are.
+        #[test]
+        #[cfg_attr(miri, ignore = "thousands of comparisons of plain arithmetic")]
+        fn conflicts_are_those_of_a_look_at_every_request(
+            unit in prop::sample::select(&[1u64, 3, 8, 24, 256][..]),
+            acts in prop::collection::vec((0..4u8, 0..300u64, 1..90u64, any::<bool>()), 1..120),
+        ) {
+            let mut table = Tickets::<8>::new(unit);
+            let mut naive: Vec<(Ticket, Rows, Kind)> = Vec::new();
+            for (act, start, len, reads) in acts {
+                // Most are short, as most requests are.
+                let len = if act == 0 { len } else { 1 + len % 4 };
+                let rows = Rows::new(start, len);
+                let kind = if reads { Kind::Reconstruct } else { WRITE };
+                if act == 3 && !naive.is_empty() {
+                    let (ticket, was, of) = naive.remove(start as usize % naive.len());
+                    let closed = table.close(ticket);
+                    prop_assert_eq!(closed.map(|closed| (closed.rows, closed.kind)), Some((was, of)));
+                } else if let Some(ticket) = table.open(rows, kind) {
+                    naive.push((ticket, rows, kind));
+                } else {
+                    prop_assert_eq!(naive.len(), 8);
+                }
+                for row in (0..400).step_by(7) {
+                    let asked = Rows::new(row, len);
+                    let shares = |rows: &Rows| rows.start < asked.end() && asked.start < rows.end();
+                    let hit = |(_, rows, other): &(Ticket, Rows, Kind)| {
+                        shares(rows) && (other.writes() || kind.writes())
+                    };
+                    let expected = naive.iter().any(hit);
+                    prop_assert_eq!(table.conflicts(asked, kind), expected, "{:?}", asked);
+                    let written = naive.iter().any(|(_, rows, of)| of.writes() && shares(rows));
+                    prop_assert_eq!(table.is_written(asked), written);
+                }
+            }
+            for (ticket, ..) in naive {
+                prop_assert!(table.close(ticket).is_some());
+            }
+            prop_assert!(!table.conflicts(Rows::new(0, 1000), WRITE));
+            prop_assert!(table.chains.iter().all(|head| *head == NONE) && table.wide == NONE);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "a table of a thousand, of plain arithmetic")]
+    fn a_request_is_compared_with_few_of_a_thousand() {
+        let mut table = Tickets::<1024>::new(256);
+        for other in 0..1000 {
+            table.open(Rows::new(7919 * other, 8), WRITE).unwrap();
+        }
+        let compared = |row: u64| {
+            let (first, last) = table.units.range(Rows::new(row, 8));
+            let heads = (first.saturating_sub(1)..=last)
+                .map(|unit| table.chains[Tickets::<1024>::place(unit)]);
+            heads.map(|head| table.chain(head).count()).sum::<usize>()
+        };
+        assert_eq!(table.wide, NONE);
+        let all: usize = (0..1000).map(|row| compared(row * 4096)).sum();
+        assert!(all < 3000, "{all} comparisons of 1000 requests");
+    }
+
     #[test]
     fn elders_are_those_admitted_before_the_failure() {
-        let mut table = Tickets::<4>::new();
+        let mut table = Tickets::<4>::new(8);
         let old = table.open(Rows::new(0, 1), WRITE).unwrap();
         table.age();
         let new = table.open(Rows::new(1, 1), WRITE).unwrap();

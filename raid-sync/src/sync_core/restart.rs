@@ -135,7 +135,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             scrub: Mark::ZERO,
             scrub_of: None,
             running: None,
-            tickets: Tickets::new(),
+            tickets: Tickets::new(config.unit()),
             windows: Windows::new(),
             records: Records::new(confirmed(state)),
             throttle: Throttle::default(),

@@ -38,7 +38,6 @@
 #![allow(missing_docs)] // criterion's macros
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, Operation, RuntimeState};
 use raid_core::units::{Row, Rows, SlotSet};
 use raid_sync::{
@@ -67,13 +66,7 @@ fn settle<const TICKETS: usize>(core: &mut Core<TICKETS>) {
 
 /// A set that has recorded that writes are under way, with this many windows of a resync open.
 fn open<const TICKETS: usize>(windows: u8, overlap: bool) -> Core<TICKETS> {
-    let found = RuntimeState {
-        clean: true,
-        failed: SlotSet::EMPTY,
-        rebuilding: SlotSet::EMPTY,
-        initialisation: Initialisation::Full,
-        progress: None,
-    };
+    let found = RuntimeState::clean();
     let format = Capabilities {
         mark: true,
         mark_after_unclean: false,

@@ -350,6 +350,18 @@ pub struct RuntimeState {
 }
 
 impl RuntimeState {
+    /// Of a set that was stopped clean: all members hold everything and agree, and nothing is under way.
+    #[must_use]
+    pub const fn clean() -> Self {
+        Self {
+            clean: true,
+            failed: SlotSet::EMPTY,
+            rebuilding: SlotSet::EMPTY,
+            initialisation: Initialisation::Full,
+            progress: None,
+        }
+    }
+
     /// The operation under way.
     #[must_use]
     pub const fn operation(&self) -> Option<Operation> {

@@ -4,6 +4,7 @@
 use crate::member::Redundancy;
 use crate::operation::Policy;
 use crate::throttle::Limits;
+use raid_core::layout::Layout;
 use raid_core::units::SlotSet;
 
 /// One redundancy set, as the caller knows it when it starts.
@@ -50,6 +51,15 @@ impl Config {
             repair: Policy::Majority,
             limits: Limits::default(),
         }
+    }
+
+    /// A set of this layout with everybody present: its rows, its members, and what keeps its data. Sets of unequal size
+    /// have a layout each.
+    #[must_use]
+    pub fn of(layout: &Layout<'_>) -> Self {
+        let parity = layout.geometry().parity_strips() > 0;
+        let align = if parity { layout.row_unit() } else { 1 };
+        Self { align, ..Self::new(layout.rows(), layout.slots(), Redundancy::of(layout)) }
     }
 
     /// Rows of a unit of the in-flight table, in which requests look for others. Requests to a parity set lie in one stripe row, and so

@@ -15,13 +15,10 @@
 //! ```
 //!
 //! ```
-//! use raid_core::{array::Initialisation, metadata::{Capabilities, RuntimeState}, units::*};
+//! use raid_core::{metadata::{Capabilities, RuntimeState}, units::*};
 //! use raid_sync::*;
 //!
-//! let found = RuntimeState {
-//!     clean: true, failed: SlotSet::EMPTY, rebuilding: SlotSet::EMPTY,
-//!     initialisation: Initialisation::Full, progress: None,
-//! };
+//! let found = RuntimeState::clean();
 //! let format = Capabilities {
 //!     mark: true, mark_after_unclean: false, dirty: true, failure: true, bad_ranges: 0,
 //!     generation_bits: 32,

@@ -8,6 +8,8 @@
 //! | Waiting | none | no | no | a rebuild takes it in → Filling; failure → Failed |
 //! | Failed | unknown | no | no | another disk sits there → Waiting |
 
+use raid_core::array::Level;
+use raid_core::layout::Layout;
 use raid_core::units::{Slot, SlotSet};
 
 /// What keeps the data of a set when members are lost.
@@ -17,8 +19,25 @@ pub enum Redundancy {
     None,
     /// Every member holds every row: one trusted member is enough.
     Mirror,
-    /// Any this many members may be absent: 1 for RAID-3, 4, 5 and 1E, 2 for RAID-6.
+    /// Any this many members may be absent: 1 for RAID-3, 4, 5 and 1E, 2 for RAID-6, one less than there are copies for
+    /// md's raid10.
     Parity(u8),
+}
+
+impl Redundancy {
+    /// What keeps the data of a set of this layout, whatever its level.
+    #[must_use]
+    pub fn of(layout: &Layout<'_>) -> Self {
+        let geometry = layout.geometry();
+        if geometry.level == Level::Raid1 {
+            return Self::Mirror;
+        }
+        let copies = u8::try_from(layout.copy_count()).unwrap_or(u8::MAX);
+        match geometry.parity_strips().max(copies.saturating_sub(1)) {
+            0 => Self::None,
+            absent => Self::Parity(absent),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,6 +116,9 @@ impl Members {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use raid_core::array::{Geometry, Placement, QNumbering, Secondary};
+    use raid_core::layout::Location;
+    use raid_core::units::Blocks;
 
     fn set(slots: &[u8]) -> SlotSet {
         slots.iter().map(|slot| Slot(*slot)).collect()
@@ -128,6 +150,69 @@ mod tests {
             m.fail(Slot(slot));
             assert_eq!(m.rebuilding(), SlotSet::EMPTY);
             assert_eq!(m.failed, set(&[slot]));
+        }
+    }
+
+    /// Every level, with as many members as it may lose, any of them, and what is left of its blocks.
+    #[test]
+    fn every_level_may_lose_what_its_redundancy_says() {
+        let one = |level, placement, slots, parities| {
+            let strip = match level {
+                Level::Raid1 | Level::Raid3 | Level::Single | Level::Concat => Blocks(0),
+                _ => Blocks(8),
+            };
+            Geometry {
+                level,
+                placement,
+                slots,
+                strip,
+                member_blocks: Blocks(64),
+                secondary: Secondary::None,
+                sets: 1,
+                q_numbering: QNumbering::BySlot,
+                parities,
+                rotate_shift: 0,
+                block_size: 512,
+            }
+        };
+        use Placement::{Adjacent, Far, FarCopies, Fixed, NContinue, NearCopies, Offset};
+        use Placement::{OffsetCopies, ParityLast};
+        for (geometry, expected) in [
+            (one(Level::Raid0, Fixed, 3, 0), Redundancy::None),
+            (one(Level::Single, Fixed, 1, 0), Redundancy::None),
+            (one(Level::Raid1, Fixed, 3, 0), Redundancy::Mirror),
+            (one(Level::Raid1E, Adjacent, 3, 0), Redundancy::Parity(1)),
+            (one(Level::Raid1E, Offset, 5, 0), Redundancy::Parity(1)),
+            (one(Level::Raid10, Adjacent, 4, 0), Redundancy::Parity(1)),
+            (one(Level::Raid10, Far, 3, 0), Redundancy::Parity(1)),
+            (one(Level::Raid10, NearCopies(3), 4, 0), Redundancy::Parity(2)),
+            (one(Level::Raid10, OffsetCopies(3), 5, 0), Redundancy::Parity(2)),
+            (one(Level::Raid10, FarCopies(4), 4, 0), Redundancy::Parity(3)),
+            (one(Level::Raid3, ParityLast, 3, 0), Redundancy::Parity(1)),
+            (one(Level::Raid4, ParityLast, 3, 0), Redundancy::Parity(1)),
+            (one(Level::Raid5, NContinue, 3, 0), Redundancy::Parity(1)),
+            (one(Level::Raid5E, NContinue, 4, 0), Redundancy::Parity(1)),
+            (one(Level::Raid5EE, NContinue, 4, 0), Redundancy::Parity(1)),
+            (one(Level::Raid5R, NContinue, 3, 0), Redundancy::Parity(1)),
+            (one(Level::Raid6, NContinue, 5, 0), Redundancy::Parity(2)),
+            (one(Level::Mdf, NContinue, 6, 3), Redundancy::Parity(3)),
+        ] {
+            let name = (geometry.level_name(), geometry.placement);
+            let layout = Layout::new(&geometry).unwrap_or_else(|why| panic!("{name:?}: {why}"));
+            assert_eq!(Redundancy::of(&layout), expected, "{name:?}");
+            let Redundancy::Parity(absent) = expected else { continue };
+            if layout.copy_count() < 2 {
+                continue;
+            }
+            for lost in 0..1u16 << geometry.slots {
+                if lost.count_ones() > u32::from(absent) {
+                    continue;
+                }
+                for block in 0..layout.set_blocks().0 {
+                    let here = |at: Location| lost >> at.slot.0 & 1 == 0;
+                    assert!(layout.copies(block).any(here), "{name:?} {block} without {lost:b}");
+                }
+            }
         }
     }
 

@@ -2,7 +2,6 @@
 //! The gate as one long write to all rows: the core waits for it as for any other.
 #![cfg(not(loom))]
 
-use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, Operation, RuntimeState};
 use raid_core::units::{Rows, Slot, SlotSet};
 use raid_sync::*;
@@ -12,13 +11,7 @@ const NONE: SlotSet = SlotSet::EMPTY;
 const WRITE: Access = Access::Write { durable: false };
 
 fn quiet() -> SyncCore<4, 2> {
-    let found = RuntimeState {
-        clean: true,
-        failed: NONE,
-        rebuilding: NONE,
-        initialisation: Initialisation::Full,
-        progress: None,
-    };
+    let found = RuntimeState::clean();
     let format = Capabilities {
         mark: true,
         mark_after_unclean: false,

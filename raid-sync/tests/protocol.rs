@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The protocol, step by step: one test a rule, through the public interface only.
 
-use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, Operation, Progress, RuntimeState};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use raid_sync::*;
@@ -17,13 +16,7 @@ fn slots(slots: &[u8]) -> SlotSet {
 }
 
 fn clean() -> RuntimeState {
-    RuntimeState {
-        clean: true,
-        failed: NONE,
-        rebuilding: NONE,
-        initialisation: Initialisation::Full,
-        progress: None,
-    }
+    RuntimeState::clean()
 }
 
 fn format(mark: bool) -> Capabilities {

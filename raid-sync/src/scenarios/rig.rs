@@ -4,7 +4,6 @@
 use crate::world::disk::Disk;
 use crate::world::native::{self, Image};
 use crate::*;
-use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, Generation, MemberKey, Operation, RuntimeState, Seen};
 use raid_core::units::{Rows, Slot, SlotSet};
 use std::vec;
@@ -23,13 +22,7 @@ pub(crate) fn slots(slots: &[u8]) -> SlotSet {
 }
 
 pub(crate) fn clean() -> RuntimeState {
-    RuntimeState {
-        clean: true,
-        failed: NONE,
-        rebuilding: NONE,
-        initialisation: Initialisation::Full,
-        progress: None,
-    }
+    RuntimeState::clean()
 }
 
 pub(crate) fn filling(slot: u8) -> RuntimeState {

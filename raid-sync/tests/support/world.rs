@@ -13,7 +13,6 @@
 //! 4. a scrub finds no difference that lasts;
 //! 5. nothing hangs: left alone, every request ends and every owed operation completes.
 
-use raid_core::array::Initialisation;
 use raid_core::metadata::{Capabilities, MemberKey, Operation, RuntimeState};
 use raid_core::units::{Rows, Slot, SlotSet};
 use raid_sync::*;
@@ -107,13 +106,7 @@ pub(crate) type Verdict = Result<(), String>;
 
 impl<'a> World<'a> {
     pub(crate) fn new(setup: Setup, seed: u64, build: &'a Build) -> Self {
-        let fresh = RuntimeState {
-            clean: true,
-            failed: SlotSet::EMPTY,
-            rebuilding: SlotSet::EMPTY,
-            initialisation: Initialisation::Full,
-            progress: None,
-        };
+        let fresh = RuntimeState::clean();
         let image = Image::plain(fresh);
         let seated: Vec<_> = (0..setup.members)
             .map(|n| Seated { slot: Slot(n as u8), key: MemberKey::new(1 + u64::from(n)) })

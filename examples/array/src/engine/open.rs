@@ -303,8 +303,7 @@ impl Engine {
             true => Start::Force,
             false => Start::Normal,
         };
-        let mut config = Config::new(self.layout.rows(), members, self.redundancy());
-        config.align = if self.geometry.parity_strips() > 0 { self.layout.row_unit() } else { 1 };
+        let mut config = Config::of(&self.layout);
         config.absent = absent;
         config.limits = options.limits;
         let seated: Vec<Seated> = ((0u8..).map(Slot).zip(&slots))
@@ -384,14 +383,6 @@ impl Engine {
     }
 
     pub(super) fn redundancy(&self) -> Redundancy {
-        use raid_core::array::Level;
-        match self.geometry.level {
-            Level::Raid1 => Redundancy::Mirror,
-            Level::Raid1E => Redundancy::Parity(1),
-            _ => match self.geometry.parity_strips() {
-                0 => Redundancy::None,
-                strips => Redundancy::Parity(strips),
-            },
-        }
+        Redundancy::of(&self.layout)
     }
 }

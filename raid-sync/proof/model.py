@@ -119,7 +119,7 @@ def admit(s, p):
     keep = lambda rows: (lambda m, r: rows(m, r) & ~missed(m, r))
     return [
         ("acceptable", ~s.set_failed()),
-        ("conflicts", planted("AllowOverlap") or ~s.in_flight(p.row)),
+        ("in_the_way", planted("AllowOverlap") or ~s.in_flight(p.row)),
         ("window_edge", closed),
         ("may_write", in_order),
         ("filled_at", forall(M, lambda m: implies(p.early(m), ~runs))),

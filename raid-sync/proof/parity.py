@@ -70,7 +70,7 @@ def parity_admit(s, p):
     keeps = lambda c: ite(s.disagrees(), s.content(c), s.says(c))
     return [
         ("acceptable", ~s.halted()),
-        ("conflicts", planted("AllowOverlap") or ~s.open()),
+        ("in_the_way", planted("AllowOverlap") or ~s.open()),
         ("window_edge", planted("SkipWindowCheck") or ~s.syncing()),
         ("may_write", planted("DirtyAfterWrite") or s.dirty()),
     ], {

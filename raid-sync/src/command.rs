@@ -64,8 +64,8 @@ pub enum WaitFor {
     Window(WindowId),
     /// This record or a later one to be durable.
     Record(RecordSeq),
-    /// A request on the same rows to complete.
-    Overlap,
+    /// This request, which shares a row with it, to complete: nobody else is woken by that.
+    Overlap(Ticket),
     /// Any request to complete: the table is full.
     Ticket,
 }

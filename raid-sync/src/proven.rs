@@ -1042,7 +1042,7 @@ pub(crate) const ADMIT: Action = Action { name: "admit", refused_by: admit_refus
 
 fn admit_refused_by(s: &Abstract, p: &With) -> Option<&'static str> {
     if !!s.set_failed { return Some("acceptable"); }
-    if !!s.in_flight[p.row] { return Some("conflicts"); }
+    if !!s.in_flight[p.row] { return Some("in_the_way"); }
     if !((s.window[p.row] == WindowState::Free) || (s.window[p.row] == WindowState::Landed)) { return Some("window_edge"); }
     if !(s.region[s.region_of[p.row]] == RegionState::Dirty) { return Some("may_write"); }
     if !(0..s.members).all(|m0| !p.early[m0] || !((s.operation == Operation::Rebuild)) || s.preparing) { return Some("filled_at"); }

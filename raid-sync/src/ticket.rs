@@ -6,7 +6,10 @@
 //! | Free | `open` | InFlight | |
 //! | InFlight | `hold_for` a window that overlaps | InFlight | the window's bit is set, the window counts it |
 //! | InFlight | `close` with the right use count | Free | the bits say which windows count down |
+//! | InFlight, awaited | `close` with the right use count | Over | the bits say which windows count down |
+//! | Over | `next_wake` | Free | those who wait for this one are woken |
 //! | Free, or other use count | `close` | unchanged | refused |
+//! | Over | `close` | unchanged | refused |
 //!
 //! A fixed table with a bit mask of windows per ticket is precise: only requests that really overlap
 //! hold a window up, and no request ever looks at another one unless overlaps are serialised.
@@ -67,7 +70,7 @@ struct Entry {
     end: u64,
     windows: u32,
     use_count: u32,
-    /// The next place that is free, or the next request of the chain.
+    /// The next place that is free, the next one that is over, or the next request of the chain.
     next: u16,
     /// The request before it in the chain.
     before: u16,
@@ -76,6 +79,8 @@ struct Entry {
     elder: bool,
     /// It could not write some of its rows.
     failing: bool,
+    /// Somebody is parked until it has completed.
+    awaited: bool,
 }
 
 /// What a closed ticket leaves behind.
@@ -98,6 +103,7 @@ impl Entry {
         kind: None,
         elder: false,
         failing: false,
+        awaited: false,
     };
 
     const fn rows(&self) -> Rows {
@@ -118,6 +124,10 @@ pub(crate) struct Tickets<const N: usize> {
     wide: u16,
     units: Units,
     first_free: u16,
+    /// The first and the last that are over, and whose waiters were not told.
+    over: [u16; 2],
+    /// Whether those who wait for requests in flight are to be told as well.
+    wakes_all: bool,
     /// Entries from here on are not in use: scans stop here, and no free place is chained beyond.
     high: u16,
     in_flight: u16,
@@ -168,6 +178,8 @@ impl<const N: usize> Tickets<N> {
             wide: NONE,
             units: Units::of(unit),
             first_free: NONE,
+            over: [NONE; 2],
+            wakes_all: false,
             high: 0,
             in_flight: 0,
             writes: 0,
@@ -189,6 +201,7 @@ impl<const N: usize> Tickets<N> {
         entry.kind = Some(kind);
         entry.elder = false;
         entry.failing = false;
+        entry.awaited = false;
         let use_count = entry.use_count;
         self.link(index, rows);
         self.in_flight = self.in_flight.saturating_add(1);
@@ -203,21 +216,81 @@ impl<const N: usize> Tickets<N> {
             return None;
         }
         let kind = entry.kind.take()?;
-        entry.use_count = entry.use_count.wrapping_add(1);
         let entry = *entry;
         self.unlink(&entry);
-        if let Some(free) = self.entries.get_mut(usize::from(index)) {
-            free.next = self.first_free;
-        }
-        self.first_free = index;
         self.in_flight = self.in_flight.saturating_sub(1);
         self.writes = self.writes.saturating_sub(u16::from(kind.writes()));
         self.elders = self.elders.saturating_sub(u16::from(entry.elder));
-        if self.in_flight == 0 {
-            (self.high, self.first_free) = (0, NONE);
+        match entry.awaited {
+            true => self.is_over(index),
+            false => self.free(index),
         }
         let Entry { windows, failing, .. } = entry;
         Some(Closed { kind, windows, rows: entry.rows(), failing })
+    }
+
+    fn free(&mut self, index: u16) {
+        if let Some(entry) = self.entries.get_mut(usize::from(index)) {
+            entry.use_count = entry.use_count.wrapping_add(1);
+            entry.next = self.first_free;
+        }
+        self.first_free = index;
+        if self.in_flight == 0 && self.over == [NONE; 2] {
+            (self.high, self.first_free) = (0, NONE);
+        }
+    }
+
+    /// Its place is not used again before its waiters were told.
+    fn is_over(&mut self, index: u16) {
+        if let Some(entry) = self.entries.get_mut(usize::from(index)) {
+            entry.next = NONE;
+        }
+        let [first, last] = &mut self.over;
+        match self.entries.get_mut(usize::from(*last)) {
+            Some(before) => before.next = index,
+            None => *first = index,
+        }
+        *last = index;
+    }
+
+    /// Somebody is parked until this one has completed.
+    pub(crate) fn wait(&mut self, ticket: Ticket) {
+        if let Some(entry) = self.entries.get_mut(usize::from(ticket.index())) {
+            entry.awaited = true;
+        }
+    }
+
+    /// All waiters are to be told, whether the request that they wait for has completed or not.
+    pub(crate) const fn wake_all(&mut self) {
+        self.wakes_all = true;
+    }
+
+    /// The next request whose waiters are to be woken, in the order in which they completed.
+    pub(crate) fn next_wake(&mut self) -> Option<Ticket> {
+        let [first, last] = self.over;
+        if let Some(entry) = self.entries.get(usize::from(first)) {
+            let ticket = Ticket::new(first, entry.use_count);
+            self.over = if first == last { [NONE; 2] } else { [entry.next, last] };
+            self.free(first);
+            return Some(ticket);
+        }
+        if !self.wakes_all {
+            return None;
+        }
+        let mut used = (0u16..).zip(self.entries.iter_mut().take(usize::from(self.high)));
+        let Some((index, entry)) = used.find(|(_, e)| e.kind.is_some() && e.awaited) else {
+            self.wakes_all = false;
+            return None;
+        };
+        entry.awaited = false;
+        Some(Ticket::new(index, entry.use_count))
+    }
+
+    /// The rows of a request in flight.
+    pub(crate) fn rows(&self, ticket: Ticket) -> Option<Rows> {
+        let entry = self.entries.get(usize::from(ticket.index()))?;
+        let here = entry.kind.is_some() && ticket == Ticket::new(ticket.index(), entry.use_count);
+        here.then(|| entry.rows())
     }
 
     // ---- chains
@@ -264,9 +337,9 @@ impl<const N: usize> Tickets<N> {
     }
 
     #[inline]
-    fn chain(&self, head: u16) -> impl Iterator<Item = &Entry> {
-        let at = |index: u16| self.entries.get(usize::from(index));
-        successors(at(head), move |entry| at(entry.next))
+    fn chain(&self, head: u16) -> impl Iterator<Item = (u16, &Entry)> {
+        let at = |index: u16| Some((index, self.entries.get(usize::from(index))?));
+        successors(at(head), move |(_, entry)| at(entry.next))
     }
 
     fn used(&mut self) -> impl Iterator<Item = &mut Entry> {
@@ -292,21 +365,24 @@ impl<const N: usize> Tickets<N> {
         self.used().for_each(|entry| entry.windows &= !bit);
     }
 
-    /// Whether a request of this kind must wait for one that shares a row. Reconstructions share.
+    /// The request, if any, that one of this kind must wait for: it shares a row. Reconstructions share.
     #[inline]
-    pub(crate) fn conflicts(&self, rows: Rows, kind: Kind) -> bool {
-        let hit = |entry: &Entry| {
+    pub(crate) fn in_the_way(&self, rows: Rows, kind: Kind) -> Option<Ticket> {
+        let hit = |(_, entry): &(u16, &Entry)| {
             entry.overlaps(rows) && entry.kind.is_some_and(|other| other.writes() || kind.writes())
         };
         let (first, last) = self.units.range(rows);
-        if last.saturating_sub(first) >= u64::from(self.in_flight) {
+        let found = if last.saturating_sub(first) >= u64::from(self.in_flight) {
             // There are more chains than requests.
-            return self.entries.iter().take(usize::from(self.high)).any(hit);
-        }
-        // One that begins in the unit before may reach into the first.
-        let mut chains =
-            (first.saturating_sub(1)..=last).filter_map(|unit| self.chains.get(Self::place(unit)));
-        chains.any(|head| self.chain(*head).any(hit)) || self.chain(self.wide).any(hit)
+            (0u16..).zip(self.entries.iter().take(usize::from(self.high))).find(hit)
+        } else {
+            // One that begins in the unit before may reach into the first.
+            let chain = |unit| self.chains.get(Self::place(unit));
+            let mut chains = (first.saturating_sub(1)..=last).filter_map(chain);
+            let near = chains.find_map(|head| self.chain(*head).find(hit));
+            near.or_else(|| self.chain(self.wide).find(hit))
+        };
+        found.map(|(index, entry)| Ticket::new(index, entry.use_count))
     }
 
     /// Requests in flight on these rows could not write all of them.
@@ -316,7 +392,7 @@ impl<const N: usize> Tickets<N> {
 
     /// Whether a write to any of these rows is in flight.
     pub(crate) fn is_written(&self, rows: Rows) -> bool {
-        self.writes > 0 && self.conflicts(rows, Kind::Reconstruct)
+        self.writes > 0 && self.in_the_way(rows, Kind::Reconstruct).is_some()
     }
 
     /// A member has failed: reports of the tickets now in flight may still name it.
@@ -343,7 +419,7 @@ impl<const N: usize> Tickets<N> {
 impl<const N: usize> Tickets<N> {
     /// Forgets how often each place was used, and by whom, and the order of the chains.
     pub(crate) fn forget_uses(&mut self) {
-        if self.in_flight == 0 {
+        if self.in_flight == 0 && self.over == [NONE; 2] {
             *self = Self::new(self.units.rows);
             return;
         }
@@ -357,7 +433,7 @@ impl<const N: usize> Tickets<N> {
                     let rows = entry.rows();
                     self.link(index, rows);
                 }
-                None => *entry = Entry { next: entry.next, ..Entry::FREE },
+                None => *entry = Entry { next: entry.next, awaited: entry.awaited, ..Entry::FREE },
             }
         }
         self.entries[usize::from(self.high)..].fill(Entry::FREE);
@@ -394,13 +470,19 @@ mod tests {
     #[cfg_attr(miri, ignore = "parses a table of the documentation: safe code, slowly")]
     fn every_row_of_the_table_of_states_holds() {
         let table = rows(include_str!("ticket.rs"), "| state | input | next | effect |");
-        assert_eq!(table.len(), 4);
+        assert_eq!(table.len(), 7);
         for row in table {
             let [state, input, next, effect] = row[..] else { panic!("{row:?}") };
             let mut table = Tickets::<2>::new(8);
             let mut ticket = Ticket::new(0, 0);
             if state != "Free" {
                 ticket = table.open(Rows::new(0, 4), WRITE).unwrap();
+            }
+            if state == "InFlight, awaited" || state == "Over" {
+                table.wait(ticket);
+            }
+            if state == "Over" {
+                assert!(table.close(ticket).is_some());
             }
             if state.contains("other use count") {
                 assert!(table.close(ticket).is_some());
@@ -419,11 +501,21 @@ mod tests {
                     assert_eq!(table.close(ticket).unwrap().windows, 2, "{effect}");
                 }
                 "`close`" => assert_eq!(table.close(ticket), None, "{effect}"),
+                "`next_wake`" => assert_eq!(table.next_wake(), Some(ticket), "{effect}"),
                 other => panic!("no test knows the input {other}"),
             }
             match next {
                 "InFlight" => assert_eq!(table.in_flight(), 1),
-                "Free" => assert_eq!(table.in_flight(), 0),
+                "Free" => {
+                    assert_eq!((table.in_flight(), table.next_wake()), (0, None));
+                    assert_ne!(table.open(Rows::new(0, 4), WRITE), Some(ticket));
+                }
+                "Over" => {
+                    assert_eq!(table.in_flight(), 0);
+                    let next = table.open(Rows::new(0, 4), WRITE).unwrap();
+                    assert_ne!(next.index(), ticket.index());
+                    assert_eq!(table.next_wake(), Some(ticket));
+                }
                 "unchanged" => assert_eq!(table, before),
                 other => panic!("no test knows the state {other}"),
             }
@@ -448,13 +540,13 @@ mod tests {
     fn reconstructions_share_rows_and_writes_do_not() {
         let mut table = Tickets::<8>::new(8);
         let read = table.open(Rows::new(0, 8), Kind::Reconstruct).unwrap();
-        assert!(!table.conflicts(Rows::new(0, 8), Kind::Reconstruct));
-        assert!(table.conflicts(Rows::new(7, 9), WRITE));
-        assert!(!table.conflicts(Rows::new(8, 9), WRITE));
+        assert_eq!(table.in_the_way(Rows::new(0, 8), Kind::Reconstruct), None);
+        assert_eq!(table.in_the_way(Rows::new(7, 9), WRITE), Some(read));
+        assert_eq!(table.in_the_way(Rows::new(8, 9), WRITE), None);
         table.close(read).unwrap();
-        assert!(!table.conflicts(Rows::new(7, 9), WRITE));
-        table.open(Rows::new(0, 1), WRITE).unwrap();
-        assert!(table.conflicts(Rows::new(0, 8), Kind::Reconstruct));
+        assert_eq!(table.in_the_way(Rows::new(7, 9), WRITE), None);
+        let write = table.open(Rows::new(0, 1), WRITE).unwrap();
+        assert_eq!(table.in_the_way(Rows::new(0, 8), Kind::Reconstruct), Some(write));
     }
 
     proptest! {
@@ -493,7 +585,7 @@ mod tests {
                         shares(rows) && (other.writes() || kind.writes())
                     };
                     let expected = naive.iter().any(hit);
-                    prop_assert_eq!(table.conflicts(asked, kind), expected, "{:?}", asked);
+                    prop_assert_eq!(table.in_the_way(asked, kind).is_some(), expected, "{:?}", asked);
                     let written = naive.iter().any(|(_, rows, of)| of.writes() && shares(rows));
                     prop_assert_eq!(table.is_written(asked), written);
                 }
@@ -501,7 +593,7 @@ mod tests {
             for (ticket, ..) in naive {
                 prop_assert!(table.close(ticket).is_some());
             }
-            prop_assert!(!table.conflicts(Rows::new(0, 1000), WRITE));
+            prop_assert_eq!(table.in_the_way(Rows::new(0, 1000), WRITE), None);
             prop_assert!(table.chains.iter().all(|head| *head == NONE) && table.wide == NONE);
         }
     }
@@ -522,6 +614,28 @@ mod tests {
         assert_eq!(table.wide, NONE);
         let all: usize = (0..1000).map(|row| compared(row * 4096)).sum();
         assert!(all < 3000, "{all} comparisons of 1000 requests");
+    }
+
+    #[test]
+    fn waiters_are_woken_in_the_order_of_completions_and_their_places_are_used_again() {
+        let mut table = Tickets::<3>::new(8);
+        for _ in 0..3 {
+            let [a, b, c] =
+                [0, 8, 16].map(|row| table.open(Rows::new(row, 4), WRITE).expect("free again"));
+            assert_eq!(table.rows(b), Some(Rows::new(8, 4)));
+            [a, b].into_iter().for_each(|ticket| table.wait(ticket));
+            [b, c, a].into_iter().for_each(|ticket| assert!(table.close(ticket).is_some()));
+            assert_eq!(table.rows(b), None);
+            assert!(table.open(Rows::new(0, 4), WRITE).is_some_and(|d| d.index() == c.index()));
+            assert_eq!(table.open(Rows::new(0, 4), WRITE), None, "nobody was told yet");
+            assert_eq!([(); 3].map(|()| table.next_wake()), [Some(b), Some(a), None]);
+            let d = table.in_the_way(Rows::new(0, 1), WRITE).unwrap();
+            table.wait(d);
+            table.wake_all();
+            assert_eq!([(); 2].map(|()| table.next_wake()), [Some(d), None]);
+            assert!(table.close(d).is_some());
+            assert_eq!(table.next_wake(), None, "told already");
+        }
     }
 
     #[test]

@@ -230,7 +230,7 @@ impl World {
         let wait = |wait: WaitFor| match wait {
             WaitFor::Window(window) => (0, u64::from(window.index())),
             WaitFor::Record(seq) => (1, seq.0.wrapping_sub(last.0)),
-            WaitFor::Overlap => (2, 0),
+            WaitFor::Overlap(ticket) => (2, u64::from(ticket.index())),
             WaitFor::Ticket => (3, 0),
         };
         let (mut a, mut b) = (0u64, 0u64);

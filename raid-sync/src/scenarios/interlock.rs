@@ -156,11 +156,12 @@ scenarios! {
     fn scenario_38_overlapping_writes_reach_all_members_in_one_order() {
         let mut rig = Rig::mirror(2);
         let first = rig.go(3, 2);
-        assert_eq!(rig.admit(4, 2, PLAIN), Admit::Wait(WaitFor::Overlap));
+        let wait = WaitFor::Overlap(first.ticket);
+        assert_eq!(rig.admit(4, 2, PLAIN), Admit::Wait(wait));
         rig.send(&first);
         assert_eq!(rig.done(&first, &[]), Ack::Now);
         rig.settle();
-        assert!(rig.woken.contains(&WaitFor::Overlap));
+        assert!(rig.woken.contains(&wait));
         rig.write(4, 2);
         rig.assert_whole();
     }

@@ -18,7 +18,7 @@
 use super::SyncCore;
 use crate::command::{Access, Admit, Grant, ReadPlan, WaitFor};
 use crate::defect::Defect;
-use crate::error::Refusal;
+use crate::error::{Refusal, Unexpected};
 use crate::member::Redundancy;
 use crate::operation::{AboveMark, Running};
 use crate::region::Write;
@@ -63,9 +63,11 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             return Admit::Refuse(self.too_few(route.read));
         }
         let rows = Rows { start: rows.start, len: route.end.0.saturating_sub(rows.start.0) };
-        if self.serialises() && self.tickets.conflicts(rows, kind) {
-            self.overlap_waiters.waited = true;
-            return Admit::Wait(WaitFor::Overlap);
+        if self.serialises()
+            && let Some(other) = self.tickets.in_the_way(rows, kind)
+        {
+            self.tickets.wait(other);
+            return Admit::Wait(WaitFor::Overlap(other));
         }
         if access != Access::Reconstruct && !self.may_write(rows) {
             let log = &self.log;
@@ -90,6 +92,34 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         }
         let Route { must, may, read, agreed, .. } = route;
         Admit::Go(Grant { ticket, rows, must, may, read, agreed })
+    }
+
+    /// The same grant as of now, for a request in flight that goes on without the members that have failed since: they
+    /// are not to be written any more, nor read. To be asked after [`member_failed`](Self::member_failed), before
+    /// the ticket is completed; its rows stay locked all the time, and all of them are granted still.
+    ///
+    /// Who is written was decided when it was admitted, so nobody is added there (`sync.md` I4). Who may be read may be
+    /// another member than before. That is what they held when it was admitted: what the request itself has written
+    /// since, the caller knows. Of a set that has failed nobody is to be written or read.
+    ///
+    /// # Errors
+    /// [`Unexpected::Ticket`] if the request has completed.
+    pub fn regrant(&self, grant: &Grant) -> Result<Grant, Unexpected> {
+        let ticket = grant.ticket;
+        let rows = self.tickets.rows(ticket).ok_or(Unexpected::Ticket(ticket))?;
+        if self.set_failed {
+            let none = SlotSet::EMPTY;
+            return Ok(Grant { ticket, rows, must: none, may: none, read: none, agreed: false });
+        }
+        let live = self.members.live();
+        let (mut read, mut agreed, mut at) = (live, true, rows.start);
+        while at < rows.end() {
+            let (readable, agree, end) = self.readable(at, rows.end());
+            read = read & readable;
+            agreed &= agree;
+            at = end.max(Row(at.0.saturating_add(1)));
+        }
+        Ok(Grant { ticket, rows, must: grant.must & live, may: grant.may & live, read, agreed })
     }
 
     /// Which members may serve a read of `rows`, or of its first part.
@@ -245,9 +275,12 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
 mod tests {
     use crate::scenarios::rig::*;
     use crate::world::native;
-    use crate::{AboveMark, Ack, Return, SyncCore};
+    use crate::{
+        AboveMark, Access, Ack, Admit, Config, Grant, Redundancy, Return, SyncCore, Unexpected,
+        WaitFor,
+    };
     use raid_core::metadata::{Capabilities, Operation};
-    use raid_core::units::Slot;
+    use raid_core::units::{Rows, Slot};
 
     /// A set of three whose second member has just come back and owes a region; records are held from now on.
     fn returned(capabilities: Capabilities) -> Rig {
@@ -260,6 +293,80 @@ mod tests {
         assert_eq!(rig.give_back(1), Ok(Return::Partial { regions: 1 }));
         rig.hold_records = true;
         rig
+    }
+
+    #[test]
+    fn a_grant_is_given_anew_without_the_members_that_failed_since() {
+        let parity = Config { redundancy: Redundancy::Parity(2), ..config(4) };
+        let mut rig = Rig::new(parity, clean(), flag_only());
+        let before = rig.go(4, 4);
+        rig.core.member_failed(Slot(1));
+        let now = rig.core.regrant(&before).unwrap();
+        let left = slots(&[0, 2, 3]);
+        assert_eq!(now, Grant { must: left, read: left, ..before });
+        rig.core.member_failed(Slot(0));
+        rig.core.member_failed(Slot(3));
+        let now = rig.core.regrant(&before).unwrap();
+        assert_eq!((now.must, now.may, now.read), (NONE, NONE, NONE), "the set has failed");
+        assert_eq!(rig.done(&before, &[]), Ack::NoCopyLeft);
+        assert_eq!(rig.core.regrant(&before), Err(Unexpected::Ticket(before.ticket)));
+    }
+
+    #[test]
+    fn a_grant_anew_reads_what_every_row_of_it_may_be_read_from_and_writes_whom_it_wrote() {
+        // Copies may differ, and the first one speaks for all. Beside it a member is filled.
+        let mut rig = Rig::new(config(3), clean(), native::capabilities());
+        rig.core.owe_rows(Rows::new(0, 16)).unwrap();
+        let before = rig.go(2, 4);
+        assert_eq!((before.read, before.agreed), (slots(&[0]), false));
+        assert!(rig.core.unwritable(Slot(2), Rows::new(3, 1)));
+        rig.core.member_failed(Slot(0));
+        let now = rig.core.regrant(&before).unwrap();
+        assert_eq!((now.must, now.read, now.agreed), (slots(&[1, 2]), slots(&[1]), false));
+        // A window that was opened since decides nothing for a request from before it.
+        let mut rig = Rig::rebuilding(3, 2);
+        let before = rig.go(1, 1);
+        assert_eq!(before.must, slots(&[0, 1]));
+        rig.start_held();
+        rig.core.member_failed(Slot(1));
+        assert_eq!(rig.core.regrant(&before).unwrap().must, slots(&[0]));
+    }
+
+    #[test]
+    fn a_request_is_woken_by_the_completion_of_the_one_it_waits_for_alone() {
+        let mut rig = Rig::mirror(2);
+        let held = [0, 4, 8].map(|row| rig.go(row, 2));
+        rig.settle();
+        let wait = |rig: &mut Rig, row| match rig.admit(row, 1, PLAIN) {
+            Admit::Wait(wait) => wait,
+            other => panic!("{other:?}"),
+        };
+        let waits = [1, 5, 9].map(|row| wait(&mut rig, row));
+        assert_eq!(waits, held.map(|grant| WaitFor::Overlap(grant.ticket)));
+        assert_eq!(rig.core.next_wake(), None);
+        assert_eq!(rig.done(&held[1], &[]), Ack::Now);
+        assert_eq!(rig.core.next_wake(), Some(waits[1]));
+        assert_eq!(rig.core.next_wake(), None);
+        let again = rig.go(5, 1);
+        // A full table: who waits for a place is told when one is free.
+        let _ = rig.go(12, 1);
+        assert_eq!(wait(&mut rig, 14), WaitFor::Ticket);
+        assert_eq!(rig.done(&held[0], &[]), Ack::Now);
+        assert_eq!(wait(&mut rig, 14), WaitFor::Ticket, "its place waits for its waiters");
+        assert_eq!(
+            [(); 3].map(|()| rig.core.next_wake()),
+            [Some(waits[0]), Some(WaitFor::Ticket), None]
+        );
+        let _ = rig.go(14, 1);
+        // A set that fails says so before it wakes anybody.
+        rig.core.member_failed(Slot(0));
+        rig.core.member_failed(Slot(1));
+        assert_eq!(rig.core.next_wake(), None);
+        rig.woken.clear();
+        rig.settle();
+        assert!(rig.woken.contains(&waits[2]), "{:?}", rig.woken);
+        assert_eq!(rig.done(&again, &[]), Ack::NoCopyLeft);
+        assert!(matches!(rig.admit(0, 1, Access::Reconstruct), Admit::Refuse(_)));
     }
 
     #[test]

@@ -74,7 +74,6 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         } else if closed.windows != 0 {
             self.windows.drained(closed.windows);
         }
-        self.overlap_waiters.due();
         self.ticket_waiters.due();
         self.fail_all(failed);
         Ok(closed)

@@ -85,7 +85,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     fn wake_everybody(&mut self) {
         self.records.release_all();
         self.windows.wake_all();
-        self.overlap_waiters.due();
+        self.tickets.wake_all();
         self.ticket_waiters.due();
     }
 

@@ -202,7 +202,13 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
 
     // ---- wakes and notices
 
-    fn next_wake(&mut self) -> Option<WaitFor> {
+    /// Who is to be woken next: what [`poll`](Self::poll) says with [`Command::Wake`], and none of its other commands.
+    /// For a queue that has completed a request while others of its own are parked; somebody must poll all the
+    /// same, later. Until poll has told [`Notice::SetFailed`] it wakes nobody.
+    pub fn next_wake(&mut self) -> Option<WaitFor> {
+        if self.news.set_failed {
+            return None;
+        }
         if let Some(seq) = self.records.next_wake() {
             return Some(WaitFor::Record(seq));
         }
@@ -212,8 +218,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                 return Some(WaitFor::Window(window));
             }
         }
-        if core::mem::take(&mut self.overlap_waiters.wake) {
-            return Some(WaitFor::Overlap);
+        if let Some(ticket) = self.tickets.next_wake() {
+            // Its place is free now.
+            self.ticket_waiters.due();
+            return Some(WaitFor::Overlap(ticket));
         }
         core::mem::take(&mut self.ticket_waiters.wake).then_some(WaitFor::Ticket)
     }

@@ -147,7 +147,6 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                 ..News::default()
             },
             counters: Counters::default(),
-            overlap_waiters: Waiters::default(),
             ticket_waiters: Waiters::default(),
         };
         core.keep_names(found)?;

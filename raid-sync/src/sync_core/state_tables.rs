@@ -1117,12 +1117,13 @@ fn every_row_of_the_table_of_admission_holds() {
                     let reading = go(rig.admit(5, 1, read));
                     let _ = go(rig.admit(5, 1, read));
                     rig.write(4, 1);
-                    let waits = rig.admit(4, 2, PLAIN) == Admit::Wait(WaitFor::Overlap);
+                    let waits = matches!(rig.admit(4, 2, PLAIN), Admit::Wait(WaitFor::Overlap(_)));
                     assert_eq!(waits, overlap, "a write over reads: {context}");
                     let mut rig = Rig::new(config, clean(), native::capabilities());
-                    let _ = rig.go(reading.rows.start.0, 1);
+                    let other = rig.go(reading.rows.start.0, 1);
                     for access in [PLAIN, read] {
-                        let waits = rig.admit(4, 2, access) == Admit::Wait(WaitFor::Overlap);
+                        let wait = WaitFor::Overlap(other.ticket);
+                        let waits = rig.admit(4, 2, access) == Admit::Wait(wait);
                         assert_eq!(waits, overlap, "over a write: {context}");
                     }
                 }

@@ -16,6 +16,7 @@ OF_THE_CODE = (
 # Of src/defect.rs: not in the model, and why.
 OUTSIDE = {
     "RecordToFailed": "in the model, and breaks nothing there: a record that also reaches a failed member names it, so nobody believes that member",
+    "KeepVersion": "reads that rest on an answer from before: in the model everybody asks in the state in which they read",
     "ForgetWaiters": "progress: who waits for a window is not in the model",
     "LetIntoClosing": "progress: the window waits for the intruder, and copies after it",
     "UnsignedThrottle": "time: the throttle is not in the model",

@@ -76,6 +76,8 @@ pub(crate) enum Defect {
     NewestByPlace,
     /// M31: a pass ends where the cursor ends, although a region is owed.
     EndAtCursor,
+    /// I1: the version stays the same when a read may lose a member.
+    KeepVersion,
     /// I7: two members that were each written without the other are merged.
     MergeSplitBrain,
     /// I9: a parity set that is unclean and short of a member is started unasked.

@@ -46,6 +46,7 @@ const DEFECTS: &[Defect] = &[
     Defect::SyncWritesUncharged,
     Defect::NewestByPlace,
     Defect::EndAtCursor,
+    Defect::KeepVersion,
     Defect::MergeSplitBrain,
     Defect::StartDegradedDirty,
     Defect::LetIntoClosing,

@@ -120,6 +120,8 @@ pub struct SyncCore<
     news: News,
     counters: Counters,
     ticket_waiters: Waiters,
+    /// See [`Self::version`].
+    version: u32,
 }
 
 /// What has happened and was not yet told.
@@ -175,6 +177,26 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     #[must_use]
     pub fn live(&self) -> SlotSet {
         self.members.live()
+    }
+
+    /// A number that is another one as soon as a member that an answer of [`plan_read`](Self::plan_read) named may not be
+    /// read there any more. As long as it is the same, all earlier answers hold, so that a queue may keep one for
+    /// the whole set and ask again only when the number has changed. What is gained, a member that is filled, rows
+    /// that agree, need not change it.
+    ///
+    /// An embedder publishes it (in an atomic) before it lets go of the lock under which it called. A read that was
+    /// sent before may still come back from a member that has failed since. It wraps around: an answer from four
+    /// thousand million changes ago would be taken for a new one.
+    #[must_use]
+    pub const fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Answers of [`plan_read`](Self::plan_read) may not hold any more.
+    pub(crate) fn outdate_reads(&mut self) {
+        if !self.has(Defect::KeepVersion) {
+            self.version = self.version.wrapping_add(1);
+        }
     }
 
     /// The operation that the set needs next, if any: agreement of its copies first, then the members

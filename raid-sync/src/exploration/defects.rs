@@ -24,6 +24,7 @@ pub(super) const BROKEN: &[(Defect, Scenario)] = &[
     (Defect::FlushNotGated, Scenario { flushes: 1, ..FAILURE }),
     (Defect::TrustMarkAfterUnclean, REBUILD),
     (Defect::AbortAdvancesDone, Scenario { steering: 1, ..REBUILD }),
+    (Defect::KeepVersion, Scenario { failures: 1, ..MIRROR }),
     (Defect::ForgetWaiters, Scenario { steering: 1, ..REBUILD }),
     (Defect::AllowOverlap, Scenario { writes: &[(0, 1, 0), (0, 1, 0)], ..MIRROR }),
     (Defect::TrustBeforeRecord, REBUILD),

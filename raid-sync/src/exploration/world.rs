@@ -10,6 +10,7 @@ use super::scenario::{Scenario, Write};
 use super::search::Fingerprint;
 use super::stripe::{self, COLUMNS, GARBAGE, MEMBERS, Strip, Value, slot_of, strip_of, value};
 use crate::conformance::History;
+use crate::world::reads::still_hold;
 use crate::*;
 use raid_core::metadata::{Generation, MemberKey, Operation, Progress, Seen, SetRecord};
 use raid_core::units::{Rows, Slot, SlotSet};
@@ -291,6 +292,8 @@ impl World {
         let step = |action: Action| {
             let mut world = self.clone();
             let verdict = world.act(scenario, action);
+            let size = (ROWS as u64, u16::from(scenario.members));
+            let verdict = verdict.and_then(|()| still_hold(&self.core, &world.core, size));
             let verdict = verdict.and_then(|()| world.follow(scenario, before.as_ref()));
             (action, verdict.map(|()| world))
         };

@@ -365,6 +365,7 @@ impl Rig {
         let config = Config { absent: slots(absent), ..self.config };
         let found = image.found(&seated);
         self.core = Core::restore(config, &found, self.capabilities, Start::Normal).unwrap();
+        self.before = None;
         self.records.clear();
         self.settle();
     }

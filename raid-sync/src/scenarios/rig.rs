@@ -3,6 +3,7 @@
 
 use crate::world::disk::Disk;
 use crate::world::native::{self, Image};
+use crate::world::reads::still_hold;
 use crate::*;
 use raid_core::metadata::{Capabilities, Generation, MemberKey, Operation, RuntimeState, Seen};
 use raid_core::units::{Rows, Slot, SlotSet};
@@ -78,6 +79,8 @@ pub(crate) struct Rig {
     pub(crate) copied: Vec<Rows>,
     /// Rows that a disk cannot read.
     pub(crate) spoiled: Vec<(u8, u64)>,
+    /// The core as a reader saw it last.
+    pub(crate) before: Option<Core>,
 }
 
 impl Rig {
@@ -119,6 +122,7 @@ impl Rig {
             woken: Vec::new(),
             copied: Vec::new(),
             spoiled: Vec::new(),
+            before: None,
         }
     }
 
@@ -136,6 +140,14 @@ impl Rig {
 
     /// Carries out what is asked for, but for what is held.
     pub(crate) fn settle(&mut self) {
+        self.obey();
+        if let Some(before) = self.before.replace(self.core.clone()) {
+            let size = (self.config.rows, self.config.members.len());
+            still_hold(&before, &self.core, size).unwrap();
+        }
+    }
+
+    fn obey(&mut self) {
         self.turns += 1;
         assert!(self.turns < 3000, "it never ends: {:?}", self.core.status());
         for _ in 0..1000 {

@@ -26,6 +26,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         core.counters.window_waits = 0;
         core.counters.pass = 0;
         core.counters.pass_since = 0;
+        core.version = 0;
         (core, last)
     }
 

@@ -41,6 +41,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         if !self.members.live().contains(slot) {
             return;
         }
+        self.outdate_reads();
         let was_filled = self.members.rebuilding().contains(slot);
         self.keep_account(slot, was_filled);
         self.members.fail(slot);
@@ -220,6 +221,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     }
 
     fn join(&mut self, slot: Slot) {
+        self.outdate_reads();
         self.members.join(slot);
         self.records.joined(slot);
         self.news.needs_spare.remove(slot);
@@ -321,6 +323,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     pub(super) fn note_bad(&mut self, slots: SlotSet, rows: Rows) -> bool {
         let before = self.bad.filling();
         let room = slots.iter().all(|slot| self.bad.add(slot, rows));
+        self.outdate_reads();
         let now = self.bad.filling();
         if now > before {
             self.news.filling = Some(now);

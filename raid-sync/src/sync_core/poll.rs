@@ -126,6 +126,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
                 Phase::Aborting if quiet => {
                     self.stop(running);
                     self.running = None;
+                    self.outdate_reads();
                     self.agree_alone();
                     self.go_back();
                     self.news.finished = Some((running.operation, running.why));

@@ -97,6 +97,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             _ => false,
         };
         if fixed {
+            // What a member that is filled held there is old now.
+            self.outdate_reads();
             self.log.written(rows);
             self.fill_again(rows);
             self.charge_untrusted(rows);
@@ -281,6 +283,10 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         self.records.stream = Stream::Idle;
         let failed = failed & to;
         if failed != to {
+            if !image.rebuilding.contains_all(self.records.recorded.rebuilding) {
+                // Whom no record says to be filled is given nothing above the mark.
+                self.outdate_reads();
+            }
             self.records.recorded = image;
         }
         let everywhere = failed.is_empty();
@@ -297,7 +303,12 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         if cleaned && self.has(Defect::ForgetDebtWhenClean) {
             self.log.forgive_clean();
         }
+        let listed = self.bad.len();
         self.bad.durable(durable, raised.is_some());
+        if self.bad.len() != listed {
+            // Where copies may differ, another one speaks.
+            self.outdate_reads();
+        }
         if everywhere {
             self.generation_recorded = self.generation_writing;
         }
@@ -337,6 +348,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     /// The operation is complete, and the record says so.
     pub(super) fn finish(&mut self) {
         let Some(running) = self.running.take() else { return };
+        // Also where nothing is lost: the lowest of those who hold all speaks where copies may differ.
+        self.outdate_reads();
         match running.family() {
             Family::Rebuild => {
                 for slot in self.members.filling.iter() {

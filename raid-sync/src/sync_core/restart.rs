@@ -148,6 +148,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             },
             counters: Counters::default(),
             ticket_waiters: Waiters::default(),
+            version: 0,
         };
         core.keep_names(found)?;
         core.keep_mark(state);

@@ -902,6 +902,7 @@ fn found_region(record: RegionRecord, state: RuntimeState) -> Rig {
     };
     let start = Start::Normal;
     rig.core = Core::restore(rig.config, &found, native::capabilities(), start).unwrap();
+    rig.before = None;
     rig
 }
 

@@ -50,6 +50,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
             return Err(Refusal::NeedsFormat);
         }
         self.clock.advance(now);
+        self.outdate_reads();
         match operation {
             Operation::Rebuild { targets } => {
                 if targets != self.members.filling {
@@ -162,6 +163,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     /// because only one is left.
     fn owe_copies(&mut self, rows: Rows) {
         self.log.owe(rows);
+        self.outdate_reads();
         // A record that was prepared before would not say so.
         self.drop_raise();
         self.charge_untrusted(rows);
@@ -182,6 +184,7 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     pub(super) fn owed_from(&mut self, rows: Rows) {
         let region = self.log.grain.of(rows.start.0);
         let start = self.log.grain.start(region);
+        self.outdate_reads();
         if start < self.equalise.issued {
             self.back = Some(self.back.map_or(start, |back| back.min(start)));
             self.equalise.durable = self.equalise.durable.min(start);

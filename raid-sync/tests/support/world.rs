@@ -28,6 +28,7 @@ pub(crate) mod native;
 mod oracle;
 mod power;
 pub(crate) mod random;
+pub(crate) mod reads;
 #[allow(dead_code)]
 pub(crate) mod scene;
 mod users;
@@ -198,6 +199,7 @@ impl<'a> World<'a> {
             return Ok(());
         }
         self.say(|| format!("== {act:?}"));
+        let before = (!matches!(act, Act::Crash(_))).then(|| self.core.clone());
         match act {
             Act::Write { row, len, column, durable } => self.submit(row, len, column, durable),
             Act::Flush => self.user_flush(),
@@ -244,6 +246,9 @@ impl<'a> World<'a> {
             Act::Drain => self.drain()?,
         }
         self.pump()?;
+        if let Some(before) = before {
+            reads::still_hold(&before, &self.core, (self.setup.rows, self.setup.members))?;
+        }
         self.judge()
     }
 

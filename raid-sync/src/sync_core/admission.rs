@@ -41,6 +41,12 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
     SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
 {
     /// Whether a request for `rows` may start, and how much of it.
+    ///
+    /// A grant is cut where the answer changes: at a window, at the mark of a rebuild, at what a member owes, at a bad
+    /// range. One to a parity set is never cut inside [`Config::align`](crate::Config::align) rows, which is the strip
+    /// there, as long as no member has a bad range in them: `grant.rows == rows`, so that an engine
+    /// that asks for one stripe row needs no place for a rest. With bad ranges it is cut only where they leave too few
+    /// members to read all its rows from, or where parity is not known to agree.
     pub fn admit(&mut self, now: Time, rows: Rows, access: Access) -> Admit {
         self.clock.advance(now);
         if let Err(refusal) = self.acceptable(rows, access) {
@@ -211,9 +217,24 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         }
     }
 
+    /// Who can be read in all these rows, if a stripe row is not to be cut at the bad ranges of its members.
+    #[inline]
+    fn readable_together(&self, start: Row, end: Row) -> (SlotSet, bool, Row) {
+        if !self.bad.is_empty() && matches!(self.members.redundancy, Redundancy::Parity(_)) {
+            let (holders, agreed, end) = self.holders(start, end);
+            let len = end.0.saturating_sub(start.0);
+            let whole = holders.without(self.bad.within(Rows { start, len }));
+            // What does not agree must not be computed from the others where it could be read.
+            if agreed && self.members.suffice(whole) {
+                return (whole, agreed, end);
+            }
+        }
+        self.readable(start, end)
+    }
+
     #[inline]
     fn route(&self, start: Row, end: Row, access: Access) -> Route {
-        let (read, agreed, read_end) = self.readable(start, end);
+        let (read, agreed, read_end) = self.readable_together(start, end);
         if access == Access::Reconstruct {
             let empty = SlotSet::EMPTY;
             return Route { must: empty, may: empty, read, agreed, end: read_end };
@@ -293,6 +314,29 @@ mod tests {
         assert_eq!(rig.give_back(1), Ok(Return::Partial { regions: 1 }));
         rig.hold_records = true;
         rig
+    }
+
+    #[test]
+    fn a_stripe_row_is_granted_whole_as_long_as_enough_members_give_all_its_rows() {
+        let parity = Config { redundancy: Redundancy::Parity(1), align: 4, ..config(3) };
+        let mut rig = Rig::new(parity, clean(), native::capabilities());
+        let all = slots(&[0, 1, 2]);
+        rig.write(4, 4);
+        assert!(rig.core.unwritable(Slot(0), Rows::new(5, 1)));
+        let one = rig.go(4, 4);
+        assert_eq!((one.rows, one.must, one.read), (Rows::new(4, 4), all, slots(&[1, 2])));
+        assert_eq!(rig.core.regrant(&one), Ok(one));
+        rig.core.give_up(rig.time(), one.ticket, NONE).unwrap();
+        assert!(rig.core.unwritable(Slot(1), Rows::new(7, 1)));
+        let two = rig.go(4, 4);
+        assert_eq!((two.rows, two.read), (Rows::new(4, 1), all), "nobody gives both rows");
+        rig.core.give_up(rig.time(), two.ticket, NONE).unwrap();
+        // Parity that does not agree computes nothing that can be read.
+        let mut rig = Rig::new(parity, clean(), native::capabilities());
+        rig.core.owe_rows(Rows::new(0, 16)).unwrap();
+        assert!(rig.core.unwritable(Slot(0), Rows::new(5, 1)));
+        let grant = rig.go(4, 4);
+        assert_eq!((grant.rows, grant.read), (Rows::new(4, 1), all));
     }
 
     #[test]

@@ -52,6 +52,11 @@ impl World<'_> {
         if grant.rows.len == 0 || grant.rows.start != request.rows.start {
             return Err(format!("{grant:?} is no prefix of {request:?}"));
         }
+        let (first, last) = (request.rows.start.0, request.rows.end().0 - 1);
+        let strip = self.setup.parity && first / self.setup.align == last / self.setup.align;
+        if strip && grant.rows != request.rows && self.core.status().bad_ranges == 0 {
+            return Err(format!("{grant:?} cuts {request:?} inside a strip"));
+        }
         let to = grant.must | grant.may;
         let mut legs: Vec<(u8, Vec<(u64, u64)>)> = to.iter().map(|s| (s.0, vec![])).collect();
         let mut versions = Versions::new();

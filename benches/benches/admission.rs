@@ -41,8 +41,8 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use raid_core::metadata::{Capabilities, Operation, RuntimeState};
 use raid_core::units::{Row, Rows, SlotSet};
 use raid_sync::{
-    AboveMark, Access, Ack, Admit, Command, Config, Gate, Limits, Redundancy, Start, SyncCore,
-    Ticket, Time,
+    AboveMark, Access, Ack, Admit, Command, Config, Found, Gate, Limits, Redundancy, Start,
+    SyncCore, Ticket, Time,
 };
 use std::hint::black_box;
 
@@ -78,7 +78,8 @@ fn open<const TICKETS: usize>(windows: u8, overlap: bool) -> Core<TICKETS> {
     let limits = Limits { windows, rows_per_window: WINDOW, ..Limits::default() };
     let members = SlotSet::first(2);
     let config = Config { limits, overlap, ..Config::new(ROWS, members, Redundancy::Mirror) };
-    let mut core = Core::new(config, &found, format, Start::Normal).unwrap();
+    let mut core = Core::EMPTY;
+    core.restore(config, &Found::plain(found), format, Start::Normal).unwrap();
     if windows > 0 {
         let later = Time(1 << 40);
         core.start(later, Operation::Resync, AboveMark::Skip).unwrap();

@@ -20,7 +20,7 @@ use raid_core::metadata::{
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 use raid_sync::{
     AboveMark, Access, Config, CopyResult, Found, Limits, Policy, Redundancy, Scope, Seated, Start,
-    SyncCore,
+    SyncCore, Time,
 };
 use world::World;
 
@@ -130,10 +130,12 @@ fn start(input: &mut Input<'_>) -> Option<(World<Core>, u16, u64)> {
     let plain = Found::plain(state(input, members));
     let seated = if can & 64 == 0 { &seated[..] } else { &[] };
     let found = Found { seated, generation: Generation(input.below(4)), ..plain };
-    match Core::restore(config, &found, capabilities, how) {
-        Ok(core) => Some((World::new(core, capabilities.failure), members, size)),
+    let mut core = Core::EMPTY;
+    match core.restore(config, &found, capabilities, how) {
+        Ok(()) => Some((World::new(core, capabilities.failure), members, size)),
         Err(refusal) => {
             assert!(!refusal.to_string().is_empty());
+            assert!(core.live().is_empty() && core.poll(Time(1)).is_none(), "it is empty still");
             None
         }
     }

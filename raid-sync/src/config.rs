@@ -38,7 +38,7 @@ pub struct Config {
 impl Config {
     /// A set with everybody present and the careful choice everywhere.
     #[must_use]
-    pub fn new(rows: u64, members: SlotSet, redundancy: Redundancy) -> Self {
+    pub const fn new(rows: u64, members: SlotSet, redundancy: Redundancy) -> Self {
         Self {
             rows,
             align: 1,
@@ -49,7 +49,7 @@ impl Config {
             overlap: true,
             strict: true,
             repair: Policy::Majority,
-            limits: Limits::default(),
+            limits: Limits::USUAL,
         }
     }
 

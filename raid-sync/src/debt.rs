@@ -17,13 +17,15 @@ use raid_core::metadata::{DEBTORS, Debtor};
 use raid_core::units::{Slot, SlotSet};
 
 /// The slots whose debt is kept; the place of a debtor is its bit in each region.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Debtors {
     pub(crate) places: [Option<Debtor>; DEBTORS],
     slots: SlotSet,
 }
 
 impl Debtors {
+    pub(crate) const NOBODY: Self = Self { places: [None; DEBTORS], slots: SlotSet::EMPTY };
+
     pub(crate) const fn slots(&self) -> SlotSet {
         self.slots
     }
@@ -102,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_fifth_debtor_finds_no_room() {
-        let mut debtors = Debtors::default();
+        let mut debtors = Debtors::NOBODY;
         let debtor = |slot| Debtor {
             slot: Slot(slot),
             id: MemberKey::new(1),

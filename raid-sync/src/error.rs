@@ -44,7 +44,7 @@ pub enum Refusal {
         /// Rows of the set.
         size: u64,
     },
-    /// Another operation is running, or commands naming the member are still out.
+    /// Another operation is running, commands naming the member are still out, or the core has a set already.
     Busy,
     /// No operation is in a state in which this makes sense.
     NoOperation,

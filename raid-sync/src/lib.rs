@@ -24,7 +24,8 @@
 //!     generation_bits: 32,
 //! };
 //! let config = Config::new(1 << 20, SlotSet::first(2), Redundancy::Mirror);
-//! let mut core: SyncCore = SyncCore::new(config, &found, format, Start::Normal)?;
+//! let mut core: SyncCore = SyncCore::EMPTY;
+//! core.restore(config, &Found::plain(found), format, Start::Normal)?;
 //!
 //! // The first write waits until the metadata says that the set is dirty.
 //! let write = Access::Write { durable: false };

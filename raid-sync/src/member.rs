@@ -50,6 +50,14 @@ pub(crate) struct Members {
 }
 
 impl Members {
+    pub(crate) const NOBODY: Self = Self {
+        all: SlotSet::EMPTY,
+        failed: SlotSet::EMPTY,
+        filling: SlotSet::EMPTY,
+        waiting: SlotSet::EMPTY,
+        redundancy: Redundancy::None,
+    };
+
     pub(crate) fn live(&self) -> SlotSet {
         self.all.without(self.failed)
     }

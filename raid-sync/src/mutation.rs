@@ -6,8 +6,7 @@ use crate::conformance::Follower;
 use crate::defect::{Defect, plant};
 use crate::scenarios;
 use crate::world::random::Random;
-use crate::world::{Act, Build, Setup, Watch, World};
-use crate::{Start, SyncCore};
+use crate::world::{Act, Setup, Watch, World, restored};
 use core::cell::RefCell;
 use std::format;
 use std::string::{String, ToString};
@@ -124,12 +123,9 @@ fn all_scenarios_that_notice_each_defect() {
 
 /// One random run of the crash simulator.
 fn simulate(seed: u64, watch: Option<&Watch>) -> Result<(), String> {
-    let build: &Build = &move |config, found, capabilities| {
-        SyncCore::restore(config, found, capabilities, Start::Normal)
-    };
     let mut random = Random::new(seed);
     let setup = Setup::random(&mut random);
-    let mut world = World::new(setup, seed, build);
+    let mut world = World::new(setup, seed, &restored);
     world.trace = std::env::var_os("RAID_SYNC_TRACE").is_some();
     if let Some(watch) = watch {
         world.watch(watch)?;

@@ -159,13 +159,13 @@ impl<const N: usize> core::fmt::Debug for DirtyLog<N> {
 impl<const N: usize> DirtyLog<N> {
     const HAS_REGIONS: () = assert!(N > 0 && N <= 1 << 24, "1 to 16 Mi regions");
 
-    /// A log that is clean all over.
-    pub(crate) fn new(size: u64, align: u64, by_region: bool) -> Self {
+    /// Of no set.
+    pub(crate) const EMPTY: Self = {
         let () = Self::HAS_REGIONS;
         Self {
             regions: [Region::CLEAN; N],
-            grain: Grain::new(size, align, N),
-            by_region,
+            grain: Grain::NOTHING,
+            by_region: false,
             flag: Region::CLEAN,
             wanted: 0,
             unclean: 0,
@@ -176,6 +176,17 @@ impl<const N: usize> DirtyLog<N> {
             swept_at: 0,
             hurry: false,
         }
+    };
+
+    /// Becomes a log that is clean all over.
+    pub(crate) fn reset(&mut self, grain: Grain, by_region: bool) {
+        let Self { regions, grain: own, by_region: recorded, flag, wanted, unclean, .. } = self;
+        regions.fill(Region::CLEAN);
+        (*own, *recorded, *flag) = (grain, by_region, Region::CLEAN);
+        (*wanted, *unclean) = (0, 0);
+        let Self { dirty, owed, unwritten, quiet_since, swept_at, hurry, .. } = self;
+        (*dirty, *owed, *unwritten) = (0, 0, 0);
+        (*quiet_since, *swept_at, *hurry) = (0, 0, false);
     }
 
     fn used(&self) -> impl Iterator<Item = Region> {

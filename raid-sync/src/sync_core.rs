@@ -3,7 +3,7 @@
 //!
 //! | file | inputs |
 //! |---|---|
-//! | `restart` | `new`: what the metadata says becomes a state |
+//! | `restart` | `restore`: what the metadata says becomes a state; `clear` |
 //! | `admission` | `admit`, `plan_read` |
 //! | `completion` | `complete`, `complete_flush`, and what an acknowledgement waits for |
 //! | `steering` | `start`, `pause`, `resume`, `abort`, limits and range |
@@ -67,7 +67,8 @@ const NAMED: usize = 32;
 ///
 /// # Memory
 ///
-/// All of it is in the value; nothing is allocated, ever. In bytes, on targets of 64 bits (a unit test holds
+/// All of it is in the value; nothing is allocated, ever. It is made where it is to stay: a static, a field or a box begins as
+/// [`EMPTY`](Self::EMPTY), and [`restore`](Self::restore) fills it there, so that no stack holds a core. In bytes, on targets of 64 bits (a unit test holds
 /// the table against `size_of`):
 ///
 /// | tickets | windows | regions | bad ranges | bytes | for example |
@@ -125,7 +126,7 @@ pub struct SyncCore<
 }
 
 /// What has happened and was not yet told.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct News {
     set_failed: bool,
     degraded: bool,
@@ -137,7 +138,20 @@ struct News {
     filling: Option<Filling>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+impl News {
+    const NOTHING: Self = Self {
+        set_failed: false,
+        degraded: false,
+        write_hole: false,
+        needs_spare: SlotSet::EMPTY,
+        marks: None,
+        finished: None,
+        mismatch: None,
+        filling: None,
+    };
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Counters {
     window_waits: u64,
     mismatches: u64,
@@ -147,14 +161,21 @@ struct Counters {
     pass_since: u64,
 }
 
+impl Counters {
+    const ZERO: Self =
+        Self { window_waits: 0, mismatches: 0, unreadable: 0, pass: 0, pass_since: 0 };
+}
+
 /// Whether anybody is parked under a value, and is to be woken.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Waiters {
     waited: bool,
     wake: bool,
 }
 
 impl Waiters {
+    const NOBODY: Self = Self { waited: false, wake: false };
+
     const fn due(&mut self) {
         self.wake |= self.waited;
         self.waited = false;

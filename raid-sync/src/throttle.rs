@@ -40,20 +40,25 @@ pub struct Limits {
     pub clean_after_idle: u64,
 }
 
+impl Limits {
+    /// What [`Limits::default`] gives.
+    pub(crate) const USUAL: Self = Self {
+        min_rate: 2048,
+        max_rate: u64::MAX,
+        windows: 4,
+        rows_per_window: 512,
+        yield_for: 20_000_000,
+        checkpoint_every: 60_000_000_000,
+        checkpoint_rows: 1 << 21,
+        clean_after_idle: 5_000_000_000,
+    };
+}
+
 impl Default for Limits {
     /// 512-byte rows in mind: 1 MB/s at least, no maximum, windows of 256 KiB, four at once, a
     /// checkpoint a minute or every 1 GiB, clean after five seconds.
     fn default() -> Self {
-        Self {
-            min_rate: 2048,
-            max_rate: u64::MAX,
-            windows: 4,
-            rows_per_window: 512,
-            yield_for: 20_000_000,
-            checkpoint_every: 60_000_000_000,
-            checkpoint_rows: 1 << 21,
-            clean_after_idle: 5_000_000_000,
-        }
+        Self::USUAL
     }
 }
 
@@ -82,11 +87,16 @@ pub(crate) enum Turn {
     Never,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Throttle {
     min: Bucket,
     max: Bucket,
     user_at: Option<u64>,
+}
+
+impl Throttle {
+    pub(crate) const NEW: Self =
+        Self { min: Bucket { room_at: 0 }, max: Bucket { room_at: 0 }, user_at: None };
 }
 
 impl Throttle {
@@ -136,7 +146,7 @@ mod tests {
 
     /// Windows of 10 rows that can be opened in `seconds`, users writing all the time or never.
     fn opened_in(seconds: u64, limits: &Limits, users: bool) -> u64 {
-        let (mut throttle, mut now, mut windows) = (Throttle::default(), 0, 0);
+        let (mut throttle, mut now, mut windows) = (Throttle::NEW, 0, 0);
         while now < seconds * NS_PER_S && windows < 10_000 {
             if users {
                 throttle.user_wrote(now);
@@ -170,7 +180,7 @@ mod tests {
         assert_eq!(opened_in(1, &limits(0, u64::MAX), true), 0);
         fast.min_rate = 10_000;
         let mut now = 0;
-        let (mut throttle, mut windows) = (Throttle::default(), 0);
+        let (mut throttle, mut windows) = (Throttle::NEW, 0);
         for _ in 0..100_000 {
             throttle.user_wrote(now);
             if throttle.turn(now, &fast) == Turn::Now {
@@ -185,7 +195,7 @@ mod tests {
     #[test]
     fn no_burst_follows_a_long_silence() {
         let limits = limits(10, 1000);
-        let mut throttle = Throttle::default();
+        let mut throttle = Throttle::NEW;
         throttle.opened(0, 10, &limits);
         let year = 31_536_000 * NS_PER_S;
         assert_eq!(throttle.turn(year, &limits), Turn::Now);
@@ -196,7 +206,7 @@ mod tests {
     #[test]
     fn the_largest_numbers_saturate() {
         let limits = limits(1, 1);
-        let mut throttle = Throttle::default();
+        let mut throttle = Throttle::NEW;
         throttle.opened(u64::MAX, u64::MAX, &limits);
         throttle.user_wrote(u64::MAX);
         assert_eq!(throttle.turn(0, &limits), Turn::Never);

@@ -146,6 +146,8 @@ struct Units {
 }
 
 impl Units {
+    const ONE: Self = Self { rows: 1, shift: Some(0) };
+
     fn of(rows: u64) -> Self {
         Self { rows, shift: rows.is_power_of_two().then(|| rows.trailing_zeros()) }
     }
@@ -169,14 +171,13 @@ impl Units {
 impl<const N: usize> Tickets<N> {
     const SIZE_IS_ADDRESSABLE: () = assert!(N > 0 && N < 65_535, "1 to 65534 tickets");
 
-    /// An empty table; few requests are to be longer than a unit of so many rows.
-    pub(crate) fn new(unit: u64) -> Self {
+    pub(crate) const EMPTY: Self = {
         let () = Self::SIZE_IS_ADDRESSABLE;
         Self {
             entries: [Entry::FREE; N],
             chains: [NONE; N],
             wide: NONE,
-            units: Units::of(unit),
+            units: Units::ONE,
             first_free: NONE,
             over: [NONE; 2],
             wakes_all: false,
@@ -185,6 +186,18 @@ impl<const N: usize> Tickets<N> {
             writes: 0,
             elders: 0,
         }
+    };
+
+    /// Forgets all requests; few of those to come are to be longer than a unit of so many rows.
+    pub(crate) fn reset(&mut self, unit: u64) {
+        let Self { entries, chains, wide, units, first_free, over, .. } = self;
+        entries.fill(Entry::FREE);
+        chains.fill(NONE);
+        (*wide, *units) = (NONE, Units::of(unit));
+        (*first_free, *over) = (NONE, [NONE; 2]);
+        let Self { wakes_all, high, in_flight, writes, elders, .. } = self;
+        *wakes_all = false;
+        (*high, *in_flight, *writes, *elders) = (0, 0, 0, 0);
     }
 
     pub(crate) fn open(&mut self, rows: Rows, kind: Kind) -> Option<Ticket> {
@@ -420,8 +433,7 @@ impl<const N: usize> Tickets<N> {
     /// Forgets how often each place was used, and by whom, and the order of the chains.
     pub(crate) fn forget_uses(&mut self) {
         if self.in_flight == 0 && self.over == [NONE; 2] {
-            *self = Self::new(self.units.rows);
-            return;
+            return self.reset(self.units.rows);
         }
         self.chains = [NONE; N];
         self.wide = NONE;
@@ -449,9 +461,15 @@ mod tests {
 
     const WRITE: Kind = Kind::Write { durable: false };
 
+    fn empty<const N: usize>(unit: u64) -> Tickets<N> {
+        let mut table = Tickets::EMPTY;
+        table.reset(unit);
+        table
+    }
+
     #[test]
     fn a_ticket_is_closed_once_and_its_place_is_used_again() {
-        let mut table = Tickets::<2>::new(8);
+        let mut table = empty::<2>(8);
         let a = table.open(Rows::new(0, 4), WRITE).unwrap();
         let b = table.open(Rows::new(4, 4), WRITE).unwrap();
         assert_eq!(table.open(Rows::new(8, 1), WRITE), None);
@@ -473,7 +491,7 @@ mod tests {
         assert_eq!(table.len(), 7);
         for row in table {
             let [state, input, next, effect] = row[..] else { panic!("{row:?}") };
-            let mut table = Tickets::<2>::new(8);
+            let mut table = empty::<2>(8);
             let mut ticket = Ticket::new(0, 0);
             if state != "Free" {
                 ticket = table.open(Rows::new(0, 4), WRITE).unwrap();
@@ -524,7 +542,7 @@ mod tests {
 
     #[test]
     fn only_overlapping_tickets_hold_a_window() {
-        let mut table = Tickets::<8>::new(8);
+        let mut table = empty::<8>(8);
         let tickets: Vec<_> =
             (0..4).map(|i| table.open(Rows::new(i * 4, 4), WRITE).unwrap()).collect();
         let read = table.open(Rows::new(4, 4), Kind::Reconstruct).unwrap();
@@ -538,7 +556,7 @@ mod tests {
 
     #[test]
     fn reconstructions_share_rows_and_writes_do_not() {
-        let mut table = Tickets::<8>::new(8);
+        let mut table = empty::<8>(8);
         let read = table.open(Rows::new(0, 8), Kind::Reconstruct).unwrap();
         assert_eq!(table.in_the_way(Rows::new(0, 8), Kind::Reconstruct), None);
         assert_eq!(table.in_the_way(Rows::new(7, 9), WRITE), Some(read));
@@ -562,7 +580,7 @@ mod tests {
             unit in prop::sample::select(&[1u64, 3, 8, 24, 256][..]),
             acts in prop::collection::vec((0..4u8, 0..300u64, 1..90u64, any::<bool>()), 1..120),
         ) {
-            let mut table = Tickets::<8>::new(unit);
+            let mut table = empty::<8>(unit);
             let mut naive: Vec<(Ticket, Rows, Kind)> = Vec::new();
             for (act, start, len, reads) in acts {
                 // Most are short, as most requests are.
@@ -601,7 +619,7 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "a table of a thousand, of plain arithmetic")]
     fn a_request_is_compared_with_few_of_a_thousand() {
-        let mut table = Tickets::<1024>::new(256);
+        let mut table = empty::<1024>(256);
         for other in 0..1000 {
             table.open(Rows::new(7919 * other, 8), WRITE).unwrap();
         }
@@ -618,7 +636,7 @@ mod tests {
 
     #[test]
     fn waiters_are_woken_in_the_order_of_completions_and_their_places_are_used_again() {
-        let mut table = Tickets::<3>::new(8);
+        let mut table = empty::<3>(8);
         for _ in 0..3 {
             let [a, b, c] =
                 [0, 8, 16].map(|row| table.open(Rows::new(row, 4), WRITE).expect("free again"));
@@ -640,7 +658,7 @@ mod tests {
 
     #[test]
     fn elders_are_those_admitted_before_the_failure() {
-        let mut table = Tickets::<4>::new(8);
+        let mut table = empty::<4>(8);
         let old = table.open(Rows::new(0, 1), WRITE).unwrap();
         table.age();
         let new = table.open(Rows::new(1, 1), WRITE).unwrap();

@@ -22,7 +22,6 @@
 //! for at most one window (`sync.md` I10).
 
 use crate::fence::Fence;
-use core::array;
 use raid_core::units::{Row, Rows};
 
 /// One window of the running operation.
@@ -67,6 +66,19 @@ struct Window {
     wake: bool,
 }
 
+impl Window {
+    const FREE: Self = Self {
+        rows: Rows::new(0, 0),
+        state: State::Free,
+        use_count: 0,
+        opened: 0,
+        progress: 0,
+        part: 0,
+        waited: false,
+        wake: false,
+    };
+}
+
 /// What the windows say about a request that starts at some row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edge {
@@ -86,19 +98,17 @@ pub(crate) struct Windows<const W: usize> {
 impl<const W: usize> Windows<W> {
     const FITS_THE_MASK: () = assert!(W > 0 && W <= 32, "1 to 32 windows");
 
-    pub(crate) fn new() -> Self {
+    pub(crate) const EMPTY: Self = {
         let () = Self::FITS_THE_MASK;
-        let free = Window {
-            rows: Rows::new(0, 0),
-            state: State::Free,
-            use_count: 0,
-            opened: 0,
-            progress: 0,
-            part: 0,
-            waited: false,
-            wake: false,
-        };
-        Self { windows: array::from_fn(|_| free), fence: Fence::OPEN, used: 0 }
+        Self { windows: [Window::FREE; W], fence: Fence::OPEN, used: 0 }
+    };
+
+    /// Forgets all windows.
+    pub(crate) fn reset(&mut self) {
+        let Self { windows, fence, used } = self;
+        windows.fill(Window::FREE);
+        *fence = Fence::OPEN;
+        *used = 0;
     }
 
     /// Windows that are not free.
@@ -362,7 +372,7 @@ mod tests {
             (State::Landed, false),
             (State::Free, false),
         ] {
-            let mut windows = Windows::<2>::new();
+            let mut windows = Windows::<2>::EMPTY;
             let id = opened(&mut windows, 8, 4, state);
             for row in 8..12 {
                 let blocked = windows.edge(Rows::new(row, 1)) == Edge::Blocked(id);
@@ -377,7 +387,7 @@ mod tests {
 
     #[test]
     fn a_window_is_ready_when_its_last_ticket_drains() {
-        let mut windows = Windows::<2>::new();
+        let mut windows = Windows::<2>::EMPTY;
         let a = opened(&mut windows, 0, 4, State::Closing { tickets: 2 });
         let b = opened(&mut windows, 4, 4, State::Closing { tickets: 1 });
         windows.drained(Windows::<2>::bit(a));
@@ -389,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_freed_window_is_not_used_again_before_its_waiters_were_told() {
-        let mut windows = Windows::<1>::new();
+        let mut windows = Windows::<1>::EMPTY;
         let a = windows.open(Rows::new(0, 4), 0).unwrap();
         windows.put(a, State::Active);
         windows.wait(a);

@@ -9,7 +9,6 @@
 mod world;
 
 use proptest::prelude::*;
-use raid_sync::{Start, SyncCore};
 use std::sync::Mutex;
 use world::random::Random;
 use world::{Act, Seen, Setup, World};
@@ -64,10 +63,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn run(setup: Setup, seed: u64, acts: &[Act]) -> Result<Seen, String> {
-    let build: &world::Build = &|config, found, capabilities| {
-        SyncCore::restore(config, found, capabilities, Start::Normal)
-    };
-    let mut world = World::new(setup, seed, build);
+    let mut world = World::new(setup, seed, &world::restored);
     for act in acts {
         world.act(*act)?;
         if world.over() {

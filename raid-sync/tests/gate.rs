@@ -25,7 +25,9 @@ fn quiet() -> SyncCore<4, 2> {
         limits: Limits { clean_after_idle: 10, ..Limits::default() },
         ..Config::new(1 << 20, SlotSet::first(2), Redundancy::Mirror)
     };
-    SyncCore::new(config, &found, format, Start::Normal).unwrap()
+    let mut core = SyncCore::EMPTY;
+    core.restore(config, &Found::plain(found), format, Start::Normal).unwrap();
+    core
 }
 
 /// Obeys records and flushes; returns what else was asked for.

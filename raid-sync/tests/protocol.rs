@@ -43,7 +43,19 @@ fn config(members: u16, redundancy: Redundancy) -> Config {
 }
 
 fn mirror(members: u16, found: RuntimeState) -> Core {
-    Core::new(config(members, Redundancy::Mirror), &found, format(true), Start::Normal).unwrap()
+    restored(config(members, Redundancy::Mirror), &found, format(true), Start::Normal).unwrap()
+}
+
+/// A core by value, as tests like to have it.
+fn restored(
+    config: Config,
+    found: &RuntimeState,
+    capabilities: Capabilities,
+    start: Start,
+) -> Result<Core, Refusal> {
+    let mut core = Core::EMPTY;
+    core.restore(config, &Found::plain(*found), capabilities, start)?;
+    Ok(core)
 }
 
 fn filling(slot: u8) -> RuntimeState {
@@ -233,7 +245,7 @@ fn promises_wait_for_the_record_of_a_failure() {
         [(true, PLAIN, true), (false, PLAIN, false), (false, Access::Write { durable: true }, true)]
     {
         let config = Config { strict, ..config(2, Redundancy::Mirror) };
-        let mut core = Core::new(config, &clean(), format(true), Start::Normal).unwrap();
+        let mut core = restored(config, &clean(), format(true), Start::Normal).unwrap();
         go(&mut core, 0, 1);
         let Admit::Go(grant) = core.admit(NOW, Rows::new(4, 1), access) else { panic!() };
         let ack = core.complete(NOW, grant.ticket, slots(&[1])).unwrap();
@@ -440,7 +452,7 @@ fn a_range_ends_at_a_border_and_pauses() {
 #[test]
 fn windows_never_cut_a_stripe_row() {
     let strip = Config { align: 3, ..config(3, Redundancy::Parity(1)) };
-    let mut core = Core::new(strip, &filling(2), format(true), Start::Normal).unwrap();
+    let mut core = restored(strip, &filling(2), format(true), Start::Normal).unwrap();
     let mut commands = rebuild(&mut core);
     let mut borders = Vec::new();
     while core.marks().is_some_and(|marks| marks.done < marks.limit) {
@@ -456,7 +468,7 @@ fn windows_never_cut_a_stripe_row() {
 fn a_read_that_reconstructs_goes_beside_a_rebuild_but_not_beside_a_write() {
     let found = filling(2);
     let mut core =
-        Core::new(config(3, Redundancy::Parity(1)), &found, format(true), Start::Normal).unwrap();
+        restored(config(3, Redundancy::Parity(1)), &found, format(true), Start::Normal).unwrap();
     let write = go(&mut core, 8, 1);
     let rebuild = rebuild(&mut core);
     window(&rebuild);
@@ -478,7 +490,7 @@ fn a_read_that_reconstructs_goes_beside_a_rebuild_but_not_beside_a_write() {
 fn a_parity_set_rebuilt_before_its_parity_agrees_stays_unclean() {
     let parity = config(3, Redundancy::Parity(1));
     let unclean = RuntimeState { clean: false, ..clean() };
-    let mut core = Core::new(parity, &unclean, format(true), Start::Normal).unwrap();
+    let mut core = restored(parity, &unclean, format(true), Start::Normal).unwrap();
     assert_eq!(core.owed(), Some(Operation::Resync));
     core.member_failed(Slot(2));
     settle(&mut core);
@@ -493,7 +505,7 @@ fn a_parity_set_rebuilt_before_its_parity_agrees_stays_unclean() {
             Command::Persist { seq, .. } => {
                 let record = core.snapshot(seq).unwrap();
                 assert_eq!((record.operation(), record.clean), (Some(rebuild), false));
-                let again = Core::new(parity, &record, format(true), Start::Normal);
+                let again = restored(parity, &record, format(true), Start::Normal);
                 assert!(matches!(again, Err(Refusal::DirtyAndDegraded { .. })), "{again:?}");
                 core.persisted(NOW, seq, NONE).unwrap();
             }
@@ -538,7 +550,7 @@ fn a_restart_trusts_what_the_table_says() {
     }
     let parity = |found: &RuntimeState, absent, start| {
         let config = Config { absent, ..config(3, Redundancy::Parity(1)) };
-        Core::new(config, found, format(true), start)
+        restored(config, found, format(true), start)
     };
     let refused = Err(Refusal::DirtyAndDegraded { trusted: 2, members: 3 });
     let unclean = dirty(clean());
@@ -587,7 +599,7 @@ fn the_set_is_clean_only_after_idle_time_and_a_flush() {
 #[test]
 fn a_format_without_marks_gets_no_checkpoints_but_a_last_record() {
     let config = config(2, Redundancy::Mirror);
-    let mut core = Core::new(config, &filling(1), format(false), Start::Normal).unwrap();
+    let mut core = restored(config, &filling(1), format(false), Start::Normal).unwrap();
     core.start(NOW, core.owed().unwrap(), AboveMark::Skip).unwrap();
     let mut records = Vec::new();
     while let Some(command) = core.poll(NOW) {

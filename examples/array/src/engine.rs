@@ -248,7 +248,7 @@ struct Parked {
 /// One redundancy set.
 #[derive(Debug)]
 struct Set {
-    core: Core,
+    core: Box<Core>,
     slots: Vec<Seat>,
     journal: Journal,
     /// Member failures noticed so far.

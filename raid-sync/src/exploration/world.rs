@@ -879,5 +879,7 @@ pub(super) fn build(
     let regions = found.regions.as_ref().map_or(&[][..], |regions| regions);
     let Image { state, generation, debtors, .. } = *found;
     let found = Found { state, generation, debtors, regions, bad: &[], seated: &seated };
-    Core::restore(scenario.config(absent), &found, scenario.capabilities(), start)
+    let mut core = Core::EMPTY;
+    core.restore(scenario.config(absent), &found, scenario.capabilities(), start)?;
+    Ok(core)
 }

@@ -18,6 +18,9 @@ pub(crate) struct Grain {
 }
 
 impl Grain {
+    /// Of no rows.
+    pub(crate) const NOTHING: Self = Self { rows: 1, shift: Some(0), count: 1, size: 0 };
+
     pub(crate) fn new(size: u64, align: u64, room: usize) -> Self {
         let room = u64::try_from(room).unwrap_or(u64::MAX).max(1);
         let mut rows = align.max(1);

@@ -10,7 +10,9 @@ use std::format;
 const ROWS: Rows = Rows { start: Row(0), len: 4 };
 
 fn log(by_region: bool) -> DirtyLog<4> {
-    DirtyLog::new(16, 1, by_region)
+    let mut log = DirtyLog::EMPTY;
+    log.reset(Grain::new(16, 1, 4), by_region);
+    log
 }
 
 fn put(log: &mut DirtyLog<4>, state: State) {

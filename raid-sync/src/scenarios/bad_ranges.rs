@@ -131,7 +131,7 @@ fn a_start_is_refused_whose_records_name_more_bad_ranges_than_are_kept() {
     let start = |bad: &[BadRows]| {
         let mut image = native::Image::plain(clean());
         image.bad = bad.into();
-        Core::restore(config(2), &image.found(&[]), native::capabilities(), Start::Normal)
+        restored(config(2), &image.found(&[]), native::capabilities(), Start::Normal)
     };
     let core = start(&ranges[..4]).unwrap();
     assert_eq!(core.plan_read(Rows::new(9, 1), NONE).unwrap().from, slots(&[0]));

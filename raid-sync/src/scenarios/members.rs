@@ -364,7 +364,7 @@ impl Rig {
         // Where it runs alone, it is taken for what it was when it left.
         let config = Config { absent: slots(absent), ..self.config };
         let found = image.found(&seated);
-        self.core = Core::restore(config, &found, self.capabilities, Start::Normal).unwrap();
+        self.core = restored(config, &found, self.capabilities, Start::Normal).unwrap();
         self.before = None;
         self.records.clear();
         self.settle();

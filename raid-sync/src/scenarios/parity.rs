@@ -21,7 +21,7 @@ scenarios! {
         image.regions = [0, 1, 0, 1].map(RegionRecord).into();
         let absent = Config { absent: slots(&[2]), ..parity() };
         let found = image.found(&[]);
-        let start = |start| Core::restore(absent, &found, native::capabilities(), start);
+        let start = |start| restored(absent, &found, native::capabilities(), start);
         let refused = Refusal::DirtyAndDegraded { trusted: 2, members: 3 };
         assert_eq!(start(Start::Normal).unwrap_err(), refused);
         let mut risk: Vec<Rows> = Vec::new();
@@ -36,12 +36,12 @@ scenarios! {
         clean.state.clean = true;
         clean.regions.clear();
         let clean = clean.found(&[]);
-        assert!(Core::restore(absent, &clean, native::capabilities(), Start::Normal).is_ok());
+        assert!(restored(absent, &clean, native::capabilities(), Start::Normal).is_ok());
     }
 
     fn scenario_44_a_write_to_another_column_of_a_row_being_rebuilt() {
         let mut core =
-            Core::new(parity(), &filling(2), native::capabilities(), Start::Normal).unwrap();
+            restored(parity(), &Found::plain(filling(2)), native::capabilities(), Start::Normal).unwrap();
         let owed = core.owed().unwrap();
         core.start(Time(1), owed, AboveMark::Skip).unwrap();
         let mut window = None;
@@ -72,7 +72,7 @@ fn a_forced_start_without_one_member_comes_to_rest() {
     for format in [flag_only(), nameless, native::capabilities()] {
         let set = Config { absent: slots(&[2]), ..parity() };
         let unclean = RuntimeState { clean: false, ..clean() };
-        let mut core = Core::new(set, &unclean, format, Start::Force).unwrap();
+        let mut core = restored(set, &Found::plain(unclean), format, Start::Force).unwrap();
         let (mut now, mut waits) = (Time(1), 0);
         loop {
             while let Some(command) = core.poll(now) {
@@ -97,7 +97,7 @@ type Step = fn(&mut Core);
 /// write hole.
 fn resynced(format: Capabilities, row: u64, steps: &[Step]) -> (RuntimeState, bool) {
     let unclean = RuntimeState { clean: false, ..clean() };
-    let mut core = Core::new(parity(), &unclean, format, Start::Normal).unwrap();
+    let mut core = restored(parity(), &Found::plain(unclean), format, Start::Normal).unwrap();
     let (mut said, mut hole, mut steps) = (unclean, false, steps.iter());
     let (mut now, mut begun) = (Time(1), false);
     core.start(now, core.owed().unwrap(), AboveMark::Skip).unwrap();
@@ -137,7 +137,7 @@ fn starts_short(format: Capabilities, said: &RuntimeState) -> Result<Core, Refus
     let absent = Config { absent: slots(&[1]), ..parity() };
     let mut image = Image::plain(*said);
     image.regions = [RegionRecord(0); 4].into();
-    Core::restore(absent, &image.found(&[]), format, Start::Normal)
+    restored(absent, &image.found(&[]), format, Start::Normal)
 }
 
 /// Found by lives 110062 of DDF with marks.

@@ -92,7 +92,7 @@ scenarios! {
             image.generation = Generation(start);
             let seated = [Seated { slot: Slot(0), key: MemberKey::new(1) }, Seated { slot: Slot(1), key: MemberKey::new(2) }, Seated { slot: Slot(2), key: MemberKey::new(3) }];
             rig.core =
-                Core::restore(rig.config, &image.found(&seated), narrow, Start::Normal).unwrap();
+                restored(rig.config, &image.found(&seated), narrow, Start::Normal).unwrap();
             rig.capabilities = narrow;
             for disk in &mut rig.disks {
                 disk.store(0, &image, None);
@@ -122,7 +122,7 @@ scenarios! {
         let unclean = RuntimeState { clean: false, ..checkpoint };
         for (found, mark) in [(checkpoint, 8), (other, 0), (beyond, 0), (unclean, 0)] {
             let mut core =
-                Core::new(config(3), &found, flag_only(), Start::Normal).unwrap();
+                restored(config(3), &Found::plain(found), flag_only(), Start::Normal).unwrap();
             if core.owed() == Some(Operation::Resync) {
                 continue;
             }

@@ -18,6 +18,18 @@ pub(crate) const ROWS: u64 = 16;
 /// Four regions of four rows each.
 pub(crate) type Core = SyncCore<4, 2, 4, 4>;
 
+/// A core by value, as tests like to have it.
+pub(crate) fn restored(
+    config: Config,
+    found: &Found<'_>,
+    capabilities: Capabilities,
+    start: Start,
+) -> Result<Core, Refusal> {
+    let mut core = Core::EMPTY;
+    core.restore(config, found, capabilities, start)?;
+    Ok(core)
+}
+
 pub(crate) fn slots(slots: &[u8]) -> SlotSet {
     slots.iter().map(|slot| Slot(*slot)).collect()
 }
@@ -102,7 +114,7 @@ impl Rig {
             .zip(&disks)
             .map(|(slot, disk)| Seated { slot, key: disk.key })
             .collect();
-        let core = Core::restore(config, &image.found(&seated), capabilities, Start::Normal);
+        let core = restored(config, &image.found(&seated), capabilities, Start::Normal);
         Self {
             core: core.unwrap(),
             config,
@@ -436,7 +448,7 @@ impl Rig {
             .collect();
         let config = Config { absent, ..self.config };
         let (copies, capabilities) = (self.hold_copies, self.capabilities);
-        let core = Core::restore(config, &image.found(&seated), capabilities, Start::Normal)?;
+        let core = restored(config, &image.found(&seated), capabilities, Start::Normal)?;
         let disks = std::mem::take(&mut self.disks);
         let spoiled = std::mem::take(&mut self.spoiled);
         let value = self.value;

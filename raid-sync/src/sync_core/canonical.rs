@@ -20,8 +20,8 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         core.tickets.forget_uses();
         core.windows.forget_uses();
         let last = core.records.forget_numbers();
-        core.clock = Clock::default();
-        core.throttle = Throttle::default();
+        core.clock = Clock::NEW;
+        core.throttle = Throttle::NEW;
         core.checkpointed = 0;
         core.counters.window_waits = 0;
         core.counters.pass = 0;

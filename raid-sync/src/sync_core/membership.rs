@@ -10,7 +10,7 @@
 //! | a disk whose own record calls every member absent that holds the data | refused: it was written without the others |
 //! | another disk | everything |
 
-use super::{NAMED, SyncCore};
+use super::SyncCore;
 use crate::defect::Defect;
 use crate::error::Refusal;
 use crate::mark::Mark;
@@ -333,9 +333,4 @@ impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD
         }
         room
     }
-}
-
-/// The slots of which the core keeps the identity.
-pub(super) const fn unnamed() -> [Option<MemberKey>; NAMED] {
-    [None; NAMED]
 }

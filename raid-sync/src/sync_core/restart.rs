@@ -37,8 +37,7 @@
 //! those who are [`seated`](crate::Found::seated), they are compared; otherwise it reports mark 0 and no
 //! account if they differ.
 
-use super::membership::unnamed;
-use super::{Counters, News, SyncCore, Waiters};
+use super::{Counters, NAMED, News, SyncCore, Waiters};
 use crate::bad_range::BadRanges;
 use crate::config::{Config, Start};
 use crate::debt::Debtors;
@@ -55,106 +54,125 @@ use crate::ticket::Tickets;
 use crate::time::Clock;
 use crate::window::Windows;
 use raid_core::array::Initialisation;
-use raid_core::metadata::{Capabilities, Debtor, Operation, Progress, RegionRecord, RuntimeState};
+use raid_core::metadata::{
+    Capabilities, Debtor, Generation, Operation, Progress, RegionRecord, RuntimeState,
+};
 use raid_core::units::{Row, Rows, Slot, SlotSet};
 
 impl<const TICKETS: usize, const WINDOWS: usize, const REGIONS: usize, const BAD: usize>
     SyncCore<TICKETS, WINDOWS, REGIONS, BAD>
 {
-    /// A core for the set that `config` describes and of which the metadata says `found`.
-    ///
-    /// # Errors
-    /// [`Refusal::Config`], [`Refusal::NoCopyLeft`], [`Refusal::DirtyAndDegraded`],
-    /// [`Refusal::ResyncOwedAndDegraded`].
-    pub fn new(
-        config: Config,
-        found: &RuntimeState,
-        capabilities: Capabilities,
-        start: Start,
-    ) -> Result<Self, Refusal> {
-        Self::restore(config, &Found::plain(*found), capabilities, start)
+    /// A core without a set: a set that has failed, without rows and without members.
+    pub const EMPTY: Self = Self {
+        config: Config::new(0, SlotSet::EMPTY, Redundancy::None),
+        capabilities: NO_FORMAT,
+        forced: false,
+        members: Members::NOBODY,
+        names: [None; NAMED],
+        generation: Generation(0),
+        generation_recorded: Generation(0),
+        generation_writing: Generation(0),
+        set_failed: true,
+        log: DirtyLog::EMPTY,
+        debtors: Debtors::NOBODY,
+        bad: BadRanges::EMPTY,
+        owed: None,
+        back: None,
+        initialisation: Initialisation::Full,
+        rebuild: Mark::ZERO,
+        equalise: Mark::ZERO,
+        scrub: Mark::ZERO,
+        scrub_of: None,
+        running: None,
+        tickets: Tickets::EMPTY,
+        windows: Windows::EMPTY,
+        records: Records::new(RuntimeState::clean()),
+        throttle: Throttle::NEW,
+        clock: Clock::NEW,
+        checkpointed: 0,
+        news: News::NOTHING,
+        counters: Counters::ZERO,
+        ticket_waiters: Waiters::NOBODY,
+        version: 0,
+    };
+
+    /// Becomes [`EMPTY`](Self::EMPTY) where it is, but for its [`version`](Self::version), which goes on. What was
+    /// admitted or commanded must have come back: its reports would be taken for those of the next set.
+    pub fn clear(&mut self) {
+        self.outdate_reads();
+        let Self { config, capabilities, forced, members, names, .. } = self;
+        *config = Config::new(0, SlotSet::EMPTY, Redundancy::None);
+        (*capabilities, *forced, *members) = (NO_FORMAT, false, Members::NOBODY);
+        names.fill(None);
+        let Self { generation, generation_recorded, generation_writing, set_failed, .. } = self;
+        (*generation, *generation_recorded) = (Generation(0), Generation(0));
+        (*generation_writing, *set_failed) = (Generation(0), true);
+        let Self { log, debtors, bad, owed, back, initialisation, .. } = self;
+        log.reset(Grain::NOTHING, false);
+        *debtors = Debtors::NOBODY;
+        bad.reset(0);
+        (*owed, *back, *initialisation) = (None, None, Initialisation::Full);
+        let Self { rebuild, equalise, scrub, scrub_of, running, .. } = self;
+        (*rebuild, *equalise, *scrub) = (Mark::ZERO, Mark::ZERO, Mark::ZERO);
+        (*scrub_of, *running) = (None, None);
+        let Self { tickets, windows, records, throttle, clock, checkpointed, .. } = self;
+        tickets.reset(1);
+        windows.reset();
+        *records = Records::new(RuntimeState::clean());
+        (*throttle, *clock, *checkpointed) = (Throttle::NEW, Clock::NEW, 0);
+        let Self { news, counters, ticket_waiters, .. } = self;
+        (*news, *counters, *ticket_waiters) = (News::NOTHING, Counters::ZERO, Waiters::NOBODY);
     }
 
-    /// The same, from a format that holds regions, bad ranges, or generations.
+    /// Fills an [`EMPTY`](Self::EMPTY) core, where it is, with the set that `config` describes and of which the metadata
+    /// says `found`: [`Found::plain`] from a format that holds no more than that.
+    ///
+    /// A core that refuses stays empty.
     ///
     /// # Errors
-    /// [`Refusal::Config`], also where more bad ranges were found than are kept; [`Refusal::NoCopyLeft`],
-    /// [`Refusal::DirtyAndDegraded`], [`Refusal::ResyncOwedAndDegraded`].
+    /// [`Refusal::Busy`] if it has a set: [`clear`](Self::clear) it first. [`Refusal::Config`], also where more bad ranges
+    /// were found than are kept; [`Refusal::NoCopyLeft`], [`Refusal::DirtyAndDegraded`],
+    /// [`Refusal::ResyncOwedAndDegraded`].
     pub fn restore(
+        &mut self,
         config: Config,
         found: &Found<'_>,
         capabilities: Capabilities,
         start: Start,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<(), Refusal> {
+        if self.config.rows > 0 {
+            return Err(Refusal::Busy);
+        }
         check(&config)?;
         let state = &found.state;
         let members = members(&config, state);
-        let (trusted, needed) = (members.trusted(), members.needed());
-        if !members.suffice(trusted) {
-            return Err(Refusal::NoCopyLeft { trusted: trusted.len(), needed });
-        }
-        let owed = owed(&members, state, capabilities, start);
-        let parity = matches!(members.redundancy, Redundancy::Parity(_));
-        let agreed = kept_mark(&config, state, capabilities)
-            .is_some_and(|kept| Some(kept.operation) == owed && kept.mark.0 == config.rows);
-        let hole = parity && owed.is_some() && !members.redundant() && !agreed;
-        // The journal has settled the rows since the loss that the record names, not those that were owed a
-        // resync before it: what another member held in them cannot be computed.
-        let more = !members.failed.without(state.failed | state.rebuilding).is_empty();
-        let covered = match start {
-            Start::Normal => planted(Defect::StartDegradedDirty),
-            Start::JournalReplayed => !more || interrupted(state).is_none(),
-            Start::Force => true,
-        };
-        if hole && !covered {
-            let (trusted, members) = (trusted.len(), members.all.len());
-            return Err(match state.clean {
-                true => Refusal::ResyncOwedAndDegraded { trusted, members },
-                false => Refusal::DirtyAndDegraded { trusted, members },
-            });
-        }
+        let owed = startable(&config, &members, state, capabilities, start)?;
         let by_region = capabilities.dirty && capabilities.mark_after_unclean;
-        let mut core = Self {
-            config,
-            capabilities,
-            forced: start == Start::Force,
-            members,
-            names: unnamed(),
-            generation: found.generation,
-            generation_recorded: found.generation,
-            generation_writing: found.generation,
-            set_failed: false,
-            log: DirtyLog::new(config.rows, config.align, by_region),
-            debtors: Debtors::default(),
-            bad: BadRanges::new(capabilities.bad_ranges),
-            owed,
-            back: None,
-            initialisation: state.initialisation,
-            rebuild: Mark::ZERO,
-            equalise: Mark::ZERO,
-            scrub: Mark::ZERO,
-            scrub_of: None,
-            running: None,
-            tickets: Tickets::new(config.unit()),
-            windows: Windows::new(),
-            records: Records::new(confirmed(state)),
-            throttle: Throttle::default(),
-            clock: Clock::default(),
-            checkpointed: 0,
-            news: News {
-                degraded: !members.failed.is_empty(),
-                needs_spare: members.failed,
-                ..News::default()
-            },
-            counters: Counters::default(),
-            ticket_waiters: Waiters::default(),
-            version: 0,
-        };
-        core.keep_names(found)?;
-        core.keep_mark(state);
-        core.keep_log(found);
-        core.keep_accounts(found);
-        Ok(core)
+        self.config = config;
+        self.capabilities = capabilities;
+        self.forced = start == Start::Force;
+        self.members = members;
+        self.generation = found.generation;
+        self.generation_recorded = found.generation;
+        self.generation_writing = found.generation;
+        self.set_failed = false;
+        self.log.reset(Grain::new(config.rows, config.align, REGIONS), by_region);
+        self.bad.reset(capabilities.bad_ranges);
+        self.owed = owed;
+        self.initialisation = state.initialisation;
+        self.tickets.reset(config.unit());
+        self.records = Records::new(confirmed(state));
+        self.news.degraded = !members.failed.is_empty();
+        self.news.needs_spare = members.failed;
+        if let Err(refusal) = self.keep_names(found) {
+            self.clear();
+            return Err(refusal);
+        }
+        self.outdate_reads();
+        self.keep_mark(state);
+        self.keep_log(found);
+        self.keep_accounts(found);
+        Ok(())
     }
 
     /// Takes over who sits where, and which rows of whom may not be read: one that was left out would be.
@@ -343,6 +361,16 @@ pub fn rows_missed<const REGIONS: usize>(
     }
 }
 
+/// A format that records nothing.
+const NO_FORMAT: Capabilities = Capabilities {
+    mark: false,
+    mark_after_unclean: false,
+    dirty: false,
+    failure: false,
+    bad_ranges: 0,
+    generation_bits: 0,
+};
+
 /// What *every* live member is known to say. The newest record may have reached only some of them
 /// before the power went; they may be lost before the next stop. So what it lowered counts as not yet
 /// recorded, and the first record of this run says it again.
@@ -384,6 +412,41 @@ fn members(config: &Config, found: &RuntimeState) -> Members {
         members.fill(targets);
     }
     members
+}
+
+/// Whether a set may be started like this, and which operation must make its copies or parity agree.
+fn startable(
+    config: &Config,
+    members: &Members,
+    state: &RuntimeState,
+    capabilities: Capabilities,
+    start: Start,
+) -> Result<Option<Operation>, Refusal> {
+    let (trusted, needed) = (members.trusted(), members.needed());
+    if !members.suffice(trusted) {
+        return Err(Refusal::NoCopyLeft { trusted: trusted.len(), needed });
+    }
+    let owed = owed(members, state, capabilities, start);
+    let parity = matches!(members.redundancy, Redundancy::Parity(_));
+    let agreed = kept_mark(config, state, capabilities)
+        .is_some_and(|kept| Some(kept.operation) == owed && kept.mark.0 == config.rows);
+    let hole = parity && owed.is_some() && !members.redundant() && !agreed;
+    // The journal has settled the rows since the loss that the record names, not those that were owed a
+    // resync before it: what another member held in them cannot be computed.
+    let more = !members.failed.without(state.failed | state.rebuilding).is_empty();
+    let covered = match start {
+        Start::Normal => planted(Defect::StartDegradedDirty),
+        Start::JournalReplayed => !more || interrupted(state).is_none(),
+        Start::Force => true,
+    };
+    if hole && !covered {
+        let (trusted, members) = (trusted.len(), members.all.len());
+        return Err(match state.clean {
+            true => Refusal::ResyncOwedAndDegraded { trusted, members },
+            false => Refusal::DirtyAndDegraded { trusted, members },
+        });
+    }
+    Ok(owed)
 }
 
 /// The recorded position and its operation, if it may be trusted.
@@ -436,10 +499,11 @@ fn interrupted(found: &RuntimeState) -> Option<Operation> {
 
 #[cfg(test)]
 mod tests {
-    use crate::Return;
     use crate::scenarios::rig::*;
     use crate::world::native;
-    use raid_core::metadata::{Capabilities, Operation, Progress, RuntimeState};
+    use crate::{Admit, Config, Found, Refusal, Return, Start, Time};
+    use raid_core::metadata::{BadRows, Capabilities, Operation, Progress, RuntimeState};
+    use raid_core::units::{Rows, Slot};
 
     /// A set of two of which nobody wrote, in the middle of a resync, started with the second copy alone: the first
     /// one is given everything when it comes back.
@@ -461,6 +525,50 @@ mod tests {
     fn who_comes_back_from_a_resync_that_never_ended_owes_everything() {
         // Recorded clean, for nobody writes, and yet the copies differ; one flag, so no region says where.
         assert_owes_everything(flag_only());
+    }
+
+    #[test]
+    fn a_core_is_filled_where_it_is_and_cleared_there() {
+        let mut core = Core::EMPTY;
+        assert_eq!(core.poll(Time(1)), None, "an empty core has nothing to do");
+        assert_eq!((core.deadline(), core.owed(), core.live()), (None, None, NONE));
+        core.clear();
+        let (format, found) = (native::capabilities(), clean());
+        let bad = [BadRows { slot: Slot(0), rows: Rows::new(0, 1) }; 5].map({
+            let mut row = 0;
+            move |range| {
+                row += 2;
+                BadRows { rows: Rows::new(row, 1), ..range }
+            }
+        });
+        let too_many = Found { bad: &bad, ..Found::plain(found) };
+        let missing = Config { absent: slots(&[0, 1]), ..config(2) };
+        let empty = core.clone();
+        for (config, found) in [(config(2), too_many), (missing, Found::plain(found))] {
+            assert!(core.restore(config, &found, format, Start::Normal).is_err());
+            core.version = empty.version;
+            assert_eq!(core, empty, "a core that refuses stays empty");
+        }
+        // A life that leaves something in every part of it, and then another set.
+        let mut rig = Rig::rebuilding(3, 1);
+        rig.write(0, 9);
+        rig.start_held();
+        rig.core.unwritable(Slot(0), Rows::new(9, 1));
+        let _ = rig.go(12, 2);
+        assert!(matches!(rig.admit(13, 1, PLAIN), Admit::Wait(_)));
+        rig.core.member_failed(Slot(2));
+        rig.settle();
+        let busy = rig.core.restore(config(2), &Found::plain(found), format, Start::Normal);
+        assert_eq!(busy, Err(Refusal::Busy));
+        let version = rig.core.version();
+        rig.core.clear();
+        assert_ne!(rig.core.version(), version, "no answer to a reader holds any more");
+        rig.core.version = 0;
+        assert_eq!(rig.core, Core::EMPTY, "nothing of the other set is left");
+        rig.core.restore(config(2), &Found::plain(found), format, Start::Normal).unwrap();
+        core.restore(config(2), &Found::plain(found), format, Start::Normal).unwrap();
+        (rig.core.version, core.version) = (0, 0);
+        assert_eq!(rig.core, core);
     }
 
     /// Case G7.

@@ -700,7 +700,7 @@ fn started(
     start: Start,
 ) -> Result<Core, Refusal> {
     let config = Config { redundancy, ..config(members) };
-    Core::new(config, &state.at(MARK), flag_only(), start)
+    restored(config, &Found::plain(state.at(MARK)), flag_only(), start)
 }
 
 /// Case B3.
@@ -832,7 +832,7 @@ fn assert_start(found: &str, redundancy: Redundancy, expected: &str) {
                         let state = RuntimeState { failed: state.failed | failed, ..state };
                         let format = Capabilities { mark: false, ..flag_only() };
                         let config = Config { redundancy, ..config(4) };
-                        Core::new(config, &state, format, start).unwrap()
+                        restored(config, &Found::plain(state), format, start).unwrap()
                     };
                     assert_eq!(start(NONE).owed, Some(Operation::Resync), "{context}");
                     assert_eq!(start(last).owed, None, "{context}");
@@ -841,7 +841,7 @@ fn assert_start(found: &str, redundancy: Redundancy, expected: &str) {
                     let config = Config { redundancy: Redundancy::Parity(2), ..config(4) };
                     let start = |absent, start| {
                         let config = Config { absent, ..config };
-                        Core::new(config, &state, flag_only(), start)
+                        restored(config, &Found::plain(state), flag_only(), start)
                     };
                     assert!(start(NONE, Start::JournalReplayed).is_ok(), "{context}");
                     assert!(start(slots(&[2]), Start::JournalReplayed).is_ok(), "{context}");
@@ -901,7 +901,7 @@ fn found_region(record: RegionRecord, state: RuntimeState) -> Rig {
         ..Found::plain(state)
     };
     let start = Start::Normal;
-    rig.core = Core::restore(rig.config, &found, native::capabilities(), start).unwrap();
+    rig.core = restored(rig.config, &found, native::capabilities(), start).unwrap();
     rig.before = None;
     rig
 }

@@ -53,6 +53,17 @@ struct Block {
     lost: Option<usize>,
 }
 
+/// A core by value, as tests like to have it.
+pub(crate) fn restored(
+    config: Config,
+    found: &Found<'_>,
+    capabilities: Capabilities,
+) -> Result<Core, Refusal> {
+    let mut core = Core::EMPTY;
+    core.restore(config, found, capabilities, Start::Normal)?;
+    Ok(core)
+}
+
 pub(crate) type Build = dyn Fn(Config, &Found<'_>, Capabilities) -> Result<Core, Refusal>;
 
 /// A judge that sees the core and all that surrounds it.

@@ -313,15 +313,15 @@ impl Engine {
         let Recorded { generation, debtors, regions, bad } = &recorded;
         let (generation, debtors) = (*generation, *debtors);
         let found = Found { state, generation, debtors, regions, bad, seated: &seated };
-        let restore = |start| Core::restore(config, &found, format.capabilities(), start);
+        let mut core: Box<Core> = Box::new(Core::EMPTY);
+        let mut restore = |start| core.restore(config, &found, format.capabilities(), start).err();
         let mut taken = Vec::new();
         if start == Start::Force {
             let what =
                 format!("set {set}: {} cannot record that a member is missing", format.name());
             taken.push((Risk::UnrecordedFailure, what));
         }
-        let mut core = restore(start);
-        let refused = core.as_ref().err().copied();
+        let mut refused = restore(start);
         if let Some(why) = refused.filter(|why| why.yields_to_force()) {
             let at_risk = at_risk(&config, &found, format.capabilities());
             let total: u64 = at_risk.iter().map(|range| range.len).sum();
@@ -345,17 +345,19 @@ impl Engine {
             }
             let journal = fault.as_ref().map(|fault| format!("; {fault}")).unwrap_or_default();
             needed.by_ref().for_each(|risk| taken.push((risk, format!("{what}: {why}{journal}"))));
-            core = restore(Start::Force);
+            refused = restore(Start::Force);
         }
-        let core = core.map_err(|why| OpenError::Refused {
-            set,
-            missing: absent,
-            why,
-            at_risk: Vec::new(),
-            rows: config.rows,
-            journal: None,
-            risks: Accept::NOTHING,
-        })?;
+        if let Some(why) = refused {
+            return Err(OpenError::Refused {
+                set,
+                missing: absent,
+                why,
+                at_risk: Vec::new(),
+                rows: config.rows,
+                journal: None,
+                risks: Accept::NOTHING,
+            });
+        }
         for (risk, what) in taken {
             let taken = Taken { risk, set: Some(set), place: None, disk: None, what };
             self.events.push_back(Event::Trusted(taken));

@@ -39,7 +39,7 @@ table!(PLANNER:
 );
 
 table!(SYNC:
-    Core::new, Core::admit, Core::plan_read, Core::complete, Core::complete_flush, Core::poll,
+    Core::restore, Core::admit, Core::plan_read, Core::complete, Core::complete_flush, Core::poll,
     Core::deadline, Core::copied, Core::flushed, Core::persisted, Core::start, Core::pause,
     Core::resume, Core::abort, Core::set_limits, Core::set_range, Core::member_failed,
     Core::member_joined, Core::live, Core::owed, Core::marks, Core::snapshot, Core::status,

@@ -123,6 +123,7 @@ mod exploration;
 mod fence;
 #[cfg(target_has_atomic = "ptr")]
 pub mod gate;
+mod interlock;
 mod mark;
 mod member;
 mod operation;
@@ -160,6 +161,7 @@ pub use error::{Refusal, Unexpected};
 pub use gate::Without;
 #[cfg(target_has_atomic = "ptr")]
 pub use gate::{Gate, GatePass};
+pub use interlock::Interlock;
 pub use mark::Marks;
 pub use member::Redundancy;
 pub use operation::{AboveMark, Finish, Phase, Policy, Scope};

@@ -64,7 +64,8 @@ use raid_core::metadata::{ChangeError, MemberKey, RunTime, Stamp};
 use raid_core::stripe::ComputeError;
 use raid_core::units::{Extent, Lba, Slot, SlotSet};
 use raid_sync::{
-    Command, Finish, FlushId, Notice, Refusal, SyncCore, Time, Unexpected, WaitFor, WindowId,
+    Command, Finish, FlushId, Interlock, Notice, Refusal, SyncCore, Time, Unexpected, WaitFor,
+    WindowId,
 };
 use request::PendingRequest;
 use row::RowTask;
@@ -74,9 +75,9 @@ use window::{Copy, WindowTask};
 
 type RowId = u64;
 
-/// A thousand regions: what a member owes that leaves and returns while the array runs. A format that
+/// The size that `open` makes a core in; nobody else names it. A thousand regions: what a member owes that leaves and returns while the array runs. A format that
 /// records one flag for the set does not keep them over a restart.
-pub(crate) type Core = SyncCore<256, 8, REGIONS, 64>;
+type Core = SyncCore<256, 8, REGIONS, 64>;
 const REGIONS: usize = 1024;
 
 /// Who waits for a group of I/O.
@@ -248,7 +249,7 @@ struct Parked {
 /// One redundancy set.
 #[derive(Debug)]
 struct Set {
-    core: Box<Core>,
+    core: Box<dyn Interlock + Send>,
     slots: Vec<Seat>,
     journal: Journal,
     /// Member failures noticed so far.

@@ -18,6 +18,7 @@ pub mod formats;
 pub mod journal;
 pub mod member;
 pub mod nbd;
+pub mod record_map;
 pub mod service;
 pub mod store;
 pub mod trust;

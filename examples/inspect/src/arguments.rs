@@ -82,6 +82,11 @@ pub enum Command {
     ///
     /// Without a block, a picture of the rows. Exit code 2: device-mapper has no such target; 16: a block is in no array.
     Layout(LayoutArguments),
+    /// Compare the metadata of two disks, or of two images of one disk, field by field
+    ///
+    /// With the place of each field on both, and bytes of which nothing is known. Exit code 0: the same; 3: they differ;
+    /// 16: neither has any.
+    Diff(DiffArguments),
     /// Find out from the data how disks without usable metadata form an array
     ///
     /// Reads places within a budget, writes nothing, and names what cannot be told and why. Exit code 0: sure; 1: sure,
@@ -217,6 +222,17 @@ pub struct LayoutArguments {
     pub first_row: u64,
 }
 
+/// What `diff` is to compare.
+#[derive(Clone, Debug, Args)]
+pub struct DiffArguments {
+    /// For programs: JSON, format "raid-diff/1"
+    #[arg(long)]
+    pub json: bool,
+    /// Two block devices or image files
+    #[arg(required = true, num_args = 2, value_names = ["A", "B"])]
+    pub paths: Vec<PathBuf>,
+}
+
 /// Where `serve` is to listen.
 #[derive(Clone, Debug, Args)]
 pub struct ServeArguments {
@@ -274,6 +290,7 @@ impl Arguments {
             Command::Extract(what) => &what.choice.paths,
             Command::Verify(what) => &what.choice.paths,
             Command::Layout(what) => &what.choice.paths,
+            Command::Diff(what) => &what.paths,
             Command::Guess(what) => &what.paths,
         }
     }

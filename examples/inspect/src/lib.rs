@@ -9,6 +9,7 @@
 //! raid-inspect extract --to FILE PATH…   the bytes of an array to a file, as far as they can be read
 //! raid-inspect verify [--json] PATH…     whether parity and copies agree with the data
 //! raid-inspect layout [--json] PATH…    which block of which disk holds a block of an array, and the other way
+//! raid-inspect diff [--json] A B          the metadata of two disks, field by field
 //! raid-inspect guess [--json] PATH…      what array the disks form, from their data alone
 //!
 //! --search                               also what stands elsewhere near the end of a disk
@@ -38,6 +39,7 @@ mod block_map;
 mod cat;
 mod chosen;
 mod copies;
+mod diff;
 mod disks;
 mod export;
 mod extract;
@@ -59,8 +61,8 @@ mod verdict;
 mod verify;
 
 pub use arguments::{
-    Arguments, CatArguments, Choice, Command, ExtractArguments, GuessArguments, LayoutArguments,
-    ServeArguments, VerifyArguments,
+    Arguments, CatArguments, Choice, Command, DiffArguments, ExtractArguments, GuessArguments,
+    LayoutArguments, ServeArguments, VerifyArguments,
 };
 pub use chosen::{choose, open};
 pub use copies::{Remark, RemarkKind};
@@ -90,6 +92,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
     }
     let paths = arguments.paths();
     let formats = if arguments.search { SEARCHING } else { FORMATS };
+    if let Command::Diff(what) = &arguments.command {
+        // Each disk for itself.
+        return match diff::run(what, formats, arguments.bound(), out, err) {
+            Ok(code) => code,
+            Err(error) => after_output(ExitCode::Consistent, Err(error), err),
+        };
+    }
     let opened = match arguments.layout() {
         Some(file) => layout_file::open(file, &arguments.without),
         None => Inspection::open_without(paths, formats, &arguments.without, arguments.bound()),
@@ -132,7 +141,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
         Command::Verify(what) => verify::run(&inspection, what, out, err),
         Command::Layout(what) => block_map::run(&inspection, what, out, err),
         // Done above.
-        Command::Guess(_) => Ok(ExitCode::Consistent),
+        Command::Guess(_) | Command::Diff(_) => Ok(ExitCode::Consistent),
     };
     match done {
         Ok(code) => {

@@ -8,6 +8,7 @@ mod block_map;
 mod block_size;
 mod damage;
 mod device_mapper;
+mod diff;
 mod facts;
 mod force;
 mod guess;

@@ -82,6 +82,15 @@ pub enum Command {
     ///
     /// Without a block, a picture of the rows. Exit code 2: device-mapper has no such target; 16: a block is in no array.
     Layout(LayoutArguments),
+    /// Which disk is which: serial numbers, identities and places in the arrays, to be kept for bad days
+    Disks {
+        /// For programs: JSON, format "raid-disks/1"
+        #[arg(long)]
+        json: bool,
+        /// Block devices or image files
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
     /// Compare the metadata of two disks, or of two images of one disk, field by field
     ///
     /// With the place of each field on both, and bytes of which nothing is known. Exit code 0: the same; 3: they differ;
@@ -284,7 +293,9 @@ impl Arguments {
     #[must_use]
     pub fn paths(&self) -> &[PathBuf] {
         match &self.command {
-            Command::Scan { paths } | Command::Show { paths, .. } => paths,
+            Command::Scan { paths }
+            | Command::Show { paths, .. }
+            | Command::Disks { paths, .. } => paths,
             Command::Cat(what) => &what.choice.paths,
             Command::Serve(what) => &what.choice.paths,
             Command::Extract(what) => &what.choice.paths,

@@ -9,6 +9,7 @@
 //! raid-inspect extract --to FILE PATH…   the bytes of an array to a file, as far as they can be read
 //! raid-inspect verify [--json] PATH…     whether parity and copies agree with the data
 //! raid-inspect layout [--json] PATH…    which block of which disk holds a block of an array, and the other way
+//! raid-inspect disks [--json] PATH…     which disk is which, to be kept for bad days
 //! raid-inspect diff [--json] A B          the metadata of two disks, field by field
 //! raid-inspect guess [--json] PATH…      what array the disks form, from their data alone
 //!
@@ -40,11 +41,13 @@ mod cat;
 mod chosen;
 mod copies;
 mod diff;
+mod disk_list;
 mod disks;
 mod export;
 mod extract;
 mod forked;
 pub mod guess;
+mod hardware;
 mod json;
 mod layout_file;
 mod lock;
@@ -135,6 +138,11 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
         Command::Show { json: true, .. } => {
             json::report(&inspection, out).map(|()| verdict::of(&inspection))
         }
+        Command::Disks { json, .. } => match json {
+            true => disk_list::json(&inspection, out),
+            false => disk_list::text(&inspection, out),
+        }
+        .map(|()| verdict::of(&inspection)),
         Command::Cat(what) => cat::run(&inspection, what, out, err),
         Command::Serve(what) => serve::run(&inspection, what, out, err),
         Command::Extract(what) => extract::run(&inspection, what, out, err),

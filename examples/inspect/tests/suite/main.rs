@@ -9,6 +9,7 @@ mod block_size;
 mod damage;
 mod device_mapper;
 mod diff;
+mod disk_list;
 mod facts;
 mod force;
 mod guess;

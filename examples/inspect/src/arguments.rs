@@ -194,6 +194,9 @@ pub struct VerifyArguments {
     /// For programs: JSON, format "raid-verify/1"
     #[arg(long)]
     pub json: bool,
+    /// Draw the map of damage to a new file, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
     /// Read so much of all members together, in places spread over them; everything if not given
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..))]
     pub sample: Option<u32>,

@@ -45,6 +45,8 @@ mod disk_list;
 mod disks;
 mod export;
 mod extract;
+#[cfg(test)]
+mod failing;
 mod forked;
 pub mod guess;
 mod hardware;

@@ -2,7 +2,10 @@
 //! `verify`: parity and copies compared with the data row by row, and a map of what does not agree.
 
 mod damage;
+mod drawing;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use crate::arguments::VerifyArguments;
 use crate::chosen;
@@ -12,12 +15,16 @@ use crate::reader::{ArrayReader, ReadError};
 use crate::verdict::ExitCode;
 use damage::{Damage, What};
 use raid_core::layout::Layout;
-use raid_core::stripe::{self, BadRange, HealthByRow, RowPlan};
+use raid_core::stripe::{self, BadRange, HealthByRow, NotPossible, RowPlan};
 use raid_core::units::{Extent, Rows, Slot};
+use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// Bytes of one member that are compared at a time, in whole chunks.
 const BATCH: u64 = 1 << 20;
+/// Blocks that are looked through at a time where one of them cannot be read.
+const PIECE: u64 = 128;
 /// Times that a batch is read again because another block of it turned out to be unreadable.
 const AGAIN: usize = 64;
 
@@ -30,7 +37,23 @@ pub(crate) struct Checked {
     pub(crate) bare: u64,
     /// Rows of the array that were left out by sampling.
     pub(crate) unsampled: u64,
+    /// Rows of a set.
+    pub(crate) all_rows: u64,
+    /// The sets and rows that were compared, runs that follow one another joined.
+    pub(crate) compared: Vec<(u16, Rows)>,
     pub(crate) damage: Damage,
+}
+
+impl Checked {
+    /// These rows were compared.
+    fn compare(&mut self, set: u16, rows: Rows) {
+        // Sets take turns.
+        let before = self.compared.iter_mut().rev().take(8).find(|(of, _)| *of == set);
+        match before {
+            Some((_, last)) if last.end() == rows.start => last.len += rows.len,
+            _ => self.compared.push((set, rows)),
+        }
+    }
 }
 
 /// Compares what `what` asks for, and reports.
@@ -60,12 +83,23 @@ pub(crate) fn run(
         () => ExitCode::Consistent,
     };
     let report = report::Report { reader: &reader, checked: &checked, code };
+    if let Some(file) = &what.svg
+        && let Err(error) = write_new(file, &drawing::of(&report))
+    {
+        writeln!(err, "raid-inspect: {}: {error}", file.display())?;
+        return Ok(ExitCode::Usage);
+    }
     if what.json {
         report.json(out)?;
     } else {
         report.text(out)?;
     }
     Ok(code)
+}
+
+/// Writes a new file: one that is there stays as it is.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    File::create_new(path)?.write_all(text.as_bytes())
 }
 
 /// Compares all rows of all sets, or so many bytes of all members in places spread over them.
@@ -87,7 +121,7 @@ pub(crate) fn check(
         let each = batch.saturating_mul(block).saturating_mul(sets).saturating_mul(slots);
         (bytes / each.max(1)).clamp(1, batches.max(1))
     });
-    let mut checked = Checked::default();
+    let mut checked = Checked { all_rows: rows, ..Checked::default() };
     let mut progress = Progress::new(wanted.saturating_mul(batch).saturating_mul(block));
     let mut slab = Vec::new();
     for number in 0..wanted.min(batches) {
@@ -128,17 +162,23 @@ fn check_rows(
     let health = ready.health.get(index).copied().unwrap_or_default();
     let marks = ready.marks.get(index).map_or(&[][..], Vec::as_slice);
     let mut bad: Vec<BadRange> = Vec::new();
-    for _ in 0..AGAIN {
+    for again in 0..AGAIN {
         let by_row = HealthByRow { health, marks, bad: &bad };
         let mut found = Checked::default();
         let mut failed = None;
         for plan in stripe::scrub(layout, by_row, at) {
-            let plan = plan.map_err(ReadError::Lost)?;
+            let plan = match plan {
+                Ok(plan) => plan,
+                // Too little of these rows can be read: there is nothing to compare.
+                Err(NotPossible::Lost { .. }) => continue,
+                Err(other) => return Err(ReadError::Lost(other)),
+            };
             if let Some(io) = read(reader, index, &plan, slab)? {
                 failed = Some(io);
                 break;
             }
             found.rows += plan.rows().len;
+            found.compare(set, plan.rows());
             let backend = reader.backend();
             let compared = plan.verify_each(backend, slab, |mismatch| {
                 let what = What::Differs(mismatch.wrong);
@@ -148,6 +188,7 @@ fn check_rows(
         }
         let Some((slot, extent)) = failed else {
             checked.rows += found.rows;
+            found.compared.drain(..).for_each(|(set, rows)| checked.compare(set, rows));
             checked.damage.take(found.damage);
             for range in &bad {
                 let rows = Rows::new(range.at.start.0, range.at.len.0);
@@ -155,16 +196,42 @@ fn check_rows(
             }
             return Ok(());
         };
-        // Where each block for itself can be read, it was a passing fault.
-        for number in 0..extent.len.0 {
-            let one = Extent::new(extent.start.0 + number, 1);
-            let mut block = vec![0; layout.geometry().block_size as usize];
-            if reader.read_member(index, slot, one, &mut block).is_err() {
-                bad.push(BadRange { slot, at: one });
+        if again > 0 {
+            unreadable(reader, index, slot, extent, &mut bad);
+            continue;
+        }
+        // Where one sector is bad there are others, on other members too: all of the batch is looked through once.
+        let whole = HealthByRow { health, marks, bad: &[] };
+        for plan in stripe::scrub(layout, whole, at) {
+            for io in plan.map_err(ReadError::Lost)?.reads() {
+                unreadable(reader, index, io.slot, io.at, &mut bad);
             }
         }
     }
     Err(ReadError::Defect(format!("rows from {} on fail in another place each time", at.start.0)))
+}
+
+/// Adds the blocks of a member that cannot be read, each for itself: others were a passing fault.
+fn unreadable(
+    reader: &ArrayReader<'_>,
+    set: usize,
+    slot: Slot,
+    extent: Extent,
+    bad: &mut Vec<BadRange>,
+) {
+    let block = u64::from(reader.descriptor().geometry.block_size);
+    let mut bytes = vec![0; (PIECE * block) as usize];
+    let mut fails = |start: u64, blocks: u64| {
+        let part = &mut bytes[..(blocks * block) as usize];
+        reader.read_member(set, slot, Extent::new(start, blocks), part).is_err()
+    };
+    for from in (0..extent.len.0).step_by(PIECE as usize) {
+        let (start, blocks) = (extent.start.0 + from, PIECE.min(extent.len.0 - from));
+        if fails(start, blocks) {
+            let all = (start..start + blocks).filter(|block| fails(*block, 1));
+            bad.extend(all.map(|block| BadRange { slot, at: Extent::new(block, 1) }));
+        }
+    }
 }
 
 /// Reads what a plan compares; the run that failed, if one did.

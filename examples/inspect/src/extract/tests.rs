@@ -5,49 +5,22 @@ use super::map::Status;
 use super::{Extraction, PASSES};
 use crate::arguments::{Choice, ExtractArguments};
 use crate::disks::Inspection;
+use crate::failing::Failing;
 use crate::layout_file;
 use crate::reader::ArrayReader;
-use raid_array::discover::{ReadAt, Source};
+use raid_array::discover::Source;
 use raid_array::trust::Accept;
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 
 const SECTOR: usize = 512;
 const CHUNK: usize = 4096;
 /// Rows of chunks of a member.
 const ROWS: usize = 96;
-
-/// A member that cannot read some sectors, each for so many times.
-struct Failing {
-    bytes: Vec<u8>,
-    bad: BTreeSet<u64>,
-    times: AtomicU32,
-}
-
-impl ReadAt for Failing {
-    fn len(&self) -> u64 {
-        self.bytes.len() as u64
-    }
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
-        let (first, end) = (offset / 512, (offset + into.len() as u64).div_ceil(512));
-        if self.bad.range(first..end).next().is_some()
-            && self
-                .times
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |t| t.checked_sub(1))
-                .is_ok()
-        {
-            return Err(io::Error::other("a bad sector"));
-        }
-        into.copy_from_slice(&self.bytes[offset as usize..][..into.len()]);
-        Ok(())
-    }
-}
 
 /// RAID-5 of three disks, left-asymmetric, and where it is extracted to.
 struct Rig {

@@ -66,9 +66,15 @@ impl Report<'_, '_> {
         self.reader.readiness().members.get(usize::from(set))?.get(slot.index())
     }
 
-    fn disk(&self, set: u16, slot: Slot) -> String {
+    pub(super) fn disk(&self, set: u16, slot: Slot) -> String {
         let disk = self.member(set, slot).and_then(|member| member.disk);
         disk.map_or("missing".to_owned(), |disk| self.reader.disk_name(disk).to_owned())
+    }
+
+    /// Whether the member is read.
+    pub(super) fn is_read(&self, set: u16, slot: Slot) -> bool {
+        let health = self.reader.readiness().health.get(usize::from(set));
+        health.is_some_and(|health| !health.unavailable.contains(slot))
     }
 
     fn slots(run: &Run) -> (&'static str, Vec<Slot>) {

@@ -136,3 +136,42 @@ fn a_sample_is_spread_over_the_members_and_says_what_it_left_out() {
     let output = run(&["verify", "--sample=4", "--layout"], &[layout]);
     assert_eq!(code(&output), 3, "{}", text(&output.stdout));
 }
+
+#[test]
+fn the_drawing_shows_a_wrong_block_on_the_line_of_its_disk() {
+    let folder = Folder::new("verify-svg");
+    let (layout, paths) = made(&folder, "drawn & <so>", Shape::raid6(4), 5);
+    spoil(&layout, &paths[1], 5000);
+    let svg = folder.0.join("map.svg");
+    let drawn = || {
+        let to = format!("--svg={}", svg.display());
+        run(&["verify", &to, "--layout"], std::slice::from_ref(&layout))
+    };
+    assert_eq!(code(&drawn()), 3);
+    let map = fs::read_to_string(&svg).unwrap();
+    // Tags are closed in order, and nothing of a name is taken for one.
+    let mut open = Vec::new();
+    for tag in map.split('<').skip(1) {
+        let (tag, after) = tag.split_once('>').unwrap();
+        assert!(!after.contains('>'), "{after}");
+        match (tag.strip_prefix('/'), tag.ends_with('/')) {
+            (Some(name), _) => assert_eq!(open.pop(), Some(name)),
+            (None, false) => open.push(tag.split(' ').next().unwrap()),
+            (None, true) => {}
+        }
+    }
+    assert!(open.is_empty() && map.contains("array drawn &amp; &lt;so&gt;:"), "{map}");
+    let lines: Vec<&str> = map.split("<g>").skip(1).collect();
+    assert_eq!(lines.len(), 5);
+    for (slot, line) in lines.iter().enumerate() {
+        let name = paths[slot].file_name().unwrap().to_str().unwrap();
+        assert!(line.lines().next().unwrap().ends_with(&format!("{name}</title>")), "{line}");
+        let wrong = line.matches("<rect class=\"wrong\"").count();
+        assert_eq!(wrong, usize::from(slot == 1), "{line}");
+        assert_eq!(line.matches("<rect class=\"agrees\"").count(), 1, "{line}");
+    }
+    // What is there is not written again.
+    let again = drawn();
+    assert_eq!(code(&again), 4, "{}", text(&again.stdout));
+    assert_eq!(fs::read_to_string(&svg).unwrap(), map);
+}

@@ -178,6 +178,11 @@ pub struct ExtractArguments {
     /// Try bad sectors again so many times
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub retries: u32,
+    /// Give each read of a disk at most so long; then it counts as a bad sector, to be tried again
+    ///
+    /// While a disk does not answer at all, what others can give is taken from them.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub read_timeout: Option<u32>,
     /// Print the SHA-256 of the file at the end
     ///
     /// Taken while the file is written, as far as that goes in order; the rest is read back at the end.

@@ -2,6 +2,7 @@
 //! The disks on the command line, opened for reading, and what was discovered on them.
 
 use crate::copies::{Remark, RemarkKind};
+use crate::patient;
 use raid_array::discover::{
     Cause, Discovery, FoundArray, MetadataBound, ReadAt, Source, discover, discover_within,
 };
@@ -14,6 +15,7 @@ use raid_core::units::{Blocks, Lba, Row, Slot};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The disks and what is on them.
 #[derive(Debug)]
@@ -99,6 +101,17 @@ impl Inspection {
         marks: Vec<(Place, Row)>,
     ) -> Self {
         Self { sources, paths, unopened, remarks, discovery, marks }
+    }
+
+    /// From now on each read of a disk fails that takes longer than this.
+    ///
+    /// # Errors
+    /// A disk cannot be given a thread.
+    pub(crate) fn wait_at_most(&mut self, patience: Duration) -> io::Result<()> {
+        for source in std::mem::take(&mut self.sources) {
+            self.sources.push(patient::with(source, patience)?);
+        }
+        Ok(())
     }
 
     /// The disks that could not be opened, and why.

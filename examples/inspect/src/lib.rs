@@ -53,6 +53,7 @@ mod hardware;
 mod json;
 mod layout_file;
 mod lock;
+mod patient;
 mod picture;
 mod progress;
 mod reader;
@@ -85,6 +86,7 @@ use raid_array::member::Identity;
 use std::fs::Metadata;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Does what the command line says.
 pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
@@ -108,7 +110,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
         Some(file) => layout_file::open(file, &arguments.without),
         None => Inspection::open_without(paths, formats, &arguments.without, arguments.bound()),
     };
-    let inspection = match opened {
+    let mut inspection = match opened {
         Ok(inspection) => inspection,
         Err(unknown) => {
             // Who does not read standard error has the exit code, here and below.
@@ -128,6 +130,13 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> E
     for remark in inspection.remarks.iter().filter(|remark| remark.kind != RemarkKind::LeftOut) {
         let _ =
             writeln!(err, "raid-inspect: {}: {}", inspection.disk_name(remark.disk), remark.text);
+    }
+    if let Command::Extract(ExtractArguments { read_timeout: Some(seconds), .. }) =
+        &arguments.command
+        && let Err(error) = inspection.wait_at_most(Duration::from_secs((*seconds).into()))
+    {
+        let _ = writeln!(err, "raid-inspect: --read-timeout: {error}");
+        return ExitCode::Usage;
     }
     let done = match &arguments.command {
         Command::Scan { .. } => scan::report(&inspection, out).map(|()| verdict::of(&inspection)),

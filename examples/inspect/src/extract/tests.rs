@@ -8,14 +8,17 @@ use crate::disks::Inspection;
 use crate::failing::Failing;
 use crate::layout_file;
 use crate::reader::ArrayReader;
-use raid_array::discover::Source;
+use raid_array::discover::{ReadAt, Source};
 use raid_array::trust::Accept;
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 const SECTOR: usize = 512;
 const CHUNK: usize = 4096;
@@ -86,6 +89,7 @@ impl Rig {
             map: None,
             provenance: None,
             retries: 0,
+            read_timeout: None,
             sha256: false,
         }
     }
@@ -284,4 +288,44 @@ fn what_is_not_written_in_order_is_read_back_for_the_hash() {
     let said = said_of_hash(&inspection, &what, &|| ());
     let how = "hashed as written up to byte 0, read back from there on\n";
     assert!(said.ends_with(&(hash_line(&file) + how)), "{said}");
+}
+
+/// A member that answers for no sector of a row before the test is over.
+struct Stuck {
+    bytes: Vec<u8>,
+    row: std::ops::Range<u64>,
+    over: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl ReadAt for Stuck {
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        if offset < self.row.end && offset + into.len() as u64 > self.row.start {
+            let (over, changed) = &*self.over;
+            drop(changed.wait_while(over.lock().unwrap(), |over| !*over).unwrap());
+        }
+        into.copy_from_slice(&self.bytes[offset as usize..][..into.len()]);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_disk_that_does_not_answer_in_time_is_left_and_its_data_computed() {
+    let rig = Rig::new("stuck");
+    let mut inspection = rig.inspection([&[], &[], &[]], 0);
+    let over = Arc::new((Mutex::new(false), Condvar::new()));
+    let row = 90 * CHUNK as u64;
+    let bytes = rig.disks[1].clone();
+    let stuck = Stuck { bytes, row: row..row + CHUNK as u64, over: Arc::clone(&over) };
+    inspection.sources[1] = Source { name: "d1".to_owned(), bytes: Box::new(stuck) };
+    inspection.wait_at_most(Duration::from_millis(200)).unwrap();
+    let what = rig.arguments("stuck.img");
+    let mut extraction = open(&inspection, &what);
+    extraction.passes(0, &|| false, &mut Vec::new()).unwrap();
+    assert!(extraction.map.areas_of(Status::Bad).is_empty());
+    assert!(fs::read(&what.to).unwrap() == rig.volume);
+    *over.0.lock().unwrap() = true;
+    over.1.notify_all();
 }

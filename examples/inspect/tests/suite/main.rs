@@ -18,6 +18,7 @@ mod mutations;
 mod on_disk;
 mod program;
 mod readiness;
+mod recovery_page;
 mod serve;
 mod twice;
 mod verdicts;

@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | in | in | one history; the higher generation is the later |
 //! | given up | in | `x` is the later one: it was there for every write that `y` may have acknowledged |
-//! | given up, or no line | given up, or no line | `y` is the earlier one if a disk that it counts in carries a table without it, of another generation; or if it only does not know `x`, and both count in another disk, or it counts all in, one of whom is being filled where `x` is. Else a fork |
+//! | given up, or no line | given up, or no line | `y` is the earlier one if a disk that it counts in carries a table without it, of another generation; or went on with `x`, see below; or if it only does not know `x`, and both count in another disk, or it counts all in, one of whom is being filled where `x` is. Else a fork |
 //! | given up, or no line | being filled | `x` is the later one if both count in another disk. Else a fork: the table that took `x` in may not have reached it. Without a line it is from before `y` came if it is older |
 //! | being filled | being filled | a fork, unless both count in another disk |
 //!
@@ -22,7 +22,12 @@
 //! nobody whom the witness counts in: its word stands for those who fill it.
 //!
 //! An update notes itself in the lines of the disks that it is written to. So the table of a disk tells how far it
-//! brought another one, also when it went on alone, and who was not there though it counts them in.
+//! brought another one, also when it went on alone, and who was not there though it counts them in. If `x` was
+//! written with a disk after `y` was, and `y` counted that one in, `x` has what both promised: unless that disk was
+//! filled over with what `x` had. Then a line is left of what was before.
+//!
+//! A disk keeps its place. One that is found in another was filled there, and is not what a table means that counts it
+//! in.
 
 use super::newest::{compare, compare_generations, compare_sequences, sequence, timestamp};
 use super::{Member, members_of};
@@ -60,6 +65,37 @@ pub(crate) fn word(member: &Member<'_>, drivemagic: u32) -> Word {
             Worth::Nothing => Word::GivenUp,
         },
     }
+}
+
+/// What the table of `member` says of another member. A disk that has another place by its own table is not the one
+/// that is meant: whoever takes a place is filled there.
+fn says(member: &Member<'_>, other: &Member<'_>) -> Word {
+    let place = |of: &Member<'_>| {
+        let mut lines = of.tree.disks().map(|(_, line)| line.raidmagic.get());
+        lines.position(|drivemagic| drivemagic == other.drivemagic)
+    };
+    match word(member, other.drivemagic) {
+        Word::In if place(member) != place(other) => Word::Unknown,
+        word => word,
+    }
+}
+
+/// The lines of each place in two tables; none where one of them has more places.
+fn places<'m>(
+    a: &Member<'m>,
+    b: &Member<'m>,
+) -> impl Iterator<Item = (&'m ConfigurationLine, &'m ConfigurationLine)> + use<'m> {
+    let alike = a.tree.disks().count() == b.tree.disks().count();
+    let both = a.tree.disks().zip(b.tree.disks()).filter(move |_| alike);
+    both.map(|((_, own), (_, theirs))| (own, theirs))
+}
+
+/// The lines of disks that two tables name in the same place.
+fn same_disks<'m>(
+    a: &Member<'m>,
+    b: &Member<'m>,
+) -> impl Iterator<Item = (&'m ConfigurationLine, &'m ConfigurationLine)> + use<'m> {
+    places(a, b).filter(|(own, theirs)| own.raidmagic == theirs.raidmagic)
 }
 
 /// Whether a copy can be believed: the sum of versions 0 and 1 is right.
@@ -129,7 +165,7 @@ fn is_explained(disks: &dyn Disks, member: &Member<'_>) -> bool {
 
 /// Whether the history that a witness knows went on after the last of this member.
 fn outlives(disks: &dyn Disks, witness: &Member<'_>, member: &Member<'_>) -> bool {
-    let (theirs, ours) = (word(witness, member.drivemagic), word(member, witness.drivemagic));
+    let (theirs, ours) = (says(witness, member), says(member, witness));
     let later = || compare_generations(witness, member) == Ordering::Greater;
     match (theirs, ours) {
         // What the disk had then it has no more.
@@ -146,10 +182,11 @@ fn supersedes(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_>) -> boo
     if other.drivemagic == member.drivemagic {
         return false;
     }
-    let (theirs, ours) = (word(other, member.drivemagic), word(member, other.drivemagic));
+    let (theirs, ours) = (says(other, member), says(member, other));
     let later = || compare_generations(other, member) == Ordering::Greater;
     match (theirs, ours) {
         _ if has_its_sources(other, member) => true,
+        _ if theirs.is_out() && went_on_with_a_fellow(other, member) => true,
         // That its table was written to `other` is not said: what it acknowledged alone may be missing there.
         (Word::GivenUp | Word::Unknown, Word::Filling) if !share_a_disk(disks, other, member) => {
             false
@@ -171,22 +208,37 @@ fn supersedes(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_>) -> boo
 /// Whether `member` is being filled, and the history of `other` went on with every disk that it counts in, after
 /// its table was written. That one promised what those disks have, and nothing on `member` itself.
 fn has_its_sources(other: &Member<'_>, member: &Member<'_>) -> bool {
-    let went_on = |source: &ConfigurationLine| {
-        other.tree.disks().any(|(_, line)| {
-            line.raidmagic == source.raidmagic
-                && compare_sequences(line.raidseq.get(), sequence(member)) == Ordering::Greater
-        })
+    let went_on = |(source, line): (&ConfigurationLine, &ConfigurationLine)| {
+        line.raidmagic == source.raidmagic
+            && compare_sequences(line.raidseq.get(), sequence(member)) == Ordering::Greater
     };
-    let sources = || {
-        let lines = member.tree.disks().map(|(_, line)| line);
-        lines.filter(|line| line.disk_state().worth() == Worth::Holds)
-    };
+    let sources =
+        || places(member, other).filter(|(own, _)| own.disk_state().worth() == Worth::Holds);
     word(member, member.drivemagic) == Word::Filling
         && notes_updates(other)
         // Else `other` is, or has it from, an older copy of a source.
         && !is_overtaken(other, member)
         && sources().next().is_some()
         && sources().all(went_on)
+}
+
+/// Whether the history of `other` went on from the last table of `member`, with a disk that this table counts in and
+/// was written to: what `member` promised, that disk had. So no line there is older than the table of `member`, but
+/// those that are the same in both. Else the disk was filled over with what `other` had.
+fn went_on_with_a_fellow(other: &Member<'_>, member: &Member<'_>) -> bool {
+    let later = |line: &ConfigurationLine| {
+        compare_sequences(line.raidseq.get(), sequence(member)) == Ordering::Greater
+    };
+    let same = |own: &ConfigurationLine, theirs: &ConfigurationLine| {
+        (own.raidmagic, own.raidseq) == (theirs.raidmagic, theirs.raidseq)
+    };
+    counts_itself_in(member)
+        && notes_updates(member)
+        && notes_updates(other)
+        && places(member, other).all(|(own, theirs)| later(theirs) || same(own, theirs))
+        && same_disks(member, other).any(|(own, theirs)| {
+            own.raidmagic.get() != member.drivemagic && counts_on(member, own) && later(theirs)
+        })
 }
 
 /// Whether a disk that `member` counts in is being filled in the history of `other`, and `member` counts every disk
@@ -196,7 +248,7 @@ fn was_left_by_its_own(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_
     let mut lines = member.tree.disks().map(|(_, line)| line);
     let whole = lines.all(|line| line.disk_state().worth() == Worth::Holds);
     let left = |third: Member<'_>| {
-        word(member, third.drivemagic) == Word::In
+        says(member, &third) == Word::In
             && word(&third, third.drivemagic) == Word::Filling
             && word(&third, other.drivemagic) == Word::In
             && word(&third, member.drivemagic).is_out()
@@ -262,21 +314,22 @@ fn is_tied(disks: &dyn Disks, member: &Member<'_>, other: &Member<'_>) -> bool {
 /// Whether both count the same disk in: what either acknowledged, that disk had. Not where an older copy of it is
 /// here that does not know one of them: it may be of the other one's history alone.
 fn share_a_disk(disks: &dyn Disks, a: &Member<'_>, b: &Member<'_>) -> bool {
-    let is_shared = |drivemagic| counts_on(a, drivemagic) && counts_on(b, drivemagic);
-    let lines = a.tree.disks().filter(|(_, line)| is_shared(line.raidmagic.get()));
+    let shared = || {
+        let both = same_disks(a, b).filter(|(own, line)| counts_on(a, own) && counts_on(b, line));
+        both.map(|(own, _)| own.raidmagic.get())
+    };
     let older = members_of(disks, a.array()).filter(|member| {
-        is_shared(member.drivemagic) && [a, b].into_iter().any(|by| is_from_elsewhere(member, by))
+        shared().any(|drivemagic| drivemagic == member.drivemagic)
+            && [a, b].into_iter().any(|by| is_from_elsewhere(member, by))
     });
-    lines.count() > older.count()
+    shared().count() > older.count()
 }
 
-/// Whether a table counts a disk in, and was written to it: what was promised then, that disk had.
-fn counts_on(member: &Member<'_>, drivemagic: u32) -> bool {
-    let line = member.tree.disks().find(|(_, line)| line.raidmagic.get() == drivemagic);
-    line.is_some_and(|(_, line)| {
-        line.disk_state().worth() == Worth::Holds
-            && (!notes_updates(member) || line.raidseq == member.tree.top().raidseq)
-    })
+/// Whether a table counts the disk of this line of its own in, and was written to it: what was promised then, that
+/// disk had.
+fn counts_on(member: &Member<'_>, line: &ConfigurationLine) -> bool {
+    line.disk_state().worth() == Worth::Holds
+        && (!notes_updates(member) || line.raidseq == member.tree.top().raidseq)
 }
 
 /// Whether a disk, which another one counts in, does not count that one in, and lacks two updates that were written
@@ -289,7 +342,7 @@ fn is_from_elsewhere(member: &Member<'_>, by: &Member<'_>) -> bool {
 
 /// Whether two members have each gone on without the other, as far as these two tell.
 fn contradict(disks: &dyn Disks, a: &Member<'_>, b: &Member<'_>) -> bool {
-    let (theirs, ours) = (word(a, b.drivemagic), word(b, a.drivemagic));
+    let (theirs, ours) = (says(a, b), says(b, a));
     // A disk that knows that it is being filled has not gone on, but those who fill it have.
     let went_on = |member: &Member<'_>| counts_itself_in(member) || is_witness(disks, member);
     let both_went_on = || !share_a_disk(disks, a, b) && went_on(a) && went_on(b);

@@ -3,8 +3,10 @@
 //! the higher number or the later time alone.
 
 mod chains;
+mod fellows;
 mod filled;
 mod fills;
+mod tables;
 
 use crate::generator::{Disk, Found, Line, assemble, magic, members, one_level, two_levels};
 use crate::rig::{self, Rig, Stepped, geometry};

@@ -2,41 +2,10 @@
 //! A disk that is being filled carries what those wrote last who fill it. Where they are away it is all that is
 //! here of their history.
 
+use super::tables::{IN, found, lines, table, told};
 use super::{FILLED, GIVEN_UP, states};
-use crate::generator::{Disk, Found, Line, assemble, magic, one_level};
 use raid_core::array::ArrayState::{self, Degraded, Failed, Forked};
 use raid_core::array::MemberState::{self, InSync, Rebuilding};
-
-const IN: u8 = 0;
-
-/// A mirror's table of this generation: of each place the disk, its state, and the generation of its line.
-fn table(sequence: u16, places: &[(u32, u8, u16)]) -> Vec<Line> {
-    let mut lines = one_level(1, u16::try_from(places.len()).unwrap());
-    lines[0].sequence = sequence;
-    for (line, (disk, state, own)) in lines[1..].iter_mut().zip(places) {
-        (line.magic, line.state, line.sequence) = (magic(*disk), *state, *own);
-    }
-    lines
-}
-
-/// Who is given up was so long ago. The others' lines are of the generation of the table.
-fn lines(sequence: u16, places: &[(u32, u8)]) -> Vec<Line> {
-    let own = |state: u8| if state == GIVEN_UP { 4 } else { sequence };
-    let places: Vec<_> = places.iter().map(|(disk, state)| (*disk, *state, own(*state))).collect();
-    table(sequence, &places)
-}
-
-fn found(disks: &[(u32, &Vec<Line>)]) -> Found {
-    let disk = |(at, lines): &(u32, &Vec<Line>)| Disk {
-        timestamp: 100 + u32::from(lines[0].sequence),
-        ..Disk::new(magic(*at), lines)
-    };
-    assemble(&disks.iter().map(disk).collect::<Vec<_>>())
-}
-
-fn told(found: &Found) -> (ArrayState, Vec<Vec<usize>>) {
-    (found.arrays[0].state, found.branches.iter().map(|branch| branch.disks.clone()).collect())
-}
 
 /// Disks 0 and 3 each ran alone, and each began to fill disk 2. Disk 3 is away.
 #[test]
@@ -133,7 +102,8 @@ fn an_older_copy_of_the_disk_that_two_histories_share_hides_no_fork() {
         let found = self::found(&[(1, &one), (2, &other)]);
         assert_eq!(found.arrays[0].state, Forked, "{sequence}");
     }
-    // Had disk 2 gone on with disk 1, disk 3 would be one that was replaced.
+    // Had disk 2 stayed where it was, and gone on with disk 1, disk 3 would be one that was replaced.
+    let one = lines(47, &[(1, IN), (2, IN)]);
     let found = self::found(&[(1, &one), (2, &one), (3, &other)]);
     assert_eq!(found.arrays[0].state, ArrayState::Optimal, "{:#?}", found.findings);
 }

@@ -5,6 +5,7 @@
 mod elsewhere;
 
 use crate::disks::{Cache, Disk};
+use crate::forks;
 use crate::machine::{Birth, Copied, Machine, Volume, look};
 use crate::oracle::{Sight, Tree};
 use crate::plan::{Off, Step, Where, Which, is_off, plan};
@@ -841,15 +842,17 @@ impl<E: ArrayEngine> Life<E> {
         }
     }
 
-    /// Whether the format may take older disks for ones that ran apart. ASR has one counter for all histories, no
-    /// line for a disk that was replaced, and does not tell one that is filled anew from one that was just seated.
-    fn may_take_for_a_fork(&self, volume: &Volume, order: &[usize], error: &OpenError) -> bool {
-        let older = |tree: &Tree| {
-            let newest = tree.up_to_date(order);
-            order.iter().any(|disk| tree.known(*disk) && !newest.contains(disk))
+    /// Whether the format cannot tell an older disk from one that ran apart.
+    fn cannot_be_told(&self, volume: &Volume, order: &[usize]) -> bool {
+        let disks = |numbers: Vec<usize>| -> Vec<&Disk> {
+            numbers.into_iter().filter_map(|disk| self.machine.disks[disk].as_ref()).collect()
         };
-        let forked = matches!(error, OpenError::Forked { .. });
-        forked && self.machine.kept.name == "asr" && volume.oracle.trees.iter().any(older)
+        volume.oracle.trees.iter().any(|tree| {
+            let newest = tree.up_to_date(order);
+            let older = |disk: &usize| tree.known(*disk) && !newest.contains(disk);
+            let older = order.iter().copied().filter(older).collect();
+            forks::cannot_be_told(self.machine.kept, &disks(older), &disks(newest))
+        })
     }
 
     /// A start was refused: not where the disks tell all; for rows that were in flight there must have been some,
@@ -872,9 +875,10 @@ impl<E: ArrayEngine> Life<E> {
         let sets = volume.oracle.trees.iter().map(|tree| tree.can_serve(order));
         let sets: Vec<(Vec<usize>, bool)> = sets.collect();
         let tells_all = |tree: &Tree| tree.tells_all(order, slots, needed);
+        let forked = matches!(error, OpenError::Forked { .. });
         if !apart
-            && !self.may_take_for_a_fork(volume, order, error)
             && volume.oracle.trees.iter().all(tells_all)
+            && !(forked && self.cannot_be_told(volume, order))
         {
             return wrong("a record names who is missing, and everybody in sync is here");
         }

@@ -12,6 +12,7 @@
 //! | `machine` | disks and volumes while nothing runs |
 //! | `disks` | disks that do what disks do |
 //! | `oracle` | the tree of histories: what a reader may see |
+//! | `forks` | refusals that a format cannot help |
 //! | `table` | what was tried how often |
 //! | `planted` | faults of an engine that the oracle must see |
 //!
@@ -22,6 +23,7 @@
 //! `cargo xtask explore` sets them.
 
 mod disks;
+mod forks;
 #[path = "../toy/format.rs"]
 mod format;
 #[path = "../../../../raid-ddf/tests/suite/update/habits.rs"]
@@ -127,6 +129,21 @@ const MENDED: &[(&str, u64, &str)] = &[
         100_395,
         "two records of one number, one on a disk that was replaced",
     ),
+    ("asr, raid1 of 2", 120_167, "a disk that was replaced, whose fellow has failed"),
+    ("asr, raid1 of 2", 120_169, "the same"),
+    ("asr, raid1 of 2", 120_172, "the same"),
+    ("asr, raid1 of 2", 120_193, "the same"),
+    (
+        "asr, raid1 of 3",
+        120_106,
+        "a disk that took another one to be filled, whose fellow has failed",
+    ),
+    ("asr, raid1 of 3", 120_159, "a chain of disks that went on without those before"),
+    ("asr, raid1 of 3", 180_302, "disks that each take the other for one that lacks the data"),
+    ("asr, raid1 of 2", 166_168, "an older copy of a spare that takes another place: a fork"),
+    ("asr, raid1 of 2", 180_042, "the same"),
+    ("native, raid1 of 3", 100_301, "a disk that left while another one was filled"),
+    ("native, raid1 of 3", 100_468, "the same"),
 ];
 
 fn number(name: &str) -> Option<u64> {

@@ -10,6 +10,7 @@
 //! | a loss is laid to the disk that lied about a flush | a block is served as it was before; nothing was lost, or in other rows |
 //! | what is answered before a loss is noticed counts for both histories | an answer comes before the write |
 //! | a read may give what was acknowledged when it began | a block is served as it was before |
+//! | a format cannot tell some older disks from ones that ran apart | a start beside a disk that left is called a fork |
 
 use crate::disks::Cache;
 use crate::life::{LIES_ABOUT_MEMBERS, live, live_plan};
@@ -34,6 +35,7 @@ const OTHER_COPY: u8 = 2;
 const MISSED_WRITE: u8 = 3;
 const FORCED_DAMAGE: u8 = 4;
 const STALE_BLOCK: u8 = 5;
+const CALLED_FORK: u8 = 6;
 
 /// Members stand below this block, and nothing else does.
 const DATA: u64 = 128;
@@ -85,6 +87,10 @@ impl<E: ArrayEngine, const FAULT: u8> ArrayEngine for Faulty<E, FAULT> {
         options: Options,
     ) -> Result<Self, OpenError> {
         let engine = E::open(format, discovery, array, backplane, options)?;
+        if FAULT == CALLED_FORK && !engine.status(0).failed.is_empty() {
+            let (branches, names) = (Vec::new(), Vec::new());
+            return Err(OpenError::Forked { branches, names, format: format.name() });
+        }
         Ok(Self {
             engine,
             now: backplane.now(),
@@ -387,5 +393,30 @@ fn what_a_lying_disk_loses_is_laid_to_it_and_to_nobody_else() {
         }
         println!("{level:?} of {slots}: {named} named, {planted} found");
         assert!(named > 0 && planted > 0, "{named} {planted}");
+    }
+}
+
+/// Disk 1 leaves, the others go on and say so, and all are started.
+#[test]
+fn a_start_that_is_called_a_fork_beside_a_disk_that_left_is_found() {
+    let cut = Step::Cut { at: Where::Anywhere, within: 1, cache: Cache::Saved };
+    let leaves = Step::Pull { pick: 1, cache: Cache::Saved, late: false, back: false };
+    let begun = [start(Which::All, false), Step::Work(60), leaves, Step::Work(200)];
+    let steps = [&begun[..], &[cut, start(Which::All, false)]].concat();
+    for kept in FORMATS {
+        for slots in [2, 3] {
+            let birth = Birth::new(kept, kept.name, &[geometry(Level::Raid1, slots, 1)]);
+            let birth = birth.expect("all formats have mirrors");
+            let (mut healthy, mut faulty) = (0, 0);
+            for seed in 0..10 {
+                let good = live_plan::<UnderTest>(&birth, seed, &steps);
+                let bad = live_plan::<Faulty<UnderTest, CALLED_FORK>>(&birth, seed, &steps);
+                let wrong = |finding: Finding| finding.0.contains("a record names who is missing");
+                healthy += u64::from(good.finding.is_some());
+                faulty += u64::from(bad.finding.is_some_and(wrong));
+            }
+            println!("{}, {slots}: {faulty} found", kept.name);
+            assert!(healthy == 0 && faulty > 0, "{}, {slots}: {healthy} {faulty}", kept.name);
+        }
     }
 }

@@ -86,6 +86,59 @@ fn a_spare_that_serves_a_volume_for_another_disk_is_refused_in_words() {
     }
 }
 
+/// Case C4. The spare of one volume joins another one: from then on it has each of its updates as well.
+#[test]
+fn a_spare_of_one_volume_that_joins_another_has_every_update_of_both() {
+    let slow = Limits { min_rate: 1, max_rate: 1, rows_per_window: 16, ..options().limits };
+    for kept in [DDF, DDF_MARKS] {
+        let volumes = [
+            (geometry(Level::Raid1, 2, 1), &[0, 1][..]),
+            (geometry(Level::Raid6, 4, 1), &[0, 1, 2, 3][..]),
+        ];
+        let (order, spare) = ([0, 1, 2, 3, 4], 4);
+        let mut machine = Machine::create_volumes(kept, &volumes, 5, 1, 3).unwrap();
+        let mut running = start(&mut machine, 0, &order).unwrap();
+        running.call(Call::Limit(fast())).unwrap();
+        running.call(Call::Fail(place(0, 0))).unwrap();
+        work(&mut running.rig, 100);
+        running.call(Call::TakeSpare(place(0, 0), spare)).unwrap();
+        running.rig.work_until(|rig| whole(&rig.engine.status(0)));
+        stop(&mut machine, running);
+        for filled in [false, true] {
+            let mut running = start(&mut machine, 1, &order).unwrap();
+            if filled {
+                running.rig.adopt_all();
+                running.call(Call::Limit(fast())).unwrap();
+                running.rig.work_until(|rig| rig.engine.status(0).rebuilding.is_empty());
+            } else {
+                running.call(Call::Limit(slow)).unwrap();
+                running.call(Call::Fail(place(0, 0))).unwrap();
+                work(&mut running.rig, 60);
+                running.call(Call::TakeSpare(place(0, 0), spare)).unwrap();
+                running.rig.work_until(|rig| {
+                    let told = rig.engine.status(0);
+                    !told.rebuilding.is_empty() && !told.unrecorded
+                });
+            }
+            // Another member is lost: the spare has the record that says so.
+            running.call(Call::Fail(place(0, if filled { 2 } else { 1 }))).unwrap();
+            promise(&mut running, 100);
+            running.rig.work_until(|rig| !rig.engine.status(0).unrecorded);
+            running.cut(&mut machine, Caches::KeepAll);
+            let found = machine.discover(&order);
+            let own =
+                |disk: usize| found.disks[disk].claims[0].descriptor.unwrap().sequence.unwrap();
+            // A record that was on its way may have reached one of them.
+            let apart = own(spare).abs_diff(own(3));
+            assert!(apart <= 1, "{}, filled {filled}: {apart} updates apart", kept.name);
+        }
+        // It is a member like any other: with one more that holds everything.
+        let mut running = start(&mut machine, 1, &[spare, 3]).unwrap();
+        running.rig.adopt_all();
+        good(&running.rig, kept.name);
+    }
+}
+
 /// Users work, and all that they wrote is promised.
 fn promise(running: &mut Running<UnderTest>, ios: u64) {
     work(&mut running.rig, ios);

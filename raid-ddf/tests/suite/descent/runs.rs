@@ -91,6 +91,101 @@ fn an_older_copy_of_a_disk_that_was_being_filled_does_not_speak_beside_the_one_t
     }
 }
 
+/// Case C8. A spare took the place of the fellow, and the disk itself was filled from that one since: its older copy knows
+/// nothing of either, and of its records beside those of the spare no state says that both ran alone.
+#[test]
+fn an_older_copy_of_a_disk_that_was_filled_from_a_spare_since_is_a_fork_once_it_has_run_alone() {
+    for (alone, among) in [(0, false), (1, false), (1, true), (2, true), (9, true)] {
+        let mut rig = container(3);
+        let mirror = geometry(Level::Raid1, Placement::Fixed, 2);
+        let array = rig.create("pair", mirror, &[0, 1]).unwrap();
+        let other = rig.create("other", mirror, &[0, 1]).unwrap();
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf::new().add_spare(disks, 2, stamp)).unwrap();
+        let mut rig = written(rig);
+        start(&mut rig, array, 1, &[]);
+        let mut copy = rig.only(&[0]);
+        let mut later = rig.only(&[0, 2]);
+        start(&mut later, array, 1, &[(0, 1)]);
+        let (place, stamp) = (Place { set: 0, slot: Slot(1) }, later.stamp());
+        later.edit(|disks| Ddf::new().activate(disks, array, place, 1, stamp)).unwrap();
+        let mut later = written(later);
+        record(&mut later, array, 0, &RuntimeState { clean: false, ..healthy() });
+        // The spare goes on alone, and disk 0 is filled from it.
+        let lost = RuntimeState { clean: false, failed: SlotSet::of(Slot(0)), ..healthy() };
+        record(&mut later, array, 0, &lost);
+        let targets = SlotSet::of(Slot(0));
+        let progress = Some(Progress::start(Operation::Rebuild { targets }));
+        let filling = RuntimeState { clean: false, rebuilding: targets, progress, ..healthy() };
+        record(&mut later, array, 0, &filling);
+        record(&mut later, array, 0, &healthy());
+        assert_eq!(states(&later.told(), "pair"), [InSync, InSync]);
+        rig.take_back(&[0, 2], later);
+        copy.set_clock(5_000);
+        for _ in 0..alone {
+            start(&mut copy, array, 1, &[(0, 1)]);
+        }
+        rig.take_back(&[0], copy);
+        for disks in [&[0, 2][..], &[0, 1, 2]] {
+            let mut there = rig.only(disks);
+            if among {
+                // The other array runs on the same disks: it takes back nothing.
+                start(&mut there, other, 1, &[]);
+            }
+            let told = there.told();
+            if alone == 0 {
+                assert_eq!(states(&told, "pair"), [Stale, InSync], "{disks:?}");
+            } else {
+                assert_eq!(state(&told, "pair"), ArrayState::Forked, "{alone} {among} {disks:?}");
+            }
+        }
+    }
+}
+
+/// Case C8. A disk saw another member fail, and was replaced then; all who went on with the spare have failed since.
+#[test]
+fn a_replaced_disk_that_saw_another_member_fail_is_only_old_though_its_fellows_are_gone() {
+    for (alone, returned) in [(0, false), (0, true), (1, false), (1, true)] {
+        let mut rig = container(4);
+        let mirror = geometry(Level::Raid1, Placement::Fixed, 3);
+        let array = rig.create("three", mirror, &[0, 1, 2]).unwrap();
+        let stamp = rig.stamp();
+        rig.edit(|disks| Ddf::new().add_spare(disks, 3, stamp)).unwrap();
+        let mut rig = written(rig);
+        start(&mut rig, array, 1, &[(0, 1)]);
+        let mut later = rig.only(&[1, 2, 3]);
+        start(&mut later, array, 1, &[(0, 0)]);
+        let (place, stamp) = (Place { set: 0, slot: Slot(0) }, later.stamp());
+        later.edit(|disks| Ddf::new().activate(disks, array, place, 2, stamp)).unwrap();
+        let mut later = written(later);
+        let failed = SlotSet::of(Slot(1));
+        record(&mut later, array, 0, &RuntimeState { clean: false, failed, ..healthy() });
+        if returned {
+            record(&mut later, array, 0, &healthy());
+        }
+        rig.take_back(&[1, 2, 3], later);
+        let mut last = rig.only(&[3]);
+        start(&mut last, array, 1, &[(0, 1), (0, 2)]);
+        rig.take_back(&[3], last);
+        let mut own = rig.only(&[0]);
+        own.set_clock(5_000);
+        for _ in 0..alone {
+            start(&mut own, array, 1, &[(0, 2)]);
+        }
+        rig.take_back(&[0], own);
+        for disks in [&[0, 3][..], &[0, 1, 3], &[0, 1, 2, 3]] {
+            let told = rig.only(disks).told();
+            if alone == 0 {
+                assert!(told.branches.is_empty(), "{returned} {disks:?}: {:?}", told.branches);
+                assert_eq!(states(&told, "three")[0], InSync, "{returned} {disks:?}");
+                assert!(states(&told, "three")[1..].iter().all(|state| *state != InSync));
+            } else {
+                assert_eq!(state(&told, "three"), ArrayState::Forked, "{returned} {disks:?}");
+            }
+        }
+    }
+}
+
 /// Case C8. A spare took the place of the fellow since: the copy does not know it.
 #[test]
 fn an_older_copy_of_the_only_source_is_stale_and_one_that_ran_alone_is_a_fork() {

@@ -38,7 +38,7 @@ fn listed(disks: &[Disk]) -> (Vec<ArrayId>, Vec<MemberId>) {
 }
 
 /// The disks as buffers, the ones in `failed` not live, handed to `with`.
-fn buffers<T>(disks: &mut [Disk], failed: u8, with: impl FnOnce(&mut [DiskBuffer<'_>]) -> T) -> T {
+fn buffers<T>(disks: &mut [Disk], failed: u8, with: impl FnOnce(&mut [DiskBuffer<'_, '_>]) -> T) -> T {
     let mut pieces: Vec<[PieceMut<'_>; 1]> = disks
         .iter_mut()
         .map(|disk| {
@@ -46,7 +46,7 @@ fn buffers<T>(disks: &mut [Disk], failed: u8, with: impl FnOnce(&mut [DiskBuffer
             [PieceMut { at, bytes: &mut disk.tail }]
         })
         .collect();
-    let mut buffers: Vec<DiskBuffer<'_>> = pieces
+    let mut buffers: Vec<DiskBuffer<'_, '_>> = pieces
         .iter_mut()
         .enumerate()
         .map(|(index, pieces)| {
@@ -61,7 +61,7 @@ fn change(
     input: &mut Input<'_>,
     arrays: &[ArrayId],
     members: &[MemberId],
-    buffers: &mut [DiskBuffer<'_>],
+    buffers: &mut [DiskBuffer<'_, '_>],
 ) -> Result<(), ChangeError> {
     let ddf: &dyn Admin = &Ddf::new();
     let random = u64::from(input.pair()) << 20;
@@ -99,7 +99,7 @@ fn change(
 }
 
 /// Writes the buffers' commit to `media`, at most `limit` steps of it.
-fn commit(buffers: &mut [DiskBuffer<'_>], media: &mut [Disk], limit: usize) {
+fn commit(buffers: &mut [DiskBuffer<'_, '_>], media: &mut [Disk], limit: usize) {
     let mut left = limit;
     let mut block = [0; 4096];
     for (buffer, disk) in buffers.iter().zip(media).filter(|(buffer, _)| buffer.live) {

@@ -50,8 +50,12 @@ pub(crate) fn usable(shape: DiskShape) -> Blocks {
 }
 
 /// Makes every live disk one that is in no array.
-pub(crate) fn initialise(disks: &mut [DiskBuffer<'_>], stamp: Stamp) -> Result<(), ChangeError> {
-    let live = |disks: &[DiskBuffer<'_>], index: usize| disks.get(index).is_some_and(|d| d.live);
+pub(crate) fn initialise(
+    disks: &mut [DiskBuffer<'_, '_>],
+    stamp: Stamp,
+) -> Result<(), ChangeError> {
+    let live =
+        |disks: &[DiskBuffer<'_, '_>], index: usize| disks.get(index).is_some_and(|d| d.live);
     let mut any = false;
     for index in (0..disks.len()).filter(|index| live(disks, *index)) {
         check_room(disks, index)?;
@@ -69,7 +73,10 @@ pub(crate) fn initialise(disks: &mut [DiskBuffer<'_>], stamp: Stamp) -> Result<(
 }
 
 /// Whether a disk has room for the format's metadata, on it and in its buffer.
-pub(crate) fn check_room(disks: &[DiskBuffer<'_>], index: usize) -> Result<Extent, ChangeError> {
+pub(crate) fn check_room(
+    disks: &[DiskBuffer<'_, '_>],
+    index: usize,
+) -> Result<Extent, ChangeError> {
     let refuse = |what| ChangeError::Disk { disk: index, what };
     let disk = disks.get(index).filter(|disk| disk.live).ok_or(refuse("not a live disk"))?;
     if disk.shape.block_size != BLOCK_SIZE {
@@ -90,7 +97,7 @@ pub(crate) fn last_block(shape: DiskShape) -> Option<Lba> {
 
 /// Gives a disk an identity and an empty table.
 fn make_unused(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     index: usize,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
@@ -115,7 +122,7 @@ fn make_unused(
 }
 
 /// Writes a table without a line.
-pub(crate) fn empty_table(disk: &mut DiskBuffer<'_>, at: Lba) {
+pub(crate) fn empty_table(disk: &mut DiskBuffer<'_, '_>, at: Lba) {
     let Some(table) = table_mut(disk, at) else { return };
     table.zero();
     table.header.ridcode = TableHeader::MAGIC.into();
@@ -126,16 +133,19 @@ pub(crate) fn empty_table(disk: &mut DiskBuffer<'_>, at: Lba) {
 }
 
 /// The table at `at`, to be edited.
-pub(crate) fn table_mut<'b>(disk: &'b mut DiskBuffer<'_>, at: Lba) -> Option<&'b mut RaidTable> {
+pub(crate) fn table_mut<'b>(
+    disk: &'b mut DiskBuffer<'_, '_>,
+    at: Lba,
+) -> Option<&'b mut RaidTable> {
     RaidTable::view_mut(disk.get_mut(table_extent(at))?)
 }
 
-fn reserved_block<'b>(disk: &'b mut DiskBuffer<'_>) -> Option<&'b mut ReservedBlock> {
+fn reserved_block<'b>(disk: &'b mut DiskBuffer<'_, '_>) -> Option<&'b mut ReservedBlock> {
     let at = last_block(disk.shape)?;
     ReservedBlock::view_mut(disk.get_mut(Extent { start: at, len: Blocks(1) })?)
 }
 
 /// Whether the buffer holds no metadata of the format at all.
-pub(crate) fn is_blank(disk: &DiskBuffer<'_>) -> bool {
+pub(crate) fn is_blank(disk: &DiskBuffer<'_, '_>) -> bool {
     matches!(locate(DiskBytes::of_buffer(disk)), Located::Absent)
 }

@@ -23,7 +23,7 @@ use raid_core::metadata::{DiskBuffer, DiskBytes, Step};
 use raid_core::units::{Blocks, Extent, Lba};
 
 /// The `index`-th step of writing `disk`; `None` past the last, or if the buffer holds no table.
-pub(crate) fn step<'a>(disk: &'a DiskBuffer<'_>, index: usize) -> Option<Step<'a>> {
+pub(crate) fn step<'a>(disk: &'a DiskBuffer<'_, '_>, index: usize) -> Option<Step<'a>> {
     let bytes = DiskBytes::of_buffer(disk);
     let Located::Found(found) = locate(bytes) else { return None };
     let at = match found.table {
@@ -80,7 +80,7 @@ fn steps(table: Lba, last: u64, reserved: Option<Lba>) -> impl Iterator<Item = P
 /// The `index`-th step of erasing `disk`: the reserved block first, without which no reader knows
 /// the disk, then the table. `wipefs` would leave most of it (`asr.md` 6.8).
 pub(crate) fn erase_step<'a>(
-    disk: &DiskBuffer<'_>,
+    disk: &DiskBuffer<'_, '_>,
     index: usize,
     block: &'a mut [u8],
 ) -> Option<Step<'a>> {

@@ -50,7 +50,7 @@ fn permit(disks: &dyn Disks, array: ArrayId) -> Result<(), ChangeError> {
 
 /// Refuses to change one of these disks if its table is of a version that is not known here.
 fn permit_disks<'w>(
-    disks: &[DiskBuffer<'_>],
+    disks: &[DiskBuffer<'_, '_>],
     wanted: impl IntoIterator<Item = &'w usize>,
 ) -> Result<(), ChangeError> {
     let live = LiveDisks(disks);
@@ -83,7 +83,7 @@ impl RunTime for Asr {
 
     fn set_state(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         array: ArrayId,
         set: u16,
         record: &dyn SetRecord,
@@ -97,7 +97,7 @@ impl RunTime for Asr {
 
     fn activate(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         array: ArrayId,
         place: Place,
         spare: usize,
@@ -111,7 +111,7 @@ impl RunTime for Asr {
 
     fn commit_step<'a>(
         &self,
-        disk: &'a DiskBuffer<'_>,
+        disk: &'a DiskBuffer<'_, '_>,
         index: usize,
         _: &'a mut [u8],
     ) -> Option<Step<'a>> {
@@ -143,7 +143,7 @@ impl Admin for Asr {
 
     fn largest_member(
         &self,
-        disks: &[DiskBuffer<'_>],
+        disks: &[DiskBuffer<'_, '_>],
         request: &ArrayRequest<'_>,
     ) -> Result<Blocks, ChangeError> {
         build::array::largest_member(disks, request)
@@ -152,7 +152,7 @@ impl Admin for Asr {
     /// Makes one change, unless what it is about is of a version that is not known here.
     fn apply(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         change: &Change<'_>,
         stamp: Stamp,
     ) -> Result<Option<ArrayId>, ChangeError> {
@@ -188,7 +188,7 @@ impl Admin for Asr {
 
     fn erase_step<'a>(
         &self,
-        disk: &DiskBuffer<'_>,
+        disk: &DiskBuffer<'_, '_>,
         index: usize,
         block: &'a mut [u8],
     ) -> Option<Step<'a>> {

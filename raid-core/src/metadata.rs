@@ -111,12 +111,15 @@ pub struct PieceMut<'a> {
 }
 
 /// One disk's metadata in memory: the same ranges that discovery asked for.
+///
+/// The list of runs (`'p`) and their bytes (`'b`) are lent apart: who has changed and committed a disk has its runs back, and may
+/// lend them again.
 #[derive(Debug)]
-pub struct DiskBuffer<'a> {
+pub struct DiskBuffer<'p, 'b> {
     /// Size.
     pub shape: DiskShape,
     /// The runs, each at its place.
-    pub pieces: &'a mut [PieceMut<'a>],
+    pub pieces: &'p mut [PieceMut<'b>],
     /// Whether the disk is to be written: failed and foreign disks are left alone.
     pub live: bool,
 }

@@ -51,7 +51,7 @@ pub(crate) const OPEN_SEQUENCE: u32 = 1;
 
 /// The `index`-th step of writing `disk`; `None` past the last, or if the buffer holds no structure.
 pub(crate) fn step<'a>(
-    disk: &'a DiskBuffer<'_>,
+    disk: &'a DiskBuffer<'_, '_>,
     index: usize,
     block: &'a mut [u8],
 ) -> Option<Step<'a>> {

@@ -18,7 +18,7 @@ use raid_core::units::{Blocks, Lba};
 
 /// The `index`-th step of erasing `disk`; `None` past the last, and if the buffer holds no header.
 pub(crate) fn step<'a>(
-    disk: &DiskBuffer<'_>,
+    disk: &DiskBuffer<'_, '_>,
     index: usize,
     block: &'a mut [u8],
 ) -> Option<Step<'a>> {

@@ -69,7 +69,7 @@ impl RunTime for Ddf {
 
     fn set_state(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         array: ArrayId,
         set: u16,
         record: &dyn SetRecord,
@@ -81,7 +81,7 @@ impl RunTime for Ddf {
 
     fn activate(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         array: ArrayId,
         place: Place,
         spare: usize,
@@ -93,7 +93,7 @@ impl RunTime for Ddf {
 
     fn commit_step<'a>(
         &self,
-        disk: &'a DiskBuffer<'_>,
+        disk: &'a DiskBuffer<'_, '_>,
         index: usize,
         block: &'a mut [u8],
     ) -> Option<Step<'a>> {
@@ -126,7 +126,7 @@ impl Admin for Ddf {
 
     fn largest_member(
         &self,
-        disks: &[DiskBuffer<'_>],
+        disks: &[DiskBuffer<'_, '_>],
         request: &ArrayRequest<'_>,
     ) -> Result<Blocks, ChangeError> {
         request::largest_member(disks, request)
@@ -135,7 +135,7 @@ impl Admin for Ddf {
     /// Makes one change, unless the disks are of a revision that is not known here.
     fn apply(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         change: &Change<'_>,
         stamp: Stamp,
     ) -> Result<Option<ArrayId>, ChangeError> {
@@ -176,7 +176,7 @@ impl Admin for Ddf {
 
     fn erase_step<'a>(
         &self,
-        disk: &DiskBuffer<'_>,
+        disk: &DiskBuffer<'_, '_>,
         index: usize,
         block: &'a mut [u8],
     ) -> Option<Step<'a>> {

@@ -128,7 +128,7 @@ impl Store {
     }
 
     /// Lends all disks for editing.
-    pub fn edit<R>(&mut self, edit: impl FnOnce(&mut [DiskBuffer<'_>]) -> R) -> R {
+    pub fn edit<R>(&mut self, edit: impl FnOnce(&mut [DiskBuffer<'_, '_>]) -> R) -> R {
         let mut lent: Vec<(DiskShape, bool, Vec<PieceMut<'_>>)> = (self.disks.iter_mut())
             .map(|disk| {
                 let pieces = disk.pieces.iter_mut();
@@ -139,7 +139,7 @@ impl Store {
                 (disk.shape, disk.live, lend.collect())
             })
             .collect();
-        let mut buffers: Vec<DiskBuffer<'_>> = (lent.iter_mut())
+        let mut buffers: Vec<DiskBuffer<'_, '_>> = (lent.iter_mut())
             .map(|(shape, live, pieces)| DiskBuffer { shape: *shape, pieces, live: *live })
             .collect();
         edit(&mut buffers)
@@ -176,7 +176,7 @@ impl Store {
         &mut self,
         format: &dyn RunTime,
         mut read: impl FnMut(usize, Extent) -> Option<Vec<u8>>,
-        edit: impl FnOnce(&mut [DiskBuffer<'_>]) -> Result<R, ChangeError>,
+        edit: impl FnOnce(&mut [DiskBuffer<'_, '_>]) -> Result<R, ChangeError>,
     ) -> Result<R, ChangeError> {
         for disk in 0..self.disks.len() {
             let runs = if self.disks[disk].live { self.guard(format, disk) } else { Vec::new() };
@@ -228,7 +228,7 @@ impl Store {
     fn steps(
         &mut self,
         disk: usize,
-        step: impl Fn(&DiskBuffer<'_>, usize, &mut [u8]) -> Option<CommitStep>,
+        step: impl Fn(&DiskBuffer<'_, '_>, usize, &mut [u8]) -> Option<CommitStep>,
     ) -> Vec<CommitStep> {
         self.edit(|disks| {
             let disk = &disks[disk];

@@ -22,7 +22,7 @@ const MAX_NAME: usize = 16;
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub(crate) fn create(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     request: &ArrayRequest<'_>,
     stamp: Stamp,
 ) -> Result<ArrayId, ChangeError> {
@@ -67,7 +67,7 @@ pub(crate) fn create(
 
 /// The largest `member_blocks` with which the request would be accepted.
 pub(crate) fn largest_member(
-    disks: &[DiskBuffer<'_>],
+    disks: &[DiskBuffer<'_, '_>],
     request: &ArrayRequest<'_>,
 ) -> Result<Blocks, ChangeError> {
     let geometry = &request.geometry;
@@ -88,7 +88,7 @@ pub(crate) fn largest_member(
     Ok(Blocks(most))
 }
 
-fn check(disks: &[DiskBuffer<'_>], request: &ArrayRequest<'_>) -> Result<Lines, ChangeError> {
+fn check(disks: &[DiskBuffer<'_, '_>], request: &ArrayRequest<'_>) -> Result<Lines, ChangeError> {
     let geometry = &request.geometry;
     let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     if geometry.block_size != crate::locate::BLOCK_SIZE {
@@ -140,7 +140,7 @@ fn check_places(request: &ArrayRequest<'_>, lines: &Lines) -> Result<(), ChangeE
 }
 
 /// Where the empty table of an unused disk is.
-fn unused(disks: &[DiskBuffer<'_>], index: usize) -> Result<Lba, ChangeError> {
+fn unused(disks: &[DiskBuffer<'_, '_>], index: usize) -> Result<Lba, ChangeError> {
     let refuse = |what| Err(ChangeError::Disk { disk: index, what });
     let live = LiveDisks(disks);
     let Some(disk) = live.disk(index).map(locate) else {
@@ -157,7 +157,7 @@ fn unused(disks: &[DiskBuffer<'_>], index: usize) -> Result<Lba, ChangeError> {
     }
 }
 
-fn drivemagic(disks: &[DiskBuffer<'_>], index: usize) -> Option<u32> {
+fn drivemagic(disks: &[DiskBuffer<'_, '_>], index: usize) -> Option<u32> {
     match locate(LiveDisks(disks).disk(index)?) {
         Located::Found(found) => found.identity.drivemagic(),
         _ => None,

@@ -21,7 +21,7 @@ use zerocopy::FromZeros;
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub(crate) fn assign(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     request: &SpareRequest<'_>,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
@@ -69,7 +69,7 @@ fn refuse(disk: usize, what: &'static str) -> ChangeError {
     ChangeError::Disk { disk, what }
 }
 
-fn unused(disks: &[DiskBuffer<'_>], index: usize) -> Result<Lba, ChangeError> {
+fn unused(disks: &[DiskBuffer<'_, '_>], index: usize) -> Result<Lba, ChangeError> {
     check_room(disks, index)?;
     match LiveDisks(disks).disk(index).map(locate) {
         Some(Located::Found(found)) => match standing(index, &found) {
@@ -83,7 +83,7 @@ fn unused(disks: &[DiskBuffer<'_>], index: usize) -> Result<Lba, ChangeError> {
 }
 
 fn write(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     index: usize,
     at: Lba,
     drivemagic: u32,
@@ -118,7 +118,7 @@ fn write(
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub(crate) fn release(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     index: usize,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {

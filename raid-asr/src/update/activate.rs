@@ -18,7 +18,7 @@ use raid_core::units::SlotSet;
 
 /// Puts a spare into a place whose member failed.
 pub(crate) fn activate(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     array: ArrayId,
     place: Place,
     spare: usize,
@@ -67,7 +67,7 @@ pub(crate) fn activate(
 
 /// The identity of a spare that may serve the array.
 fn check_spare(
-    disks: &[DiskBuffer<'_>],
+    disks: &[DiskBuffer<'_, '_>],
     survey: &Survey,
     spare: usize,
     blocks: u64,

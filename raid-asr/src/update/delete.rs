@@ -18,7 +18,7 @@ use raid_core::metadata::{ChangeError, DiskBuffer, Disks, LiveDisks, Stamp};
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub(crate) fn array(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     array: ArrayId,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
@@ -41,7 +41,7 @@ pub(crate) fn array(
 }
 
 fn note_deletion(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     index: usize,
     at: raid_core::units::Lba,
     raidmagic: u32,
@@ -59,7 +59,7 @@ fn note_deletion(
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub(crate) fn configuration(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     configuration: ArrayId,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {

@@ -106,7 +106,7 @@ fn is_open(line: &ConfigurationLine) -> bool {
 
 /// Records the run-time state of one set.
 pub(crate) fn set_state(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     array: ArrayId,
     set: u16,
     state: &RuntimeState,
@@ -171,7 +171,7 @@ fn next_state(old: DiskLineState, state: &RuntimeState, slot: Slot, told: bool) 
 
 /// Which sets are open, by table order of their lines: bit n for the n-th.
 fn open_sets(
-    disks: &[DiskBuffer<'_>],
+    disks: &[DiskBuffer<'_, '_>],
     survey: &Survey,
     array: &ArrayId,
     order: MemberOrder,
@@ -188,7 +188,7 @@ fn open_sets(
 }
 
 /// Joins the states of the sets in the top line of an array of arrays.
-pub(crate) fn join(disks: &mut [DiskBuffer<'_>], survey: &Survey) -> bool {
+pub(crate) fn join(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey) -> bool {
     let live = LiveDisks(disks);
     let Some(member) = survey.member(&live) else { return false };
     let tree = member.tree;
@@ -208,7 +208,7 @@ pub(crate) fn join(disks: &mut [DiskBuffer<'_>], survey: &Survey) -> bool {
 
 /// Records which sets are open.
 fn store_open(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     own: &SetLines,
     clean: bool,

@@ -13,7 +13,12 @@ use raid_core::metadata::{DiskBuffer, DiskBytes, LiveDisks, Stamp};
 use raid_core::units::Lba;
 
 /// Ends an edit of the newest copy.
-pub(crate) fn spread(disks: &mut [DiskBuffer<'_>], survey: &Survey, changed: bool, stamp: Stamp) {
+pub(crate) fn spread(
+    disks: &mut [DiskBuffer<'_, '_>],
+    survey: &Survey,
+    changed: bool,
+    stamp: Stamp,
+) {
     if changed {
         next_generation(disks, survey, stamp);
     }
@@ -28,7 +33,7 @@ pub(crate) fn spread(disks: &mut [DiskBuffer<'_>], survey: &Survey, changed: boo
 }
 
 /// Counts the generation on, in the array lines and in the lines of the disks that are written.
-fn next_generation(disks: &mut [DiskBuffer<'_>], survey: &Survey, stamp: Stamp) {
+fn next_generation(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey, stamp: Stamp) {
     let Some(top) = survey.line(disks, survey.top) else { return };
     // Later than on every live disk: one that ran apart may be further on, and must not come out as
     // the newest once nobody gives it up any more.
@@ -55,7 +60,7 @@ fn next_generation(disks: &mut [DiskBuffer<'_>], survey: &Survey, stamp: Stamp) 
 }
 
 /// Whether the disk with this identity gets the table.
-fn is_live(disks: &[DiskBuffer<'_>], survey: &Survey, drivemagic: u32) -> bool {
+fn is_live(disks: &[DiskBuffer<'_, '_>], survey: &Survey, drivemagic: u32) -> bool {
     let live = LiveDisks(disks);
     let mut holders = crate::assemble::disk::holders(&live, drivemagic);
     holders
@@ -64,7 +69,7 @@ fn is_live(disks: &[DiskBuffer<'_>], survey: &Survey, drivemagic: u32) -> bool {
 }
 
 /// Copies header and lines in use, 64 bytes at a time: both tables are in one slice of disks.
-fn copy(disks: &mut [DiskBuffer<'_>], from: (usize, Lba), to: (usize, Lba)) {
+fn copy(disks: &mut [DiskBuffer<'_, '_>], from: (usize, Lba), to: (usize, Lba)) {
     let Some(source) = table_at(disks, from) else { return };
     let (used, header) = (source.lines_in_use().len(), source.header);
     for index in 0..used {
@@ -80,7 +85,10 @@ fn copy(disks: &mut [DiskBuffer<'_>], from: (usize, Lba), to: (usize, Lba)) {
 }
 
 /// The table of a disk.
-fn table_at<'d>(disks: &'d [DiskBuffer<'_>], (disk, at): (usize, Lba)) -> Option<&'d RaidTable> {
+fn table_at<'d>(
+    disks: &'d [DiskBuffer<'_, '_>],
+    (disk, at): (usize, Lba),
+) -> Option<&'d RaidTable> {
     let bytes = DiskBytes::of_buffer(disks.get(disk)?);
     RaidTable::view(bytes.get(table_extent(at))?)
 }

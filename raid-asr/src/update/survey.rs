@@ -79,13 +79,13 @@ pub(crate) fn unused_at(found: &Found<'_>) -> Option<Lba> {
 
 impl Survey {
     /// The array on the live disks.
-    pub(crate) fn of(disks: &[DiskBuffer<'_>], array: ArrayId) -> Result<Self, ChangeError> {
+    pub(crate) fn of(disks: &[DiskBuffer<'_, '_>], array: ArrayId) -> Result<Self, ChangeError> {
         Self::ordered(disks, array, MemberOrder::Undecided)
     }
 
     /// The same, with places counted in this order.
     pub(crate) fn ordered(
-        disks: &[DiskBuffer<'_>],
+        disks: &[DiskBuffer<'_, '_>],
         array: ArrayId,
         order: MemberOrder,
     ) -> Result<Self, ChangeError> {
@@ -135,7 +135,7 @@ impl Survey {
     }
 
     /// The header of the newest copy.
-    pub(crate) fn header<'d>(&self, disks: &'d [DiskBuffer<'_>]) -> Option<&'d TableHeader> {
+    pub(crate) fn header<'d>(&self, disks: &'d [DiskBuffer<'_, '_>]) -> Option<&'d TableHeader> {
         let bytes = DiskBytes::of_buffer(disks.get(self.newest)?);
         RaidTable::view(bytes.get(table_extent(self.at))?).map(|table| &table.header)
     }
@@ -155,7 +155,7 @@ impl Survey {
     /// A line of the newest copy.
     pub(crate) fn line<'d>(
         &self,
-        disks: &'d [DiskBuffer<'_>],
+        disks: &'d [DiskBuffer<'_, '_>],
         index: usize,
     ) -> Option<&'d ConfigurationLine> {
         let bytes = DiskBytes::of_buffer(disks.get(self.newest)?);
@@ -165,7 +165,7 @@ impl Survey {
     /// Edits the newest copy.
     pub(crate) fn edit_table<R>(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         edit: impl FnOnce(&mut RaidTable) -> R,
     ) -> Option<R> {
         disks.get_mut(self.newest).and_then(|disk| table_mut(disk, self.at)).map(edit)
@@ -174,7 +174,7 @@ impl Survey {
     /// Edits a line of the newest copy; whether that changed it.
     pub(crate) fn edit_line(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         index: usize,
         edit: impl FnOnce(&mut ConfigurationLine),
     ) -> bool {

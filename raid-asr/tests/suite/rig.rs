@@ -153,14 +153,14 @@ impl Rig {
     }
 
     /// Lends the buffers.
-    pub fn edit<R>(&mut self, edit: impl FnOnce(&mut [DiskBuffer<'_>]) -> R) -> R {
+    pub fn edit<R>(&mut self, edit: impl FnOnce(&mut [DiskBuffer<'_, '_>]) -> R) -> R {
         let mut lent: Vec<(DiskShape, Vec<PieceMut<'_>>)> = (self.buffers.iter_mut())
             .map(|buffer| {
                 let pieces = buffer.pieces.iter_mut();
                 (buffer.shape, pieces.map(|(at, bytes)| PieceMut { at: *at, bytes }).collect())
             })
             .collect();
-        let mut buffers: Vec<DiskBuffer<'_>> = (lent.iter_mut())
+        let mut buffers: Vec<DiskBuffer<'_, '_>> = (lent.iter_mut())
             .zip(&self.live)
             .map(|((shape, pieces), live)| DiskBuffer { shape: *shape, pieces, live: *live })
             .collect();

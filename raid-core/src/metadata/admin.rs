@@ -92,7 +92,7 @@ pub trait Admin: RunTime {
     /// [`ChangeError`]: why the request is refused whatever the size.
     fn largest_member(
         &self,
-        disks: &[DiskBuffer<'_>],
+        disks: &[DiskBuffer<'_, '_>],
         request: &ArrayRequest<'_>,
     ) -> Result<Blocks, ChangeError> {
         let _ = (disks, request);
@@ -106,7 +106,7 @@ pub trait Admin: RunTime {
     /// [`ChangeError`]; the buffers are as they were.
     fn apply(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         change: &Change<'_>,
         stamp: Stamp,
     ) -> Result<Option<ArrayId>, ChangeError>;
@@ -128,7 +128,7 @@ pub trait Admin: RunTime {
     /// for one block of that disk. A cut leaves the disk as it was, or without metadata.
     fn erase_step<'a>(
         &self,
-        disk: &DiskBuffer<'_>,
+        disk: &DiskBuffer<'_, '_>,
         index: usize,
         block: &'a mut [u8],
     ) -> Option<Step<'a>> {
@@ -140,7 +140,11 @@ pub trait Admin: RunTime {
     ///
     /// # Errors
     /// As [`apply`](Self::apply).
-    fn initialise(&self, disks: &mut [DiskBuffer<'_>], stamp: Stamp) -> Result<(), ChangeError> {
+    fn initialise(
+        &self,
+        disks: &mut [DiskBuffer<'_, '_>],
+        stamp: Stamp,
+    ) -> Result<(), ChangeError> {
         self.apply(disks, &Change::Initialise, stamp).map(drop)
     }
 
@@ -150,7 +154,7 @@ pub trait Admin: RunTime {
     /// As [`apply`](Self::apply).
     fn create_array(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         request: &ArrayRequest<'_>,
         stamp: Stamp,
     ) -> Result<ArrayId, ChangeError> {
@@ -164,7 +168,7 @@ pub trait Admin: RunTime {
     /// As [`apply`](Self::apply).
     fn delete_array(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         array: ArrayId,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
@@ -177,7 +181,7 @@ pub trait Admin: RunTime {
     /// As [`apply`](Self::apply).
     fn add_spare(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         disk: usize,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
@@ -190,7 +194,7 @@ pub trait Admin: RunTime {
     /// As [`apply`](Self::apply).
     fn assign_spare(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         request: &SpareRequest<'_>,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
@@ -203,7 +207,7 @@ pub trait Admin: RunTime {
     /// As [`apply`](Self::apply).
     fn release_spare(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         disk: usize,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
@@ -216,7 +220,7 @@ pub trait Admin: RunTime {
     /// As [`apply`](Self::apply).
     fn remove_disk(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         disk: MemberId,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
@@ -229,7 +233,7 @@ pub trait Admin: RunTime {
     /// As [`apply`](Self::apply).
     fn set_disk_condition(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         disk: MemberId,
         condition: DiskCondition,
         stamp: Stamp,
@@ -243,7 +247,7 @@ pub trait Admin: RunTime {
     /// As [`apply`](Self::apply).
     fn add_bad_blocks(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         disk: usize,
         blocks: BadBlocks,
         stamp: Stamp,
@@ -257,7 +261,7 @@ pub trait Admin: RunTime {
     /// As [`apply`](Self::apply).
     fn import(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         configuration: ArrayId,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {
@@ -270,7 +274,7 @@ pub trait Admin: RunTime {
     /// As [`apply`](Self::apply).
     fn dissolve(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         configuration: ArrayId,
         stamp: Stamp,
     ) -> Result<(), ChangeError> {

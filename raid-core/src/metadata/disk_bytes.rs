@@ -50,7 +50,7 @@ impl<'a> DiskView<'a> {
     }
 }
 
-impl DiskBuffer<'_> {
+impl DiskBuffer<'_, '_> {
     /// The bytes of `extent` to be edited, if one piece holds all of them.
     #[must_use]
     pub fn get_mut(&mut self, extent: Extent) -> Option<&mut [u8]> {
@@ -65,7 +65,7 @@ impl DiskBuffer<'_> {
 impl<'a> DiskBytes<'a> {
     /// The blocks of a buffer.
     #[must_use]
-    pub fn of_buffer(buffer: &'a DiskBuffer<'_>) -> Self {
+    pub fn of_buffer(buffer: &'a DiskBuffer<'_, '_>) -> Self {
         Self::Buffer { shape: buffer.shape, pieces: buffer.pieces }
     }
 
@@ -153,7 +153,7 @@ impl Disks for &[DiskView<'_>] {
     }
 }
 
-impl Disks for &[DiskBuffer<'_>] {
+impl Disks for &[DiskBuffer<'_, '_>] {
     fn count(&self) -> usize {
         self.len()
     }
@@ -165,7 +165,7 @@ impl Disks for &[DiskBuffer<'_>] {
 
 /// The live ones among buffers, each at its index.
 #[derive(Debug)]
-pub struct LiveDisks<'d, 'b>(pub &'d [DiskBuffer<'b>]);
+pub struct LiveDisks<'d, 'b>(pub &'d [DiskBuffer<'d, 'b>]);
 
 impl Disks for LiveDisks<'_, '_> {
     fn count(&self) -> usize {
@@ -174,5 +174,24 @@ impl Disks for LiveDisks<'_, '_> {
 
     fn disk(&self, index: usize) -> Option<DiskBytes<'_>> {
         self.0.get(index).filter(|disk| disk.live).map(DiskBytes::of_buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Case P6. A list of runs that could be lent once only would not compile here.
+    #[test]
+    fn the_runs_of_a_disk_are_lent_again_after_a_change() {
+        let shape = DiskShape { blocks: Blocks(8), block_size: 512 };
+        let mut block = [0; 512];
+        let mut pieces = [PieceMut { at: Lba(7), bytes: &mut block }];
+        for value in [1, 2] {
+            let mut disk = DiskBuffer { shape, pieces: &mut pieces, live: true };
+            disk.get_mut(Extent::new(7, 1)).unwrap().fill(value);
+        }
+        let [piece] = &pieces;
+        assert_eq!((piece.at, &piece.bytes[..]), (Lba(7), &[2; 512][..]));
     }
 }

@@ -59,7 +59,7 @@ pub trait RunTime: Format {
     /// [`ChangeError`]; the buffers are as they were.
     fn set_state(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         array: ArrayId,
         set: u16,
         record: &dyn SetRecord,
@@ -72,7 +72,7 @@ pub trait RunTime: Format {
     /// [`ChangeError`]; the buffers are as they were.
     fn activate(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         array: ArrayId,
         place: Place,
         spare: usize,
@@ -122,7 +122,7 @@ pub trait RunTime: Format {
     /// that disk, for a header that differs from what the buffer will finally hold.
     fn commit_step<'a>(
         &self,
-        disk: &'a DiskBuffer<'_>,
+        disk: &'a DiskBuffer<'_, '_>,
         index: usize,
         block: &'a mut [u8],
     ) -> Option<Step<'a>>;

@@ -22,7 +22,7 @@ use raid_core::metadata::{ArrayRequest, ChangeError, DiskBuffer, Stamp};
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub(crate) fn create(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     request: &ArrayRequest<'_>,
     stamp: Stamp,
 ) -> Result<ArrayId, ChangeError> {
@@ -59,7 +59,7 @@ impl Plan {
     }
 }
 
-fn add_entry(disks: &mut [DiskBuffer<'_>], plan: &Plan, request: &ArrayRequest<'_>) {
+fn add_entry(disks: &mut [DiskBuffer<'_, '_>], plan: &Plan, request: &ArrayRequest<'_>) {
     let order = plan.survey.order;
     let section = Section::VirtualDiskRecords;
     edit_newest(disks, &plan.survey, section, |records: &mut VirtualDiskRecords| {
@@ -84,7 +84,7 @@ fn add_entry(disks: &mut [DiskBuffer<'_>], plan: &Plan, request: &ArrayRequest<'
 
 /// Writes the record of set `set` into a slot of a disk.
 fn write_record(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     plan: &Plan,
     request: &ArrayRequest<'_>,
     stamp: Stamp,

@@ -70,7 +70,7 @@ impl DiskNames {
 /// No live disk, too many, one too small, block sizes that differ, or a buffer that lacks a range of
 /// [`new_area`](super::new_area). Nothing is changed then.
 pub fn initialise(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     stamp: Stamp,
     options: &Options,
 ) -> Result<(), ChangeError> {
@@ -84,7 +84,7 @@ pub fn initialise(
 /// # Errors
 /// Those of [`initialise`], and a vendor that no GUID begins with. Nothing is changed then.
 pub fn initialise_as(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     identities: &[Option<DiskIdentity<'_>>],
     stamp: Stamp,
     options: &Options,
@@ -105,12 +105,12 @@ pub fn initialise_as(
     let live = disks.iter().filter(|disk| disk.live).map(|disk| disk.shape);
     // The entries of all disks, made anew for each: there is no place to keep them.
     for index in 0..live.count() {
-        let names = |disks: &[DiskBuffer<'_>], index: usize| {
+        let names = |disks: &[DiskBuffer<'_, '_>], index: usize| {
             let mut live = (0..disks.len()).filter(|at| disks.get(*at).is_some_and(|d| d.live));
             let names = DiskNames::new(stamp, u32::try_from(index).unwrap_or(0));
             names.or(live.nth(index).and_then(own))
         };
-        let entries = |disks: &mut [DiskBuffer<'_>], records: Lba| {
+        let entries = |disks: &mut [DiskBuffer<'_, '_>], records: Lba| {
             for other in 0..disks.iter().filter(|disk| disk.live).count() {
                 let shape = disks.iter().filter(|disk| disk.live).nth(other).map(|d| d.shape);
                 let area = shape.and_then(|shape| Area::new(shape, options));
@@ -134,14 +134,14 @@ pub fn initialise_as(
     Ok(())
 }
 
-fn nth_live<'d, 'b>(
-    disks: &'d mut [DiskBuffer<'b>],
+fn nth_live<'d, 'p, 'b>(
+    disks: &'d mut [DiskBuffer<'p, 'b>],
     index: usize,
-) -> Option<&'d mut DiskBuffer<'b>> {
+) -> Option<&'d mut DiskBuffer<'p, 'b>> {
     disks.iter_mut().filter(|disk| disk.live).nth(index)
 }
 
-fn check(disks: &[DiskBuffer<'_>], options: &Options) -> Result<u32, ChangeError> {
+fn check(disks: &[DiskBuffer<'_, '_>], options: &Options) -> Result<u32, ChangeError> {
     check_options(options)?;
     let live = || disks.iter().enumerate().filter(|(_, disk)| disk.live);
     let Some((_, first)) = live().next() else { return Err(invalid("live disks", 0, 1)) };
@@ -210,7 +210,7 @@ fn check_options(options: &Options) -> Result<(), ChangeError> {
 /// Refuses a disk that is too small or whose buffer lacks a part.
 pub(crate) fn check_room(
     index: usize,
-    disk: &DiskBuffer<'_>,
+    disk: &DiskBuffer<'_, '_>,
     options: &Options,
 ) -> Result<Area, ChangeError> {
     let refuse = |what| ChangeError::Disk { disk: index, what };
@@ -226,7 +226,7 @@ pub(crate) fn check_room(
 
 /// Writes both copies and the anchor of one disk, tables empty. [`seal_all`] is still to come.
 pub(crate) fn write(
-    disk: &mut DiskBuffer<'_>,
+    disk: &mut DiskBuffer<'_, '_>,
     container: &Container,
     area: &Area,
     names: DiskNames,
@@ -248,7 +248,7 @@ pub(crate) fn write(
 }
 
 fn write_header(
-    disk: &mut DiskBuffer<'_>,
+    disk: &mut DiskBuffer<'_, '_>,
     container: &Container,
     area: &Area,
     at: Lba,
@@ -289,7 +289,7 @@ fn write_header(
 }
 
 fn write_sections(
-    disk: &mut DiskBuffer<'_>,
+    disk: &mut DiskBuffer<'_, '_>,
     container: &Container,
     area: &Area,
     copy: Lba,
@@ -337,7 +337,7 @@ fn write_sections(
 }
 
 fn edit<T: Record + ?Sized>(
-    disk: &mut DiskBuffer<'_>,
+    disk: &mut DiskBuffer<'_, '_>,
     area: &Area,
     copy: Lba,
     section: Section,
@@ -373,7 +373,7 @@ pub(crate) fn entry(
 }
 
 fn add_entry(
-    disk: &mut DiskBuffer<'_>,
+    disk: &mut DiskBuffer<'_, '_>,
     options: &Options,
     copy: Lba,
     index: usize,
@@ -400,7 +400,7 @@ pub(crate) fn insert(
 }
 
 /// Stores every CRC of a new disk.
-pub(crate) fn seal_all(disk: &mut DiskBuffer<'_>, options: &Options, area: &Area) {
+pub(crate) fn seal_all(disk: &mut DiskBuffer<'_, '_>, options: &Options, area: &Area) {
     let headers = [area.primary, area.secondary, area.anchor].map(block);
     let sections = [area.primary, area.secondary].into_iter().flat_map(|copy| {
         let sealed = area.sections.into_iter().map(|(section, ..)| section);

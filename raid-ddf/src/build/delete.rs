@@ -25,7 +25,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub(crate) fn array(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     array: ArrayId,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
@@ -50,7 +50,7 @@ pub(crate) fn array(
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub(crate) fn configuration(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     configuration: ArrayId,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
@@ -79,7 +79,7 @@ pub(crate) fn configuration(
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub(crate) fn disk(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     disk: MemberId,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
@@ -113,7 +113,7 @@ pub(crate) fn disk(
 }
 
 /// Members that only this array names take part in none.
-fn free_members(disks: &mut [DiskBuffer<'_>], survey: &Survey, guid: Guid) {
+fn free_members(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey, guid: Guid) {
     let order = survey.order;
     let count = survey.physical_disks(&Live(disks)).map_or(0, |all| all.entries.len());
     for index in 0..count {
@@ -133,7 +133,12 @@ fn free_members(disks: &mut [DiskBuffer<'_>], survey: &Survey, guid: Guid) {
 
 /// Makes the slots of `disk` unused that hold records of array `of`; of any array, and spare
 /// assignments too, if there is none.
-fn clear_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize, of: Option<&Guid>) {
+fn clear_records(
+    disks: &mut [DiskBuffer<'_, '_>],
+    survey: &Survey,
+    disk: usize,
+    of: Option<&Guid>,
+) {
     for slot in 0..survey.slots(&Live(disks), disk) {
         let live = Live(disks);
         let Some((_, _, structure)) = survey.member(&live, disk) else { return };
@@ -152,7 +157,12 @@ fn clear_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize, of:
 
 /// A spare of an array that is no more serves the others of its list. One that served no other stays
 /// dedicated, to nothing.
-fn forget_in_assignment(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize, guid: &Guid) {
+fn forget_in_assignment(
+    disks: &mut [DiskBuffer<'_, '_>],
+    survey: &Survey,
+    disk: usize,
+    guid: &Guid,
+) {
     let order = survey.order;
     let live = Live(disks);
     let Some((slot, record)) = survey.assignment(&live, disk) else { return };

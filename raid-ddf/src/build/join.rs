@@ -17,7 +17,7 @@ use raid_core::metadata::{ChangeError, DiskBuffer, Stamp};
 /// Makes a blank disk one of the configuration that the other live disks form. `check` may refuse
 /// what the disk is wanted for. `identity` is what the disk says of itself, if it is known.
 pub(crate) fn join(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     (disk, identity): (usize, Option<&DiskIdentity<'_>>),
     stamp: Stamp,
     check: &dyn Fn(&Live<'_, '_>, &Survey) -> Result<(), ChangeError>,
@@ -103,7 +103,7 @@ fn bad_block_log(copies: &Copies, live: &Live<'_, '_>, survey: &Survey) -> Optio
 }
 
 fn make_member(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     container: &Container,
     area: &Area,

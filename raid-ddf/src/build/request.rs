@@ -38,7 +38,7 @@ impl Plan {
     /// # Errors
     /// Why the request cannot be fulfilled.
     pub(super) fn of(
-        disks: &[DiskBuffer<'_>],
+        disks: &[DiskBuffer<'_, '_>],
         request: &ArrayRequest<'_>,
         stamp: Stamp,
     ) -> Result<Self, ChangeError> {
@@ -79,7 +79,7 @@ impl Plan {
 
 /// The largest size of each member with which the request would be accepted.
 pub(crate) fn largest_member(
-    disks: &[DiskBuffer<'_>],
+    disks: &[DiskBuffer<'_, '_>],
     request: &ArrayRequest<'_>,
 ) -> Result<Blocks, ChangeError> {
     if !request.set_blocks.is_empty() {

@@ -30,7 +30,7 @@ use raid_core::units::Slot;
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub fn assign_spare_as(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     request: &SpareRequest<'_>,
     identity: Option<&DiskIdentity<'_>>,
     stamp: Stamp,
@@ -81,7 +81,7 @@ pub(crate) const SPARES: PdType = PdType::GLOBAL_SPARE.union(PdType::CONFIGURED_
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub(crate) fn release(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     disk: usize,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
@@ -114,7 +114,7 @@ pub(crate) fn release(
 /// Takes a spare out of the records of the sets that it was associated with, but not of those that name
 /// the disk `keep`.
 pub(crate) fn dissociate(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     reference: u32,
     keep: Option<u32>,
@@ -241,7 +241,7 @@ fn nth_served(
 /// Writes the spare's own record. The sets that it serves are looked up one by one: the buffers are
 /// edited in between.
 fn write_assignment(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     request: &SpareRequest<'_>,
     stamp: Stamp,

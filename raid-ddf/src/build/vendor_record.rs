@@ -23,7 +23,7 @@ use raid_core::metadata::{ChangeError, DiskBuffer, Stamp};
 /// An array that is not there, a disk that is not a live one of its configuration, more data than a
 /// record has room for, no free slot. Nothing is changed then.
 pub fn set_vendor_record(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     disk: usize,
     array: ArrayId,
     data: &[u8],

@@ -55,7 +55,7 @@ struct Plan {
 
 /// Puts a spare into a place whose member failed.
 pub(crate) fn activate(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     array: ArrayId,
     place: Place,
     spare: usize,
@@ -135,7 +135,7 @@ pub(crate) fn activate(
 /// Lists the spare among those of the other sets that name the failed disk. A set that has eight
 /// spares of its own already is left as it is.
 fn associate(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     own: (Guid, u16),
     plan: &Plan,
@@ -171,7 +171,7 @@ fn associate(
 
 /// Marks a spare's own record: it holds data now, or no more.
 fn set_active(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     disk: usize,
     slot: usize,
@@ -189,7 +189,7 @@ fn set_active(
 /// Makes an active revertible spare a spare again. Its configuration record stays for now and names
 /// the other disk: were it gone, and this disk the only one that the power cut let through, nobody
 /// would know the place's new disk. The next update takes it away.
-fn give_back(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize, slot: usize) {
+fn give_back(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey, disk: usize, slot: usize) {
     let order = survey.order;
     let live = Live(disks);
     let Some(reference) = survey.reference(&live, disk) else { return };
@@ -205,7 +205,7 @@ fn give_back(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize, slot: u
 }
 
 /// A disk that no array names any more takes part in none.
-fn retire(disks: &mut [DiskBuffer<'_>], survey: &Survey, old: Option<u32>) {
+fn retire(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey, old: Option<u32>) {
     let Some(old) = old else { return };
     if !survey.names(&Live(disks), old, None) {
         edit_disk(disks, survey, old, |entry| {
@@ -216,7 +216,7 @@ fn retire(disks: &mut [DiskBuffer<'_>], survey: &Survey, old: Option<u32>) {
 }
 
 fn plan(
-    disks: &[DiskBuffer<'_>],
+    disks: &[DiskBuffer<'_, '_>],
     guid: Guid,
     place: Place,
     spare: usize,

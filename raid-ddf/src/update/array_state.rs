@@ -35,7 +35,7 @@ struct Worth {
 /// slots of its set in `in_sync` hold their data even while their disk is being filled for another
 /// array.
 pub(crate) fn update_arrays(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     guid: Guid,
     in_sync: Option<(u16, SlotSet)>,

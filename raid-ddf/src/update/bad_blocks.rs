@@ -47,7 +47,7 @@ fn extents(log: &BadBlockLog, entry: &BadBlockEntry, order: ByteOrder) -> (Exten
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub(crate) fn add(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     disk: usize,
     range: BadBlocks,
     stamp: Stamp,

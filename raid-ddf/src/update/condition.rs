@@ -45,7 +45,7 @@ pub(crate) fn condition(disks: &[DiskView<'_>], disk: MemberId) -> Option<DiskCo
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub(crate) fn set_condition(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     disk: MemberId,
     condition: DiskCondition,
     stamp: Stamp,

@@ -30,7 +30,7 @@ const KNOWN: u8 = 0x00;
 // Not inlined: the changes of `Admin::apply` would share one frame, as large as theirs together.
 #[inline(never)]
 pub(crate) fn import(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     configuration: ArrayId,
     stamp: Stamp,
 ) -> Result<(), ChangeError> {
@@ -59,7 +59,7 @@ pub(crate) fn import(
 
 /// Clears the flag in the headers of a disk. The anchor is the one header that no other update
 /// changes.
-fn make_known(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
+fn make_known(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey, disk: usize) {
     let live = Live(disks);
     let Some((bytes, copies, _)) = survey.member(&live, disk) else { return };
     let anchor = anchor(bytes).map(|(_, anchor)| anchor.at);
@@ -75,7 +75,7 @@ fn make_known(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
 }
 
 /// A spare that holds data stays a member: its assignment goes.
-fn commit_spare(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
+fn commit_spare(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey, disk: usize) {
     let active = survey
         .assignment(&Live(disks), disk)
         .filter(|(_, record)| record.spare_type().contains(SpareType::ACTIVE))
@@ -86,7 +86,7 @@ fn commit_spare(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
 }
 
 /// Gives arrays whose number is taken the lowest free one.
-fn renumber(disks: &mut [DiskBuffer<'_>], survey: &Survey) {
+fn renumber(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey) {
     let order = survey.order;
     let count = survey.virtual_disks(&Live(disks)).map_or(0, |all| all.entries.len());
     for index in 0..count {

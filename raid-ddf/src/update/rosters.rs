@@ -84,7 +84,7 @@ pub(crate) fn read(
 /// disk's own copy says, in terms of the newest copy. A disk that missed updates is known by that alone as soon as
 /// the lists of all disks are the same. So no update goes without it, also one that no volume knows of.
 pub(crate) fn begin(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     own: Guid,
 ) -> Result<Begun, ChangeError> {
@@ -170,7 +170,7 @@ pub(crate) fn overruled(
 /// Puts the record that counts in the place of those that are [`overruled`], before their disks get the roster that
 /// overrules them: then nothing would tell them from it any more.
 #[inline(never)]
-fn replace_overruled(disks: &mut [DiskBuffer<'_>], survey: &Survey, own: Guid) {
+fn replace_overruled(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey, own: Guid) {
     let Some(newest) = newest(&Live(disks), survey, own) else { return };
     for disk in 0..disks.len() {
         for slot in 0..survey.slots(&Live(disks), disk) {
@@ -233,7 +233,7 @@ fn made(
 }
 
 /// Whether one of the disks given that the update is not written to stands at this run of a volume.
-pub(crate) fn is_at_run(disks: &[DiskBuffer<'_>], volume: &Guid, run: u32) -> bool {
+pub(crate) fn is_at_run(disks: &[DiskBuffer<'_, '_>], volume: &Guid, run: u32) -> bool {
     let away = disks.iter().filter(|disk| !disk.live).map(DiskBytes::of_buffer);
     away.into_iter().any(|bytes| {
         let choice = choose(bytes, AnchorSearch::NONE, &mut |_| {});
@@ -249,7 +249,11 @@ pub(crate) fn is_at_run(disks: &[DiskBuffer<'_>], volume: &Guid, run: u32) -> bo
 }
 
 /// Whether the update does not reach a member that a roster counts in, or fills: that before it, or its own.
-pub(crate) fn leaves_a_member(disks: &[DiskBuffer<'_>], survey: &Survey, roster: &Roster) -> bool {
+pub(crate) fn leaves_a_member(
+    disks: &[DiskBuffer<'_, '_>],
+    survey: &Survey,
+    roster: &Roster,
+) -> bool {
     let live = Live(disks);
     let reached = |them| (0..disks.len()).any(|disk| survey.reference(&live, disk) == Some(them));
     roster.named().any(|(them, state)| !state.is_gone() && !reached(them))
@@ -279,7 +283,12 @@ fn forgetful(disks: &dyn Disks, survey: &Survey) -> Option<usize> {
 }
 
 /// Gives the notes of a volume's sets to the disks that its last update did not reach.
-pub(crate) fn share(disks: &mut [DiskBuffer<'_>], survey: &Survey, volume: Guid, found: &Found) {
+pub(crate) fn share(
+    disks: &mut [DiskBuffer<'_, '_>],
+    survey: &Survey,
+    volume: Guid,
+    found: &Found,
+) {
     let speaks = |disks: &dyn Disks, disk: usize, record: &VdConfiguration| {
         read(disks, survey, disk, record) == Some(found.roster)
     };
@@ -288,7 +297,7 @@ pub(crate) fn share(disks: &mut [DiskBuffer<'_>], survey: &Survey, volume: Guid,
 
 /// Stores in the newest lists what a volume says of all its sets.
 pub(crate) fn update_entry(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     volume: Guid,
     note: SetNote,
@@ -305,7 +314,7 @@ pub(crate) fn update_entry(
 /// it. Such a one is not run meanwhile, and as good as it was when the disk comes back. It counts as no
 /// update of theirs: they did not run.
 pub(crate) fn fail(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     own: Guid,
     reference: u32,
@@ -323,7 +332,12 @@ pub(crate) fn fail(
 /// A disk that had failed is being filled for volume `own`: those that said with it that it failed have
 /// to fill it as well, unless they have only heard so, and the disk has the record of their last update: it is as good
 /// as it was. One that went on without the disk, or that the disk went on with, says what it said.
-pub(crate) fn take_back(disks: &mut [DiskBuffer<'_>], survey: &Survey, own: Guid, reference: u32) {
+pub(crate) fn take_back(
+    disks: &mut [DiskBuffer<'_, '_>],
+    survey: &Survey,
+    own: Guid,
+    reference: u32,
+) {
     let failed = PdState::ONLINE.union(PdState::FAILED);
     change_others(disks, survey, own, |live, volume, roster| {
         let of_disk = || {
@@ -346,7 +360,7 @@ pub(crate) fn take_back(disks: &mut [DiskBuffer<'_>], survey: &Survey, own: Guid
 
 /// Changes the rosters of all volumes but `own`, each on its own disk.
 fn change_others(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     own: Guid,
     edit: impl Fn(&Live<'_, '_>, Guid, &mut Roster) -> bool,
@@ -371,7 +385,12 @@ fn change_others(
 }
 
 /// Gives a volume this roster, on every disk.
-pub(crate) fn write(disks: &mut [DiskBuffer<'_>], survey: &Survey, volume: Guid, roster: &Roster) {
+pub(crate) fn write(
+    disks: &mut [DiskBuffer<'_, '_>],
+    survey: &Survey,
+    volume: Guid,
+    roster: &Roster,
+) {
     let Some(update) = survey.copies.sequence() else { return };
     for disk in 0..disks.len() {
         for slot in 0..survey.slots(&Live(disks), disk) {
@@ -419,7 +438,7 @@ pub(crate) fn renewed(
 }
 
 /// Brings the lists of disks and of volumes up to date with the rosters.
-pub(crate) fn update_lists(disks: &mut [DiskBuffer<'_>], survey: &Survey) {
+pub(crate) fn update_lists(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey) {
     let gone = PdState::FAILED.union(PdState::MISSING);
     let said = gone.union(PdState::REBUILDING).union(PdState::TRANSITION);
     let order = survey.order;
@@ -449,9 +468,9 @@ pub(crate) fn update_lists(disks: &mut [DiskBuffer<'_>], survey: &Survey) {
 
 /// Shows the newest roster of each volume.
 fn each_roster(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
-    mut see: impl FnMut(&mut [DiskBuffer<'_>], Guid, &Roster),
+    mut see: impl FnMut(&mut [DiskBuffer<'_, '_>], Guid, &Roster),
 ) {
     let count = survey.virtual_disks(&Live(disks)).map_or(0, |all| all.entries.len());
     for index in 0..count {

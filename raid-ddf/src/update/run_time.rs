@@ -90,7 +90,7 @@ impl PdState {
 
 /// Records the run-time state of one set; the position of its operation only if `checkpoints`.
 pub(crate) fn set_state(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     (array, set): (ArrayId, u16),
     state: &RuntimeState,
     checkpoints: bool,
@@ -224,7 +224,7 @@ fn wanted(state: &RuntimeState, slot: Slot) -> Wanted {
 }
 
 fn set_member(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     own: (Guid, u16),
     at: RecordAt,
@@ -249,7 +249,7 @@ fn set_member(
 /// What becomes of a member of an array that says for itself who is in sync. Its disk serves others too:
 /// only a rebuild takes it back.
 fn state_of_member(
-    disks: &[DiskBuffer<'_>],
+    disks: &[DiskBuffer<'_, '_>],
     reference: u32,
     old: PdState,
     wanted: Wanted,
@@ -258,13 +258,13 @@ fn state_of_member(
 }
 
 /// A disk that is not among those given was absent, and is not known to have failed.
-fn absent(disks: &[DiskBuffer<'_>], reference: u32, old: PdState, next: PdState) -> PdState {
+fn absent(disks: &[DiskBuffer<'_, '_>], reference: u32, old: PdState, next: PdState) -> PdState {
     let absent = next.is_gone() && !old.is_gone() && !is_given(disks, reference);
     if absent { next | PdState::MISSING } else { next }
 }
 
 /// Whether the disk with this reference is among those given, live or not.
-fn is_given(disks: &[DiskBuffer<'_>], reference: u32) -> bool {
+fn is_given(disks: &[DiskBuffer<'_, '_>], reference: u32) -> bool {
     let mut given = disks.iter().map(DiskBytes::of_buffer);
     given.any(|bytes| {
         let choice = choose(bytes, AnchorSearch::NONE, &mut |_| {});
@@ -282,7 +282,7 @@ impl PdState {
 
 /// Edits the newest entry of the disk with this reference.
 pub(crate) fn edit_disk(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     reference: u32,
     edit: impl FnOnce(&mut PhysicalDiskEntry),

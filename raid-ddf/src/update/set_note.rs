@@ -251,7 +251,7 @@ pub(crate) fn in_terms_of_newest(
 /// Gives the notes of array `guid` that count to the disks that its last update did not reach: what it
 /// said belongs to all of them from the next one on. `speaks` says of a disk whether it was reached.
 pub(crate) fn share(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     guid: Guid,
     speaks: &dyn Fn(&dyn Disks, usize, &VdConfiguration) -> bool,
@@ -285,7 +285,7 @@ pub(crate) fn share(
 
 /// Changes the note in every record of a set, except where the space is another vendor's.
 fn change(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     (guid, set): (Guid, u16),
     edit: impl Fn(&mut Note),
@@ -325,7 +325,7 @@ pub(crate) fn after_change(
 
 /// Notes the state of set `set` of array `guid`, and gives the worst of all sets.
 pub(crate) fn record(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     guid: Guid,
     set: u16,
@@ -340,7 +340,7 @@ pub(crate) fn record(
     if sets < 2 {
         return own;
     }
-    let of_set = |disks: &[DiskBuffer<'_>], other| {
+    let of_set = |disks: &[DiskBuffer<'_, '_>], other| {
         let live = Live(disks);
         let record = survey.record(&live, guid, other).and_then(|at| survey.at(&live, at));
         let note = record
@@ -360,7 +360,7 @@ pub(crate) fn record(
 /// Keeps a checkpoint in every record of set `set`, or none; where the space is another vendor's there
 /// is none.
 pub(crate) fn keep(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     guid: Guid,
     set: u16,
@@ -371,7 +371,7 @@ pub(crate) fn keep(
 
 /// Stores a note in every record of a set, or takes it away. A checkpoint that counts says the same.
 fn store_on_all(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     guid: Guid,
     set: u16,

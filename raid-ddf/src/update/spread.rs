@@ -46,7 +46,7 @@ pub(crate) const CLOSED: u8 = 0x00;
 
 /// Brings every copy on every live disk to what the newest disk's chosen copy says, and counts the
 /// change.
-pub(crate) fn spread(disks: &mut [DiskBuffer<'_>], survey: &Survey, _: &Begun, stamp: Stamp) {
+pub(crate) fn spread(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey, _: &Begun, stamp: Stamp) {
     for disk in 0..disks.len() {
         refresh_records(disks, survey, disk);
     }
@@ -81,7 +81,7 @@ pub(crate) fn free_slot(structure: &Structure<'_>) -> Option<usize> {
 
 /// Replaces the records on `disk` of which another disk has a newer one, and takes away those of
 /// arrays that were deleted while this disk was not reached.
-fn refresh_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
+fn refresh_records(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey, disk: usize) {
     for slot in 0..survey.slots(&Live(disks), disk) {
         let live = Live(disks);
         let Some(record) = survey.volume(&live, disk, slot) else { continue };
@@ -103,7 +103,7 @@ fn refresh_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
 
 /// Puts a record in the place of another one of its set.
 pub(crate) fn replace_record(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     by: RecordAt,
     (disk, slot): (usize, usize),
@@ -137,7 +137,7 @@ fn left_by_spare(
 }
 
 /// Puts the records that stand on `disk` onto the disks they list and that lack them.
-fn hand_out_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
+fn hand_out_records(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey, disk: usize) {
     for slot in 0..survey.slots(&Live(disks), disk) {
         let live = Live(disks);
         let record = survey.volume(&live, disk, slot);
@@ -154,7 +154,7 @@ fn hand_out_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) 
 /// A free slot of disk `other` if it is listed by the record at `from` and lacks it. A record of another
 /// array that says for itself who is in sync is that array's to hand out: what it says is not known there.
 fn lacks(
-    disks: &[DiskBuffer<'_>],
+    disks: &[DiskBuffer<'_, '_>],
     survey: &Survey,
     from: (usize, usize),
     other: usize,
@@ -172,7 +172,12 @@ fn lacks(
     lacks.then(|| free_slot(&structure)).flatten()
 }
 
-fn copy_record(disks: &mut [DiskBuffer<'_>], survey: &Survey, from: RecordAt, to: (usize, usize)) {
+fn copy_record(
+    disks: &mut [DiskBuffer<'_, '_>],
+    survey: &Survey,
+    from: RecordAt,
+    to: (usize, usize),
+) {
     let live = Live(disks);
     let place = |disk, slot| survey.member(&live, disk).and_then(|member| member.1.slot(slot));
     let (source, target) = (place(from.disk, from.slot), place(to.0, to.1));
@@ -185,7 +190,7 @@ fn copy_record(disks: &mut [DiskBuffer<'_>], survey: &Survey, from: RecordAt, to
 
 /// How what comes into a slot of the copy that counts on `disk` is sealed.
 fn slot_seal(
-    disks: &[DiskBuffer<'_>],
+    disks: &[DiskBuffer<'_, '_>],
     survey: &Survey,
     disk: usize,
     slot: usize,
@@ -196,14 +201,14 @@ fn slot_seal(
 }
 
 /// How the section at `at` of `disk` is sealed.
-fn section_seal(disks: &[DiskBuffer<'_>], copies: &Copies, disk: usize, at: Extent) -> Seal {
+fn section_seal(disks: &[DiskBuffer<'_, '_>], copies: &Copies, disk: usize, at: Extent) -> Seal {
     let bytes = disks.get(disk).map(DiskBytes::of_buffer);
     let section = bytes.and_then(|bytes| bytes.get(at)).unwrap_or_default();
     copies.section_seal(bytes.map_or(512, |bytes| bytes.shape().block_size), section)
 }
 
 /// Seals the record at `at`.
-fn store(disks: &mut [DiskBuffer<'_>], copies: &Copies, at: (usize, Extent), seal: Seal) {
+fn store(disks: &mut [DiskBuffer<'_, '_>], copies: &Copies, at: (usize, Extent), seal: Seal) {
     if let Some(bytes) = disks.get_mut(at.0).and_then(|disk| disk.get_mut(at.1)) {
         seal.store(copies.order, bytes);
     }
@@ -211,7 +216,7 @@ fn store(disks: &mut [DiskBuffer<'_>], copies: &Copies, at: (usize, Extent), sea
 
 /// Edits the bytes of slot `slot` of the copy that counts on `disk`, and seals them the way they were.
 pub(crate) fn edit_slot(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     disk: usize,
     slot: usize,
@@ -227,7 +232,12 @@ pub(crate) fn edit_slot(
 
 /// Makes slot `slot` of the copy that counts on `disk` unused. Only the signature goes, as the
 /// standard has it (`ddf.md` 1.3).
-pub(crate) fn clear_slot(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize, slot: usize) {
+pub(crate) fn clear_slot(
+    disks: &mut [DiskBuffer<'_, '_>],
+    survey: &Survey,
+    disk: usize,
+    slot: usize,
+) {
     edit_slot(disks, survey, disk, slot, |bytes| {
         if let Ok((signature, _)) = U32::mut_from_prefix(bytes) {
             *signature = U32::ALL_ONES;
@@ -237,7 +247,7 @@ pub(crate) fn clear_slot(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: us
 
 /// Edits a configuration record of the copy that counts on `disk`, and seals it.
 pub(crate) fn edit_record(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     disk: usize,
     slot: usize,
@@ -253,7 +263,7 @@ pub(crate) fn edit_record(
 /// Edits the newest record of a set, which counts as a change of the record itself. [`spread`] gives
 /// it to the other members.
 pub(crate) fn change_record(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     (guid, set): (Guid, u16),
     stamp: Stamp,
@@ -285,7 +295,7 @@ pub(crate) fn change_record(
 
 /// Edits a section of the newest disk's chosen copy. [`spread`] seals it.
 pub(crate) fn edit_newest<T: Record + ?Sized>(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     section: Section,
     edit: impl FnOnce(&mut T),
@@ -299,7 +309,7 @@ pub(crate) fn edit_newest<T: Record + ?Sized>(
 
 /// Edits a section of the copy that counts on `disk`, of which each disk has its own, and seals it.
 pub(crate) fn edit_own<T: Record + ?Sized>(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     disk: usize,
     section: Section,
@@ -317,7 +327,7 @@ pub(crate) fn edit_own<T: Record + ?Sized>(
 
 /// Counts the change in the copy of `disk` that counts, and seals what was damaged in it.
 fn count(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     survey: &Survey,
     copies: &Copies,
     disk: usize,
@@ -346,7 +356,7 @@ fn count(
 }
 
 /// What counts with the update in the records themselves.
-fn renew_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
+fn renew_records(disks: &mut [DiskBuffer<'_, '_>], survey: &Survey, disk: usize) {
     for slot in 0..survey.slots(&Live(disks), disk) {
         let live = Live(disks);
         let Some(record) = survey.volume(&live, disk, slot) else { continue };
@@ -366,7 +376,7 @@ fn renew_records(disks: &mut [DiskBuffer<'_>], survey: &Survey, disk: usize) {
 }
 
 /// Makes the other copy say the same.
-fn copy_to_twin(disks: &mut [DiskBuffer<'_>], copies: &Copies, disk: usize) {
+fn copy_to_twin(disks: &mut [DiskBuffer<'_, '_>], copies: &Copies, disk: usize) {
     let Some(twin) = copies.twin else { return };
     for section in SEALED {
         let (from, to) = (copies.extent(copies.chosen, section), copies.extent(twin, section));
@@ -397,7 +407,7 @@ fn copy_to_twin(disks: &mut [DiskBuffer<'_>], copies: &Copies, disk: usize) {
 }
 
 /// Makes an anchor again that is damaged, out of the header of the copy that counts.
-fn mend_anchor(disks: &mut [DiskBuffer<'_>], copies: &Copies, disk: usize) {
+fn mend_anchor(disks: &mut [DiskBuffer<'_, '_>], copies: &Copies, disk: usize) {
     let found = disks.get(disk).and_then(|disk| anchor(DiskBytes::of_buffer(disk)));
     let damaged = found.filter(|(_, anchor)| anchor.crc.is_none()).map(|(_, anchor)| anchor.at);
     let Some(at) = damaged else { return };
@@ -414,7 +424,7 @@ fn mend_anchor(disks: &mut [DiskBuffer<'_>], copies: &Copies, disk: usize) {
 }
 
 /// Copies blocks from one place in the buffers to another, as many as both have in memory.
-fn copy(disks: &mut [DiskBuffer<'_>], from: (usize, Extent), to: (usize, Extent)) {
+fn copy(disks: &mut [DiskBuffer<'_, '_>], from: (usize, Extent), to: (usize, Extent)) {
     let mut room = [0; 4096];
     for index in 0..from.1.len.0.min(to.1.len.0) {
         let at = |extent: Extent| extent.start.checked_add(Blocks(index)).map(block);

@@ -29,7 +29,7 @@ use raid_core::units::Slot;
 
 /// The live ones among the disks given.
 #[derive(Debug)]
-pub(crate) struct Live<'d, 'b>(pub(crate) &'d [DiskBuffer<'b>]);
+pub(crate) struct Live<'d, 'b>(pub(crate) &'d [DiskBuffer<'d, 'b>]);
 
 impl Disks for Live<'_, '_> {
     fn count(&self) -> usize {
@@ -43,7 +43,7 @@ impl Disks for Live<'_, '_> {
 
 /// All the disks given, also those that are not written.
 #[derive(Debug)]
-pub(crate) struct All<'d, 'b>(pub(crate) &'d [DiskBuffer<'b>]);
+pub(crate) struct All<'d, 'b>(pub(crate) &'d [DiskBuffer<'d, 'b>]);
 
 impl Disks for All<'_, '_> {
     fn count(&self) -> usize {
@@ -527,7 +527,7 @@ impl Survey {
     }
 
     /// Stores the CRCs of the newest global sections after edits, the way they were before.
-    pub(crate) fn seal_newest(&self, disks: &mut [DiskBuffer<'_>]) {
+    pub(crate) fn seal_newest(&self, disks: &mut [DiskBuffer<'_, '_>]) {
         for (section, seal) in Section::GLOBAL.into_iter().zip(self.seals) {
             let at = self.copies.extent(self.copies.chosen, section);
             if let Some(bytes) = at.and_then(|at| disks.get_mut(self.newest)?.get_mut(at)) {

@@ -106,7 +106,7 @@ impl Rig {
     }
 
     /// Lends the buffers.
-    pub fn edit<R>(&mut self, edit: impl FnOnce(&mut [DiskBuffer<'_>]) -> R) -> R {
+    pub fn edit<R>(&mut self, edit: impl FnOnce(&mut [DiskBuffer<'_, '_>]) -> R) -> R {
         let mut lent: Vec<(DiskShape, Vec<PieceMut<'_>>)> = self
             .disks
             .iter_mut()
@@ -115,7 +115,7 @@ impl Rig {
                 (disk.shape, pieces.map(|(at, bytes)| PieceMut { at: *at, bytes }).collect())
             })
             .collect();
-        let mut buffers: Vec<DiskBuffer<'_>> = lent
+        let mut buffers: Vec<DiskBuffer<'_, '_>> = lent
             .iter_mut()
             .zip(&self.live)
             .map(|((shape, pieces), live)| DiskBuffer { shape: *shape, pieces, live: *live })
@@ -140,7 +140,7 @@ impl Rig {
     fn collect(
         &mut self,
         disk: usize,
-        step: impl Fn(&DiskBuffer<'_>, usize, &mut [u8]) -> Option<Stepped>,
+        step: impl Fn(&DiskBuffer<'_, '_>, usize, &mut [u8]) -> Option<Stepped>,
     ) -> Vec<Stepped> {
         self.edit(|disks| {
             let mut block = vec![0; disks[disk].shape.block_size as usize];
@@ -357,7 +357,7 @@ impl Rig {
     }
 }
 
-fn owned(disk: &DiskBuffer<'_>, step: Step<'_>) -> Stepped {
+fn owned(disk: &DiskBuffer<'_, '_>, step: Step<'_>) -> Stepped {
     match step {
         Step::Write { at, bytes } => {
             Stepped::Write(at.0 * u64::from(disk.shape.block_size), bytes.to_vec())

@@ -845,7 +845,7 @@ impl Engine {
 fn edit_with(
     store: &mut Store,
     disk: usize,
-    edit: impl FnOnce(&mut [DiskBuffer<'_>]) -> Result<(), ChangeError>,
+    edit: impl FnOnce(&mut [DiskBuffer<'_, '_>]) -> Result<(), ChangeError>,
 ) -> Result<(), ChangeError> {
     let before = store.clone();
     if let Some(known) = store.disks.get_mut(disk) {
@@ -860,7 +860,7 @@ fn edit_with(
 /// Refused where the format cannot erase the disk: it would go away with metadata that still names it.
 pub(super) fn release(
     admin: &dyn Admin,
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     (disk, id): (usize, MemberId),
     stamp: Stamp,
 ) -> Result<(), ChangeError> {

@@ -84,7 +84,7 @@ impl RunTime for Refusing {
 
     fn set_state(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         array: ArrayId,
         set: u16,
         record: &dyn SetRecord,
@@ -106,7 +106,7 @@ impl RunTime for Refusing {
 
     fn activate(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         array: ArrayId,
         place: Place,
         spare: usize,
@@ -117,7 +117,7 @@ impl RunTime for Refusing {
 
     fn commit_step<'a>(
         &self,
-        disk: &'a DiskBuffer<'_>,
+        disk: &'a DiskBuffer<'_, '_>,
         index: usize,
         block: &'a mut [u8],
     ) -> Option<Step<'a>> {
@@ -136,7 +136,7 @@ impl Admin for Refusing {
 
     fn apply(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         change: &Change<'_>,
         stamp: Stamp,
     ) -> Result<Option<ArrayId>, ChangeError> {
@@ -149,7 +149,7 @@ impl Admin for Refusing {
     }
     fn erase_step<'a>(
         &self,
-        disk: &DiskBuffer<'_>,
+        disk: &DiskBuffer<'_, '_>,
         index: usize,
         block: &'a mut [u8],
     ) -> Option<Step<'a>> {

@@ -401,7 +401,7 @@ impl<const LOG: bool> Format for Kind<LOG> {
 }
 
 /// Changes the record and its log in every live buffer.
-fn change(disks: &mut [DiskBuffer<'_>], edit: impl Fn(&mut Record, &mut Option<Image>)) {
+fn change(disks: &mut [DiskBuffer<'_, '_>], edit: impl Fn(&mut Record, &mut Option<Image>)) {
     let copies: Vec<_> = disks.iter().map(|disk| newest_copy(disk.pieces.first()?.bytes)).collect();
     let Some((newest, log)) = speaks(&copies).and_then(|disk| copies[disk].clone()) else { return };
     // Also where a record that does not count has a higher number.
@@ -411,7 +411,7 @@ fn change(disks: &mut [DiskBuffer<'_>], edit: impl Fn(&mut Record, &mut Option<I
     let log = Image::decode(log).map(|(_, image)| image);
     let (mut same, mut log_same) = (newest.clone(), log.clone());
     edit(&mut same, &mut log_same);
-    let behind = |disk: &DiskBuffer<'_>| {
+    let behind = |disk: &DiskBuffer<'_, '_>| {
         let own = disk.pieces.first().and_then(|piece| self::newest(piece.bytes));
         own.is_some_and(|own| own.sequence != last)
     };
@@ -475,7 +475,7 @@ impl<const LOG: bool> RunTime for Kind<LOG> {
 
     fn set_state(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         _: ArrayId,
         set: u16,
         stored: &dyn SetRecord,
@@ -493,7 +493,7 @@ impl<const LOG: bool> RunTime for Kind<LOG> {
 
     fn activate(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         _: ArrayId,
         place: Place,
         spare: usize,
@@ -520,7 +520,7 @@ impl<const LOG: bool> RunTime for Kind<LOG> {
 
     fn commit_step<'a>(
         &self,
-        disk: &'a DiskBuffer<'_>,
+        disk: &'a DiskBuffer<'_, '_>,
         index: usize,
         _: &'a mut [u8],
     ) -> Option<Step<'a>> {
@@ -566,7 +566,7 @@ impl<const LOG: bool> Admin for Kind<LOG> {
 
     fn apply(
         &self,
-        disks: &mut [DiskBuffer<'_>],
+        disks: &mut [DiskBuffer<'_, '_>],
         change: &Change<'_>,
         stamp: Stamp,
     ) -> Result<Option<ArrayId>, ChangeError> {
@@ -588,7 +588,7 @@ impl<const LOG: bool> Admin for Kind<LOG> {
     }
 }
 
-fn initialise(disks: &mut [DiskBuffer<'_>]) {
+fn initialise(disks: &mut [DiskBuffer<'_, '_>]) {
     for (number, disk) in disks.iter_mut().enumerate() {
         let blank = Record { own_disk: number as u64, ..Record::decode(&BLANK.encode()).unwrap() };
         disk.pieces[0].bytes[..512].copy_from_slice(&blank.encode());
@@ -596,7 +596,7 @@ fn initialise(disks: &mut [DiskBuffer<'_>]) {
 }
 
 fn create_array<const LOG: bool>(
-    disks: &mut [DiskBuffer<'_>],
+    disks: &mut [DiskBuffer<'_, '_>],
     request: &ArrayRequest<'_>,
     stamp: Stamp,
 ) -> Result<ArrayId, ChangeError> {
@@ -626,7 +626,7 @@ fn create_array<const LOG: bool>(
     Ok(record.id())
 }
 
-fn add_spare(disks: &mut [DiskBuffer<'_>], disk: usize) {
+fn add_spare(disks: &mut [DiskBuffer<'_, '_>], disk: usize) {
     let blank = newest(disks[disk].pieces[0].bytes).is_none();
     if blank {
         let record = Record { own_disk: disk as u64 + 100, ..BLANK.clone() };

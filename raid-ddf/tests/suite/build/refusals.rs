@@ -20,7 +20,7 @@ const LARGE: DiskShape = DiskShape { blocks: Blocks(20_000), block_size: 4096 };
 fn refused<R>(
     rig: &mut Rig,
     words: &str,
-    call: impl FnOnce(&mut [DiskBuffer<'_>], Stamp) -> Result<R, ChangeError>,
+    call: impl FnOnce(&mut [DiskBuffer<'_, '_>], Stamp) -> Result<R, ChangeError>,
 ) {
     let (before, stamp) = (rig.bytes(), rig.stamp());
     let Err(error) = rig.edit(|disks| call(disks, stamp)) else { panic!("accepted: {words}") };

@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | in | in | one history; the higher generation is the later |
 //! | given up | in | `x` is the later one: it was there for every write that `y` may have acknowledged |
-//! | given up, or no line | given up, or no line | `y` is the earlier one if a disk that it counts in carries a table without it, of another generation; or went on with `x`, see below; or if it only does not know `x`, and both count in another disk, or it counts all in, one of whom is being filled where `x` is. Else a fork |
+//! | given up, or no line | given up, or no line | `y` is the earlier one if a disk that it counts in carries a table without it, of another generation; or if it only does not know `x`, and both count in another disk, or it counts all in, one of whom is being filled where `x` is. Else a fork |
 //! | given up, or no line | being filled | `x` is the later one if both count in another disk. Else a fork: the table that took `x` in may not have reached it. Without a line it is from before `y` came if it is older |
 //! | being filled | being filled | a fork, unless both count in another disk |
 //!
@@ -22,9 +22,9 @@
 //! nobody whom the witness counts in: its word stands for those who fill it.
 //!
 //! An update notes itself in the lines of the disks that it is written to. So the table of a disk tells how far it
-//! brought another one, also when it went on alone, and who was not there though it counts them in. If `x` was
-//! written with a disk after `y` was, and `y` counted that one in, `x` has what both promised: unless that disk was
-//! filled over with what `x` had. Then a line is left of what was before.
+//! brought another one, also when it went on alone, and who was not there though it counts them in. That `x` was
+//! written with a disk after `y` was, which `y` counts in, proves nothing: an older copy of that disk may have been the
+//! fellow of `y`, or have been filled over by `x`.
 //!
 //! A disk keeps its place. One that is found in another was filled there, and is not what a table means that counts it
 //! in.
@@ -186,7 +186,6 @@ fn supersedes(disks: &dyn Disks, other: &Member<'_>, member: &Member<'_>) -> boo
     let later = || compare_generations(other, member) == Ordering::Greater;
     match (theirs, ours) {
         _ if has_its_sources(other, member) => true,
-        _ if theirs.is_out() && went_on_with_a_fellow(other, member) => true,
         // That its table was written to `other` is not said: what it acknowledged alone may be missing there.
         (Word::GivenUp | Word::Unknown, Word::Filling) if !share_a_disk(disks, other, member) => {
             false
@@ -220,25 +219,6 @@ fn has_its_sources(other: &Member<'_>, member: &Member<'_>) -> bool {
         && !is_overtaken(other, member)
         && sources().next().is_some()
         && sources().all(went_on)
-}
-
-/// Whether the history of `other` went on from the last table of `member`, with a disk that this table counts in and
-/// was written to: what `member` promised, that disk had. So no line there is older than the table of `member`, but
-/// those that are the same in both. Else the disk was filled over with what `other` had.
-fn went_on_with_a_fellow(other: &Member<'_>, member: &Member<'_>) -> bool {
-    let later = |line: &ConfigurationLine| {
-        compare_sequences(line.raidseq.get(), sequence(member)) == Ordering::Greater
-    };
-    let same = |own: &ConfigurationLine, theirs: &ConfigurationLine| {
-        (own.raidmagic, own.raidseq) == (theirs.raidmagic, theirs.raidseq)
-    };
-    counts_itself_in(member)
-        && notes_updates(member)
-        && notes_updates(other)
-        && places(member, other).all(|(own, theirs)| later(theirs) || same(own, theirs))
-        && same_disks(member, other).any(|(own, theirs)| {
-            own.raidmagic.get() != member.drivemagic && counts_on(member, own) && later(theirs)
-        })
 }
 
 /// Whether a disk that `member` counts in is being filled in the history of `other`, and `member` counts every disk

@@ -3,7 +3,7 @@
 //!
 //! | format | the record of an older disk | the newest record | why |
 //! |---|---|---|---|
-//! | asr | counts in nobody | who has a line there | a disk whose place was given away has no line, so nothing says that it was there before |
+//! | asr | counts in nobody but itself | who holds the data there | nothing says that its fellows went on from it: they have no line any more, or one that an older copy of them may have led to ([the two histories](../../../../docs/formats/asr.md)) |
 //! | native | calls a member one that is being filled | calls the older disk absent | a row of the table of verdicts of `freshest`: *one calls the other's member absent, the other is filling the first* |
 //!
 //! Not where a third disk is present that shows the order.
@@ -18,9 +18,9 @@ use raid_core::units::SlotSet;
 /// What the record of a disk says, read from that disk alone.
 struct Said {
     place: Place,
-    /// Who has a place.
-    named: Vec<MemberId>,
-    /// Of these, who holds the data, but for the disk itself.
+    /// Itself, if it holds the data.
+    id: Option<MemberId>,
+    /// Who holds the data, but for the disk itself.
     counted_in: Vec<MemberId>,
     filling: SlotSet,
     absent: SlotSet,
@@ -31,21 +31,22 @@ impl Said {
         let discovery = look(kept.format, std::slice::from_ref(disk));
         let found = discovery.arrays.first()?;
         let members = || found.members.iter().map(|member| &member.descriptor);
-        let place = members().find(|own| own.disk.is_some())?.place;
+        let (place, id) =
+            members().find(|own| own.disk.is_some()).map(|own| (own.place, own.id))?;
         let store = Store::from_discovery(&discovery, found);
         let array = found.descriptor.id;
         let state = |set| store.view(|disks| kept.format.state(disks, array, set));
-        let (mut named, mut counted_in) = (Vec::new(), Vec::new());
+        let mut counted_in = Vec::new();
         for member in members() {
             let Some(id) = member.id else { continue };
             let own = state(member.place.set)?;
-            named.push(id);
             if member.place != place && !(own.failed | own.rebuilding).contains(member.place.slot) {
                 counted_in.push(id);
             }
         }
         let own = state(place.set)?;
-        Some(Self { place, named, counted_in, filling: own.rebuilding, absent: own.failed })
+        let id = id.filter(|_| !(own.failed | own.rebuilding).contains(place.slot));
+        Some(Self { place, id, counted_in, filling: own.rebuilding, absent: own.failed })
     }
 
     fn accuses(&self, other: &Self) -> bool {
@@ -60,8 +61,10 @@ pub(crate) fn cannot_be_told(kept: Kept, older: &[&Disk], newest: &[&Disk]) -> b
     };
     let (older, newest) = (said(older), said(newest));
     let unknown = |old: &Said| {
-        let named = |id: &MemberId| newest.iter().any(|new| new.named.contains(id));
-        !old.counted_in.iter().any(named)
+        let holds = |id: &MemberId| {
+            newest.iter().any(|new| new.id == Some(*id) || new.counted_in.contains(id))
+        };
+        !old.counted_in.iter().any(holds)
     };
     let filling = |old: &Said| {
         let overruled = |by: &Said| by.accuses(old) && !old.accuses(by);
@@ -138,7 +141,7 @@ mod tests {
 
     /// The fault that this must not hide: a refusal where a disk that the older one counts in has a line.
     #[test]
-    fn a_disk_whose_fellows_have_all_been_replaced_is_excused_and_no_other() {
+    fn a_disk_whose_fellows_hold_nothing_in_the_newest_record_is_excused_and_no_other() {
         let mut records = Records::new(ASR, geometry(Level::Raid1, 2, 1)).expect("a mirror");
         record(&mut records, &[0, 1], &[1], &[]);
         assert!(told(ASR, &records, &[1], &[0]));
@@ -149,7 +152,7 @@ mod tests {
         record(&mut records, &[0, 2], &[], &[]);
         assert!(told(ASR, &records, &[1], &[0, 2]) && told(ASR, &records, &[1], &[2]));
         record(&mut records, &[2], &[0], &[]);
-        assert!(told(ASR, &records, &[0, 1], &[2]));
+        assert!(told(ASR, &records, &[0], &[2]) && !told(ASR, &records, &[1], &[2]));
         seat(&mut records, &[2, 3], 0);
         record(&mut records, &[2, 3], &[], &[]);
         assert!(!told(ASR, &records, &[1], &[2, 3]) && told(ASR, &records, &[0], &[2, 3]));

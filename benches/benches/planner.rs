@@ -19,7 +19,7 @@ use criterion::measurement::WallTime;
 use criterion::{
     BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
-use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
+use raid_core::array::{Geometry, Level, Placement};
 use raid_core::layout::Layout;
 use raid_core::stripe::{self, Health, NotPossible, ReadStep, RowPlan};
 use raid_core::units::{Blocks, Extent, Rows, Slot, SlotSet};
@@ -30,20 +30,8 @@ use std::time::Duration;
 const STRIP: u64 = 128;
 
 fn layout(level: Level, placement: Placement, slots: u16) -> Layout<'static> {
-    Layout::new(&Geometry {
-        level,
-        placement,
-        slots,
-        strip: Blocks(STRIP),
-        member_blocks: Blocks(1 << 32),
-        secondary: Secondary::None,
-        sets: 1,
-        q_numbering: QNumbering::BySlot,
-        parities: 0,
-        rotate_shift: 0,
-        block_size: 512,
-    })
-    .unwrap()
+    let geometry = Geometry::raid0(slots, Blocks(STRIP), Blocks(1 << 32));
+    Layout::new(&Geometry { level, placement, ..geometry }).unwrap()
 }
 
 fn sets() -> [(&'static str, Layout<'static>); 6] {

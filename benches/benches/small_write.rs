@@ -10,7 +10,7 @@
 //! predictor can learn. Figures are medians of rounds, in nanoseconds a write; a plan is made where it is
 //! kept, and nothing is copied from or to members. Goal: at most 300 ns over the kernel.
 
-use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
+use raid_core::array::{Geometry, Level};
 use raid_core::backend::{Backend, Locality};
 use raid_core::layout::Layout;
 use raid_core::stripe::{self, Health, Method, RowPlan};
@@ -24,20 +24,8 @@ const ROUNDS: usize = 41;
 const WRITES: u32 = 4000;
 
 fn layout(level: Level, slots: u16) -> Layout<'static> {
-    Layout::new(&Geometry {
-        level,
-        placement: Placement::NContinue,
-        slots,
-        strip: Blocks(STRIP),
-        member_blocks: Blocks(1 << 32),
-        secondary: Secondary::None,
-        sets: 1,
-        q_numbering: QNumbering::BySlot,
-        parities: 0,
-        rotate_shift: 0,
-        block_size: 512,
-    })
-    .expect("a sound geometry")
+    let geometry = Geometry::raid5(slots, Blocks(STRIP), Blocks(1 << 32));
+    Layout::new(&Geometry { level, ..geometry }).expect("a sound geometry")
 }
 
 /// Nanoseconds of one of many.

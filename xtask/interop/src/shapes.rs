@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! The shapes that are exchanged, in our words and in md's.
 
-use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
+use raid_core::array::{Geometry, Level, Placement, Secondary};
 use raid_core::units::Blocks;
 
 /// 64 KiB.
@@ -27,19 +27,7 @@ pub fn geometry(level: Level, placement: Placement, slots: u16) -> Geometry {
         Level::Raid1 | Level::Single | Level::Concat => Blocks(0),
         _ => STRIP,
     };
-    Geometry {
-        level,
-        placement,
-        slots,
-        strip,
-        member_blocks: MEMBER,
-        secondary: Secondary::None,
-        sets: 1,
-        q_numbering: QNumbering::BySlot,
-        parities: 0,
-        rotate_shift: 0,
-        block_size: 512,
-    }
+    Geometry { level, placement, ..Geometry::raid0(slots, strip, MEMBER) }
 }
 
 /// Striped sets.

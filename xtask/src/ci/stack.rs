@@ -49,7 +49,7 @@ const READERS: [&str; 6] = [
     "raid_core::metadata::Format>::",
     "raid_core::layout",
     "raid_core::stripe::read",
-    "raid_core::stripe::steps::ReadSteps",
+    "raid_core::stripe::requests::ReadSteps",
     "raid_core::stripe::plan::RowPlan>::compute",
     "raid_core::stripe::plan::RowPlan>::extract",
 ];

@@ -38,7 +38,11 @@ fn listed(disks: &[Disk]) -> (Vec<ArrayId>, Vec<MemberId>) {
 }
 
 /// The disks as buffers, the ones in `failed` not live, handed to `with`.
-fn buffers<T>(disks: &mut [Disk], failed: u8, with: impl FnOnce(&mut [DiskBuffer<'_, '_>]) -> T) -> T {
+fn buffers<T>(
+    disks: &mut [Disk],
+    failed: u8,
+    with: impl FnOnce(&mut [DiskBuffer<'_, '_>]) -> T,
+) -> T {
     let mut pieces: Vec<[PieceMut<'_>; 1]> = disks
         .iter_mut()
         .map(|disk| {

@@ -20,12 +20,12 @@
 //!
 //! The two directions share no formula, so that each is a test of the other.
 //!
-//! What holds each row, in `tests/layouts.rs` where no file is named; for all of them
+//! What holds each row, in `tests/suite/layouts.rs` where no file is named; for all of them
 //! `forward_and_inverse_map_agree_everywhere`, `any_sound_geometry_maps_there_and_back`,
 //! `any_member_block_has_one_role_and_is_found_again`, `sizes_are_what_the_standard_says`, and up to the
 //! last block `arrays_that_end_just_below_2_to_the_64_are_mapped_to_their_last_block`:
 //!
-//! | level | tables and equations | written by Linux (`tests/stripe/kernel.rs`) |
+//! | level | tables and equations | written by Linux (`tests/suite/stripe/kernel.rs`) |
 //! |---|---|---|
 //! | RAID-0, single | `striping_and_mirroring_are_as_in_the_standard` | `raid0_and_raid1e_adjacent` |
 //! | RAID-1 | `striping_and_mirroring_are_as_in_the_standard` | `two_mirrors_striped` |

@@ -18,25 +18,13 @@
 //! A write to a degraded RAID-5, and reading it back:
 //!
 //! ```
-//! use raid_core::array::{Geometry, Level, Placement, QNumbering, Secondary};
+//! use raid_core::array::Geometry;
 //! use raid_core::backend::Backend;
 //! use raid_core::layout::Layout;
 //! use raid_core::stripe::{self, Health, ReadStep};
 //! use raid_core::units::{Blocks, Extent, Slot, SlotSet};
 //!
-//! let layout = Layout::new(&Geometry {
-//!     level: Level::Raid5,
-//!     placement: Placement::NContinue,
-//!     slots: 3,
-//!     strip: Blocks(8),
-//!     member_blocks: Blocks(64),
-//!     secondary: Secondary::None,
-//!     sets: 1,
-//!     q_numbering: QNumbering::BySlot,
-//!     parities: 0,
-//!     rotate_shift: 0,
-//!     block_size: 512,
-//! })?;
+//! let layout = Layout::new(&Geometry::raid5(3, Blocks(8), Blocks(64)))?;
 //! let mut members = vec![vec![0u8; 64 * 512]; 3];
 //! let bytes = |at: Extent| at.start.0 as usize * 512..(at.start.0 + at.len.0) as usize * 512;
 //!

@@ -82,7 +82,7 @@
 //! | a prepared record is dropped if trust was lost meanwhile (I15) | re-checked when its flush returns |
 //! | one record at a time (I18) | the one record stream |
 //!
-//! The crate's tests break each of these on purpose and require the crash simulator to notice.
+//! The crate's tests break each of these on purpose and require a named scenario to notice.
 //!
 #![no_std]
 #![forbid(unsafe_code)]

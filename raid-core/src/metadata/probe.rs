@@ -68,8 +68,9 @@ pub enum ProbeError {
 }
 
 impl<'m> Probe<'m> {
-    /// Nothing has been read of this disk. `memory` has room for what its metadata needs: a format says how
-    /// much that may be, and [`next`](Self::next) how much is missing.
+    /// Nothing has been read of this disk. `memory` has room for what its metadata needs, which only the disk tells:
+    /// 633,344 bytes of one that mdadm made with DDF, 32 MiB a run at most; where it is too little, [`next`](Self::next)
+    /// says how much is missing.
     #[must_use]
     pub fn new(shape: DiskShape, memory: &'m mut [u8]) -> Self {
         let runs = [(Lba(0), 0); PROBE_RUNS];

@@ -4,16 +4,21 @@
 use super::{Finding, Inventory, Severity};
 use crate::array::{ArrayDescriptor, ArrayId, MemberDescriptor, Place};
 
-/// One array and its members, out of a report of all arrays on the disks: what names another one is let pass.
+/// One array and its members, out of a report of all arrays on the disks: what names another one is let pass, and so is
+/// a second one with the same identity, which disks of another configuration may bring.
 #[derive(Debug)]
 pub struct OneArray<'m> {
     /// `None`: the first one that is reported.
     wanted: Option<ArrayId>,
     array: Option<ArrayDescriptor>,
     members: &'m mut [Option<MemberDescriptor>],
+    /// Whether the array given last is this one.
+    current: bool,
     others: bool,
     crowded: bool,
     worst: Option<Severity>,
+    /// The worst that was said of an array which has not been given yet.
+    ahead: Option<(ArrayId, Severity)>,
 }
 
 impl<'m> OneArray<'m> {
@@ -22,7 +27,16 @@ impl<'m> OneArray<'m> {
     #[must_use]
     pub fn first(members: &'m mut [Option<MemberDescriptor>]) -> Self {
         members.fill(None);
-        Self { wanted: None, array: None, members, others: false, crowded: false, worst: None }
+        Self {
+            wanted: None,
+            array: None,
+            members,
+            current: false,
+            others: false,
+            crowded: false,
+            worst: None,
+            ahead: None,
+        }
     }
 
     /// Waits for the array with this identity.
@@ -54,16 +68,18 @@ impl<'m> OneArray<'m> {
         self.crowded
     }
 
-    /// Whether other arrays were reported too.
+    /// Whether other arrays were reported too, or another one with the same identity.
     #[must_use]
     pub const fn has_others(&self) -> bool {
         self.others
     }
 
-    /// The worst that was noticed, on these disks or of this array.
+    /// The worst that was noticed, on these disks or of this array; where no array was reported, of the one that was
+    /// spoken of last.
     #[must_use]
-    pub const fn worst_finding(&self) -> Option<Severity> {
-        self.worst
+    pub fn worst_finding(&self) -> Option<Severity> {
+        let ahead = self.ahead.filter(|_| self.array.is_none());
+        self.worst.max(ahead.map(|(_, severity)| severity))
     }
 
     /// Running number of a place of the array.
@@ -78,17 +94,19 @@ impl<'m> OneArray<'m> {
 
 impl Inventory for OneArray<'_> {
     fn array(&mut self, array: &ArrayDescriptor) {
-        match self.wanted {
-            Some(id) if id != array.id => self.others = true,
-            _ => {
-                self.wanted = Some(array.id);
-                self.array = Some(*array);
-            }
+        self.current = self.array.is_none() && self.wanted.is_none_or(|id| id == array.id);
+        if !self.current {
+            self.others = true;
+            return;
         }
+        self.wanted = Some(array.id);
+        self.array = Some(*array);
+        let ahead = self.ahead.filter(|(of, _)| *of == array.id);
+        self.worst = self.worst.max(ahead.map(|(_, severity)| severity));
     }
 
     fn member(&mut self, member: &MemberDescriptor) {
-        if self.array.is_none_or(|own| own.id != member.array) {
+        if !self.current || self.array.is_none_or(|own| own.id != member.array) {
             return;
         }
         let running = self.running(member.place);
@@ -99,8 +117,13 @@ impl Inventory for OneArray<'_> {
     }
 
     fn finding(&mut self, finding: &Finding) {
-        if finding.array.is_none() || finding.array == self.wanted {
-            self.worst = self.worst.max(Some(finding.severity));
+        match finding.array {
+            Some(of) if self.wanted.is_none() => {
+                let before = self.ahead.filter(|(own, _)| *own == of).map(|(_, own)| own);
+                self.ahead = Some((of, before.unwrap_or(finding.severity).max(finding.severity)));
+            }
+            Some(of) if self.wanted != Some(of) => {}
+            _ => self.worst = self.worst.max(Some(finding.severity)),
         }
     }
 }
@@ -212,5 +235,30 @@ mod tests {
         assert_eq!(one.worst_finding(), Some(Severity::Warning));
         one.finding(&said(Severity::Damage, None));
         assert_eq!(one.worst_finding(), Some(Severity::Damage));
+        // A format may speak of an array before it gives it, and never give it.
+        let mut ahead = OneArray::first(&mut room);
+        ahead.finding(&said(Severity::Refusal, Some(ArrayId([2; 24]))));
+        assert_eq!(ahead.worst_finding(), Some(Severity::Refusal));
+        ahead.finding(&said(Severity::Warning, Some(ArrayId([1; 24]))));
+        ahead.finding(&said(Severity::Note, Some(ArrayId([1; 24]))));
+        assert_eq!(ahead.worst_finding(), Some(Severity::Warning));
+        report(&mut ahead);
+        assert_eq!(ahead.worst_finding(), Some(Severity::Warning));
+    }
+
+    #[test]
+    fn a_second_array_of_the_same_identity_is_another_one() {
+        for (first, second) in [(1, 2), (2, 1)] {
+            let mut room = [None; 4];
+            let mut one = OneArray::of(ArrayId([1; 24]), &mut room);
+            one.array(&array(1, 2, first));
+            one.member(&member(1, 0, 0, 4));
+            assert!(!one.has_others());
+            one.array(&array(1, 2, second));
+            one.member(&member(1, 0, 0, 8));
+            one.member(&member(1, 0, 1, 9));
+            assert_eq!(one.found().map(|own| own.geometry.sets), Some(first));
+            assert_eq!((disks(&one), one.has_others()), (std::vec![(1, Some(4))], true));
+        }
     }
 }

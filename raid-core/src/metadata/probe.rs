@@ -47,7 +47,7 @@ pub struct DiskRead<'m> {
     count: usize,
 }
 
-/// A probe that cannot go on. Nothing was read.
+/// A probe that cannot go on. What it has read before stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProbeError {
@@ -153,7 +153,7 @@ impl DiskRead<'_> {
         DiskView { shape: self.shape, pieces: self.pieces.get(..self.count).unwrap_or_default() }
     }
 
-    /// Whether the disk carries the format.
+    /// Whether the disk carries the format; also where its probe could not go on and something of it was read.
     #[must_use]
     pub const fn carries(&self) -> bool {
         self.count > 0

@@ -77,15 +77,16 @@ fn distance(from: u16, to: u16, of: u16) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
     use std::vec::Vec;
 
     fn every_run(of: u16) -> impl Iterator<Item = Strips> {
         (0..of).flat_map(move |first| (0..=of).map(move |count| Strips::new(first, count)))
     }
 
-    fn members(run: Strips, of: u16) -> BTreeSet<u16> {
-        (0..of).filter(|strip| run.position(*strip, of).is_some()).collect()
+    /// A bit for each strip of the run.
+    fn members(run: Strips, of: u16) -> u8 {
+        let inside = (0..of).filter(|strip| run.position(*strip, of).is_some());
+        inside.fold(0, |bits, strip| bits | 1 << strip)
     }
 
     #[test]
@@ -97,7 +98,7 @@ mod tests {
                 for (at, strip) in (0..).zip(&strips) {
                     assert_eq!(run.position(*strip, of), Some(at));
                 }
-                assert_eq!(strips.into_iter().collect::<BTreeSet<_>>(), members(run, of));
+                assert_eq!(strips.iter().fold(0, |bits, at| bits | 1 << at), members(run, of));
             }
         }
         assert_eq!(Strips::new(200, 255).nth(60, 255), Some(5));
@@ -106,16 +107,15 @@ mod tests {
     #[test]
     fn joined_runs_are_the_shortest_that_hold_both() {
         for of in 1..6 {
-            for (one, other) in
-                every_run(of).flat_map(|one| every_run(of).map(move |two| (one, two)))
+            let runs: Vec<_> = every_run(of).map(|run| (run, members(run, of))).collect();
+            for ((one, own), (other, theirs)) in
+                runs.iter().flat_map(|one| runs.iter().map(move |other| (one, other)))
             {
-                let both: BTreeSet<_> = &members(one, of) | &members(other, of);
-                let joined = one.join(other, of);
-                assert!(members(joined, of).is_superset(&both));
-                let shortest = every_run(of)
-                    .filter(|run| members(*run, of).is_superset(&both))
-                    .map(Strips::count)
-                    .min();
+                let both = own | theirs;
+                let joined = one.join(*other, of);
+                assert_eq!(members(joined, of) & both, both);
+                let holding = runs.iter().filter(|(_, strips)| strips & both == both);
+                let shortest = holding.map(|(run, _)| run.count()).min();
                 assert_eq!(Some(joined.count()), shortest, "{one:?} {other:?} of {of}");
             }
         }

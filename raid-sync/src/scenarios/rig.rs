@@ -153,6 +153,10 @@ impl Rig {
     /// Carries out what is asked for, but for what is held.
     pub(crate) fn settle(&mut self) {
         self.obey();
+        // All answers to readers, each time: safe code, and too much for Miri.
+        if cfg!(miri) {
+            return;
+        }
         if let Some(before) = self.before.replace(self.core.clone()) {
             let size = (self.config.rows, self.config.members.len());
             still_hold(&before, &self.core, size).unwrap();

@@ -124,7 +124,7 @@ impl Members {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use raid_core::array::{Geometry, Placement, QNumbering, Secondary};
+    use raid_core::array::{Geometry, Placement};
     use raid_core::layout::Location;
     use raid_core::units::Blocks;
 
@@ -169,19 +169,7 @@ mod tests {
                 Level::Raid1 | Level::Raid3 | Level::Single | Level::Concat => Blocks(0),
                 _ => Blocks(8),
             };
-            Geometry {
-                level,
-                placement,
-                slots,
-                strip,
-                member_blocks: Blocks(64),
-                secondary: Secondary::None,
-                sets: 1,
-                q_numbering: QNumbering::BySlot,
-                parities,
-                rotate_shift: 0,
-                block_size: 512,
-            }
+            Geometry { level, placement, parities, ..Geometry::raid0(slots, strip, Blocks(64)) }
         };
         use Placement::{Adjacent, Far, FarCopies, Fixed, NContinue, NearCopies, Offset};
         use Placement::{OffsetCopies, ParityLast};
